@@ -1,0 +1,134 @@
+/**
+ * What the collectors hand on: the event table in chunks, printk lines, and what is known of the clocks. The analyzers
+ * import these types and nothing else from this folder.
+ */
+import type { ByteSource } from "../base/byte-source.js";
+import type { DefectInput } from "../base/defect.js";
+import type { StringTable } from "../base/string-table.js";
+import type { Boot } from "../base/time.js";
+
+/** A field's value as recorded: text, an integer that fits 2^53, or one that may not. */
+export type FieldValue = string | number | bigint;
+
+/** Field name to value, in the record's own order. */
+export type EventFields = ReadonlyMap<string, FieldValue>;
+
+/** What an event-table row is; the numbers stand in the `kind` column. */
+export const EventKind = {
+  /** A trace event: tracepoint, syscall, kprobe. */
+  event: 0,
+  /** Function-graph entry; field `func` (symbol, or 0x-address), `depth`. */
+  graphEntry: 1,
+  /** Function-graph exit; field `func` where known, `depth`, `duration` (ns of sched_clock) where known. */
+  graphExit: 2,
+  /** Function-graph entry and exit folded into one line of text; `duration` (ns of sched_clock) where printed. */
+  graphLeaf: 3,
+  /** A line that user space wrote to trace_marker (event `print`); field `buf`. */
+  marker: 4,
+} as const;
+export type EventKind = (typeof EventKind)[keyof typeof EventKind];
+
+/**
+ * A run of rows of the event table: columns, not objects. It is valid only during the sink call that delivers it: the
+ * reader reuses the arrays. `time` is in counts of the boot's trace clock since `base`, so that rows are exact Numbers
+ * although a TSC of a host that has been up for 60 days exceeds 2^53.
+ */
+export interface EventChunk {
+  readonly boot: Boot;
+  readonly file: string;
+  readonly base: bigint;
+  readonly count: number;
+  readonly time: Float64Array;
+  /** -1 where the dialect does not say. */
+  readonly cpu: Int16Array;
+  /** -1 where the dialect does not say. */
+  readonly pid: Int32Array;
+  /** Ids in `strings`; 0 where unknown. */
+  readonly comm: Uint32Array;
+  /** Ids in `strings`. */
+  readonly name: Uint32Array;
+  readonly kind: Uint8Array;
+  /** Line number (text) or byte offset of the record (binary). */
+  readonly place: Float64Array;
+  readonly strings: StringTable;
+  /** Decodes row `row`'s fields; valid only during the sink call. */
+  fields(row: number): EventFields;
+  /** Row `row`'s payload as text, as the source prints it. */
+  text(row: number): string;
+}
+
+export interface EventSink {
+  chunk(chunk: EventChunk): void;
+  defect(defect: DefectInput): void;
+}
+
+/** What a reader did with its input: every line or record is in exactly one of these. */
+export interface ReadCounts {
+  readonly lines: number;
+  readonly events: number;
+  /** Lines that hold an event but give no row of their own (the rest of a marker with a newline in it). */
+  readonly continuations: number;
+  /** Headers, separators, blank lines, lost-event lines (each of which is also a defect with a time). */
+  readonly structural: number;
+  readonly undecoded: number;
+  readonly lostEvents: number;
+}
+
+/** The clocks of /sys/kernel/tracing/trace_clock. */
+export type TraceClock =
+  | "local"
+  | "global"
+  | "counter"
+  | "uptime"
+  | "perf"
+  | "mono"
+  | "mono_raw"
+  | "boot"
+  | "tai"
+  | "x86-tsc"
+  | "unknown";
+
+/** One source of events of one boot; `read` streams it once, in time order, and may be called again. */
+export interface EventSource {
+  readonly boot: Boot;
+  /** What it is read from: `ring-buffer` pages or `ftrace-text`. */
+  readonly dialect: "ring-buffer" | "ftrace-text";
+  readonly files: readonly string[];
+  readonly clock: TraceClock;
+  read(sink: EventSink): ReadCounts;
+}
+
+/** One line of a kernel log. */
+export interface PrintkLine {
+  readonly boot: Boot;
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  /** Nanoseconds on the printk clock as printed (microsecond resolution); null where the line carries no stamp. */
+  readonly stampNs: number | null;
+  /** Syslog level 0..7 where known. */
+  readonly level: number | null;
+  /** Without stamp and level; subsystem prefix kept. */
+  readonly text: string;
+}
+
+/** One bracketed reading: `clock` was `valueNs` (truncated to `resolutionNs`) somewhere between two TSC readings. */
+export interface ClockPair {
+  readonly clock: "local" | "mono" | "boot" | "tai";
+  readonly tscBefore: bigint;
+  readonly tscAfter: bigint;
+  readonly valueNs: bigint;
+  readonly resolutionNs: number;
+}
+
+/** Where a reader gets its files' bytes; paths are relative to the capture, with forward slashes. */
+export interface CaptureFiles {
+  /** Sorted paths of all regular files. */
+  readonly paths: readonly string[];
+  /** Null where there is no such file. */
+  open(path: string): ByteSource | null;
+  /** The whole file, gunzipped where its name ends in .gz; refused (null and a defect in `sink`) beyond `limit` bytes. */
+  bytes(path: string, limit: number, sink: Pick<EventSink, "defect">): Uint8Array | null;
+  /** Removes what was unpacked. */
+  close(): void;
+}
