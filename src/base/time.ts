@@ -13,7 +13,8 @@ declare const domain: unique symbol;
 
 /** A reading of the clock `D`, in that clock's own counts (nanoseconds, or TSC cycles); at run time a bigint. */
 export interface Instant<D extends ClockDomain> {
-  readonly [domain]: D;
+  /** Both argument and result, so that `D` is invariant: two domains never widen to their union. */
+  readonly [domain]: (of: D) => D;
 }
 
 /** Integer nanoseconds between two instants on one axis. Exact up to 2^53 ns (104 days). */

@@ -3,7 +3,7 @@
  * import these types and nothing else from this folder.
  */
 import type { ByteSource } from "../base/byte-source.js";
-import type { DefectInput } from "../base/defect.js";
+import type { Defect, DefectInput } from "../base/defect.js";
 import type { StringTable } from "../base/string-table.js";
 import type { Boot } from "../base/time.js";
 
@@ -131,4 +131,125 @@ export interface CaptureFiles {
   bytes(path: string, limit: number, sink: Pick<EventSink, "defect">): Uint8Array | null;
   /** Removes what was unpacked. */
   close(): void;
+}
+
+/** How the two boots' clocks were tied together, best first; `single` where only one boot has events. */
+export type LinkMethod = "x86-tsc" | "clock-pairs" | "kvm-clock" | "realtime" | "single" | "none";
+
+/** One contribution to a clock link's ±. */
+export interface UncertaintyPart {
+  readonly what: string;
+  readonly ns: number;
+}
+
+/**
+ * What ties the boots together. `joint`: both boots are on one axis. Otherwise each boot that has events is on an axis
+ * of its own, and nothing may be subtracted across.
+ */
+export interface ClockLink {
+  readonly method: LinkMethod;
+  readonly joint: boolean;
+  /** ± of a duration from the old boot to the new that lasts no time; null without a link. */
+  readonly uncertaintyNs: number | null;
+  readonly parts: readonly UncertaintyPart[];
+  /** ± of the axis' rate, in parts per million: a duration d adds d * ratePpm / 1e6. */
+  readonly ratePpm: number;
+  readonly tscKhz: number | null;
+  readonly rejected: readonly { readonly method: LinkMethod; readonly reason: string }[];
+}
+
+/** A placed instant: which boot's, and nanoseconds on that boot's axis (the joint axis where the link is joint). */
+export interface Placed {
+  readonly boot: Boot;
+  readonly ns: number;
+}
+
+/**
+ * An event that a phase, a session or an outcome may rest upon, decoded. There are hundreds or thousands of these in
+ * an update, not millions.
+ */
+export interface KeyEvent {
+  readonly at: Placed;
+  readonly what: "call" | "return" | "syscall-enter" | "syscall-exit" | "marker" | "printk";
+  /** Function or syscall name; a marker's or a printk line's text. */
+  readonly name: string;
+  readonly fields: EventFields;
+  readonly source: "kprobe" | "function-graph" | "syscall" | "marker" | "printk";
+  readonly cpu: number;
+  readonly pid: number;
+  readonly task: string;
+  readonly file: string;
+  readonly place: number;
+}
+
+/** Intervals read from pairs of events, on the axis; columns like those of the analysed span table. */
+export interface RawSpans {
+  readonly count: number;
+  readonly beginNs: Float64Array;
+  readonly endNs: Float64Array;
+  readonly kind: readonly RawSpanKind[];
+  readonly name: readonly string[];
+  readonly detail: readonly string[];
+  readonly boot: readonly Boot[];
+  readonly cpu: Int16Array;
+  readonly pid: Int32Array;
+  readonly task: readonly string[];
+  readonly evidence: readonly string[];
+  readonly flags: Uint8Array;
+}
+export type RawSpanKind = "function" | "initcall" | "cpu" | "notifier" | "irq" | "softirq" | "syscall" | "marker";
+
+/** A kernel log line on the axis, where it could be placed. */
+export interface PlacedLine {
+  readonly line: PrintkLine;
+  readonly ns: number | null;
+  readonly uncertaintyNs: number | null;
+}
+
+/** What the kernel logs say of how the update went. */
+export interface LogVerdict {
+  /** `panic`: the new kernel panicked; `luo-refused`: it, or the old one, refused LUO's state; `kho-off`. */
+  readonly what: "panic" | "luo-refused" | "kho-off" | "freeze-failed";
+  readonly boot: Boot;
+  readonly text: string;
+  readonly file: string;
+  readonly line: number;
+}
+
+/** First and last event of a boot, on its axis. */
+export interface Extent {
+  readonly firstNs: number;
+  readonly lastNs: number;
+}
+
+export interface SourceCounts extends ReadCounts {
+  readonly boot: Boot;
+  readonly dialect: string;
+  readonly files: readonly string[];
+  readonly clock: string;
+}
+
+/** A defect and where it lies on its boot's axis, where that is known. */
+export interface PlacedDefect {
+  readonly defect: Defect;
+  readonly atNs: number | null;
+}
+
+/** A capture as collected: events on one axis (or on two, where there is no clock link), and every defect. */
+export interface Collected {
+  readonly name: string;
+  readonly kernel: { readonly old: string | null; readonly new: string | null };
+  readonly labels: Readonly<Record<string, string>>;
+  readonly probeLevel: string | null;
+  readonly link: ClockLink;
+  /** Whether the capture holds anything recorded in the new kernel's user space. */
+  readonly newBootReached: boolean;
+  /** By boot, then by time. */
+  readonly keyEvents: readonly KeyEvent[];
+  readonly extents: Readonly<Record<Boot, Extent | null>>;
+  readonly spans: RawSpans;
+  readonly printk: readonly PlacedLine[];
+  readonly verdicts: readonly LogVerdict[];
+  readonly sources: readonly SourceCounts[];
+  readonly defects: readonly PlacedDefect[];
 }

@@ -1,0 +1,237 @@
+/** From a collected capture to a live update: boundaries, phases, blackout, sessions, outcome, spans. Pure. */
+import type { Boot } from "../base/time.js";
+import type { Collected, KeyEvent, Placed, PlacedDefect } from "../collect/types.js";
+import { type Axis, axisOf, type Zero } from "./axis.js";
+import {
+  type Boundary,
+  boundaryTable,
+  DEFAULT_SPELLING,
+  type FoundBoundary,
+  findBoundary,
+  type MarkSpelling,
+} from "./boundaries.js";
+import type {
+  AxisName,
+  BlackoutDocument,
+  DefectDocument,
+  LiveUpdate,
+  LiveUpdateDocument,
+  PhaseDocument,
+  PhaseName,
+} from "./live-update.js";
+import { outcomeOf } from "./outcome.js";
+import { findSessions } from "./sessions.js";
+import { buildSpans } from "./spans.js";
+import { findVms } from "./vms.js";
+
+/** Which boundaries begin and end each phase. kexec has none of its own: it lies between its neighbours. */
+const PHASE_BOUNDARIES: Readonly<Record<PhaseName, readonly [Boundary, Boundary]>> = {
+  prepare: ["prepare.begin", "prepare.end"],
+  freeze: ["freeze.begin", "freeze.end"],
+  kexec: ["freeze.end", "restore.begin"],
+  restore: ["restore.begin", "restore.end"],
+  finish: ["finish.begin", "finish.end"],
+};
+
+const placed = (found: FoundBoundary): Placed | null => (found.ns === null ? null : { boot: found.boot, ns: found.ns });
+
+/** What only follows a freeze that succeeded: the old kernel going on to the kexec, or anything of the new one. */
+function wentOn(collected: Collected): boolean {
+  return (
+    collected.newBootReached ||
+    collected.keyEvents.some(
+      (event) =>
+        (event.what === "call" && (event.name === "kernel_restart_prepare" || event.name === "machine_kexec")) ||
+        (event.what === "printk" && event.name.startsWith("kexec_core: Starting new kernel")),
+    )
+  );
+}
+
+/**
+ * Where the new kernel was reached, marks of an earlier attempt that was aborted (paused, refused, resumed in the old
+ * kernel) are not this update's: pauses up to the old kernel's last resume are left out.
+ */
+function ofThisAttempt(collected: Collected, spelling: MarkSpelling): Collected {
+  if (!collected.newBootReached) return collected;
+  const marked = (name: string, text: string): boolean => name === text || name.startsWith(`${text} `);
+  const isOldMark = (event: KeyEvent, text: string): boolean =>
+    event.at.boot === "old" && event.what === "marker" && marked(event.name, text);
+  const resumed = collected.keyEvents.filter((event) => isOldMark(event, spelling.resume)).at(-1);
+  if (resumed === undefined) return collected;
+  const keyEvents = collected.keyEvents.filter(
+    (event) =>
+      !isOldMark(event, spelling.resume) && !(isOldMark(event, spelling.pause) && event.at.ns <= resumed.at.ns),
+  );
+  return { ...collected, keyEvents };
+}
+
+/** The live update a capture shows. `spelling` says how the VMM's pause and resume marks read. */
+export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_SPELLING): LiveUpdate {
+  const collected = ofThisAttempt(all, spelling);
+  const axis = axisOf(collected.link);
+  const table = boundaryTable(spelling);
+  const on = wentOn(collected);
+  const find = (boundary: Boundary): FoundBoundary => findBoundary(boundary, table, collected.keyEvents, on);
+  const found = {
+    pause: find("pause"),
+    resume: find("resume"),
+    freezeBegin: find("freeze.begin"),
+    restoreEnd: find("restore.end"),
+  };
+  const marked = found.pause.ns !== null && found.resume.ns !== null;
+  const observed = found.freezeBegin.ns !== null && found.restoreEnd.ns !== null;
+  const basis = marked ? "vm-marks" : observed ? "kernel-observed" : null;
+  const [begin, end] =
+    basis === "kernel-observed" ? [found.freezeBegin, found.restoreEnd] : [found.pause, found.resume];
+  const zero = zeroOf(collected, begin, end);
+  const blackout = blackoutOf(basis, begin, end, axis, zero);
+  const phases = Object.entries(PHASE_BOUNDARIES).map(([name, [from, to]]) =>
+    phaseOf(name as PhaseName, find(from), find(to), axis, zero, collected),
+  );
+  const { outcome, reason } = outcomeOf(collected, found, blackout.durationNs !== null);
+  const document: LiveUpdateDocument = {
+    format: "blackout-live-update",
+    version: 1,
+    capture: {
+      name: collected.name,
+      kernel: collected.kernel,
+      probeLevel: collected.probeLevel,
+      labels: collected.labels,
+    },
+    outcome,
+    outcomeReason: reason,
+    clock: {
+      method: collected.link.method,
+      uncertaintyNs: collected.link.uncertaintyNs,
+      parts: collected.link.parts,
+      tscKhz: collected.link.tscKhz,
+      rejected: collected.link.rejected,
+    },
+    blackout,
+    phases,
+    vms: findVms(collected.keyEvents, spelling, axis, zero),
+    sessions: findSessions(collected.keyEvents, axis, zero),
+    seam: seamOf(collected, axis, zero),
+    sources: collected.sources,
+    defects: [...collected.defects.map((found) => defectDocument(found, zero)), ...markDefects(found)],
+  };
+  return {
+    document,
+    spans: buildSpans(collected.spans, document, zero),
+    printk: collected.printk.map(({ line, ns, uncertaintyNs }) => ({
+      boot: line.boot,
+      atNs: ns === null ? null : ns - zero[line.boot],
+      uncertaintyNs,
+      stampNs: line.stampNs,
+      level: line.level,
+      text: line.text,
+    })),
+  };
+}
+
+/** Zero of the axis is the blackout's begin; where that is not seen, its end, then the first event there is. */
+function zeroOf(collected: Collected, begin: FoundBoundary, end: FoundBoundary): Zero {
+  const first = (boot: Boot): number => collected.extents[boot]?.firstNs ?? 0;
+  if (collected.link.joint) {
+    const at = begin.ns ?? Math.min(first("old"), first("new"), end.ns ?? Number.POSITIVE_INFINITY);
+    return { old: at, new: at };
+  }
+  return { old: (begin.boot === "old" ? begin.ns : null) ?? first("old"), new: first("new") };
+}
+
+function blackoutOf(
+  basis: BlackoutDocument["basis"],
+  begin: FoundBoundary,
+  end: FoundBoundary,
+  axis: Axis,
+  zero: Zero,
+): BlackoutDocument {
+  const [from, to] = [placed(begin), placed(end)];
+  const durationNs = from === null || to === null ? null : axis.between(from, to);
+  return {
+    basis,
+    beginNs: from === null ? null : from.ns - zero[from.boot],
+    endNs: to === null ? null : to.ns - zero[to.boot],
+    durationNs,
+    uncertaintyNs: from === null || to === null ? null : axis.uncertainty(from, to),
+    evidence: { begin: begin.evidence, end: end.evidence },
+  };
+}
+
+/** A mark without its counterpart: the VMs' own blackout cannot be stated, and the reader must know why. */
+function markDefects(found: {
+  readonly pause: FoundBoundary;
+  readonly resume: FoundBoundary;
+}): readonly DefectDocument[] {
+  if ((found.pause.ns === null) === (found.resume.ns === null)) return [];
+  const lost = found.pause.ns === null ? "pause" : "resume";
+  return [
+    {
+      code: `vm-${lost}-unseen`,
+      severity: "error",
+      file: "",
+      line: null,
+      byte: null,
+      boot: lost === "pause" ? "old" : "new",
+      count: 1,
+      atNs: null,
+      message: `The VMs' ${lost} mark is not in the capture although the other end's is: their blackout is not known.`,
+      advice:
+        lost === "pause"
+          ? "Keep marks in a ring buffer of their own, or record fewer events: noise overwrites the oldest ones."
+          : "Mark the resume in the new kernel before collecting.",
+    },
+  ];
+}
+
+function axisName(begin: FoundBoundary, end: FoundBoundary, collected: Collected): AxisName | null {
+  if (collected.link.joint) return "joint";
+  return begin.boot === end.boot ? begin.boot : null;
+}
+
+function phaseOf(
+  name: PhaseName,
+  begin: FoundBoundary,
+  end: FoundBoundary,
+  axis: Axis,
+  zero: Zero,
+  collected: Collected,
+): PhaseDocument {
+  const [from, to] = [placed(begin), placed(end)];
+  const range = (found: FoundBoundary): readonly [number | null, number | null] | null =>
+    found.ns !== null
+      ? null
+      : [
+          found.earliest === null ? null : found.earliest - zero[found.boot],
+          found.latest === null ? null : found.latest - zero[found.boot],
+        ];
+  return {
+    name,
+    axis: axisName(begin, end, collected),
+    beginNs: from === null ? null : from.ns - zero[from.boot],
+    endNs: to === null ? null : to.ns - zero[to.boot],
+    durationNs: from === null || to === null ? null : axis.between(from, to),
+    uncertaintyNs: from === null || to === null ? null : axis.uncertainty(from, to),
+    beginRangeNs: range(begin),
+    endRangeNs: range(end),
+    evidence: { begin: begin.evidence, end: end.evidence },
+  };
+}
+
+function seamOf(collected: Collected, axis: Axis, zero: Zero): LiveUpdateDocument["seam"] {
+  const { old, new: fresh } = collected.extents;
+  const begin: Placed | null = old === null ? null : { boot: "old", ns: old.lastNs };
+  const end: Placed | null = fresh === null ? null : { boot: "new", ns: fresh.firstNs };
+  return {
+    beginNs: begin === null ? null : begin.ns - zero.old,
+    endNs: end === null ? null : end.ns - zero.new,
+    durationNs: begin === null || end === null ? null : axis.between(begin, end),
+    uncertaintyNs: begin === null || end === null ? null : axis.uncertainty(begin, end),
+  };
+}
+
+function defectDocument({ defect, atNs }: PlacedDefect, zero: Zero): DefectDocument {
+  const { code, severity, file, line, byte, message, advice, boot, count } = defect;
+  const at = atNs === null || boot === null ? null : atNs - zero[boot];
+  return { code, severity, file, line, byte, message, advice, boot, count, atNs: at };
+}

@@ -1,0 +1,345 @@
+/**
+ * The boundary table: from which event each boundary of a phase, and of the blackout, is read. Rows stand best
+ * evidence first; one function reads them, so that a new dialect is rows, not code.
+ *
+ * A row's role says what its event shows: `at`, the boundary itself; `after`, that the boundary was not earlier;
+ * `before`, that it was not later. The latter two only bound a boundary that no event shows: it stays null.
+ */
+import type { Boot } from "../base/time.js";
+import type { KeyEvent } from "../collect/types.js";
+import type { Evidence } from "./live-update.js";
+
+export const BOUNDARIES = [
+  "pause",
+  "prepare.begin",
+  "prepare.end",
+  "freeze.begin",
+  "freeze.end",
+  "restore.begin",
+  "restore.end",
+  "resume",
+  "finish.begin",
+  "finish.end",
+] as const;
+export type Boundary = (typeof BOUNDARIES)[number];
+
+/** Conditions on an event that its name alone does not show. */
+export type Condition =
+  /** `ret` is 0. */
+  | "succeeded"
+  /** `ret` is recorded and is not 0. */
+  | "failed"
+  /** No `ret` is recorded, and what follows a success was seen: `kernel_restart_prepare`, or the new kernel. */
+  | "went-on"
+  /** The event by itself is enough. */
+  | "none";
+
+/**
+ * Which of several matching events: the first or the last; or `last-first`, the last of each session's first (a
+ * session's finish is its first call: `luo_file_finish` runs again when a finished session's fd is closed). The
+ * identity a session is told apart by is the first of `session` and `fd` that the event carries.
+ */
+export type Pick = "first" | "last" | "last-first";
+
+export interface BoundaryRow {
+  readonly boundary: Boundary;
+  readonly role: "at" | "after" | "before";
+  readonly boot: Boot;
+  readonly what: KeyEvent["what"];
+  /** The function or syscall; for marks and printk what the text begins with (after the configured spelling). */
+  readonly name: string;
+  /** ioctl or reboot command, for syscalls. */
+  readonly cmd?: number;
+  readonly condition: Condition;
+  readonly pick: Pick;
+  readonly confidence: Evidence["confidence"];
+}
+
+/** How the workload spells its marks; configurable, since every VMM has its own. */
+export interface MarkSpelling {
+  readonly pause: string;
+  readonly resume: string;
+}
+export const DEFAULT_SPELLING: MarkSpelling = { pause: "luo: vm_pause", resume: "luo: vm_resume" };
+
+const CREATE_SESSION = 0xba00;
+const RETRIEVE_SESSION = 0xba01;
+const PRESERVE_FD = 0xba40;
+const RETRIEVE_FD = 0xba41;
+const FINISH = 0xba42;
+const REBOOT_KEXEC = 0x45584543;
+
+type Row = Omit<BoundaryRow, "boundary" | "boot">;
+const rows = (boundary: Boundary, boot: Boot, list: readonly Row[]): readonly BoundaryRow[] =>
+  list.map((row) => ({ boundary, boot, ...row }));
+
+const call = (name: string, pick: Pick = "first"): Row => ({
+  role: "at",
+  what: "call",
+  name,
+  condition: "none",
+  pick,
+  confidence: "probe",
+});
+const returned = (name: string, condition: Condition, pick: Pick = "last"): Row => ({
+  role: "at",
+  what: "return",
+  name,
+  condition,
+  pick,
+  confidence: "probe",
+});
+const entered = (name: string, cmd: number | undefined, pick: Pick = "first"): Row => ({
+  role: "at",
+  what: "syscall-enter",
+  name,
+  ...(cmd === undefined ? {} : { cmd }),
+  condition: "none",
+  pick,
+  confidence: "syscall",
+});
+const left = (name: string, cmd: number | undefined, pick: Pick = "last"): Row => ({
+  role: "at",
+  what: "syscall-exit",
+  name,
+  ...(cmd === undefined ? {} : { cmd }),
+  condition: "succeeded",
+  pick,
+  confidence: "syscall",
+});
+const mark = (name: string, pick: Pick): Row => ({
+  role: "at",
+  what: "marker",
+  name,
+  condition: "none",
+  pick,
+  confidence: "marker",
+});
+const printed = (name: string, pick: Pick = "first"): Row => ({
+  role: "at",
+  what: "printk",
+  name,
+  condition: "none",
+  pick,
+  confidence: "printk",
+});
+const after = (row: Row): Row => ({ ...row, role: "after" });
+const before = (row: Row): Row => ({ ...row, role: "before" });
+
+/** What the old kernel does, in this order, once `liveupdate_reboot` has returned 0 (kernel/kexec_core.c). */
+const PAST_FREEZE: readonly Row[] = [
+  before(call("kernel_restart_prepare")),
+  before(call("notifier_run", "last")),
+  before(call("device_shutdown")),
+  before(call("migrate_to_reboot_cpu")),
+  before(call("syscore_shutdown")),
+  before(printed("kexec_core: Starting new kernel")),
+  before(call("machine_kexec")),
+];
+const REBOOT_ENTERED = entered("reboot", REBOOT_KEXEC);
+const TO_KEXEC_MARK = mark("luo: kexec begin", "last");
+
+export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readonly BoundaryRow[] {
+  return [
+    ...rows("pause", "old", [mark(spelling.pause, "first")]),
+    ...rows("prepare.begin", "old", [
+      call("luo_session_create"),
+      call("luo_preserve_file"),
+      entered("ioctl", CREATE_SESSION),
+      entered("ioctl", PRESERVE_FD),
+      mark("luo: session_create begin", "first"),
+      mark("luo: prepare begin", "first"),
+      before(printed("luo: Switched from [normal] to [prepared] state")),
+    ]),
+    ...rows("prepare.end", "old", [
+      returned("luo_preserve_file", "succeeded"),
+      returned("luo_preserve_file", "went-on"),
+      left("ioctl", PRESERVE_FD),
+      mark("luo: preserve_fd end", "last"),
+      mark("luo: prepare end", "last"),
+      printed("luo: Switched from [normal] to [prepared] state", "last"),
+      before(call("kernel_kexec")),
+      before(REBOOT_ENTERED),
+    ]),
+    ...rows("freeze.begin", "old", [
+      call("kernel_kexec", "last"),
+      call("liveupdate_reboot", "last"),
+      { ...REBOOT_ENTERED, pick: "last" },
+      after(TO_KEXEC_MARK),
+      after(printed("luo: Switched from [normal] to [prepared] state", "last")),
+      before(call("luo_session_serialize")),
+      before(printed("luo: Switched from [prepared] to [frozen] state")),
+      ...PAST_FREEZE,
+    ]),
+    ...rows("freeze.end", "old", [
+      returned("liveupdate_reboot", "succeeded"),
+      returned("liveupdate_reboot", "went-on"),
+      printed("luo: Switched from [prepared] to [frozen] state", "last"),
+      after(returned("luo_session_serialize", "succeeded")),
+      after(call("luo_session_serialize", "last")),
+      after(call("kernel_kexec", "last")),
+      after(REBOOT_ENTERED),
+      after(TO_KEXEC_MARK),
+      ...PAST_FREEZE,
+    ]),
+    ...rows("restore.begin", "new", [
+      call("luo_open"),
+      call("luo_session_deserialize"),
+      entered("openat", undefined),
+      mark("luo: restore begin", "first"),
+      before(call("luo_session_retrieve")),
+      before(entered("ioctl", RETRIEVE_SESSION)),
+      before(entered("ioctl", RETRIEVE_FD)),
+    ]),
+    ...rows("restore.end", "new", [
+      returned("luo_retrieve_file", "succeeded"),
+      returned("luo_retrieve_file", "went-on"),
+      left("ioctl", RETRIEVE_FD),
+      mark("luo: retrieve_fd end", "last"),
+      mark("luo: restore end", "last"),
+      after(returned("luo_session_retrieve", "succeeded")),
+      before(call("luo_session_finish")),
+      before(call("luo_file_finish")),
+      before(entered("ioctl", FINISH)),
+    ]),
+    // In the old kernel only where the update was aborted and the VMs went on there.
+    ...rows("resume", "new", [mark(spelling.resume, "last")]),
+    ...rows("resume", "old", [mark(spelling.resume, "last")]),
+    ...rows("finish.begin", "new", [
+      call("luo_session_finish"),
+      call("luo_file_finish"),
+      entered("ioctl", FINISH),
+      mark("luo: session_finish begin", "first"),
+      mark("luo: finish begin", "first"),
+      before(printed("luo: Switched from [updated] to [normal] state")),
+    ]),
+    ...rows("finish.end", "new", [
+      returned("luo_session_finish", "succeeded", "last-first"),
+      returned("luo_session_finish", "went-on", "last-first"),
+      returned("luo_file_finish", "went-on", "last-first"),
+      left("ioctl", FINISH, "last-first"),
+      mark("luo: session_finish end", "last-first"),
+      mark("luo: finish end", "last"),
+      printed("luo: Switched from [updated] to [normal] state", "last"),
+    ]),
+  ];
+}
+
+/** A boundary as found. `ns` is on its boot's axis; where it is null, `earliest` and `latest` bound it (null: unbounded). */
+export interface FoundBoundary {
+  readonly boundary: Boundary;
+  readonly boot: Boot;
+  readonly ns: number | null;
+  readonly evidence: Evidence | null;
+  readonly earliest: number | null;
+  readonly latest: number | null;
+}
+
+function describe(row: BoundaryRow, event: KeyEvent): string {
+  switch (row.what) {
+    case "call":
+      return `${event.source} ${row.name} called`;
+    case "return":
+      return `${event.source} ${row.name} returned${event.fields.has("ret") ? ` ${event.fields.get("ret")}` : ""}`;
+    case "syscall-enter":
+      return `${row.name}${row.cmd === undefined ? "" : `(0x${row.cmd.toString(16)})`} entered`;
+    case "syscall-exit":
+      return `${row.name}${row.cmd === undefined ? "" : `(0x${row.cmd.toString(16)})`} returned ${event.fields.get("ret")}`;
+    case "marker":
+      return `marker '${row.name}'`;
+    case "printk":
+      return `printk '${row.name}'`;
+  }
+}
+
+function returnValue(event: KeyEvent): number | null {
+  const ret = event.fields.get("ret");
+  return ret === undefined ? null : Number(ret);
+}
+
+function holds(condition: Condition, event: KeyEvent, wentOn: boolean): boolean {
+  const ret = returnValue(event);
+  switch (condition) {
+    case "none":
+      return true;
+    case "succeeded":
+      return ret === 0;
+    case "failed":
+      return ret !== null && ret !== 0;
+    case "went-on":
+      return ret === null && wentOn;
+  }
+}
+
+/** A mark matches where its text is the row's, or goes on with a blank: `luo: vm_pause`, `luo: vm_pause vm=7`. */
+function named(row: BoundaryRow, event: KeyEvent): boolean {
+  if (row.what !== "marker" && row.what !== "printk") return event.name === row.name;
+  return (
+    event.name.startsWith(row.name) && (event.name.length === row.name.length || event.name[row.name.length] === " ")
+  );
+}
+
+function matches(row: BoundaryRow, event: KeyEvent, wentOn: boolean): boolean {
+  if (event.at.boot !== row.boot || event.what !== row.what || !named(row, event)) return false;
+  if (row.cmd !== undefined && Number(event.fields.get("cmd") ?? Number.NaN) !== row.cmd) return false;
+  return holds(row.condition, event, wentOn);
+}
+
+function pickOf(row: BoundaryRow, events: readonly KeyEvent[]): KeyEvent | undefined {
+  switch (row.pick) {
+    case "first":
+      return events[0];
+    case "last":
+      return events.at(-1);
+    case "last-first": {
+      const first = new Map<string, KeyEvent>();
+      for (const event of events) {
+        const session = event.fields.get("session") ?? event.fields.get("fd");
+        // Without an identity two sessions' first calls cannot be told from one session's first and second.
+        if (session === undefined) return undefined;
+        if (!first.has(String(session))) first.set(String(session), event);
+      }
+      return [...first.values()].at(-1);
+    }
+  }
+}
+
+/**
+ * Reads one boundary from the table. `wentOn`: something that only follows a successful freeze was seen. Probes beat
+ * function graph within a row because they are recorded first and carry the arguments; rows are tried in order.
+ */
+export function findBoundary(
+  boundary: Boundary,
+  table: readonly BoundaryRow[],
+  events: readonly KeyEvent[],
+  wentOn: boolean,
+): FoundBoundary {
+  const own = table.filter((row) => row.boundary === boundary);
+  const boot = own[0]?.boot ?? "old";
+  let earliest: number | null = null;
+  let latest: number | null = null;
+  for (const row of own) {
+    const matching = events.filter((event) => matches(row, event, wentOn));
+    const probes = matching.filter((event) => event.source !== "function-graph");
+    const event = pickOf(row, probes.length > 0 ? probes : matching);
+    if (event === undefined) continue;
+    switch (row.role) {
+      case "at":
+        return {
+          boundary,
+          boot: row.boot,
+          ns: event.at.ns,
+          earliest: event.at.ns,
+          latest: event.at.ns,
+          evidence: { event: describe(row, event), confidence: row.confidence, file: event.file, place: event.place },
+        };
+      case "after":
+        earliest = Math.max(earliest ?? event.at.ns, event.at.ns);
+        break;
+      case "before":
+        latest = Math.min(latest ?? event.at.ns, event.at.ns);
+        break;
+    }
+  }
+  return { boundary, boot, ns: null, evidence: null, earliest, latest };
+}

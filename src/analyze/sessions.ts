@@ -1,0 +1,191 @@
+/** Sessions and their files, joined over the kexec by session name, by token, and by the handler's serialized data. */
+import type { KeyEvent } from "../collect/types.js";
+import type { Axis, Zero } from "./axis.js";
+import { type Call, pairCalls } from "./calls.js";
+import { type FileDocument, PHASES, type PhaseName, type SessionDocument, type SessionPhase } from "./live-update.js";
+
+interface FileRow {
+  readonly token: string;
+  handler: string | null;
+  data: string | null;
+  bytes: number | null;
+  preserve: Call | null;
+  freeze: Call | null;
+  retrieve: Call | null;
+}
+
+interface SessionRow {
+  readonly name: string;
+  readonly files: Map<string, FileRow>;
+  readonly calls: Map<PhaseName, Call[]>;
+}
+
+/** Which calls make up which phase of a session, by dialect: probes (also from the function graph), else marks. */
+const PROBED: ReadonlyMap<string, PhaseName> = new Map([
+  ["luo_session_create", "prepare"],
+  ["luo_preserve_file", "prepare"],
+  ["luo_file_freeze", "freeze"],
+  ["luo_session_retrieve", "restore"],
+  ["luo_retrieve_file", "restore"],
+  ["luo_file_finish", "finish"],
+]);
+const MARKED: ReadonlyMap<string, PhaseName> = new Map([
+  ["luo: session_create", "prepare"],
+  ["luo: preserve_fd", "prepare"],
+  ["luo: session_retrieve", "restore"],
+  ["luo: retrieve_fd", "restore"],
+  ["luo: session_finish", "finish"],
+]);
+
+/** Tokens are 64-bit numbers; probes and marks spell them alike once in lower-case hexadecimal. */
+export function tokenText(value: unknown): string | null {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return `0x${value.toString(16)}`;
+  if (typeof value === "bigint") return `0x${value.toString(16)}`;
+  if (typeof value !== "string") return null;
+  if (/^0x[0-9a-f]+$/i.test(value))
+    return `0x${value
+      .slice(2)
+      .toLowerCase()
+      .replace(/^0+(?=.)/, "")}`;
+  return /^\d+$/.test(value) ? `0x${BigInt(value).toString(16)}` : null;
+}
+
+function within(outer: Call, inner: Call): boolean {
+  return (
+    inner.begin.boot === outer.begin.boot &&
+    inner.pid === outer.pid &&
+    inner.begin.ns >= outer.begin.ns &&
+    outer.end !== null &&
+    inner.begin.ns <= outer.end.ns
+  );
+}
+
+/** Sessions by name, files by token; instants are relative to `zero`. */
+export function findSessions(events: readonly KeyEvent[], axis: Axis, zero: Zero): readonly SessionDocument[] {
+  const calls = pairCalls(events);
+  const probed = calls.filter(
+    (call) => call.source === "kprobe" && PROBED.has(call.name) && call.fields.has("session"),
+  );
+  const own = probed.length > 0 ? probed : calls.filter((call) => MARKED.has(call.name) && call.fields.has("session"));
+  const phaseOf = probed.length > 0 ? PROBED : MARKED;
+  const sessions = new Map<string, SessionRow>();
+  for (const call of own) {
+    const name = String(call.fields.get("session"));
+    const session = sessions.get(name) ?? { name, files: new Map(), calls: new Map() };
+    sessions.set(name, session);
+    const phase = phaseOf.get(call.name) as PhaseName;
+    const list = session.calls.get(phase) ?? [];
+    session.calls.set(phase, list);
+    // A session's finish is its first finish call; the call from closing its fd later is not finish.
+    if (phase !== "finish" || list.length === 0) list.push(call);
+    noteFile(session, call);
+  }
+  noteHandlers(calls, own, sessions);
+  noteMarkedBytes(calls, sessions);
+  return [...sessions.values()].map((session) => ({
+    name: session.name,
+    phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
+    files: [...session.files.values()].map((file) => fileDocument(file, axis)),
+  }));
+}
+
+function noteFile(session: SessionRow, call: Call): void {
+  const token = tokenText(call.fields.get("token"));
+  if (token === null) return;
+  const file: FileRow = session.files.get(token) ?? {
+    token,
+    handler: null,
+    data: null,
+    bytes: null,
+    preserve: null,
+    freeze: null,
+    retrieve: null,
+  };
+  session.files.set(token, file);
+  switch (call.name) {
+    case "luo_preserve_file":
+    case "luo: preserve_fd":
+      file.preserve ??= call;
+      break;
+    case "luo_retrieve_file":
+    case "luo: retrieve_fd":
+      // A second retrieve of a token only looks it up; the first did the work.
+      file.retrieve ??= call;
+      break;
+  }
+}
+
+/**
+ * Handlers do not know their token: the handler's call is the token's whose LUO call encloses it on the same task. The
+ * freeze call is joined by `serialized_data`, which is one physical address on both sides of the kexec; where that was
+ * not recorded, by order: LUO freezes a session's files in the order they were preserved (luo_file.c, files_list).
+ */
+function noteHandlers(calls: readonly Call[], own: readonly Call[], sessions: ReadonlyMap<string, SessionRow>): void {
+  const inner = calls.filter((call) => call.source === "kprobe" && call.fields.has("compat"));
+  const byData = new Map<string, FileRow>();
+  for (const outer of own) {
+    const session = sessions.get(String(outer.fields.get("session")));
+    const token = tokenText(outer.fields.get("token"));
+    const file = token === null ? undefined : session?.files.get(token);
+    if (file === undefined) continue;
+    for (const handler of inner) {
+      if (!within(outer, handler)) continue;
+      file.handler ??= String(handler.fields.get("compat"));
+      const data = tokenText(handler.fields.get("data"));
+      if (data !== null) {
+        file.data ??= data;
+        byData.set(data, file);
+      }
+    }
+  }
+  for (const outer of own) {
+    if (outer.name !== "luo_file_freeze") continue;
+    const files = [...(sessions.get(String(outer.fields.get("session")))?.files.values() ?? [])];
+    const frozen = inner.filter((handler) => within(outer, handler));
+    frozen.forEach((handler, i) => {
+      const data = tokenText(handler.fields.get("data"));
+      const file = (data === null ? undefined : byData.get(data)) ?? files[i];
+      if (file !== undefined) file.freeze ??= handler;
+    });
+  }
+}
+
+/** Sizes stand only in the workload's own marks. */
+function noteMarkedBytes(calls: readonly Call[], sessions: ReadonlyMap<string, SessionRow>): void {
+  for (const call of calls) {
+    if (call.source !== "marker" || !call.fields.has("bytes")) continue;
+    const token = tokenText(call.fields.get("token"));
+    const file = token === null ? undefined : sessions.get(String(call.fields.get("session")))?.files.get(token);
+    const bytes = Number(call.fields.get("bytes"));
+    if (file !== undefined && Number.isSafeInteger(bytes)) file.bytes ??= bytes;
+  }
+}
+
+function sessionPhase(name: PhaseName, session: SessionRow, axis: Axis, zero: Zero): readonly SessionPhase[] {
+  const calls = session.calls.get(name) ?? [];
+  const first = calls[0];
+  if (first === undefined) return [];
+  const ends = calls.map((call) => call.end).filter((end) => end !== null);
+  const last = ends.length === calls.length ? ends.reduce((latest, end) => (end.ns > latest.ns ? end : latest)) : null;
+  return [
+    {
+      name,
+      beginNs: first.begin.ns - zero[first.begin.boot],
+      endNs: last === null ? null : last.ns - zero[first.begin.boot],
+      durationNs: last === null ? null : axis.between(first.begin, last),
+    },
+  ];
+}
+
+function fileDocument(file: FileRow, axis: Axis): FileDocument {
+  const cost = (call: Call | null): number | null =>
+    call === null || call.end === null ? null : axis.between(call.begin, call.end);
+  return {
+    token: file.token,
+    handler: file.handler,
+    bytes: file.bytes,
+    preserveNs: cost(file.preserve),
+    freezeNs: cost(file.freeze),
+    retrieveNs: cost(file.retrieve),
+  };
+}

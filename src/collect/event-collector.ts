@@ -1,0 +1,387 @@
+/**
+ * Reads one boot's event stream once and keeps what the analysis needs: key events (decoded), and the spans that pairs
+ * of events make. Names are classified once each, so that the rows of all other events cost a table look-up.
+ */
+import type { Defect, DefectInput } from "../base/defect.js";
+import { defect } from "../base/defect.js";
+import { functionOfReturnProbe, KEY_FUNCTIONS, symbolName } from "./key-functions.js";
+import { type OpenSpan, SpanCollector } from "./span-collector.js";
+import {
+  type EventChunk,
+  type EventFields,
+  EventKind,
+  type EventSink,
+  type FieldValue,
+  type KeyEvent,
+} from "./types.js";
+
+/** A key event before its clock is linked: `count` is in counts of the trace clock since the source's base. */
+export interface UnplacedKeyEvent extends Omit<KeyEvent, "at"> {
+  readonly count: number;
+}
+
+/** Beyond this many key events a capture is not a live update but a flood; the rest is counted in a defect. */
+const MAX_KEY_EVENTS = 500_000;
+/** Key functions nest three deep; more than this are calls whose returns were lost. */
+const MAX_PENDING_CALLS = 64;
+
+/** ioctls of /dev/liveupdate and of session fds: _IO(0xBA, 0x00..0x43), include/uapi/linux/liveupdate.h. */
+const LUO_IOCTL_FIRST = 0xba00;
+const LUO_IOCTL_LAST = 0xba43;
+/** LINUX_REBOOT_CMD_KEXEC, include/uapi/linux/reboot.h. */
+const REBOOT_CMD_KEXEC = 0x45584543;
+const LIVEUPDATE_DEVICE = "/dev/liveupdate";
+
+type NameClass =
+  | "unknown"
+  | "ignored"
+  | "probe-entry"
+  | "probe-return"
+  | "initcall-start"
+  | "initcall-finish"
+  | "cpuhp-enter"
+  | "cpuhp-exit"
+  | "notifier"
+  | "printk"
+  | "syscall-enter"
+  | "syscall-exit";
+
+const KNOWN: ReadonlyMap<string, NameClass> = new Map<string, NameClass>([
+  ["initcall_start", "initcall-start"],
+  ["initcall_finish", "initcall-finish"],
+  ["cpuhp_enter", "cpuhp-enter"],
+  ["cpuhp_multi_enter", "cpuhp-enter"],
+  ["cpuhp_exit", "cpuhp-exit"],
+  ["notifier_run", "notifier"],
+  ["console", "printk"],
+  ["sys_enter_ioctl", "syscall-enter"],
+  ["sys_enter_reboot", "syscall-enter"],
+  ["sys_enter_kexec_file_load", "syscall-enter"],
+  ["sys_enter_openat", "syscall-enter"],
+  ["sys_exit_ioctl", "syscall-exit"],
+  ["sys_exit_reboot", "syscall-exit"],
+  ["sys_exit_kexec_file_load", "syscall-exit"],
+  ["sys_exit_openat", "syscall-exit"],
+]);
+
+/** `key=value` pairs of the fields that are not the probe's own addresses. */
+function detailOf(fields: EventFields): string {
+  const parts: string[] = [];
+  for (const [key, value] of fields) {
+    if (!key.startsWith("__probe") && !key.startsWith("common_") && key !== "func") parts.push(`${key}=${value}`);
+  }
+  return parts.join(" ");
+}
+
+/** A field as an integer: a number as it is, text in decimal or 0x-hexadecimal; null where it is neither. */
+export function integerField(value: FieldValue | undefined): number | null {
+  if (typeof value === "number") return value;
+  if (typeof value === "bigint") return Number(value);
+  if (value === undefined || !/^-?(?:0x[0-9a-f]+|\d+)$/i.test(value)) return null;
+  const magnitude = Number(value.replace("-", ""));
+  return value.startsWith("-") ? -magnitude : magnitude;
+}
+
+export class EventCollector implements EventSink {
+  readonly keyEvents: UnplacedKeyEvent[] = [];
+  readonly spans = new SpanCollector();
+  readonly defects: Defect[] = [];
+  /** The source's base; null until its first event. */
+  base: bigint | null = null;
+  first = Number.NaN;
+  last = Number.NaN;
+  readonly #classes: NameClass[] = [];
+  readonly #pendingSyscall = new Map<number, UnplacedKeyEvent>();
+  /** Key calls not yet returned, per source and task, so that a return knows what it was called with. */
+  readonly #pendingCalls = new Map<string, UnplacedKeyEvent[]>();
+  #dropped = 0;
+
+  defect(input: DefectInput): void {
+    this.defects.push(defect(input));
+  }
+
+  chunk(chunk: EventChunk): void {
+    if (chunk.count === 0) return;
+    this.base ??= chunk.base;
+    if (Number.isNaN(this.first)) {
+      this.first = chunk.time[0] as number;
+      this.spans.seen(this.first);
+    }
+    const { kind, name } = chunk;
+    for (let row = 0; row < chunk.count; row++) {
+      switch (kind[row]) {
+        case EventKind.event: {
+          const id = name[row] as number;
+          const known = this.#classes[id] ?? this.#classify(chunk, row, id);
+          if (known !== "ignored") this.#event(chunk, row, known);
+          break;
+        }
+        case EventKind.marker:
+          this.#marker(chunk, row);
+          break;
+        default:
+          this.#graph(chunk, row);
+      }
+    }
+    this.last = chunk.time[chunk.count - 1] as number;
+    this.spans.seen(this.last);
+  }
+
+  finish(): void {
+    this.spans.finish();
+    if (this.#dropped > 0) {
+      this.defect({
+        code: "events-too-many",
+        severity: "error",
+        file: "",
+        message: `${this.#dropped} further key events were left out: more than ${MAX_KEY_EVENTS} were found.`,
+        advice: "Record fewer events, or only the time around the update.",
+      });
+    }
+  }
+
+  #classify(chunk: EventChunk, row: number, id: number): NameClass {
+    const name = chunk.strings.stringOf(id);
+    const fields = chunk.fields(row);
+    const found: NameClass =
+      KNOWN.get(name) ??
+      (fields.has("__probe_ret_ip") || fields.has("__probe_func")
+        ? "probe-return"
+        : fields.has("__probe_ip")
+          ? "probe-entry"
+          : "ignored");
+    this.#classes[id] = found;
+    return found;
+  }
+
+  #keep(
+    chunk: EventChunk,
+    row: number,
+    part: Pick<KeyEvent, "what" | "name" | "fields" | "source">,
+  ): UnplacedKeyEvent | null {
+    if (this.keyEvents.length >= MAX_KEY_EVENTS) {
+      this.#dropped += 1;
+      return null;
+    }
+    const event: UnplacedKeyEvent = {
+      ...part,
+      count: chunk.time[row] as number,
+      cpu: chunk.cpu[row] as number,
+      pid: chunk.pid[row] as number,
+      task: chunk.strings.stringOf(chunk.comm[row] as number),
+      file: chunk.file,
+      place: chunk.place[row] as number,
+    };
+    this.keyEvents.push(event);
+    return event;
+  }
+
+  #call(chunk: EventChunk, row: number, name: string, fields: EventFields, source: KeyEvent["source"]): void {
+    const kept = this.#keep(chunk, row, { what: "call", name, fields, source });
+    if (kept === null) return;
+    const key = this.#stack(source, chunk, row);
+    const pending = this.#pendingCalls.get(key);
+    if (pending === undefined) this.#pendingCalls.set(key, [kept]);
+    else if (pending.length < MAX_PENDING_CALLS) pending.push(kept);
+  }
+
+  #return(chunk: EventChunk, row: number, name: string, fields: EventFields, source: KeyEvent["source"]): void {
+    const pending = this.#pendingCalls.get(this.#stack(source, chunk, row)) ?? [];
+    let at = pending.length - 1;
+    while (at >= 0 && pending[at]?.name !== name) at--;
+    const call = at < 0 ? undefined : pending.splice(at)[0];
+    const both = call === undefined ? fields : new Map([...call.fields, ...fields]);
+    this.#keep(chunk, row, { what: "return", name, fields: both, source });
+  }
+
+  #open(
+    chunk: EventChunk,
+    row: number,
+    kind: OpenSpan["kind"],
+    name: string,
+    detail: string,
+    evidence: string,
+  ): OpenSpan {
+    return {
+      kind,
+      name,
+      detail,
+      evidence,
+      cpu: chunk.cpu[row] as number,
+      pid: chunk.pid[row] as number,
+      task: chunk.strings.stringOf(chunk.comm[row] as number),
+    };
+  }
+
+  /** One stack per task; the idle tasks share pid 0, so theirs is per CPU. */
+  #stack(evidence: string, chunk: EventChunk, row: number): string {
+    const pid = chunk.pid[row] as number;
+    return pid > 0 ? `${evidence} ${pid}` : `${evidence} cpu${chunk.cpu[row]}`;
+  }
+
+  #event(chunk: EventChunk, row: number, known: NameClass): void {
+    const time = chunk.time[row] as number;
+    const fields = chunk.fields(row);
+    const text = (key: string): string => String(fields.get(key) ?? "");
+    switch (known) {
+      case "probe-entry": {
+        const name = symbolName(text("__probe_ip")) ?? chunk.strings.stringOf(chunk.name[row] as number);
+        if (KEY_FUNCTIONS.has(name)) this.#call(chunk, row, name, fields, "kprobe");
+        const span = this.#open(chunk, row, "function", name, detailOf(fields), "kprobe");
+        this.spans.enter(this.#stack("kprobe", chunk, row), span, time);
+        return;
+      }
+      case "probe-return": {
+        const event = chunk.strings.stringOf(chunk.name[row] as number);
+        const name = symbolName(text("__probe_func")) ?? functionOfReturnProbe(event);
+        if (KEY_FUNCTIONS.has(name)) this.#return(chunk, row, name, fields, "kprobe");
+        const span = this.#open(chunk, row, "function", name, detailOf(fields), "kprobe");
+        this.spans.exit(this.#stack("kprobe", chunk, row), name, time, span, detailOf(fields));
+        return;
+      }
+      case "initcall-start": {
+        const name = symbolName(text("func")) ?? text("func");
+        this.spans.enter("initcall", this.#open(chunk, row, "initcall", name, "", "initcall events"), time);
+        return;
+      }
+      case "initcall-finish": {
+        const name = symbolName(text("func")) ?? text("func");
+        const span = this.#open(chunk, row, "initcall", name, "", "initcall events");
+        this.spans.exit("initcall", name, time, span, `ret=${text("ret")}`);
+        return;
+      }
+      case "cpuhp-enter": {
+        const step = symbolName(text("fun")) ?? text("fun");
+        const span = this.#open(
+          chunk,
+          row,
+          "cpu",
+          `cpu${integerField(fields.get("cpu")) ?? "?"} ${step}`,
+          "",
+          "cpuhp events",
+        );
+        this.spans.enter(this.#stack("cpuhp", chunk, row), span, time);
+        return;
+      }
+      case "cpuhp-exit":
+        this.spans.exit(this.#stack("cpuhp", chunk, row), null, time, null, `ret=${text("ret")}`);
+        return;
+      case "notifier":
+        this.#keep(chunk, row, { what: "call", name: "notifier_run", fields, source: "kprobe" });
+        return;
+      case "printk":
+        this.#keep(chunk, row, { what: "printk", name: text("msg"), fields: new Map(), source: "printk" });
+        return;
+      case "syscall-enter":
+        this.#syscallEnter(chunk, row, fields);
+        return;
+      case "syscall-exit": {
+        const pid = chunk.pid[row] as number;
+        const entered = this.#pendingSyscall.get(pid);
+        const name = chunk.strings.stringOf(chunk.name[row] as number).slice("sys_exit_".length);
+        if (entered === undefined || entered.name !== name) return;
+        this.#pendingSyscall.delete(pid);
+        const both = new Map([...entered.fields, ["ret", integerField(fields.get("ret")) ?? 0] as const]);
+        this.#keep(chunk, row, { what: "syscall-exit", name, fields: both, source: "syscall" });
+        this.spans.exit(`syscall ${pid}`, name, time, null, `ret=${both.get("ret")}`);
+        return;
+      }
+      case "unknown":
+      case "ignored":
+        return;
+    }
+  }
+
+  #syscallEnter(chunk: EventChunk, row: number, fields: EventFields): void {
+    const name = chunk.strings.stringOf(chunk.name[row] as number).slice("sys_enter_".length);
+    const cmd = integerField(fields.get("cmd"));
+    const wanted =
+      name === "kexec_file_load" ||
+      (name === "ioctl" && cmd !== null && cmd >= LUO_IOCTL_FIRST && cmd <= LUO_IOCTL_LAST) ||
+      (name === "reboot" && cmd === REBOOT_CMD_KEXEC) ||
+      (name === "openat" && [...fields.values()].some((value) => String(value).includes(LIVEUPDATE_DEVICE)));
+    if (!wanted) return;
+    const normal = new Map(fields);
+    if (cmd !== null) normal.set("cmd", cmd);
+    const fd = integerField(fields.get("fd"));
+    if (fd !== null) normal.set("fd", fd);
+    const kept = this.#keep(chunk, row, { what: "syscall-enter", name, fields: normal, source: "syscall" });
+    const pid = chunk.pid[row] as number;
+    if (kept !== null) this.#pendingSyscall.set(pid, kept);
+    const detail = name === "ioctl" ? `cmd=0x${(cmd ?? 0).toString(16)} fd=${fd}` : "";
+    const span = this.#open(chunk, row, "syscall", name, detail, "syscall events");
+    this.spans.enter(`syscall ${pid}`, span, chunk.time[row] as number);
+  }
+
+  #marker(chunk: EventChunk, row: number): void {
+    const text = String(chunk.fields(row).get("buf") ?? "").trimEnd();
+    const parsed = parseMarker(text);
+    this.#keep(chunk, row, { what: "marker", name: text, fields: parsed.fields, source: "marker" });
+    const time = chunk.time[row] as number;
+    const span = this.#open(chunk, row, "marker", parsed.label, detailOf(parsed.fields), "marker");
+    const stack = this.#stack("marker", chunk, row);
+    switch (parsed.edge) {
+      case "begin":
+        this.spans.enter(stack, span, time);
+        return;
+      case "end":
+        this.spans.exit(stack, parsed.label, time, null, "");
+        return;
+      case null:
+        this.spans.whole(span, time, time);
+    }
+  }
+
+  #graph(chunk: EventChunk, row: number): void {
+    const time = chunk.time[row] as number;
+    const fields = chunk.fields(row);
+    const name = symbolName(String(fields.get("func") ?? ""));
+    const key = name !== null && KEY_FUNCTIONS.has(name);
+    const stack = this.#stack("graph", chunk, row);
+    const open = (): OpenSpan => this.#open(chunk, row, "function", name ?? "?", "", "function graph");
+    switch (chunk.kind[row]) {
+      case EventKind.graphEntry:
+        if (key) this.#call(chunk, row, name, fields, "function-graph");
+        this.spans.enter(stack, open(), time);
+        return;
+      case EventKind.graphExit: {
+        const closed = this.spans.exit(stack, name, time, open(), "");
+        const known = name ?? closed;
+        if (known !== null && KEY_FUNCTIONS.has(known)) {
+          this.#return(chunk, row, known, fields, "function-graph");
+        }
+        return;
+      }
+      case EventKind.graphLeaf: {
+        if (key) this.#keep(chunk, row, { what: "call", name, fields, source: "function-graph" });
+        // The entry is all that a folded leaf without a duration shows; with one, the collector's caller scales it.
+        const duration = fields.get("duration");
+        this.spans.leaf(stack, open(), time, typeof duration === "number" ? duration : null);
+        return;
+      }
+      default:
+        return;
+    }
+  }
+}
+
+export interface ParsedMarker {
+  /** The text without its `begin` or `end` and its `key=value` pairs: `luo: preserve_fd`. */
+  readonly label: string;
+  readonly edge: "begin" | "end" | null;
+  readonly fields: EventFields;
+}
+
+/** `luo: preserve_fd begin session=… token=0x100` into label, edge and fields. */
+export function parseMarker(text: string): ParsedMarker {
+  const fields = new Map<string, FieldValue>();
+  const words: string[] = [];
+  let edge: ParsedMarker["edge"] = null;
+  for (const word of text.split(/\s+/)) {
+    const equals = word.indexOf("=");
+    if (equals > 0) fields.set(word.slice(0, equals), word.slice(equals + 1));
+    else if (edge === null && fields.size === 0 && (word === "begin" || word === "end")) edge = word;
+    else if (word !== "") words.push(word);
+  }
+  return { label: words.join(" "), edge, fields };
+}

@@ -1,0 +1,119 @@
+/**
+ * Pairs begins with ends: kprobe entry and return, function-graph entry and exit, initcall, cpuhp and marker pairs.
+ * Spans are kept in columns, in counts of the boot's trace clock, until the clock link is known.
+ */
+import { float64Column, int32Column } from "./columns.js";
+import type { RawSpanKind } from "./types.js";
+
+/** As SpanFlag in the analysed span table: the record of the begin, or of the end, was not seen. */
+const BEGIN_UNSEEN = 1;
+const END_UNSEEN = 2;
+
+export interface OpenSpan {
+  readonly kind: RawSpanKind;
+  readonly name: string;
+  readonly detail: string;
+  readonly cpu: number;
+  readonly pid: number;
+  readonly task: string;
+  readonly evidence: string;
+}
+
+/** Beyond this depth a stack is a broken trace, not a call chain (the kernel's own limit is 50: FTRACE_RETFUNC_DEPTH). */
+const MAX_DEPTH = 256;
+
+export class SpanCollector {
+  readonly begin = float64Column();
+  readonly end = float64Column();
+  readonly cpu = int32Column();
+  readonly pid = int32Column();
+  readonly flags = int32Column();
+  readonly kind: RawSpanKind[] = [];
+  readonly name: string[] = [];
+  readonly detail: string[] = [];
+  readonly task: string[] = [];
+  readonly evidence: string[] = [];
+  /** Leaves whose end is still to be reckoned from their duration. */
+  readonly leaves: { readonly row: number; readonly durationNs: number | null; readonly parent: number }[] = [];
+  readonly #open = new Map<string, number[]>();
+  #first = Number.NaN;
+  #last = Number.NaN;
+
+  get count(): number {
+    return this.kind.length;
+  }
+
+  /** Tells the collector that an event was seen at `time`; unpaired ends and begins are clipped to what was seen. */
+  seen(time: number): void {
+    if (Number.isNaN(this.#first)) this.#first = time;
+    this.#last = time;
+  }
+
+  #row(span: OpenSpan, begin: number, end: number, flags: number): number {
+    this.begin.push(begin);
+    this.end.push(end);
+    this.cpu.push(span.cpu);
+    this.pid.push(span.pid);
+    this.flags.push(flags);
+    this.kind.push(span.kind);
+    this.name.push(span.name);
+    this.detail.push(span.detail);
+    this.task.push(span.task);
+    this.evidence.push(span.evidence);
+    return this.kind.length - 1;
+  }
+
+  /** A span known from one record. */
+  whole(span: OpenSpan, begin: number, end: number): void {
+    this.#row(span, begin, end, 0);
+  }
+
+  /** Opens a span on `stack` (one stack per kind of evidence and task). */
+  enter(stack: string, span: OpenSpan, time: number): void {
+    const row = this.#row(span, time, Number.NaN, END_UNSEEN);
+    const open = this.#open.get(stack);
+    if (open === undefined) this.#open.set(stack, [row]);
+    else if (open.length < MAX_DEPTH) open.push(row);
+  }
+
+  /**
+   * Closes the innermost open span of that name on `stack` (any name where `name` is null). Spans opened inside it and
+   * never closed end with it, unseen. An end without a begin becomes a span from the first event on, begin unseen.
+   * Returns the name of the span that was closed.
+   */
+  exit(stack: string, name: string | null, time: number, orphan: OpenSpan | null, detail: string): string | null {
+    const open = this.#open.get(stack) ?? [];
+    for (let i = open.length - 1; i >= 0; i--) {
+      const row = open[i] as number;
+      if (name !== null && this.name[row] !== name) continue;
+      for (const inner of open.splice(i)) {
+        this.end.set(inner, time);
+        if (inner === row) this.flags.set(inner, this.flags.at(inner) & ~END_UNSEEN);
+      }
+      if (detail !== "") this.detail[row] = this.detail[row] === "" ? detail : `${this.detail[row]} ${detail}`;
+      return this.name[row] ?? null;
+    }
+    if (orphan !== null) this.#row(orphan, this.#first, time, BEGIN_UNSEEN);
+    return null;
+  }
+
+  /**
+   * A function-graph entry and exit folded into one line. Its end is `durationNs` of sched_clock after its entry where
+   * that is printed (the clock link scales it and clips it to the enclosing span); otherwise it is not seen, and the
+   * span is as long as nothing.
+   */
+  leaf(stack: string, span: OpenSpan, time: number, durationNs: number | null): void {
+    const row = this.#row(span, time, time, durationNs === null ? END_UNSEEN : 0);
+    const open = this.#open.get(stack);
+    this.leaves.push({ row, durationNs, parent: open?.[open.length - 1] ?? -1 });
+  }
+
+  /** Ends what is still open at the last event seen, marked unseen. */
+  finish(): void {
+    for (const open of this.#open.values()) for (const row of open) this.end.set(row, this.#last);
+    for (let row = 0; row < this.count; row++) {
+      if (Number.isNaN(this.end.at(row))) this.end.set(row, this.#last);
+    }
+    this.#open.clear();
+  }
+}
