@@ -17,6 +17,7 @@ export const SPAN_KINDS = [
   "notifier",
   "irq",
   "softirq",
+  "task",
   "userspace",
   "syscall",
   "marker",

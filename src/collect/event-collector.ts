@@ -37,6 +37,7 @@ type NameClass =
   | "ignored"
   | "probe-entry"
   | "probe-return"
+  | "initcall-level"
   | "initcall-start"
   | "initcall-finish"
   | "cpuhp-enter"
@@ -44,10 +45,13 @@ type NameClass =
   | "notifier"
   | "printk"
   | "syscall-enter"
-  | "syscall-exit";
+  | "syscall-exit"
+  | "sched-switch";
 
 const KNOWN: ReadonlyMap<string, NameClass> = new Map<string, NameClass>([
+  ["initcall_level", "initcall-level"],
   ["initcall_start", "initcall-start"],
+  ["sched_switch", "sched-switch"],
   ["initcall_finish", "initcall-finish"],
   ["cpuhp_enter", "cpuhp-enter"],
   ["cpuhp_multi_enter", "cpuhp-enter"],
@@ -94,6 +98,7 @@ export class EventCollector implements EventSink {
   readonly #pendingSyscall = new Map<number, UnplacedKeyEvent>();
   /** Key calls not yet returned, per source and task, so that a return knows what it was called with. */
   readonly #pendingCalls = new Map<string, UnplacedKeyEvent[]>();
+  readonly #runningSince = new Map<number, number>();
   #dropped = 0;
 
   defect(input: DefectInput): void {
@@ -103,17 +108,22 @@ export class EventCollector implements EventSink {
   chunk(chunk: EventChunk): void {
     if (chunk.count === 0) return;
     this.base ??= chunk.base;
-    if (Number.isNaN(this.first)) {
-      this.first = chunk.time[0] as number;
-      this.spans.seen(this.first);
-    }
-    const { kind, name } = chunk;
+    const { kind, name, time } = chunk;
     for (let row = 0; row < chunk.count; row++) {
+      const at = time[row] as number;
+      // A function graph printed without absolute time shows order, not when.
+      if (Number.isNaN(at)) continue;
+      if (Number.isNaN(this.first)) {
+        this.first = at;
+        this.spans.seen(at);
+      }
+      this.last = at;
       switch (kind[row]) {
         case EventKind.event: {
           const id = name[row] as number;
           const known = this.#classes[id] ?? this.#classify(chunk, row, id);
-          if (known !== "ignored") this.#event(chunk, row, known);
+          if (known === "sched-switch") this.#switch(chunk, row);
+          else if (known !== "ignored") this.#event(chunk, row, known);
           break;
         }
         case EventKind.marker:
@@ -123,8 +133,7 @@ export class EventCollector implements EventSink {
           this.#graph(chunk, row);
       }
     }
-    this.last = chunk.time[chunk.count - 1] as number;
-    this.spans.seen(this.last);
+    if (!Number.isNaN(this.last)) this.spans.seen(this.last);
   }
 
   finish(): void {
@@ -286,10 +295,35 @@ export class EventCollector implements EventSink {
         this.spans.exit(`syscall ${pid}`, name, time, null, `ret=${both.get("ret")}`);
         return;
       }
+      case "initcall-level": {
+        const level = text("level");
+        this.spans.exit("initcall level", null, time, null, "");
+        const span = this.#open(chunk, row, "initcall", `level ${level}`, "", "initcall events");
+        this.spans.enter("initcall level", span, time);
+        return;
+      }
       case "unknown":
       case "ignored":
+      case "sched-switch":
         return;
     }
+  }
+
+  /**
+   * Who ran: at a switch the row's own task stops and another starts. Both are read from the columns alone, so that a
+   * trace of nothing but switches costs no decoding; what ran from a CPU's first event to its first switch is open at
+   * the front. The idle task's runs are not kept.
+   */
+  #switch(chunk: EventChunk, row: number): void {
+    const cpu = chunk.cpu[row] as number;
+    const time = chunk.time[row] as number;
+    const since = this.#runningSince.get(cpu);
+    this.#runningSince.set(cpu, time);
+    const pid = chunk.pid[row] as number;
+    if (pid <= 0) return;
+    const span = this.#open(chunk, row, "task", chunk.strings.stringOf(chunk.comm[row] as number), "", "sched_switch");
+    if (since === undefined) this.spans.openedBefore(span, time);
+    else this.spans.whole(span, since, time);
   }
 
   #syscallEnter(chunk: EventChunk, row: number, fields: EventFields): void {

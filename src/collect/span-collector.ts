@@ -63,6 +63,11 @@ export class SpanCollector {
     return this.kind.length - 1;
   }
 
+  /** A span that began before the first event. */
+  openedBefore(span: OpenSpan, end: number): void {
+    this.#row(span, this.#first, end, BEGIN_UNSEEN);
+  }
+
   /** A span known from one record. */
   whole(span: OpenSpan, begin: number, end: number): void {
     this.#row(span, begin, end, 0);

@@ -197,7 +197,16 @@ export interface RawSpans {
   readonly evidence: readonly string[];
   readonly flags: Uint8Array;
 }
-export type RawSpanKind = "function" | "initcall" | "cpu" | "notifier" | "irq" | "softirq" | "syscall" | "marker";
+export type RawSpanKind =
+  | "function"
+  | "task"
+  | "initcall"
+  | "cpu"
+  | "notifier"
+  | "irq"
+  | "softirq"
+  | "syscall"
+  | "marker";
 
 /** A kernel log line on the axis, where it could be placed. */
 export interface PlacedLine {

@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+/**
+ * Checks the viewer's types and makes viewer/report-template.html in the output folder (first argument, default dist):
+ * one page, its script and style inside, with a policy that lets these two run and nothing else.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { build } from "esbuild";
+
+const root = resolve(import.meta.dirname, "..");
+const out = resolve(process.argv[2] ?? join(root, "dist"), "viewer");
+
+const types = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", join(root, "viewer")], {
+  stdio: "inherit",
+});
+if (types.status !== 0) process.exit(types.status ?? 1);
+
+const { outputFiles } = await build({
+  entryPoints: [join(root, "viewer/src/main.ts")],
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  charset: "ascii",
+  legalComments: "none",
+  write: false,
+});
+const script = outputFiles[0].text.trim();
+const uplot = readFileSync(join(root, "node_modules/uplot/dist/uPlot.min.css"), "utf8");
+const own = await build({
+  entryPoints: [join(root, "viewer/src/styles.css")],
+  bundle: true,
+  minify: true,
+  write: false,
+});
+const style = `${uplot.trim()}\n${own.outputFiles[0].text.trim()}`;
+if (script.includes("</script") || style.includes("</style")) throw new Error("the bundle would close its own element");
+
+const hash = (text) => `'sha256-${createHash("sha256").update(text, "utf8").digest("base64")}'`;
+const policy = [
+  "default-src 'none'",
+  `script-src ${hash(script)}`,
+  `style-src ${hash(style)}`,
+  "img-src data: blob:",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+const values = { policy, style, script };
+const page = readFileSync(join(root, "viewer/src/page.html.template"), "utf8").replace(
+  /\{\{(policy|style|script)\}\}/g,
+  (_, name) => values[name],
+);
+const file = join(out, "report-template.html");
+mkdirSync(dirname(file), { recursive: true });
+writeFileSync(file, page);
+console.log(`${file}: ${(Buffer.byteLength(page) / 1024).toFixed(0)} KiB`);

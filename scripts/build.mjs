@@ -1,0 +1,20 @@
+/** Builds dist from src: compiles, builds the viewer, copies what else is read, removes what has no source any more. */
+import { existsSync } from "node:fs";
+import { copyAssets, forgetIfIncomplete, makeExecutable, pruneStale } from "./lib/dist.mjs";
+import { inProject } from "./lib/project.mjs";
+import { main, runNode, say, step } from "./lib/step.mjs";
+
+export async function build() {
+  await step("build", async () => {
+    const stale = pruneStale();
+    if (stale.length > 0) say(`removed from dist, as their sources are gone: ${stale.join(", ")}`);
+    forgetIfIncomplete();
+    await runNode([inProject("node_modules/typescript/bin/tsc"), "-p", "."]);
+    copyAssets();
+    const viewer = inProject("scripts/build-viewer.mjs");
+    if (existsSync(viewer)) await runNode([viewer]);
+    makeExecutable(inProject("dist/cli/main.js"));
+  });
+}
+
+await main(import.meta, build);

@@ -1,0 +1,53 @@
+/**
+ * Everything a change must pass, from a bare checkout on: setup, build, lint (with the import rule), tests. With
+ * arguments, only the test files whose paths contain one of them, and no lint: `npm test -- clock-map`.
+ */
+import { availableParallelism } from "node:os";
+import { build } from "./build.mjs";
+import { filesUnder } from "./lib/dist.mjs";
+import { inProject } from "./lib/project.mjs";
+import { exitCodeOf, main, StepFailure, say, step } from "./lib/step.mjs";
+import { setup } from "./setup.mjs";
+
+/** A test that hangs fails, and says which it was, long before a CI job is killed without a word. */
+const testTimeoutMs = 300_000;
+
+function testFiles(patterns) {
+  const files = [
+    ...filesUnder(inProject("dist"))
+      .filter((path) => path.endsWith(".test.js"))
+      .map((path) => `dist/${path}`),
+    ...filesUnder(inProject("viewer/test"))
+      .filter((path) => path.endsWith(".test.mjs"))
+      .map((path) => `viewer/test/${path}`),
+  ];
+  return patterns.length === 0 ? files : files.filter((file) => patterns.some((pattern) => file.includes(pattern)));
+}
+
+async function test(patterns) {
+  await setup({ forTests: true });
+  await build();
+  const files = testFiles(patterns);
+  if (files.length === 0) throw new StepFailure(`no test file's path contains ${patterns.join(" or ")}`);
+
+  const failed = [];
+  if (patterns.length === 0) {
+    const biome = inProject("node_modules/@biomejs/biome/bin/biome");
+    const lint = await step("lint", () => exitCodeOf(process.execPath, [biome, "check", "--error-on-warnings", "."]));
+    if (lint !== 0) failed.push("lint");
+  }
+  const tests = await step(`${files.length} test files`, () =>
+    exitCodeOf(process.execPath, [
+      "--test",
+      `--test-concurrency=${Math.min(2, availableParallelism())}`,
+      `--test-timeout=${testTimeoutMs}`,
+      `--test-reporter=${inProject("scripts/lib/test-reporter.mjs")}`,
+      ...files,
+    ]),
+  );
+  if (tests !== 0) failed.push("tests");
+  if (failed.length > 0) throw new StepFailure(failed.join(" and "));
+  say("passed");
+}
+
+await main(import.meta, test);

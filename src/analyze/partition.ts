@@ -1,0 +1,130 @@
+/**
+ * Resolves overlapping causes into a tree whose accounts close: inside every piece, the pieces below it and what is left
+ * over (its `unattributed`) add up to its length, in integer nanoseconds.
+ *
+ * The rule: the innermost running cause wins. Where two causes overlap without one enclosing the other, as parallel work
+ * does, the one that began later is taken as the inner one for as long as both run, and what remains of it after the
+ * outer one's end is a piece of its own; so every nanosecond is counted once on the axis. Lanes keep the whole spans.
+ */
+
+export interface Cause {
+  readonly beginNs: number;
+  readonly endNs: number;
+}
+
+export interface Piece {
+  readonly beginNs: number;
+  readonly endNs: number;
+  /** Index into the causes. */
+  readonly cause: number;
+  /** Index of the enclosing piece, -1 directly below the parent interval. */
+  readonly parent: number;
+}
+
+interface Waiting {
+  readonly begin: number;
+  readonly end: number;
+  readonly cause: number;
+}
+
+/** Earlier begin first; of equal begins the longer one, so that it encloses; then the order given. */
+function order(a: Waiting, b: Waiting): number {
+  return a.begin - b.begin || b.end - a.end || a.cause - b.cause;
+}
+
+/**
+ * The pieces of `causes` inside [beginNs, endNs), in order of begin, parents before children. Causes are clipped to the
+ * interval; those of no length are left out. O(n log n) but for what overlaps crosswise, which is split at most once
+ * per enclosing end.
+ */
+export function partition(beginNs: number, endNs: number, causes: readonly Cause[]): readonly Piece[] {
+  const queue: Waiting[] = [];
+  causes.forEach((cause, i) => {
+    const begin = Math.max(beginNs, cause.beginNs);
+    const end = Math.min(endNs, cause.endNs);
+    if (end > begin) queue.push({ begin, end, cause: i });
+  });
+  queue.sort(order);
+  const remainders = new Heap(order);
+  const pieces: Piece[] = [];
+  const stack: { readonly end: number; readonly piece: number }[] = [];
+  let next = 0;
+  for (;;) {
+    const fresh = queue[next];
+    const rest = remainders.peek();
+    let waiting: Waiting;
+    if (fresh !== undefined && (rest === undefined || order(fresh, rest) <= 0)) {
+      waiting = fresh;
+      next += 1;
+    } else if (rest !== undefined) {
+      waiting = rest;
+      remainders.pop();
+    } else {
+      return pieces;
+    }
+    while ((stack.at(-1)?.end ?? Number.POSITIVE_INFINITY) <= waiting.begin) stack.pop();
+    const enclosing = stack.at(-1);
+    const end = Math.min(waiting.end, enclosing?.end ?? Number.POSITIVE_INFINITY);
+    if (end < waiting.end) remainders.push({ begin: end, end: waiting.end, cause: waiting.cause });
+    pieces.push({ beginNs: waiting.begin, endNs: end, cause: waiting.cause, parent: enclosing?.piece ?? -1 });
+    stack.push({ end, piece: pieces.length - 1 });
+  }
+}
+
+/** What no child covers: for each piece its length less its children's, and first the same for the interval itself. */
+export function unattributed(
+  beginNs: number,
+  endNs: number,
+  pieces: readonly Piece[],
+): { readonly top: number; readonly pieces: Float64Array } {
+  const left = Float64Array.from(pieces, (piece) => piece.endNs - piece.beginNs);
+  let top = endNs - beginNs;
+  for (const piece of pieces) {
+    const length = piece.endNs - piece.beginNs;
+    if (piece.parent < 0) top -= length;
+    else left[piece.parent] = (left[piece.parent] as number) - length;
+  }
+  return { top, pieces: left };
+}
+
+/** A binary heap, smallest first. */
+class Heap<T> {
+  readonly #items: T[] = [];
+  readonly #order: (a: T, b: T) => number;
+
+  constructor(order: (a: T, b: T) => number) {
+    this.#order = order;
+  }
+
+  peek(): T | undefined {
+    return this.#items[0];
+  }
+
+  push(item: T): void {
+    const items = this.#items;
+    items.push(item);
+    for (let at = items.length - 1; at > 0; ) {
+      const up = (at - 1) >> 1;
+      if (this.#order(items[at] as T, items[up] as T) >= 0) return;
+      [items[at], items[up]] = [items[up] as T, items[at] as T];
+      at = up;
+    }
+  }
+
+  pop(): T | undefined {
+    const items = this.#items;
+    const top = items[0];
+    const last = items.pop();
+    if (last === undefined || items.length === 0) return top;
+    items[0] = last;
+    for (let at = 0; ; ) {
+      let least = at;
+      for (const child of [2 * at + 1, 2 * at + 2]) {
+        if (child < items.length && this.#order(items[child] as T, items[least] as T) < 0) least = child;
+      }
+      if (least === at) return top;
+      [items[at], items[least]] = [items[least] as T, items[at] as T];
+      at = least;
+    }
+  }
+}

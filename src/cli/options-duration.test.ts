@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { durationText, parseDuration } from "./options-duration.js";
+
+test("durations carry their unit", () => {
+  assert.equal(parseDuration("250us"), 250_000);
+  assert.equal(parseDuration("250µs"), 250_000);
+  assert.equal(parseDuration("250μs"), 250_000);
+  assert.equal(parseDuration("2.5ms"), 2_500_000);
+  assert.equal(parseDuration("0.1s"), 100_000_000);
+  assert.equal(parseDuration("1 s"), 1_000_000_000);
+  assert.equal(parseDuration("2min"), 120_000_000_000);
+  assert.equal(parseDuration("1h"), 3_600_000_000_000);
+  assert.equal(parseDuration("0s"), 0);
+  assert.equal(parseDuration("9007199254740991ns"), Number.MAX_SAFE_INTEGER);
+});
+
+test("what is no exact duration is refused", () => {
+  for (const wrong of [
+    "",
+    "5",
+    "ms",
+    "-1ms",
+    "1.ms",
+    ".5ms",
+    "1e3ms",
+    "0.5ns",
+    "9007199254740992ns",
+    "9999999h",
+    "1m",
+    "1  ms",
+  ])
+    assert.equal(parseDuration(wrong), null, wrong);
+});
+
+test("property: written and read back the same; nothing throws", () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), (ns) => {
+      assert.equal(parseDuration(durationText(ns)), ns);
+    }),
+  );
+  fc.assert(fc.property(fc.string(), (text) => void parseDuration(text)));
+  assert.equal(durationText(0), "0s");
+  assert.equal(durationText(1_500_000), "1500us");
+});
