@@ -1,0 +1,47 @@
+/**
+ * The single-file report: the viewer's page with live updates inside, readable from file:// without a network. The
+ * data travels as base64 of deflate in inert elements, so that no text of a capture is ever parsed as markup.
+ */
+import { deflateRawSync } from "node:zlib";
+import type { LiveUpdate } from "../analyze/live-update.js";
+import { encodeLiveUpdate, reportIndex } from "../analyze/report-data.js";
+
+/** Where the template takes the data; scripts/build-viewer.mjs puts it there. */
+export const REPORT_DATA_PLACE = "<!-- blackout:data -->";
+const TITLE_PLACE = "<!-- blackout:title -->";
+
+/**
+ * The report as one HTML text. `template` is dist/viewer/report-template.html. Names in captures are untrusted: they
+ * stand in compressed data only; `title` is escaped. Throws RangeError when `template` has no place for data (it is no
+ * report template: build the viewer again).
+ */
+export function renderReport(updates: readonly LiveUpdate[], template: string, title: string): string {
+  const [head, tail, ...more] = template.split(REPORT_DATA_PLACE);
+  if (head === undefined || tail === undefined || more.length > 0) {
+    throw new RangeError(`the report template must contain "${REPORT_DATA_PLACE}" exactly once`);
+  }
+  const index = new TextEncoder().encode(JSON.stringify(reportIndex(updates, title)));
+  const parts = [head.split(TITLE_PLACE).join(escapeHtml(title)), dataElement("blackout-index", index)];
+  updates.forEach((update, i) => {
+    parts.push(dataElement(`blackout-update-${i}`, encodeLiveUpdate(update)));
+  });
+  parts.push(tail);
+  return parts.join("");
+}
+
+/** An element that no browser runs: its type is no script's, and base64 holds no `<`. */
+function dataElement(id: string, bytes: Uint8Array): string {
+  const text = deflateRawSync(bytes, { level: 9 }).toString("base64");
+  return `<script type="application/json" id="${id}" data-coding="deflate-raw;base64">"${text}"</script>\n`;
+}
+
+function escapeHtml(text: string): string {
+  const names: Readonly<Record<string, string>> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
+  return text.replace(/[&<>"']/g, (character) => names[character] ?? character);
+}

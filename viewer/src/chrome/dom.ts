@@ -1,0 +1,37 @@
+/** Elements from code. Text goes in as text, never as markup: names in a capture are untrusted. */
+
+type Child = Node | string | null;
+
+interface Attributes {
+  readonly class?: string;
+  readonly title?: string;
+  readonly [name: string]: string | number | boolean | ((event: Event) => void) | undefined;
+}
+
+/** `h("button", { class: "x", onclick: f }, "text")`. Functions become listeners; true and false, bare attributes. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: readonly Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name.replace(/^on/, ""), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== undefined && value !== false) element.setAttribute(name, String(value));
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+/** Replaces all that is in `element`. */
+export function fill(element: Element, ...children: readonly Child[]): void {
+  element.replaceChildren(...children.filter((child) => child !== null));
+}
+
+/** A small square of a colour, which is no inline style: the policy forbids those in markup, not the CSSOM. */
+export function swatch(colour: string): HTMLElement {
+  const mark = h("span", { class: "swatch", "aria-hidden": "true" });
+  mark.style.backgroundColor = colour;
+  return mark;
+}

@@ -1,0 +1,127 @@
+/** The head of the page: which update, its outcome, its blackout, and how sure that is. */
+import type { LiveUpdateDocument } from "../../../src/analyze/live-update.js";
+import type { State } from "../interaction/state.js";
+import { timelineOf } from "../interaction/state.js";
+import type { Dispatch } from "../interaction/store.js";
+import { exactDuration, humanDuration, plusMinus, visibleText } from "../model/format.js";
+import { blackoutSentence, clockSentence, outcomeWord } from "../model/sentences.js";
+import { fill, h } from "./dom.js";
+
+export function renderBar(root: Element, state: State, dispatch: Dispatch): void {
+  const dark = state.theme === "dark";
+  fill(
+    root,
+    h("span", { class: "wordmark" }, "blackout"),
+    h("span", { class: "bar-title" }, visibleText(state.index.title)),
+    h("span", { class: "spacer" }),
+    h(
+      "button",
+      {
+        class: "quiet-button",
+        id: "theme-toggle",
+        "aria-label": `Switch to the ${dark ? "light" : "dark"} theme`,
+        onclick: () => dispatch({ what: "theme", theme: dark ? "light" : "dark" }),
+      },
+      dark ? "Light" : "Dark",
+    ),
+    h(
+      "button",
+      { class: "quiet-button", id: "help-toggle", onclick: () => dispatch({ what: "help", shown: !state.help }) },
+      "Keys ",
+      h("kbd", {}, "?"),
+    ),
+  );
+}
+
+export function renderSummary(root: Element, state: State): void {
+  const { opened } = state;
+  const timeline = timelineOf(state);
+  if (opened.what === "failed") {
+    fill(
+      root,
+      h("p", { class: "state error", role: "alert" }, `This update cannot be shown: ${visibleText(opened.reason)}.`),
+    );
+    return;
+  }
+  if (timeline === null) {
+    fill(
+      root,
+      h("p", { class: "state" }, state.index.entries.length === 0 ? "This report holds no live update." : "Reading…"),
+    );
+    return;
+  }
+  const { document } = timeline.update;
+  fill(
+    root,
+    h(
+      "div",
+      { class: "identity" },
+      h("h1", {}, visibleText(document.capture.name)),
+      h("span", { class: `outcome ${document.outcome}` }, outcomeWord(document.outcome)),
+    ),
+    h(
+      "p",
+      { class: "kernels" },
+      h("span", { class: "release" }, visibleText(document.capture.kernel.old ?? "old kernel unknown")),
+      " → ",
+      h("span", { class: "release" }, visibleText(document.capture.kernel.new ?? "new kernel unknown")),
+      ...labels(document),
+    ),
+    blackoutFigure(document),
+    h("p", { class: "said" }, blackoutSentence(document)),
+    h("p", { class: "said" }, clockSentence(document)),
+    document.outcome === "completed"
+      ? null
+      : h(
+          "p",
+          { class: "said outcome-reason" },
+          `${outcomeWord(document.outcome)}: ${visibleText(document.outcomeReason)}`,
+        ),
+    clockDetails(document),
+  );
+}
+
+function labels(document: LiveUpdateDocument): HTMLElement[] {
+  const { probeLevel, labels } = document.capture;
+  const all: [string, string][] = [
+    ...(probeLevel === null ? [] : [["probes", probeLevel] as [string, string]]),
+    ...Object.entries(labels),
+  ];
+  return all
+    .filter(([name]) => name !== "probe_level")
+    .map(([name, value]) => h("span", { class: "label" }, `${visibleText(name)} ${visibleText(value)}`));
+}
+
+function blackoutFigure(document: LiveUpdateDocument): HTMLElement {
+  const { durationNs, uncertaintyNs, basis } = document.blackout;
+  if (durationNs === null) return h("p", { class: "figure unknown", id: "blackout-figure" }, "Blackout unknown");
+  return h(
+    "p",
+    { class: "figure", id: "blackout-figure", title: exactDuration(durationNs) },
+    h("strong", {}, humanDuration(durationNs)),
+    uncertaintyNs === null || uncertaintyNs === 0 ? null : h("span", { class: "soft" }, plusMinus(uncertaintyNs)),
+    h("span", { class: "basis" }, basis ?? "basis unknown"),
+  );
+}
+
+function clockDetails(document: LiveUpdateDocument): HTMLElement | null {
+  const { clock } = document;
+  if (clock.parts.length === 0 && clock.rejected.length === 0) return null;
+  return h(
+    "details",
+    { class: "clock" },
+    h("summary", {}, `Clock link: ${clock.method}`),
+    h(
+      "dl",
+      {},
+      ...clock.parts.flatMap((part) => [
+        h("dt", {}, visibleText(part.what)),
+        h("dd", {}, `± ${humanDuration(part.ns)}`),
+      ]),
+      ...clock.rejected.flatMap((other) => [
+        h("dt", {}, `not ${other.method}`),
+        h("dd", {}, visibleText(other.reason)),
+      ]),
+    ),
+  );
+}

@@ -1,0 +1,58 @@
+/** Numbers and names as text. Everything the viewer shows of a capture goes through here. */
+
+const UNITS = [
+  [1e9, "s"],
+  [1e6, "ms"],
+  [1e3, "µs"],
+] as const;
+
+/** A duration in the unit that fits, to four significant digits: `5.214 s`, `92.3 µs`, `-1.5 ms`, `641 ns`. */
+export function humanDuration(ns: number): string {
+  const size = Math.abs(ns);
+  for (const [unit, name] of UNITS) {
+    if (size >= unit) {
+      const value = ns / unit;
+      const digits = size >= 100 * unit ? 1 : size >= 10 * unit ? 2 : 3;
+      return `${Number(value.toFixed(digits)).toLocaleString("en", { maximumFractionDigits: 3 })} ${name}`;
+    }
+  }
+  return `${Number(ns.toFixed(3))} ns`;
+}
+
+/** The same duration as an exact integer: `5,214,506,369 ns`. */
+export function exactDuration(ns: number): string {
+  return `${ns.toLocaleString("en")} ns`;
+}
+
+/** `± 92.3 µs`; nothing where it is zero or unknown. */
+export function plusMinus(ns: number | null): string {
+  return ns === null || ns === 0 ? "" : `± ${humanDuration(ns)}`;
+}
+
+/** A place on the axis relative to its zero: `+1.25 s`, `−3 ms`, `0`. */
+export function humanOffset(ns: number): string {
+  if (ns === 0) return "0";
+  return ns > 0 ? `+${humanDuration(ns)}` : `−${humanDuration(-ns)}`;
+}
+
+export function percent(part: number, whole: number): string {
+  const value = (100 * part) / whole;
+  return `${value < 10 ? value.toFixed(2) : value.toFixed(1)} %`;
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/**
+ * Untrusted text with what would not be seen, or would disturb what is beside it, made visible: control characters as
+ * their Unicode pictures, bidirectional and invisible format characters as `<U+202E>`.
+ */
+export function visibleText(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+    if (code === 0x7f) return "\u2421";
+    return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
+  });
+}

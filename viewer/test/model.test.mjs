@@ -1,0 +1,174 @@
+// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { viewerModules } from "./bundle.mjs";
+
+const v = await viewerModules(
+  "model/format",
+  "model/lanes",
+  "model/percentiles",
+  "layout/level-of-detail",
+  "layout/viewport",
+  "layout/ticks",
+);
+
+const intervals = fc.array(
+  fc
+    .tuple(fc.nat(5000), fc.oneof(fc.constant(0), fc.nat(3), fc.nat(900)))
+    .map(([begin, wide]) => [begin, begin + wide]),
+  { maxLength: 120 },
+);
+
+function tableOf(spans) {
+  return {
+    beginNs: Float64Array.from(spans, ([begin]) => begin),
+    endNs: Float64Array.from(spans, ([, end]) => end),
+    parent: Int32Array.from(spans, () => -1),
+  };
+}
+
+const pack = (spans) =>
+  v.packLanes(
+    tableOf(spans),
+    spans.map((_, row) => row),
+  ).lanes;
+
+test("packing puts every span in one lane, and no two of a lane overlap", () => {
+  fc.assert(
+    fc.property(intervals, (spans) => {
+      const lanes = pack(spans);
+      assert.equal(
+        lanes.reduce((sum, lane) => sum + lane.rows.length, 0),
+        spans.length,
+      );
+      for (const lane of lanes) {
+        for (let i = 1; i < lane.rows.length; i++) assert.ok(lane.begin[i] >= lane.end[i - 1]);
+      }
+    }),
+  );
+});
+
+test("a child lies below its parent, also where the two begin and end together", () => {
+  const table = {
+    ...tableOf([
+      [0, 10],
+      [0, 10],
+      [0, 0],
+    ]),
+    parent: Int32Array.from([-1, 0, 1]),
+  };
+  const { lanes } = v.packLanes(table, [2, 1, 0]);
+  assert.deepEqual(
+    lanes.map((lane) => [...lane.rows]),
+    [[0], [1], [2]],
+  );
+});
+
+test("a lane's rectangles account for every span in view, at most two a pixel", () => {
+  fc.assert(
+    fc.property(
+      intervals,
+      fc.nat(4000),
+      fc.integer({ min: 20, max: 6000 }),
+      fc.integer({ min: 10, max: 300 }),
+      (spans, from, span, width) => {
+        const view = { beginNs: from, endNs: from + span };
+        const out = v.rects();
+        for (const lane of pack(spans)) {
+          v.layoutLane(lane, view, width, out);
+          let counted = 0;
+          for (let i = 0; i < out.length; i++) {
+            counted += out.count[i];
+            assert.ok(out.x[i] + out.width[i] >= -0.01 && out.x[i] <= width + 0.01);
+            if (i > 0) assert.ok(out.x[i] >= out.x[i - 1]);
+          }
+          let expected = 0;
+          for (let i = 0; i < lane.rows.length; i++) if (lane.end[i] >= from && lane.begin[i] < from + span) expected++;
+          assert.equal(counted, expected);
+          assert.ok(out.length <= 2 * width + 2, `${out.length} rectangles on ${width} pixels`);
+        }
+      },
+    ),
+  );
+});
+
+test("nesting beyond all bounds is counted, not drawn", () => {
+  const spans = Array.from({ length: 1000 }, (_, i) => [i, 5000]);
+  const { lanes, deeper } = v.packLanes(
+    tableOf(spans),
+    spans.map((_, row) => row),
+  );
+  assert.equal(lanes.length, v.MOST_LANES);
+  assert.equal(lanes.length + deeper, 1000);
+});
+
+test("points that share a pixel are one mark, the worst of them", () => {
+  const lane = v.packPoints([
+    { at: 5.2, severity: 2 },
+    { at: 5.1, severity: 0 },
+    { at: 80, severity: 3 },
+  ]);
+  const out = v.rects();
+  v.layoutPoints(lane, { beginNs: 0, endNs: 100 }, 100, out);
+  assert.equal(out.length, 2);
+  assert.equal(lane.severity[out.row[0]], 0);
+  assert.equal(out.count[0], 2);
+});
+
+test("zooming keeps the instant under the pointer; zooming far out and in stays in bounds", () => {
+  fc.assert(
+    fc.property(
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.double({ min: 0.5, max: 2, noNaN: true }),
+      (share, factor) => {
+        const bounds = [0, 1e9];
+        const view = { beginNs: 2e8, endNs: 6e8 };
+        const centre = view.beginNs + share * 4e8;
+        const next = v.zoomed(view, bounds, centre, factor);
+        assert.ok(Math.abs(v.xOf(next, 1000, centre) - v.xOf(view, 1000, centre)) < 0.01);
+      },
+    ),
+  );
+  const closest = v.zoomed({ beginNs: 0, endNs: 1e9 }, [0, 1e9], 5, 1e-12);
+  assert.equal(closest.endNs - closest.beginNs, 10);
+  const widest = v.zoomed({ beginNs: 0, endNs: 1e9 }, [0, 1e9], 5, 1e12);
+  assert.equal(widest.endNs - widest.beginNs, 1.5e9);
+});
+
+test("ruler marks have distinct labels and enough room", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: -1e10, max: 1e10 }), fc.integer({ min: 10, max: 1e11 }), (begin, span) => {
+      const view = { beginNs: begin, endNs: begin + span };
+      const ticks = v.ticksFor(view, 1000, 116);
+      assert.ok((ticks.stepNs / span) * 1000 >= 115.9);
+      const edge = Math.max(Math.abs(begin), Math.abs(begin + span));
+      const labels = Array.from({ length: ticks.count }, (_, i) =>
+        v.tickLabel(ticks.firstNs + i * ticks.stepNs, ticks.stepNs, edge),
+      );
+      assert.equal(new Set(labels).size, labels.length, labels.join(" | "));
+    }),
+  );
+});
+
+test("what few samples support is said as order statistics have it", () => {
+  assert.ok(v.supportedQuantile(4) < 0.5 && v.supportedQuantile(5) >= 0.5);
+  assert.ok(v.supportedQuantile(28) < 0.9 && v.supportedQuantile(29) >= 0.9);
+  assert.ok(v.supportedQuantile(298) < 0.99 && v.supportedQuantile(299) >= 0.99);
+  const curve = v.percentileCurve([3, 1, 2]);
+  assert.deepEqual(curve.y, [1, 2, 3]);
+  assert.deepEqual(
+    curve.x.map((x) => 1 - 1 / x).map((q) => Number(q.toFixed(6))),
+    [0.166667, 0.5, 0.833333],
+  );
+});
+
+test("durations read well and control characters are seen", () => {
+  assert.equal(v.humanDuration(5_214_506_369), "5.215 s");
+  assert.equal(v.humanDuration(92_300), "92.3 µs");
+  assert.equal(v.humanDuration(641), "641 ns");
+  assert.equal(v.humanDuration(-1_500_000), "-1.5 ms");
+  assert.equal(v.exactDuration(5_214_506_369), "5,214,506,369 ns");
+  assert.equal(v.humanOffset(-3_000_000), "−3 ms");
+  assert.equal(v.visibleText("a\u0000b\nc\u202ed\u007f"), "a␀b␊c<U+202E>d␡");
+});
