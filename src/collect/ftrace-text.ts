@@ -59,7 +59,7 @@ class DefectTeller {
   readonly #seen = new Map<string, { told: number; more: number; first: DefectInput | null }>();
   constructor(readonly sink: EventSink) {}
 
-  tell(code: string, make: () => DefectInput): void {
+  tell(code: string, count: number, make: () => DefectInput): void {
     let seen = this.#seen.get(code);
     if (seen === undefined) {
       seen = { told: 0, more: 0, first: null };
@@ -69,7 +69,7 @@ class DefectTeller {
       seen.told += 1;
       this.sink.defect(make());
     } else {
-      seen.more += 1;
+      seen.more += count;
       seen.first ??= make();
     }
   }
@@ -132,7 +132,7 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
     openAt = -1;
     const at = line;
     const time = parser.high >= 0 ? BigInt(parser.high) * 1_000_000_000n + BigInt(parser.low) : null;
-    defects.tell("text-undecoded", () => ({
+    defects.tell("text-undecoded", 1, () => ({
       code: "text-undecoded",
       severity: "warning",
       file,
@@ -165,14 +165,14 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
     if (parser.nameless > 0) {
       const at = line;
       const count = parser.nameless;
-      const when = lastTime();
-      defects.tell("text-nameless-event", () => ({
+      const when = BigInt(parser.namelessHigh) * 1_000_000_000n + BigInt(parser.namelessLow);
+      defects.tell("text-nameless-event", count, () => ({
         code: "text-nameless-event",
         severity: "warning",
         file,
         boot,
         line: at,
-        time: when,
+        time: parser.namelessHigh < 0 ? null : when,
         count,
         message: `${count === 1 ? "An event" : `${count} events`} printed without name or content: the kernel that printed the trace does not know what it is.`,
         advice: "Read the raw per-CPU pages with the formats of the kernel that recorded them.",
@@ -225,7 +225,7 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
       case Line.lost: {
         lostEvents += parser.lost;
         const [at, cpu, lost, when] = [line, parser.cpu, parser.lost, lastTime()];
-        defects.tell("text-lost-events", () => ({
+        defects.tell("text-lost-events", Math.max(1, lost), () => ({
           code: "text-lost-events",
           severity: "warning",
           file,
@@ -233,7 +233,7 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
           line: at,
           time: when,
           count: Math.max(1, lost),
-          message: `CPU ${cpu} lost ${lost === 0 ? "events, the trace does not say how many" : `${lost} events`} here: they were overwritten before they were read.`,
+          message: `CPU ${cpu} lost ${lost === 0 ? "an unknown number of" : lost} events here: they were overwritten before they were read.`,
           advice: "Record with a larger buffer (buffer_size_kb), or fewer events.",
         }));
       }

@@ -1,0 +1,217 @@
+/**
+ * Unpacks a .tar, .tar.gz or .tar.zst into a folder, streaming. The archive comes from another machine: nothing in it
+ * is believed before it is checked, and the first thing that is wrong refuses the whole.
+ */
+import { closeSync, createReadStream, createWriteStream, mkdirSync, openSync, readSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { Decompress } from "fzstd";
+import { extract, type Header } from "tar-stream";
+import { err, ok, type Result } from "../base/result.js";
+import {
+  type CaptureError,
+  type CaptureErrorCode,
+  type CaptureLimits,
+  captureError,
+  pathFault,
+  RATIO_FREE_BYTES,
+} from "./capture-error.js";
+
+export type Packing = "tar" | "gzip" | "zstd";
+
+/** A tar header's magic, `ustar`, stands at byte 257 (POSIX.1-1988; GNU tar alike). */
+const USTAR_AT = 257;
+
+/** What a file is packed with, by its first bytes; null where it is no archive. */
+export function packingOf(path: string): Packing | null {
+  const head = Buffer.alloc(USTAR_AT + 5);
+  const fd = openSync(path, "r");
+  try {
+    readSync(fd, head, 0, head.length, 0);
+  } finally {
+    closeSync(fd);
+  }
+  if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
+  if (head.readUInt32LE(0) === 0xfd2fb528) return "zstd";
+  return head.toString("latin1", USTAR_AT) === "ustar" ? "tar" : null;
+}
+
+/** Thrown inside the streams to stop them; never leaves this module. */
+class Refusal extends Error {
+  constructor(readonly refused: CaptureError) {
+    super(refused.message);
+  }
+}
+
+const refuse = (code: CaptureErrorCode, message: string, advice: string): Refusal =>
+  new Refusal(captureError(code, message, advice));
+
+const REPACK = "Pack the capture anew with tar, from the folder that the recorder wrote.";
+const TRANSFER = "Copy or pack the capture again: it was cut off or changed on its way.";
+
+/** Streaming zstd; fzstd throws on damage, which becomes the stream's error. */
+function unzstd(): Transform {
+  let push: (chunk: Uint8Array) => void = () => {};
+  const decompress = new Decompress((chunk) => push(chunk));
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      push = (part) => {
+        if (part.length > 0) this.push(Buffer.from(part));
+      };
+      try {
+        decompress.push(new Uint8Array(chunk));
+        done();
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+    flush(done) {
+      try {
+        decompress.push(new Uint8Array(0), true);
+        done();
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  });
+}
+
+/** Counts what comes out and stops it at the limits. */
+function guard(packedBytes: number, limits: CaptureLimits): Transform {
+  let seen = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      seen += chunk.length;
+      if (seen > limits.totalBytes + limits.members * 1024) {
+        done(tooLarge(limits));
+      } else if (seen > RATIO_FREE_BYTES && seen > packedBytes * limits.ratio) {
+        const ratio = Math.floor(seen / Math.max(1, packedBytes)).toLocaleString("en");
+        done(
+          refuse(
+            "bomb",
+            `${packedBytes.toLocaleString("en")} packed bytes unpack to more than ${ratio} times as many.`,
+            `A capture unpacks to at most ${limits.ratio.toLocaleString("en")} times its size; unpack it yourself if you trust it.`,
+          ),
+        );
+      } else {
+        done(null, chunk);
+      }
+    },
+  });
+}
+
+function tooLarge(limits: CaptureLimits): Refusal {
+  return refuse(
+    "too-large",
+    `It unpacks to more than ${limits.totalBytes.toLocaleString("en")} bytes.`,
+    "Raise --max-bytes if you trust it, or record less.",
+  );
+}
+
+/** Checks one member's header against all before it; returns its path without a leading `./`, or null for the root. */
+function admit(header: Header, seen: Set<string>, limits: CaptureLimits): string | null {
+  const name = header.name.replace(/^(?:\.\/)+/, "").replace(/\/$/, "");
+  if (name === "" || name === ".") return null;
+  const shown = JSON.stringify(header.name);
+  const fault = pathFault(name, limits);
+  if (fault !== null) throw refuse("bad-path", `Member ${shown} has a path that cannot be used: ${fault}.`, REPACK);
+  switch (header.type) {
+    case "file":
+    case "contiguous-file":
+    case "directory":
+      break;
+    case "symlink":
+    case "link":
+      throw refuse("link", `Member ${shown} is a link to ${JSON.stringify(header.linkname ?? "?")}.`, REPACK);
+    default:
+      throw refuse("special-file", `Member ${shown} is neither a file nor a folder (${header.type}).`, REPACK);
+  }
+  if (header.type !== "directory" && seen.has(name)) {
+    throw refuse("duplicate-member", `Member ${shown} stands in the archive twice.`, REPACK);
+  }
+  seen.add(name);
+  if (seen.size > limits.members) {
+    throw refuse("too-many-members", `It holds more than ${limits.members.toLocaleString("en")} members.`, REPACK);
+  }
+  return name;
+}
+
+/** Unpacks `archive` into the folder `into`, which must exist and be empty. */
+export async function unpackArchive(
+  archive: string,
+  packing: Packing,
+  into: string,
+  limits: CaptureLimits,
+): Promise<Result<null, CaptureError>> {
+  const seen = new Set<string>();
+  let bytes = 0;
+  let files = 0;
+  const tar = extract();
+  tar.on("entry", (header, stream, next) => {
+    const fail = (error: unknown): void => void tar.destroy(error as Error);
+    let name: string | null;
+    try {
+      name = admit(header, seen, limits);
+      bytes += header.size ?? 0;
+      if (bytes > limits.totalBytes) throw tooLarge(limits);
+      if (name !== null && header.type === "directory") mkdirSync(join(into, name), { recursive: true });
+      if (name !== null && header.type !== "directory") mkdirSync(dirname(join(into, name)), { recursive: true });
+    } catch (error) {
+      fail(withPlace(error, header.name));
+      return;
+    }
+    if (name === null || header.type === "directory") {
+      stream.resume();
+      stream.on("end", next);
+      return;
+    }
+    files += 1;
+    // `wx`: a path that exists already (a file where a folder stood) is refused, never followed.
+    const out = createWriteStream(join(into, name), { flags: "wx", mode: 0o600 });
+    pipeline(stream as unknown as Readable, out).then(
+      () => next(),
+      (error) => fail(withPlace(error, header.name)),
+    );
+  });
+  const packed = statSync(archive).size;
+  const source = createReadStream(archive, { highWaterMark: 1 << 20 });
+  try {
+    switch (packing) {
+      case "tar":
+        await pipeline(source, guard(packed, limits), tar);
+        break;
+      case "gzip":
+        await pipeline(source, createGunzip(), guard(packed, limits), tar);
+        break;
+      case "zstd":
+        await pipeline(source, unzstd(), guard(packed, limits), tar);
+        break;
+    }
+  } catch (error) {
+    return err(reasonOf(error));
+  }
+  return files > 0 ? ok(null) : err(captureError("not-a-capture", "The archive holds no files.", REPACK));
+}
+
+/** A path that is once a file and once a folder shows up as a file-system error of ours. */
+function withPlace(error: unknown, member: string): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "EEXIST" || code === "ENOTDIR" || code === "EISDIR") {
+    return refuse("duplicate-member", `Member ${JSON.stringify(member)} is once a file and once a folder.`, REPACK);
+  }
+  return error;
+}
+
+function reasonOf(error: unknown): CaptureError {
+  if (error instanceof Refusal) return error.refused;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "Z_BUF_ERROR" || /unexpected end|Unexpected end|invalid zstd data/i.test(message)) {
+    return captureError("truncated", `The archive ends in the middle (${message}).`, TRANSFER);
+  }
+  if (code === "ENOSPC") {
+    return captureError("unreadable", "There is no room left to unpack it.", "Free space in TMPDIR, or set TMPDIR.");
+  }
+  return captureError("corrupt", `The archive is damaged (${message}).`, TRANSFER);
+}

@@ -1,0 +1,25 @@
+/** A per-CPU buffer's `stats` file (kernel/trace/trace.c, tracing_stats_read). */
+export interface BufferStats {
+  readonly entries: number | null;
+  readonly overrun: number | null;
+  readonly commitOverrun: number | null;
+  readonly bytes: number | null;
+  readonly droppedEvents: number | null;
+  readonly readEvents: number | null;
+}
+
+/** Whatever counters there are; a line that is none is passed over, since kernels differ in what they print. */
+export function parseBufferStats(text: string): BufferStats {
+  const value = (name: string): number | null => {
+    const match = new RegExp(`^${name}:\\s*(\\d{1,15})$`, "m").exec(text);
+    return match === null ? null : Number(match[1]);
+  };
+  return {
+    entries: value("entries"),
+    overrun: value("overrun"),
+    commitOverrun: value("commit overrun"),
+    bytes: value("bytes"),
+    droppedEvents: value("dropped events"),
+    readEvents: value("read events"),
+  };
+}

@@ -1,0 +1,245 @@
+/** The files of a capture: a folder, or an archive unpacked into a private temporary folder. */
+import {
+  closeSync,
+  fstatSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  type Stats,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import type { ByteSource } from "../base/byte-source.js";
+import { err, ok, type Result } from "../base/result.js";
+import { packingOf, unpackArchive } from "./archive-unpack.js";
+import { type CaptureError, type CaptureLimits, captureError, DEFAULT_LIMITS, pathFault } from "./capture-error.js";
+import type { CaptureFiles, EventSink } from "./types.js";
+
+const MANIFEST = "capture.json";
+
+/**
+ * Opens a capture. Its paths are relative to the folder that holds `capture.json`: the given one, or the one folder at
+ * the top of an archive. The caller closes it, which removes what was unpacked.
+ */
+export async function openCaptureFiles(
+  path: string,
+  limits: CaptureLimits = DEFAULT_LIMITS,
+): Promise<Result<CaptureFiles, CaptureError>> {
+  const stat = lstatOrNull(path);
+  if (stat === null) return err(captureError("not-found", `There is nothing at ${path}.`, "Check the path."));
+  // A link given on the command line is the user's own; links inside a capture are refused.
+  const isFolder = stat.isDirectory() || (stat.isSymbolicLink() && isDirectory(path));
+  if (isFolder) return openFolder(path, limits, () => {});
+  if (!stat.isFile() && !stat.isSymbolicLink()) {
+    return err(captureError("special-file", `${path} is neither a file nor a folder.`, "Give a folder or an archive."));
+  }
+  let packing: ReturnType<typeof packingOf>;
+  try {
+    packing = packingOf(path);
+  } catch (error) {
+    return err(captureError("unreadable", `${path}: ${(error as Error).message}`, "Check its permissions."));
+  }
+  if (packing === null) {
+    return err(
+      captureError("not-a-capture", `${path} is no .tar, .tar.gz or .tar.zst.`, "Give a capture's folder or archive."),
+    );
+  }
+  const into = mkdtempSync(join(tmpdir(), "blackout-"));
+  const remove = (): void => rmSync(into, { recursive: true, force: true });
+  // A capture is closed by whoever opened it; this is for what ends the process before that.
+  process.once("exit", remove);
+  const close = (): void => {
+    process.removeListener("exit", remove);
+    remove();
+  };
+  const unpacked = await unpackArchive(path, packing, into, limits);
+  if (!unpacked.ok) {
+    close();
+    return err({ ...unpacked.error, message: `${path}: ${unpacked.error.message}` });
+  }
+  const opened = openFolder(manifestFolder(into), limits, close);
+  if (!opened.ok) close();
+  return opened;
+}
+
+function lstatOrNull(path: string): Stats | null {
+  return lstatSync(path, { throwIfNoEntry: false }) ?? null;
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    readdirSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Where the manifest lies: at the top, or in the one folder there. */
+function manifestFolder(top: string): string {
+  const entries = readdirSync(top, { withFileTypes: true });
+  if (entries.some((entry) => entry.name === MANIFEST)) return top;
+  const only = entries.length === 1 ? entries[0] : undefined;
+  return only?.isDirectory() === true ? join(top, only.name) : top;
+}
+
+function openFolder(folder: string, limits: CaptureLimits, close: () => void): Result<CaptureFiles, CaptureError> {
+  const listed = listFolder(folder, limits);
+  if (!listed.ok) return listed;
+  const paths = listed.value;
+  if (!paths.includes(MANIFEST)) {
+    return err(
+      captureError(
+        "not-a-capture",
+        `${folder} holds no ${MANIFEST}.`,
+        "Give the folder that the recorder wrote, or an archive of it.",
+      ),
+    );
+  }
+  const known = new Set(paths);
+  const open: FileSource[] = [];
+  return ok({
+    paths,
+    open: (path) => {
+      if (!known.has(path)) return null;
+      const source = new FileSource(path, join(folder, path));
+      open.push(source);
+      return source;
+    },
+    bytes: (path, limit, sink) => (known.has(path) ? wholeFile(path, join(folder, path), limit, sink) : null),
+    close: () => {
+      for (const source of open) source.close();
+      close();
+    },
+  });
+}
+
+/** All regular files below, sorted; refuses links and special files. */
+function listFolder(folder: string, limits: CaptureLimits): Result<readonly string[], CaptureError> {
+  const paths: string[] = [];
+  const waiting = [""];
+  let members = 0;
+  let bytes = 0;
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    let entries: ReturnType<typeof readEntries>;
+    try {
+      entries = readEntries(join(folder, at));
+    } catch (error) {
+      return err(captureError("unreadable", `${join(folder, at)}: ${(error as Error).message}`, "Check permissions."));
+    }
+    for (const entry of entries) {
+      const path = at === "" ? entry.name : `${at}/${entry.name}`;
+      const fault = pathFault(path, limits);
+      const where = JSON.stringify(path);
+      if (fault !== null) return err(captureError("bad-path", `${where} cannot be used: ${fault}.`, "Rename it."));
+      members += 1;
+      if (members > limits.members) {
+        const most = limits.members.toLocaleString("en");
+        return err(captureError("too-many-members", `${folder} holds more than ${most} files.`, "Give one capture."));
+      }
+      if (entry.isDirectory()) waiting.push(path);
+      else if (entry.isSymbolicLink()) {
+        return err(captureError("link", `${where} is a link.`, "Put the file itself in its place."));
+      } else if (entry.isFile()) {
+        bytes += lstatSync(join(folder, path)).size;
+        paths.push(path);
+      } else {
+        return err(captureError("special-file", `${where} is neither a file nor a folder.`, "Remove it."));
+      }
+    }
+  }
+  if (bytes > limits.totalBytes) {
+    const most = limits.totalBytes.toLocaleString("en");
+    return err(
+      captureError("too-large", `${folder} holds more than ${most} bytes.`, "Raise --max-bytes if you trust it."),
+    );
+  }
+  return ok(paths.sort());
+}
+
+function readEntries(folder: string) {
+  return readdirSync(folder, { withFileTypes: true });
+}
+
+/** A file read by position; opened on the first read. */
+class FileSource implements ByteSource {
+  readonly size: number;
+  #fd: number | null = null;
+
+  constructor(
+    readonly name: string,
+    readonly path: string,
+  ) {
+    this.size = lstatSync(path).size;
+  }
+
+  read(into: Uint8Array, position: number): number {
+    this.#fd ??= openSync(this.path, "r");
+    let got = 0;
+    while (got < into.length) {
+      const more = readSync(this.#fd, into, got, into.length - got, position + got);
+      if (more === 0) break;
+      got += more;
+    }
+    return got;
+  }
+
+  close(): void {
+    if (this.#fd !== null) closeSync(this.#fd);
+    this.#fd = null;
+  }
+}
+
+function wholeFile(name: string, path: string, limit: number, sink: Pick<EventSink, "defect">): Uint8Array | null {
+  const packed = readWhole(path, limit);
+  const advice = "Collect the capture again; without this file its part of the answer is missing.";
+  if (packed === null) {
+    sink.defect({
+      code: "file-too-large",
+      severity: "error",
+      file: name,
+      message: `It is larger than the ${limit.toLocaleString("en")} bytes that such a file may have.`,
+      advice,
+    });
+    return null;
+  }
+  if (!name.endsWith(".gz")) return packed;
+  try {
+    return gunzipSync(packed, { maxOutputLength: limit });
+  } catch (error) {
+    const large = (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
+    sink.defect({
+      code: large ? "file-too-large" : "file-damaged",
+      severity: "error",
+      file: name,
+      message: large
+        ? `It unpacks to more than the ${limit.toLocaleString("en")} bytes that such a file may have.`
+        : `It cannot be unpacked (${(error as Error).message}).`,
+      advice,
+    });
+    return null;
+  }
+}
+
+/** The whole file, or null where it is larger than `limit`. */
+function readWhole(path: string, limit: number): Uint8Array | null {
+  const fd = openSync(path, "r");
+  try {
+    const { size } = fstatSync(fd);
+    if (size > limit) return null;
+    const bytes = new Uint8Array(size);
+    let got = 0;
+    while (got < size) {
+      const more = readSync(fd, bytes, got, size - got, got);
+      if (more === 0) break;
+      got += more;
+    }
+    return bytes.subarray(0, got);
+  } finally {
+    closeSync(fd);
+  }
+}
