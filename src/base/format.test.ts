@@ -26,7 +26,7 @@ test("a bound is rounded up, to two digits", () => {
 });
 
 const SCALE: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 };
-const valueOf = (text: string): number => {
+const inNs = (text: string): number => {
   const [value, unit] = text.replace("± ", "").split(" ");
   return Number(value) * (SCALE[unit ?? ""] ?? Number.NaN);
 };
@@ -34,9 +34,9 @@ const valueOf = (text: string): number => {
 test("property: a duration is within half a digit, a bound is never below itself", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 2 ** 46 }), (ns) => {
-      assert.ok(Math.abs(valueOf(formatDuration(ns)) - ns) <= ns * 0.0006 + 0.5);
-      assert.ok(valueOf(formatUncertainty(ns)) >= ns * (1 - 1e-9));
-      assert.ok(valueOf(formatUncertainty(ns)) <= ns * 1.11 + 1);
+      assert.ok(Math.abs(inNs(formatDuration(ns)) - ns) <= ns * 0.0006 + 0.5);
+      assert.ok(inNs(formatUncertainty(ns)) >= ns * (1 - 1e-9));
+      assert.ok(inNs(formatUncertainty(ns)) <= ns * 1.11 + 1);
     }),
   );
 });

@@ -1,6 +1,7 @@
 /** A live update as text for a person: how long, how sure, where it went. Pure. */
-import { formatDuration, formatUncertainty } from "../base/format.js";
+
 import type { DefectDocument, Evidence, LiveUpdateDocument, PhaseDocument } from "../analyze/live-update.js";
+import { formatDuration, formatUncertainty } from "../base/format.js";
 import type { Palette } from "./terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
 import { escapeControls } from "./terminal-text.js";
@@ -98,7 +99,9 @@ function phaseTable(update: LiveUpdateDocument, layout: TextLayout): string {
     phase.name,
     phase.beginNs === null ? range(phase.beginRangeNs) : signed(phase.beginNs),
     phase.endNs === null ? range(phase.endRangeNs) : signed(phase.endNs),
-    phase.durationNs === null ? { text: "not seen", style: "warning" } : { text: formatDuration(phase.durationNs), style: "strong" },
+    phase.durationNs === null
+      ? { text: "not seen", style: "warning" }
+      : { text: formatDuration(phase.durationNs), style: "strong" },
     phase.durationNs === null || phase.uncertaintyNs === null ? "" : formatUncertainty(phase.uncertaintyNs),
     share(phase, total),
     { text: evidence(phase), style: "quiet" },
@@ -158,15 +161,17 @@ const FILES_SHOWN = 16;
 function sessionTable({ sessions }: LiveUpdateDocument, layout: TextLayout): string {
   const files = sessions.flatMap((session) => session.files.map((file) => ({ session, file })));
   if (sessions.length === 0) return "";
-  const rows = files.slice(0, FILES_SHOWN).map(({ session, file }): readonly Cell[] => [
-    session.files[0] === file ? session.name : "",
-    file.token,
-    file.handler ?? "",
-    file.bytes === null ? "" : `${(file.bytes / 1048576).toFixed(0)} MiB`,
-    cost(file.preserveNs),
-    cost(file.freezeNs),
-    cost(file.retrieveNs),
-  ]);
+  const rows = files
+    .slice(0, FILES_SHOWN)
+    .map(({ session, file }): readonly Cell[] => [
+      session.files[0] === file ? session.name : "",
+      file.token,
+      file.handler ?? "",
+      file.bytes === null ? "" : `${(file.bytes / 1048576).toFixed(0)} MiB`,
+      cost(file.preserveNs),
+      cost(file.freezeNs),
+      cost(file.retrieveNs),
+    ]);
   const columns = [
     leftColumn("session", "middle"),
     leftColumn("token"),

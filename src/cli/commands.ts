@@ -1,4 +1,5 @@
 /** The commands there are, in the order the help lists them. */
+import { analyze } from "./analyze.js";
 import type { Command } from "./command.js";
 
-export const commands: readonly Command[] = [];
+export const commands: readonly Command[] = [analyze];

@@ -35,6 +35,16 @@ export interface LinkedClocks {
   readonly link: ClockLink;
   readonly old: ClockMap<"old:trace"> | null;
   readonly new: ClockMap<"new:trace"> | null;
+  /** Each boot's sched_clock on the same axis, where that is known; function-graph durations and printk count in it. */
+  readonly schedClock: Readonly<Record<Boot, SchedClock | null>>;
+}
+
+export interface SchedClock {
+  /** Nanoseconds on the axis of a reading. */
+  readonly axisNs: (schedClockNs: number) => number;
+  /** How long one of its nanoseconds lasts at an instant of the axis: not one before the TSC's rate is refined. */
+  readonly nsPerNs: (axisNs: number) => number;
+  readonly uncertaintyNs: number;
 }
 
 /** TSCs of the CPUs of one package differ by less than this after the kernel's own synchronisation check. */
@@ -274,6 +284,7 @@ export function linkClocks(
   for (const { method, attempt } of methods) {
     const [a, b] = [attempt(old), attempt(fresh)];
     if (a.ok && b.ok) {
+      const attempts = { old: a, new: b };
       const parts = [...a.relation.parts, ...b.relation.parts];
       const usesTsc = method === "x86-tsc" || method === "clock-pairs";
       return {
@@ -288,6 +299,10 @@ export function linkClocks(
         },
         old: clockMap("old:trace", a.relation.segments),
         new: clockMap("new:trace", b.relation.segments),
+        schedClock: {
+          old: schedClockOf(old, attempts.old.relation, usesTsc ? rate : null, tscOrigin(boots, firstCounts)),
+          new: schedClockOf(fresh, attempts.new.relation, usesTsc ? rate : null, tscOrigin(boots, firstCounts)),
+        },
       };
     }
     const reasons = [a, b].flatMap((result) => (result.ok ? [] : [result.reason]));
@@ -305,6 +320,31 @@ export function linkClocks(
     },
     old: ownAxis("old:trace", old, rate, firstCounts.old),
     new: ownAxis("new:trace", fresh, rate, firstCounts.new),
+    schedClock: { old: null, new: null },
+  };
+}
+
+/**
+ * sched_clock on the axis: the trace clock itself where that is `local`; from (tsc, local) pairs where the events are on
+ * another clock and the axis is the TSC's; otherwise not known.
+ */
+function schedClockOf(boot: BootClocks, own: Relation, rate: Rate | null, tscZero: bigint): SchedClock | null {
+  let relation: Relation | null = boot.traceClock === "local" ? own : null;
+  if (relation === null && rate !== null) {
+    const paired = byPairs(rate, tscZero, { ...boot, traceClock: "local", stampCounts: 1 });
+    if (paired.ok) relation = paired.relation;
+  }
+  if (relation === null) return null;
+  const { segments, parts } = relation;
+  const at = (fits: (segment: ClockSegment) => boolean): ClockSegment =>
+    segments.findLast(fits) ?? (segments[0] as ClockSegment);
+  return {
+    axisNs: (ns) => {
+      const segment = at((candidate) => candidate.fromCount <= BigInt(Math.round(ns)));
+      return segment.axisNs + Math.round((ns - Number(segment.fromCount)) * segment.nsPerCount);
+    },
+    nsPerNs: (axisNs) => at((candidate) => candidate.axisNs <= axisNs).nsPerCount,
+    uncertaintyNs: sum(parts),
   };
 }
 
@@ -338,6 +378,7 @@ function singleBoot(
     link: boot === null ? { ...link, method: "none" } : link,
     old: boot?.boot === "old" ? ownAxis("old:trace", boot, rate, firstCounts.old) : null,
     new: boot?.boot === "new" ? ownAxis("new:trace", boot, rate, firstCounts.new) : null,
+    schedClock: { old: null, new: null },
   };
 }
 

@@ -2,8 +2,7 @@
  * Reads one boot's event stream once and keeps what the analysis needs: key events (decoded), and the spans that pairs
  * of events make. Names are classified once each, so that the rows of all other events cost a table look-up.
  */
-import type { Defect, DefectInput } from "../base/defect.js";
-import { defect } from "../base/defect.js";
+import type { DefectInput } from "../base/defect.js";
 import { functionOfReturnProbe, KEY_FUNCTIONS, symbolName } from "./key-functions.js";
 import { type OpenSpan, SpanCollector } from "./span-collector.js";
 import {
@@ -87,9 +86,9 @@ export function integerField(value: FieldValue | undefined): number | null {
 }
 
 export class EventCollector implements EventSink {
+  readonly defect: (input: DefectInput) => void;
   readonly keyEvents: UnplacedKeyEvent[] = [];
   readonly spans = new SpanCollector();
-  readonly defects: Defect[] = [];
   /** The source's base; null until its first event. */
   base: bigint | null = null;
   first = Number.NaN;
@@ -101,8 +100,9 @@ export class EventCollector implements EventSink {
   readonly #runningSince = new Map<number, number>();
   #dropped = 0;
 
-  defect(input: DefectInput): void {
-    this.defects.push(defect(input));
+  /** `report` takes the reader's defects and the collector's own. */
+  constructor(report: (input: DefectInput) => void) {
+    this.defect = report;
   }
 
   chunk(chunk: EventChunk): void {

@@ -1,0 +1,86 @@
+/** Opens captures, collects and analyses them: what every command that answers from captures begins with. */
+import { analyzeUpdate } from "../analyze/analyze.js";
+import { DEFAULT_SPELLING, type MarkSpelling } from "../analyze/boundaries.js";
+import type { LiveUpdate } from "../analyze/live-update.js";
+import { err, ok, type Result } from "../base/result.js";
+import { type Capture, readCapture } from "../collect/capture.js";
+import { type CaptureError, DEFAULT_LIMITS } from "../collect/capture-error.js";
+import { openCaptureFiles } from "../collect/capture-files.js";
+import { type CollectedCapture, collectCapture } from "../collect/collect.js";
+import type { CaptureFiles } from "../collect/types.js";
+import type { Context } from "./command.js";
+import { text, withDefault } from "./options.js";
+
+/** How the VMM's marks are spelt; the same two options on every command. */
+export const spellingOptions = {
+  "pause-mark": withDefault(text("TEXT", "What the mark of a VM's pause begins with"), DEFAULT_SPELLING.pause),
+  "resume-mark": withDefault(text("TEXT", "What the mark of a VM's resume begins with"), DEFAULT_SPELLING.resume),
+};
+
+export function spellingOf(options: { readonly "pause-mark": string; readonly "resume-mark": string }): MarkSpelling {
+  return { pause: options["pause-mark"], resume: options["resume-mark"] };
+}
+
+/** An opened and analysed capture; only valid inside the call that is given it. */
+export interface LoadedCapture {
+  readonly path: string;
+  readonly capture: Capture;
+  readonly files: CaptureFiles;
+  readonly collected: CollectedCapture;
+  readonly update: LiveUpdate;
+}
+
+function sentence(path: string, { code, message, advice }: CaptureError): string {
+  const where = message.startsWith(path) ? "" : `${path}: `;
+  return `${where}${message} [${code}]\n  ${advice}`;
+}
+
+/** Opens one capture, hands it to `use`, and closes it whatever happens. The error is a sentence for people. */
+export async function withCapture<T>(
+  path: string,
+  spelling: MarkSpelling,
+  use: (loaded: LoadedCapture) => T | Promise<T>,
+  note: (what: string) => void = () => {},
+): Promise<Result<T, string>> {
+  note("opening");
+  const files = await openCaptureFiles(path, DEFAULT_LIMITS);
+  if (!files.ok) return err(sentence(path, files.error));
+  try {
+    const capture = readCapture(files.value);
+    if (!capture.ok) return err(sentence(path, capture.error));
+    const collected = collectCapture(capture.value, files.value, (_done, _total, what) => note(what));
+    const update = analyzeUpdate(collected.collected, spelling);
+    return ok(await use({ path, capture: capture.value, files: files.value, collected, update }));
+  } finally {
+    files.value.close();
+  }
+}
+
+/** What `analyzeCaptures` found: the updates in the order given, and a sentence for each capture that cannot be used. */
+export interface AnalyzedCaptures {
+  readonly updates: readonly LiveUpdate[];
+  readonly failures: readonly string[];
+}
+
+/** Analyses captures one after the other; an unusable one does not stop the rest. */
+export async function analyzeCaptures(
+  context: Context,
+  paths: readonly string[],
+  spelling: MarkSpelling,
+): Promise<AnalyzedCaptures> {
+  const updates: LiveUpdate[] = [];
+  const failures: string[] = [];
+  const progress = context.progress("Analysing", paths.length);
+  for (const [i, path] of paths.entries()) {
+    const loaded = await withCapture(
+      path,
+      spelling,
+      ({ update }) => update,
+      (what) => progress.update(i, `${path}: ${what}`),
+    );
+    if (loaded.ok) updates.push(loaded.value);
+    else failures.push(loaded.error);
+  }
+  progress.end();
+  return { updates, failures };
+}

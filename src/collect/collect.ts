@@ -1,0 +1,262 @@
+/** From a capture's files to events on one axis: picks the sources, reads each once, links the clocks, places all. */
+import { axisNsOf, type ClockMap, placeColumn } from "../base/clock-map.js";
+import { type DefectInput, DefectLog } from "../base/defect.js";
+import { type Boot, instant } from "../base/time.js";
+import type { Capture } from "./capture.js";
+import { type BootClocks, type LinkedClocks, linkClocks, type RealtimeAnchor, taiAnchors } from "./clock-link.js";
+import { EventCollector, type UnplacedKeyEvent } from "./event-collector.js";
+import { type BootLog, bootLogs } from "./kernel-logs.js";
+import { placeLines } from "./printk-clock.js";
+import { eventSourceOf } from "./sources.js";
+import type {
+  CaptureFiles,
+  Collected,
+  EventChunk,
+  EventSource,
+  Extent,
+  KeyEvent,
+  PlacedDefect,
+  PlacedLine,
+  RawSpans,
+  SourceCounts,
+} from "./types.js";
+
+export type TraceMap = ClockMap<"old:trace"> | ClockMap<"new:trace">;
+
+/** One boot as read: its source, what was kept of its events, and its log. */
+interface ReadBoot {
+  readonly boot: Boot;
+  readonly source: EventSource | null;
+  readonly events: EventCollector;
+  readonly counts: SourceCounts | null;
+  readonly log: BootLog;
+}
+
+/** Told as reading goes on; `done` of `total` sources. */
+export type CollectProgress = (done: number, total: number, note: string) => void;
+
+/** What was collected, and each boot's trace clock on the axis, for those who read the events once more. */
+export interface CollectedCapture {
+  readonly collected: Collected;
+  readonly maps: Readonly<Record<Boot, TraceMap | null>>;
+}
+
+export function collectCapture(
+  capture: Capture,
+  files: CaptureFiles,
+  progress: CollectProgress = () => {},
+): CollectedCapture {
+  const defects = new DefectLog();
+  for (const found of capture.defects) defects.add(found);
+  const sink = { defect: (input: DefectInput) => defects.add(input) };
+  const logs = bootLogs(capture, files, sink);
+  const boots = (["old", "new"] as const).map((boot, i): ReadBoot => {
+    progress(i, 2, `${boot} boot's events`);
+    return readBoot(boot, capture, files, logs[boot], defects);
+  });
+  const [old, fresh] = boots as [ReadBoot, ReadBoot];
+  const linked = linkClocks(clocksOf(old, capture), clocksOf(fresh, capture), {
+    old: firstCount(old),
+    new: firstCount(fresh),
+  });
+  const maps = { old: linked.old, new: linked.new };
+  const printk = boots.flatMap((boot) => placeLog(boot, maps[boot.boot], linked));
+  const collected: Collected = {
+    name: capture.name,
+    kernel: capture.kernel,
+    labels: capture.labels,
+    probeLevel: capture.labels.probe_level ?? null,
+    link: linked.link,
+    newBootReached: capture.boots.new !== null,
+    keyEvents: boots.flatMap((boot) => placeKeyEvents(boot, maps[boot.boot])),
+    extents: { old: extentOf(old, maps.old), new: extentOf(fresh, maps.new) },
+    spans: placeSpans(boots, maps, linked),
+    printk,
+    verdicts: logs.verdicts,
+    sources: boots.flatMap((boot) => (boot.counts === null ? [] : [boot.counts])),
+    defects: defects.all().map((defect): PlacedDefect => {
+      const map = defect.boot === null ? null : maps[defect.boot];
+      const at = defect.time === null || map === null ? null : placeCount(map, defect.time);
+      return { defect, atNs: at };
+    }),
+  };
+  return { collected, maps };
+}
+
+/** Streams every event of a collected capture again, placed: for exports that want more than spans. */
+export function placedEventFeed(
+  capture: Capture,
+  files: CaptureFiles,
+  maps: Readonly<Record<Boot, TraceMap | null>>,
+): (sink: (chunk: EventChunk, axisNs: Float64Array) => void) => void {
+  return (sink) => {
+    for (const boot of ["old", "new"] as const) {
+      const map = maps[boot];
+      const source = eventSourceOf(boot, capture, files, { defect: () => {} });
+      if (map === null || source === null) continue;
+      let axisNs = new Float64Array(0);
+      source.read({
+        defect: () => {},
+        chunk: (chunk) => {
+          if (axisNs.length < chunk.count) axisNs = new Float64Array(chunk.count);
+          placeColumn(map as ClockMap<"old:trace">, chunk.base, chunk.time, chunk.count, axisNs);
+          sink(chunk, axisNs);
+        },
+      });
+    }
+  };
+}
+
+function readBoot(boot: Boot, capture: Capture, files: CaptureFiles, log: BootLog, defects: DefectLog): ReadBoot {
+  const sink = { defect: (input: DefectInput) => defects.add(input) };
+  const source = eventSourceOf(boot, capture, files, sink);
+  const events = new EventCollector(sink.defect);
+  if (source === null) return { boot, source, events, counts: null, log };
+  const counts = source.read(events);
+  events.finish();
+  return {
+    boot,
+    source,
+    events,
+    log,
+    counts: { boot, dialect: source.dialect, files: source.files, clock: source.clock, ...counts },
+  };
+}
+
+/** The trace clock's count of an event kept by the collector. */
+function countOfEvent(events: EventCollector, sinceBase: number): bigint {
+  return (events.base ?? 0n) + BigInt(Math.round(sinceBase));
+}
+
+function firstCount({ events }: ReadBoot): bigint | null {
+  return Number.isNaN(events.first) ? null : countOfEvent(events, events.first);
+}
+
+function placeCount(map: TraceMap, count: bigint): number {
+  return map.domain === "old:trace"
+    ? axisNsOf(map as ClockMap<"old:trace">, instant("old:trace", count))
+    : axisNsOf(map as ClockMap<"new:trace">, instant("new:trace", count));
+}
+
+function extentOf({ events }: ReadBoot, map: TraceMap | null): Extent | null {
+  if (map === null || Number.isNaN(events.first)) return null;
+  return {
+    firstNs: placeCount(map, countOfEvent(events, events.first)),
+    lastNs: placeCount(map, countOfEvent(events, events.last)),
+  };
+}
+
+/** Text cuts stamps to a microsecond (or, of a TSC in function_graph columns, to 1,000 counts); pages do not. */
+const TEXT_STAMP_COUNTS = 1_000;
+
+function clocksOf(read: ReadBoot, capture: Capture): BootClocks {
+  const own = capture.boots[read.boot];
+  const { facts } = read.log;
+  const clocks: BootClocks = {
+    boot: read.boot,
+    traceClock: firstCount(read) === null ? null : (read.source?.clock ?? null),
+    pairs: own?.pairs ?? [],
+    tscDetectedKhz: facts.tscDetectedKhz,
+    tscRefinedKhz: facts.tscRefined?.khz ?? null,
+    tscRefinedAtNs: facts.tscRefined?.stampNs ?? null,
+    kvmClockOffsetNs: facts.kvmClockOffsetNs,
+    realtime: markedAnchors(read),
+    stampCounts: read.source?.dialect === "ring-buffer" ? 1 : TEXT_STAMP_COUNTS,
+  };
+  return { ...clocks, realtime: [...clocks.realtime, ...taiAnchors(clocks)] };
+}
+
+/** An RTC read at boot is a whole second; a mark cannot say whether NTP or PTP has set the clock since. */
+const MARKED_REALTIME_NS = 1_000_000_000;
+
+/** Realtime readings that the workload marked: `clock: realtime=S.NNNNNNNNN monotonic=…`. */
+function markedAnchors({ events }: ReadBoot): readonly RealtimeAnchor[] {
+  return events.keyEvents.flatMap((event): readonly RealtimeAnchor[] => {
+    if (event.what !== "marker" || !event.name.startsWith("clock: realtime=")) return [];
+    const match = /^(\d{1,12})\.(\d{9})$/.exec(String(event.fields.get("realtime") ?? ""));
+    if (match === null) return [];
+    return [
+      {
+        traceCount: countOfEvent(events, event.count),
+        realtimeNs: BigInt(match[1] as string) * 1_000_000_000n + BigInt(match[2] as string),
+        uncertaintyNs: MARKED_REALTIME_NS,
+        what: "the realtime clock that the workload marked",
+      },
+    ];
+  });
+}
+
+function placeKeyEvents({ boot, events }: ReadBoot, map: TraceMap | null): readonly KeyEvent[] {
+  if (map === null) return [];
+  return events.keyEvents
+    .map((event: UnplacedKeyEvent): KeyEvent => {
+      const { count, ...rest } = event;
+      return { ...rest, at: { boot, ns: placeCount(map, countOfEvent(events, count)) } };
+    })
+    .sort((a, b) => a.at.ns - b.at.ns);
+}
+
+/** printk lines on the axis, by the console events of the same lines; by sched_clock's stated offset where it has one. */
+function placeLog({ boot, events, log }: ReadBoot, map: TraceMap | null, linked: LinkedClocks): readonly PlacedLine[] {
+  const consoleEvents =
+    map === null
+      ? []
+      : events.keyEvents
+          .filter((event) => event.what === "printk")
+          .map((event) => ({ ns: placeCount(map, countOfEvent(events, event.count)), text: event.name }));
+  const schedClock = linked.schedClock[boot];
+  const stable =
+    log.facts.markedStable === null || schedClock === null
+      ? null
+      : { ...log.facts.markedStable, axisNs: schedClock.axisNs, uncertaintyNs: schedClock.uncertaintyNs };
+  return placeLines(log.lines, consoleEvents, stable);
+}
+
+function placeSpans(
+  boots: readonly ReadBoot[],
+  maps: Readonly<Record<Boot, TraceMap | null>>,
+  linked: LinkedClocks,
+): RawSpans {
+  const placeable = boots.filter(({ boot }) => maps[boot] !== null);
+  const count = placeable.reduce((sum, { events }) => sum + events.spans.count, 0);
+  const beginNs = new Float64Array(count);
+  const endNs = new Float64Array(count);
+  const cpu = new Int16Array(count);
+  const pid = new Int32Array(count);
+  const flags = new Uint8Array(count);
+  let from = 0;
+  for (const { boot, events } of placeable) {
+    const { spans, base } = events;
+    const map = maps[boot] as ClockMap<"old:trace">;
+    const own = (column: Float64Array): Float64Array => column.subarray(from, from + spans.count);
+    placeColumn(map, base ?? 0n, spans.begin.array(), spans.count, own(beginNs));
+    placeColumn(map, base ?? 0n, spans.end.array(), spans.count, own(endNs));
+    const rate = linked.schedClock[boot]?.nsPerNs ?? ((): number => 1);
+    for (const { row, durationNs, parent } of spans.leaves) {
+      if (durationNs === null) continue;
+      const begin = beginNs[from + row] as number;
+      const end = begin + Math.round(durationNs * rate(begin));
+      endNs[from + row] = parent < 0 ? end : Math.min(end, endNs[from + parent] as number);
+    }
+    cpu.set(spans.cpu.array(), from);
+    pid.set(spans.pid.array(), from);
+    flags.set(spans.flags.array(), from);
+    from += spans.count;
+  }
+  const all = <T>(column: (events: EventCollector) => readonly T[]): readonly T[] =>
+    placeable.flatMap(({ events }) => column(events));
+  return {
+    count,
+    beginNs,
+    endNs,
+    cpu,
+    pid,
+    flags,
+    kind: all(({ spans }) => spans.kind),
+    name: all(({ spans }) => spans.name),
+    detail: all(({ spans }) => spans.detail),
+    task: all(({ spans }) => spans.task),
+    evidence: all(({ spans }) => spans.evidence),
+    boot: placeable.flatMap(({ boot, events }) => Array.from({ length: events.spans.count }, () => boot)),
+  };
+}
