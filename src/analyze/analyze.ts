@@ -65,8 +65,13 @@ function ofThisAttempt(collected: Collected, spelling: MarkSpelling): Collected 
   return { ...collected, keyEvents };
 }
 
+/** A live update, and what was subtracted from each boot's axis so that zero is the blackout's begin. */
+export interface AnchoredUpdate extends LiveUpdate {
+  readonly zeroNs: Zero;
+}
+
 /** The live update a capture shows. `spelling` says how the VMM's pause and resume marks read. */
-export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_SPELLING): LiveUpdate {
+export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_SPELLING): AnchoredUpdate {
   const collected = ofThisAttempt(all, spelling);
   const axis = axisOf(collected.link);
   const table = boundaryTable(spelling);
@@ -117,6 +122,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   };
   return {
     document,
+    zeroNs: zero,
     spans: buildSpans(collected.spans, document, zero),
     printk: collected.printk.map(({ line, ns, uncertaintyNs }) => ({
       boot: line.boot,

@@ -31,6 +31,8 @@ export type Condition =
   | "failed"
   /** No `ret` is recorded, and what follows a success was seen: `kernel_restart_prepare`, or the new kernel. */
   | "went-on"
+  /** It is not known to have failed: `ret` is not negative, where it is recorded. */
+  | "not-failed"
   /** The event by itself is enough. */
   | "none";
 
@@ -185,7 +187,7 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
     ...rows("restore.begin", "new", [
       call("luo_open"),
       call("luo_session_deserialize"),
-      entered("openat", undefined),
+      { ...entered("openat", undefined), condition: "not-failed" },
       mark("luo: restore begin", "first"),
       before(call("luo_session_retrieve")),
       before(entered("ioctl", RETRIEVE_SESSION)),
@@ -266,6 +268,8 @@ function holds(condition: Condition, event: KeyEvent, wentOn: boolean): boolean 
       return ret === 0;
     case "failed":
       return ret !== null && ret !== 0;
+    case "not-failed":
+      return ret === null || ret >= 0;
     case "went-on":
       return ret === null && wentOn;
   }

@@ -1,5 +1,5 @@
 /** Opens captures, collects and analyses them: what every command that answers from captures begins with. */
-import { analyzeUpdate } from "../analyze/analyze.js";
+import { type AnchoredUpdate, analyzeUpdate } from "../analyze/analyze.js";
 import { DEFAULT_SPELLING, type MarkSpelling } from "../analyze/boundaries.js";
 import type { LiveUpdate } from "../analyze/live-update.js";
 import { err, ok, type Result } from "../base/result.js";
@@ -27,7 +27,7 @@ export interface LoadedCapture {
   readonly capture: Capture;
   readonly files: CaptureFiles;
   readonly collected: CollectedCapture;
-  readonly update: LiveUpdate;
+  readonly update: AnchoredUpdate;
 }
 
 function sentence(path: string, { code, message, advice }: CaptureError): string {

@@ -94,7 +94,7 @@ export class EventCollector implements EventSink {
   first = Number.NaN;
   last = Number.NaN;
   readonly #classes: NameClass[] = [];
-  readonly #pendingSyscall = new Map<number, UnplacedKeyEvent>();
+  readonly #pendingSyscall = new Map<number, { readonly name: string; readonly fields: Map<string, FieldValue> }>();
   /** Key calls not yet returned, per source and task, so that a return knows what it was called with. */
   readonly #pendingCalls = new Map<string, UnplacedKeyEvent[]>();
   readonly #runningSince = new Map<number, number>();
@@ -290,7 +290,8 @@ export class EventCollector implements EventSink {
         const name = chunk.strings.stringOf(chunk.name[row] as number).slice("sys_exit_".length);
         if (entered === undefined || entered.name !== name) return;
         this.#pendingSyscall.delete(pid);
-        const both = new Map([...entered.fields, ["ret", integerField(fields.get("ret")) ?? 0] as const]);
+        // The entry learns what came of it too: no boundary may rest on a call that failed.
+        const both = entered.fields.set("ret", integerField(fields.get("ret")) ?? 0);
         this.#keep(chunk, row, { what: "syscall-exit", name, fields: both, source: "syscall" });
         this.spans.exit(`syscall ${pid}`, name, time, null, `ret=${both.get("ret")}`);
         return;
@@ -341,7 +342,7 @@ export class EventCollector implements EventSink {
     if (fd !== null) normal.set("fd", fd);
     const kept = this.#keep(chunk, row, { what: "syscall-enter", name, fields: normal, source: "syscall" });
     const pid = chunk.pid[row] as number;
-    if (kept !== null) this.#pendingSyscall.set(pid, kept);
+    if (kept !== null) this.#pendingSyscall.set(pid, { name, fields: normal });
     const detail = name === "ioctl" ? `cmd=0x${(cmd ?? 0).toString(16)} fd=${fd}` : "";
     const span = this.#open(chunk, row, "syscall", name, detail, "syscall events");
     this.spans.enter(`syscall ${pid}`, span, chunk.time[row] as number);

@@ -15,9 +15,9 @@ export interface CliffsDelta {
 
 /**
  * Cliff's (1993, "Dominance statistics: ordinal analyses to answer ordinal questions", Psychological Bulletin 114(3))
- * delta with the asymmetric interval of Feng and Cliff (2004, JMASM 3(2)), which stays within [−1, 1]. Its variance is
- * never taken below what the smaller sample allows, (1 − delta²)/size, times 1/size: so that samples that do not overlap
- * still have an interval. The interval is approximate: below about ten values a side read it as a rough one.
+ * delta with his unbiased variance and the asymmetric interval of Feng and Cliff (2004, "Monte Carlo evaluation of
+ * ordinal d with improved confidence interval", JMASM 3(2)), which stays within [-1, 1]. Approximate: below about ten
+ * values a side take it as rough, and the exact Mann-Whitney p for the decision.
  */
 export function cliffsDelta(baseline: Sample, candidate: Sample, confidence: number): CliffsDelta {
   requireOpenUnit("confidence", confidence);
@@ -41,18 +41,12 @@ function interval(baseline: Sample, candidate: Sample, delta: number, z: number)
   const m = candidate.length;
   const fewer = Math.min(n, m);
   if (Math.abs(delta) === 1 || fewer < 2) {
-    // What is no further than z deviations away at the largest variance delta can have, (1 − δ²)/size (Feng and Cliff
-    // 2004, equation 6): for δ = 1 that is δ ≥ (size − z²)/(size + z²).
-    const spread = z * Math.sqrt((1 - delta * delta) / fewer + (z * z) / (4 * fewer * fewer));
-    const centre = 1 + (z * z) / fewer;
-    if (Math.abs(delta) < 1) {
-      return [
-        Math.max(-1, (delta - 2 * spread) / centre),
-        Math.min(1, (delta + 2 * spread) / centre),
-      ];
-    }
-    const inner = (fewer - z * z) / (fewer + z * z);
-    return delta > 0 ? [inner, 1] : [-1, -inner];
+    // Samples that do not overlap, or of one value, show no variance. Of all values that delta can have, those from which
+    // this one is within z deviations, at the largest variance there can be, (1 - delta^2) / size (Feng and Cliff 2004,
+    // equation 6).
+    const k = (z * z) / fewer;
+    const reach = Math.sqrt(k * (1 - delta * delta + k));
+    return [(delta - reach) / (1 + k), (delta + reach) / (1 + k)];
   }
   // Dominance of each candidate over the baseline, and of each baseline under the candidates.
   const squaresOfCandidates = dominanceSquares(baseline, candidate, delta);

@@ -112,18 +112,13 @@ function pelzGoodLower(n: number, d: number): number {
     k2 += (6 * z6 + 2 * z4 + (2 * z4 - 5 * z2) * s + (1 - 2 * z2) * s * s) * half;
     k2 -= 2 * z4 * t * whole;
     k3 +=
-      (-30 * z6 -
-        90 * z4 * z4 +
-        (135 * z4 - 96 * z6) * s +
-        (212 * z4 - 60 * z2) * s * s +
-        (5 - 30 * z2) * s * s * s) *
+      (-30 * z6 - 90 * z4 * z4 + (135 * z4 - 96 * z6) * s + (212 * z4 - 60 * z2) * s * s + (5 - 30 * z2) * s * s * s) *
       half;
     k3 += 30 * z4 * (3 * t * z2 - t * t) * whole;
     if (half < 1e-18) break;
   }
   const root = Math.sqrt(2 * Math.PI);
   return (
-    root *
-    (k0 / z + k1 / (6 * z4 * Math.sqrt(n)) + k2 / (72 * z6 * z * n) + k3 / (6480 * z6 * z4 * n * Math.sqrt(n)))
+    root * (k0 / z + k1 / (6 * z4 * Math.sqrt(n)) + k2 / (72 * z6 * z * n) + k3 / (6480 * z6 * z4 * n * Math.sqrt(n)))
   );
 }

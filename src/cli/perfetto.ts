@@ -1,0 +1,70 @@
+import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { shiftMap } from "../base/clock-map.js";
+import type { Boot } from "../base/time.js";
+import { placedEventFeed, type TraceMap } from "../collect/collect.js";
+import { type PerfettoCounts, writePerfetto } from "../export/perfetto.js";
+import { defineCommand, exit, unusable } from "./command.js";
+import { type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
+import { one, required, text } from "./options.js";
+
+/** Writes a loaded capture as a Perfetto trace to `path`. */
+export function writePerfettoFile({ capture, files, collected, update }: LoadedCapture, path: string): PerfettoCounts {
+  const shifted = (boot: Boot): TraceMap | null => {
+    const map = collected.maps[boot];
+    return map === null ? null : (shiftMap(map as never, update.zeroNs[boot]) as TraceMap);
+  };
+  const feed = placedEventFeed(capture, files, { old: shifted("old"), new: shifted("new") });
+  mkdirSync(dirname(path), { recursive: true });
+  const fd = openSync(path, "w");
+  try {
+    return writePerfetto(update, feed, (bytes) => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export const perfetto = defineCommand({
+  name: "perfetto",
+  group: "One live update",
+  summary: "Write a trace that opens in the Perfetto UI, both kernels on one axis",
+  usage: null,
+  description:
+    "Phases, blackout, seam, sessions, kernel log, initcalls, functions and defects become tracks; scheduling, interrupts and hotplug become CPU tracks. docs/perfetto-export.md says what is where.\nOpen the file in the Perfetto UI with Ctrl+O, or drop it there.",
+  options: {
+    output: required(text("FILE", "Where to write it", "o")),
+    ...spellingOptions,
+  },
+  positionals: { capture: one("A capture: folder or archive") },
+  examples: [{ command: "blackout perfetto traces/plain.tar.gz -o out/trace.pftrace", what: "One live update" }],
+  exitCodes: [],
+  run: async (context, { options, positionals }) => {
+    const progress = context.progress("Writing");
+    const written = await withCapture(
+      positionals.capture,
+      spellingOf(options),
+      (loaded) => writeOrSay(loaded, options.output),
+      (what) => progress.update(0, what),
+    );
+    progress.end();
+    if (!written.ok) return unusable(context, written.error);
+    if (typeof written.value === "string") return unusable(context, written.value);
+    const { bytes, tracks, slices, ftraceEvents } = written.value;
+    const number = (value: number): string => value.toLocaleString("en");
+    context.stderr.write(
+      `${options.output}: ${number(bytes)} bytes, ${number(tracks)} tracks, ${number(slices)} slices, ${number(ftraceEvents)} scheduler and interrupt events\n`,
+    );
+    return exit.answered;
+  },
+});
+
+function writeOrSay(loaded: LoadedCapture, path: string): PerfettoCounts | string {
+  try {
+    return writePerfettoFile(loaded, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    return `${path} cannot be written: ${(error as Error).message}`;
+  }
+}

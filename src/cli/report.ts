@@ -1,0 +1,44 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { renderReport } from "../export/report.js";
+import { defineCommand, exit, unusable } from "./command.js";
+import { analyzeCaptures, spellingOf, spellingOptions } from "./load.js";
+import { oneOrMore, required, text } from "./options.js";
+
+const TEMPLATE = new URL("../viewer/report-template.html", import.meta.url);
+
+export const report = defineCommand({
+  name: "report",
+  group: "One live update",
+  summary: "Write one HTML file that shows the updates; it needs no server and no network",
+  usage: null,
+  description:
+    "The file holds the viewer and the data. It opens from the disk in any current browser, fetches nothing, and can be mailed. With several captures it also shows percentiles and the series over the updates.",
+  options: {
+    output: required(text("FILE", "Where to write it", "o")),
+    title: text("TEXT", "Its title; the captures' names unless given"),
+    ...spellingOptions,
+  },
+  positionals: { capture: oneOrMore("Captures: folders or archives") },
+  examples: [
+    { command: "blackout report traces/plain.tar.gz -o out/report.html", what: "One live update" },
+    { command: "blackout report traces/cohorts/base/* -o out/base.html", what: "Ten, with their percentiles" },
+  ],
+  exitCodes: [],
+  run: async (context, { options, positionals }) => {
+    const { updates, failures } = await analyzeCaptures(context, positionals.capture, spellingOf(options));
+    for (const failure of failures) unusable(context, failure);
+    if (updates.length === 0) return exit.unusableInput;
+    const names = updates.map(({ document }) => document.capture.name);
+    const title = options.title ?? (names.length > 3 ? `${names[0]} and ${names.length - 1} more` : names.join(", "));
+    const html = renderReport(updates, readFileSync(TEMPLATE, "utf8"), title);
+    try {
+      mkdirSync(dirname(options.output), { recursive: true });
+      writeFileSync(options.output, html);
+    } catch (error) {
+      return unusable(context, `${options.output} cannot be written: ${(error as Error).message}`);
+    }
+    context.stderr.write(`${options.output}: ${html.length.toLocaleString("en")} bytes\n`);
+    return failures.length > 0 ? exit.unusableInput : exit.answered;
+  },
+});
