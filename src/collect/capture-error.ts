@@ -32,18 +32,24 @@ export function captureError(code: CaptureErrorCode, message: string, advice: st
 export interface CaptureLimits {
   /** Bytes of all files together, unpacked. */
   readonly totalBytes: number;
-  /** Files and folders. */
+  /** Bytes of one file, unpacked. */
+  readonly memberBytes: number;
+  /** Files and folders; in an archive, its entries. */
   readonly members: number;
   /** Characters of a member's path. */
   readonly pathLength: number;
   /** Folders above a member. */
   readonly depth: number;
-  /** Unpacked bytes for each packed one, beyond the first 64 MiB (deflate itself cannot exceed 1,032). */
+  /**
+   * Unpacked bytes for each packed one, beyond the first 64 MiB. Deflate cannot exceed 1,032, which repetitive text does
+   * reach, so this bounds zstd alone, whose repeated blocks reach 32,000.
+   */
   readonly ratio: number;
 }
 
 export const DEFAULT_LIMITS: CaptureLimits = {
   totalBytes: 8 * 2 ** 30,
+  memberBytes: 4 * 2 ** 30,
   members: 20_000,
   pathLength: 512,
   depth: 16,
@@ -53,19 +59,44 @@ export const DEFAULT_LIMITS: CaptureLimits = {
 /** Up to here a high ratio is just a short, repetitive file. */
 export const RATIO_FREE_BYTES = 64 * 2 ** 20;
 
+/** Of one part of a path: NAME_MAX of Linux's file systems (limits.h). */
+const PART_BYTES = 255;
+
+/**
+ * C0 and C1 controls and DEL, separators and marks that reorder text, the byte order mark; and U+FFFD, which stands for
+ * bytes that were no UTF-8, so that two different names could look the same.
+ */
+const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffd]/;
+
 /**
  * What is wrong with a member's path, or null: it must be relative, of printable characters, and free of `..`, `.`,
  * empty parts and backslashes.
  */
-export function pathFault(path: string, limits: CaptureLimits): string | null {
+export function pathFault(
+  path: string,
+  { pathLength, depth }: Pick<CaptureLimits, "pathLength" | "depth">,
+): string | null {
   if (path === "") return "it is empty";
-  if (path.length > limits.pathLength) return `it is longer than ${limits.pathLength} characters`;
+  if (path.length > pathLength) {
+    return `it has ${path.length.toLocaleString("en")} characters, more than ${pathLength.toLocaleString("en")}`;
+  }
   if (path.startsWith("/") || /^[a-zA-Z]:/.test(path)) return "it is absolute";
   if (path.includes("\\")) return "it holds a backslash";
-  if (/[\x00-\x1f\x7f]/.test(path)) return "it holds a control character";
+  if (UNPRINTABLE.test(path)) return "it holds a character that cannot be printed";
   const parts = path.split("/");
-  if (parts.length > limits.depth) return `it lies more than ${limits.depth} folders deep`;
+  if (parts.length - 1 > depth) return `it lies more than ${depth} folders deep`;
   if (parts.some((part) => part === "..")) return "it leads out of the capture (..)";
   if (parts.some((part) => part === "" || part === ".")) return "it holds an empty part";
+  if (parts.some((part) => Buffer.byteLength(part) > PART_BYTES)) return `a part has more than ${PART_BYTES} bytes`;
   return null;
+}
+
+/** A path or other text of a capture for a message: quoted, and cut where it is long. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
+}
+
+/** A count of bytes for a message. */
+export function bytesText(bytes: number): string {
+  return `${bytes.toLocaleString("en")} bytes`;
 }

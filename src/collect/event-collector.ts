@@ -97,6 +97,8 @@ export class EventCollector implements EventSink {
   readonly #pendingSyscall = new Map<number, { readonly name: string; readonly fields: Map<string, FieldValue> }>();
   /** Key calls not yet returned, per source and task, so that a return knows what it was called with. */
   readonly #pendingCalls = new Map<string, UnplacedKeyEvent[]>();
+  /** The last level has no event that ends it: it ends with its last initcall. */
+  #lastInitcall = Number.NaN;
   readonly #runningSince = new Map<number, number>();
   #dropped = 0;
 
@@ -137,6 +139,7 @@ export class EventCollector implements EventSink {
   }
 
   finish(): void {
+    if (!Number.isNaN(this.#lastInitcall)) this.spans.exit("initcall level", null, this.#lastInitcall, null, "");
     this.spans.finish();
     if (this.#dropped > 0) {
       this.defect({
@@ -257,6 +260,7 @@ export class EventCollector implements EventSink {
         const name = symbolName(text("func")) ?? text("func");
         const span = this.#open(chunk, row, "initcall", name, "", "initcall events");
         this.spans.exit("initcall", name, time, span, `ret=${text("ret")}`);
+        this.#lastInitcall = time;
         return;
       }
       case "cpuhp-enter": {

@@ -1,85 +1,156 @@
-/** What a kernel log says of the boot's clocks. One table: a new line is a row. */
-import type { PrintkLine } from "./types.js";
+/** What one kernel's log says of a live update: every recognised line, and the ones that other parts ask for by name. */
+import type { Boot } from "../base/time.js";
+import { FACT_ROWS, type Fact, type FactId, type FactValues } from "./kernel-log-facts-table.js";
+import type { LogVerdict, PrintkLine } from "./types.js";
 
-/** `sched_clock: Marking stable (a, b)->(c, d)`: afterwards printk's clock is sched_clock plus d (kernel/sched/clock.c). */
-export interface MarkedStable {
-  readonly stampNs: number;
-  readonly offsetNs: number;
-}
+export type { Fact, FactId } from "./kernel-log-facts-table.js";
 
 export interface KernelLogFacts {
-  readonly tscDetectedKhz: number | null;
-  readonly tscRefined: { readonly khz: number; readonly stampNs: number } | null;
-  readonly markedStable: MarkedStable | null;
-  /** `kvm-clock: using sched offset of N cycles`: nanoseconds since the VM was created, despite the word. */
-  readonly kvmClockOffsetNs: bigint | null;
-  /** `rtc_cmos …: setting system clock to … UTC (N)`. */
-  readonly rtc: { readonly epochSeconds: number; readonly stampNs: number } | null;
+  /** In log order. */
+  readonly all: readonly Fact[];
+  readonly linuxVersion: Fact<"linux-version"> | null;
   readonly commandLine: string | null;
+  /** The TSC's own rate where it differs from the processor's and the log says so. */
+  readonly tscDetectedKhz: number | null;
+  readonly tscRefined: Fact<"tsc-refined"> | null;
+  readonly clocksourceSwitches: readonly Fact<"clocksource-switched">[];
+  /** The last one. */
+  readonly schedClockMarkingStable: Fact<"sched-clock-stable"> | null;
+  /** What it means: from its stamp on, printk's clock is raw sched_clock plus `d` (kernel/sched/clock.c). */
+  readonly markedStable: { readonly stampNs: number; readonly offsetNs: number } | null;
+  readonly kvmClockOffsetNs: bigint | null;
+  readonly rtc: Fact<"rtc"> | null;
+  readonly startingNewKernel: Fact<"kexec-start"> | null;
+  readonly khoFound: Fact<"kho-found"> | null;
+  readonly khoExecFrom: Fact<"kho-exec-from"> | null;
+  readonly luoRetrieved: Fact<"luo-retrieved"> | null;
+  readonly luoTransitions: readonly Fact<"luo-switched">[];
+  readonly freezeFailures: readonly Fact<"luo-freeze-failed">[];
+  readonly ringsRecovered: readonly Fact<"ring-recovered">[];
+  readonly ringsRejected: readonly Fact<"ring-rejected">[];
+  readonly deferredPages: readonly Fact<"deferred-pages">[];
+  readonly initProcess: Fact<"init-process"> | null;
+  /** The first: what follows it is its echo. */
+  readonly panic: Fact<"panic"> | null;
+  readonly oopses: readonly Fact<"oops">[];
+  /**
+   * Lines whose stamp is at least `RESET_NS` below the one before: while clocks are set up, printk's stamps are zero,
+   * or of jiffies, or start anew, and what was stamped before is in order but not in time.
+   */
+  readonly stampResets: readonly number[];
 }
 
-type Mutable = { -readonly [K in keyof KernelLogFacts]: KernelLogFacts[K] };
+/**
+ * Two CPUs that print at once may store their records in the other order, microseconds apart; that is no reset. The
+ * smallest reset in the recordings is 35 ms, from a stamp of jiffies (1 to 10 ms each) to the real clock's first.
+ */
+export const RESET_NS = 100_000;
 
-/** `MMMM.kkk MHz` in kHz. */
-const khz = (mhz: string, fraction: string): number => Number(mhz) * 1_000 + Number(fraction);
+/**
+ * A line that no row can match fails here at once, and most lines do: one test instead of one for each row. It holds
+ * every row's pattern, so that it cannot fall behind the table.
+ */
+const ANY_ROW = new RegExp(FACT_ROWS.map(({ pattern }) => `(?:${pattern.source})`).join("|"));
 
-const TABLE: readonly {
-  readonly pattern: RegExp;
-  readonly note: (facts: Mutable, match: RegExpExecArray, stampNs: number) => void;
-}[] = [
-  {
-    pattern: /^tsc: Detected (\d{1,6})\.(\d{3}) MHz (?:processor|TSC)/,
-    note: (facts, match) => {
-      facts.tscDetectedKhz = khz(match[1] as string, match[2] as string);
-    },
-  },
-  {
-    pattern: /^tsc: Refined TSC clocksource calibration: (\d{1,6})\.(\d{3}) MHz/,
-    note: (facts, match, stampNs) => {
-      facts.tscRefined = { khz: khz(match[1] as string, match[2] as string), stampNs };
-    },
-  },
-  {
-    pattern: /^sched_clock: Marking stable \((-?\d+), ?(-?\d+)\)->\((-?\d+), ?(-?\d+)\)/,
-    note: (facts, match, stampNs) => {
-      facts.markedStable = { stampNs, offsetNs: Number(match[4]) };
-    },
-  },
-  {
-    pattern: /^kvm-clock: using sched offset of (\d{1,19}) cycles/,
-    note: (facts, match) => {
-      facts.kvmClockOffsetNs = BigInt(match[1] as string);
-    },
-  },
-  {
-    pattern: /^rtc\S* \S+: setting system clock to \S+ UTC \((\d{1,12})\)/,
-    note: (facts, match, stampNs) => {
-      facts.rtc = { epochSeconds: Number(match[1]), stampNs };
-    },
-  },
-  {
-    pattern: /^(?:Kernel command line|Command line): (.*)$/,
-    note: (facts, match) => {
-      facts.commandLine = match[1] as string;
-    },
-  },
-];
-
-/** The last line of each kind counts: a log may begin with the end of an earlier boot. */
-export function kernelLogFacts(lines: readonly PrintkLine[]): KernelLogFacts {
-  const facts: Mutable = {
-    tscDetectedKhz: null,
-    tscRefined: null,
-    markedStable: null,
-    kvmClockOffsetNs: null,
-    rtc: null,
-    commandLine: null,
-  };
-  for (const { text, stampNs } of lines) {
-    for (const { pattern, note } of TABLE) {
-      const match = pattern.exec(text);
-      if (match !== null) note(facts, match, stampNs ?? 0);
-    }
+/** The fact that a line states, or null. */
+export function factOf(line: PrintkLine): Fact | null {
+  if (!ANY_ROW.test(line.text)) return null;
+  for (const { id, pattern, extract } of FACT_ROWS) {
+    const match = pattern.exec(line.text);
+    if (match === null) continue;
+    const values = extract(match);
+    if (values === null) return null;
+    const place = { stampNs: line.stampNs, file: line.file, line: line.line, text: line.text };
+    return { id, ...(values as FactValues[FactId]), ...place } as Fact;
   }
-  return facts;
+  return null;
 }
+
+/** Lines of one boot, in log order. */
+export function kernelLogFacts(lines: readonly PrintkLine[]): KernelLogFacts {
+  const all = lines.map(factOf).filter((fact) => fact !== null);
+  const every = <I extends FactId>(id: I): readonly Fact<I>[] => all.filter((fact): fact is Fact<I> => fact.id === id);
+  const first = <I extends FactId>(id: I): Fact<I> | null => every(id)[0] ?? null;
+  const last = <I extends FactId>(id: I): Fact<I> | null => every(id).at(-1) ?? null;
+  const detected = every("tsc-detected");
+  const stable = last("sched-clock-stable");
+  return {
+    all,
+    linuxVersion: first("linux-version"),
+    // `Kernel command line` (start_kernel) comes last and is whole: the boot config is in it.
+    commandLine: last("command-line")?.commandLine ?? null,
+    tscDetectedKhz: (detected.find(({ of }) => of === "TSC") ?? detected[0])?.khz ?? null,
+    tscRefined: last("tsc-refined"),
+    clocksourceSwitches: every("clocksource-switched"),
+    schedClockMarkingStable: stable,
+    markedStable: stable === null || stable.stampNs === null ? null : { stampNs: stable.stampNs, offsetNs: stable.d },
+    kvmClockOffsetNs: last("kvm-clock-offset")?.offsetNs ?? null,
+    rtc: last("rtc"),
+    startingNewKernel: last("kexec-start"),
+    khoFound: first("kho-found"),
+    khoExecFrom: first("kho-exec-from"),
+    luoRetrieved: first("luo-retrieved"),
+    luoTransitions: every("luo-switched"),
+    freezeFailures: every("luo-freeze-failed"),
+    ringsRecovered: every("ring-recovered"),
+    ringsRejected: every("ring-rejected"),
+    deferredPages: every("deferred-pages"),
+    initProcess: first("init-process"),
+    panic: first("panic"),
+    oopses: every("oops"),
+    stampResets: stampResets(lines),
+  };
+}
+
+function stampResets(lines: readonly PrintkLine[]): readonly number[] {
+  const resets: number[] = [];
+  let before: number | null = null;
+  for (const { stampNs, line } of lines) {
+    if (stampNs === null) continue;
+    if (before !== null && before - stampNs >= RESET_NS) resets.push(line);
+    before = stampNs;
+  }
+  return resets;
+}
+
+/** What the log says of how the update went, in log order; empty where nothing went wrong that it tells. */
+export function logVerdicts(facts: KernelLogFacts, boot: Boot): readonly LogVerdict[] {
+  return facts.all.flatMap((fact): readonly LogVerdict[] => {
+    const what = verdictOf(fact, facts, boot);
+    return what === null ? [] : [{ what, boot, text: fact.text, file: fact.file, line: fact.line }];
+  });
+}
+
+function verdictOf(fact: Fact, facts: KernelLogFacts, boot: Boot): LogVerdict["what"] | null {
+  switch (fact.id) {
+    case "panic":
+      return fact === facts.panic ? "panic" : null;
+    case "luo-freeze-failed":
+      return "freeze-failed";
+    case "luo-event-failed":
+      return fact.event === "freeze" ? "freeze-failed" : null;
+    case "luo-disabled":
+    case "luo-restore-failed":
+    case "luo-switch-refused":
+      return "luo-refused";
+    case "kho-disabled":
+      return "kho-off";
+    case "command-line":
+      return boot === "new" && isLast(fact, facts) && turnsKhoOff(fact.commandLine) ? "kho-off" : null;
+    default:
+      return null;
+  }
+}
+
+function isLast(fact: Fact, facts: KernelLogFacts): boolean {
+  return facts.all.findLast(({ id }) => id === fact.id) === fact;
+}
+
+/** Of several `kho=`, the kernel obeys the last; words after ` -- ` are init's. */
+function turnsKhoOff(commandLine: string): boolean {
+  const words = (commandLine.split(" -- ")[0] ?? "").split(/\s+/).filter((word) => word.startsWith("kho="));
+  return FALSE.test(words.at(-1)?.slice("kho=".length) ?? "");
+}
+
+/** kstrtobool's words for false (lib/kstrtox.c): it looks at no more than the first two letters. */
+const FALSE = /^(?:[nNfF0]|[oO][fF])/;

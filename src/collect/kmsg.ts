@@ -1,122 +1,160 @@
 /**
- * Reads a kernel log as dmesg prints it: seconds stamps, with caller or level columns (`dmesg -x`), ISO stamps, raw
- * /dev/kmsg records, and lines without any. Streaming and bounded.
+ * Kernel logs: what dmesg prints in its many ways, and /dev/kmsg's own records. Formats: kernel/printk/printk.c
+ * (print_time, print_caller, info_print_ext_header), Documentation/ABI/testing/dev-kmsg, and util-linux' dmesg.c.
  */
 import type { ByteSource } from "../base/byte-source.js";
-import type { DefectInput } from "../base/defect.js";
 import type { Boot } from "../base/time.js";
-import type { PrintkLine } from "./types.js";
+import { cleanText, forEachLogLine, LOG_LIMITS, type LogLimits } from "./kmsg-lines.js";
+import type { EventSink, PrintkLine } from "./types.js";
 
-/** A ring of 2^25 bytes (the largest log_buf_len) holds fewer lines than this. */
-const MAX_LINES = 500_000;
-/** printk cuts a line at 1,024 bytes; user space may write longer ones to a console. */
-const MAX_LINE_BYTES = 8_192;
-const BLOCK_BYTES = 1 << 18;
+/** A kernel log line with what only some of the formats say. */
+export interface KmsgLine extends PrintkLine {
+  /** Microseconds since 1970 where the log is `dmesg --time-format iso`; such a line has no stamp. */
+  readonly epochUs: number | null;
+  /** Task or CPU that printed it, `T1` or `C0`, where CONFIG_PRINTK_CALLER says so. */
+  readonly caller: string | null;
+}
+
+/** What stands before a line's text. */
+export interface LinePrefix extends Pick<KmsgLine, "stampNs" | "level" | "epochUs" | "caller" | "text"> {
+  /** `ctime`: a wall clock stamp that says neither the printk clock nor a time zone; `invalid`: out of range. */
+  readonly fault: "ctime" | "invalid" | null;
+}
 
 const LEVELS = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
+/** `dmesg -r`: facility * 8 + level. */
+const RAW_LEVEL = /^<(\d{1,4})>/;
+/** `dmesg -x`. */
+const DECODED_LEVEL = /^[a-z]\w{1,9} *:(emerg|alert|crit|err|warn|notice|info|debug) *: /;
+/** print_time: `[%5lu.%06lu]`; dmesg -d adds `<delta>`; print_caller: `[%*c%u]`, after a blank where dmesg prints it. */
+const STAMP = /^\[ *(\d{1,10})\.(\d{6})(?: <[ .\d]{1,20}>)?\](?: ?\[ *([TC]\d{1,10})\])?(?: |$)/;
+const ISO = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)[,.](\d{6})(?:Z|([+-])(\d\d):?(\d\d)) /;
+const CTIME = /^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\] /;
 
-export interface Stamped {
-  readonly stampNs: number | null;
-  readonly level: number | null;
-  readonly text: string;
-}
-
-const STAMP = /^\s*\[\s*(\d{1,10})\.(\d{6})\](?:\[\s*[TC]\d+\])? ?/;
-const PRIORITY = /^<(\d{1,3})>/;
-const FACILITY = /^[a-z0-9]+\s*:([a-z]+)\s*: /;
-const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.,]\d{6}(?:[+-]\d\d:?\d\d|Z) /;
-const RECORD = /^(\d{1,4}),\d+,(\d{1,15}),[^;]*;/;
-
-/** One line into stamp, level and text; a line of no known form is all text. */
-export function parseKmsgLine(raw: string): Stamped {
-  let rest = raw;
-  let level: number | null = null;
-  const record = RECORD.exec(rest);
-  if (record !== null) {
-    return { stampNs: Number(record[2]) * 1_000, level: Number(record[1]) & 7, text: rest.slice(record[0].length) };
-  }
-  const priority = PRIORITY.exec(rest);
-  if (priority !== null) {
-    level = Number(priority[1]) & 7;
-    rest = rest.slice(priority[0].length);
-  }
-  const facility = FACILITY.exec(rest);
-  const named = facility === null ? -1 : LEVELS.indexOf(facility[1] as string);
-  if (facility !== null && named >= 0) {
-    level = named;
-    rest = rest.slice(facility[0].length);
+/** Reads the prefix of one line of dmesg's output, in any of its forms; a line without one is all text. */
+export function linePrefix(line: string): LinePrefix {
+  const raw = RAW_LEVEL.exec(line);
+  const decoded = raw === null ? DECODED_LEVEL.exec(line) : null;
+  const level = raw !== null ? Number(raw[1]) & 7 : decoded !== null ? LEVELS.indexOf(decoded[1] ?? "") : null;
+  const rest = line.slice((raw ?? decoded)?.[0].length ?? 0);
+  const bare = { level, stampNs: null, epochUs: null, caller: null, fault: null };
+  const stamp = STAMP.exec(rest);
+  if (stamp !== null) {
+    const stampNs = Number(stamp[1]) * 1_000_000_000 + Number(stamp[2]) * 1_000;
+    if (!Number.isSafeInteger(stampNs)) return { ...bare, text: rest, fault: "invalid" };
+    return { ...bare, stampNs, caller: stamp[3] ?? null, text: rest.slice(stamp[0].length) };
   }
   const iso = ISO.exec(rest);
-  if (iso !== null) return { stampNs: null, level, text: rest.slice(iso[0].length) };
-  const stamp = STAMP.exec(rest);
-  if (stamp === null) return { stampNs: null, level, text: rest };
+  if (iso !== null) return { ...bare, epochUs: epochUsOf(iso), text: rest.slice(iso[0].length) };
+  const ctime = CTIME.exec(rest);
+  if (ctime !== null) return { ...bare, text: rest.slice(ctime[0].length), fault: "ctime" };
+  return { ...bare, text: rest };
+}
+
+function epochUsOf(iso: RegExpExecArray): number | null {
+  const [year, month, day, hour, minute, second, us] = iso.slice(1, 8).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const east = (Number(iso[9] ?? 0) * 60 + Number(iso[10] ?? 0)) * (iso[8] === "-" ? -1 : 1);
+  const ms = Date.UTC(year, month - 1, day, hour, minute - east, second);
+  return Number.isFinite(ms) ? ms * 1_000 + us : null;
+}
+
+/** `priority,sequence,microseconds,flag[,key=value…];text` */
+const RECORD = /^(\d{1,4}),\d{1,20},(\d{1,20}),[-c+]((?:,[^,;]{0,64}){0,8});(.*)$/;
+
+interface KmsgRecord {
+  readonly stampNs: number | null;
+  readonly level: number;
+  readonly caller: string | null;
+  /** One for each line of the message. */
+  readonly texts: readonly string[];
+}
+
+function recordOf(line: string): KmsgRecord | null {
+  const match = RECORD.exec(line);
+  if (match === null) return null;
+  const stampNs = Number(match[2]) * 1_000;
   return {
-    stampNs: Number(stamp[1]) * 1e9 + Number(stamp[2]) * 1e3,
-    level,
-    text: rest.slice(stamp[0].length),
+    stampNs: Number.isSafeInteger(stampNs) ? stampNs : null,
+    level: Number(match[1]) & 7,
+    caller: /,caller=([TC]\d{1,10})/.exec(match[3] ?? "")?.[1] ?? null,
+    texts: unescapeRecord(match[4] ?? "")
+      .split("\n")
+      .map(cleanText),
   };
 }
 
-/** The lines of a text, one call each with the 1-based number; ends of `\r\n` and ANSI escapes are taken off. */
-export function forEachLine(
+const utf8 = new TextDecoder();
+
+/** /dev/kmsg writes every byte that is not printable ASCII, and the backslash, as `\xNN`. */
+function unescapeRecord(text: string): string {
+  if (!text.includes("\\x")) return text;
+  return text.replace(/(?:\\x[0-9a-f]{2})+/gi, (run) =>
+    utf8.decode(Uint8Array.from(run.slice(2).split(/\\x/i), (byte) => Number.parseInt(byte, 16))),
+  );
+}
+
+/**
+ * Reads one kernel's log, in order. A line without a stamp (the rest of a message that dmesg printed on several lines)
+ * is kept, its stamp null; blank lines are not. Never throws; at most `limits` is read, and what is cut, not UTF-8, or
+ * stamped with a wall clock of no zone is a defect (`printk-…`).
+ */
+export function readKmsg(
   source: ByteSource,
-  sink: { defect(input: DefectInput): void },
-  each: (text: string, line: number) => void,
-): void {
-  const decoder = new TextDecoder("utf-8");
-  const buffer = new Uint8Array(BLOCK_BYTES);
-  let rest = "";
-  let line = 0;
-  let cut = 0;
-  const emit = (text: string): boolean => {
-    line += 1;
-    if (text.length > MAX_LINE_BYTES) cut += 1;
-    const clean = text
-      .slice(0, MAX_LINE_BYTES)
-      .replace(ANSI, "")
-      .replace(/[\r\0]+/g, "");
-    each(clean, line);
-    return line < MAX_LINES;
-  };
-  for (let position = 0; position < source.size; ) {
-    const got = source.read(buffer, position);
-    if (got === 0) break;
-    position += got;
-    const parts = (rest + decoder.decode(buffer.subarray(0, got), { stream: true })).split("\n");
-    rest = (parts.pop() ?? "").slice(0, 2 * MAX_LINE_BYTES);
-    for (const part of parts) {
-      if (emit(part)) continue;
-      sink.defect({
-        code: "printk-too-long",
-        severity: "warning",
-        file: source.name,
-        line,
-        message: `It has more than ${MAX_LINES.toLocaleString("en")} lines; the rest was not read.`,
-        advice: "Save the log of these two boots only.",
-      });
+  boot: Boot,
+  sink: Pick<EventSink, "defect">,
+  limits: LogLimits = LOG_LIMITS,
+): readonly KmsgLine[] {
+  const lines: KmsgLine[] = [];
+  let inRecords = false;
+  let ctimeAt: number | null = null;
+  forEachLogLine(source, boot, limits, sink, (text, line) => {
+    // A record's dictionary: ` SUBSYSTEM=pci`, ` DEVICE=+pci:0000:00:03.0`.
+    if (inRecords && /^ [A-Z_]{1,32}=/.test(text)) return;
+    const place = { boot, file: source.name, line };
+    const record = recordOf(text);
+    inRecords = record !== null;
+    if (record !== null) {
+      const { stampNs, level, caller } = record;
+      if (stampNs === null) invalidStamp(source, boot, line, sink);
+      for (const part of record.texts) lines.push({ ...place, stampNs, level, caller, epochUs: null, text: part });
       return;
     }
-  }
-  if (rest !== "") emit(rest);
-  if (cut > 0) {
+    const { fault, ...prefix } = linePrefix(text);
+    if (fault === "ctime") ctimeAt ??= line;
+    if (fault === "invalid") invalidStamp(source, boot, line, sink);
+    lines.push({ ...place, ...prefix });
+  });
+  if (ctimeAt !== null) {
     sink.defect({
-      code: "printk-line-cut",
-      severity: "note",
+      code: "printk-wall-clock",
+      severity: "warning",
       file: source.name,
-      message: `${cut} lines were longer than ${MAX_LINE_BYTES} bytes and were cut there.`,
-      advice: "Nothing to do unless the log is not a kernel log.",
+      line: ctimeAt,
+      boot,
+      message:
+        "Lines are stamped as `dmesg -T` does, with a wall clock time of no zone, which drifts from the log's own.",
+      advice: "Record plain `dmesg`, whose stamps are the kernel's.",
     });
   }
+  return lines;
 }
 
-/** CSI and two-byte escape sequences (ECMA-48), as firmware prints them on a serial console. */
-const ANSI = /\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_c])/g;
-
-/** The log's lines, in order. Lines without a stamp (the rest of a message with a newline in it) are kept unstamped. */
-export function readKmsg(source: ByteSource, boot: Boot, sink: { defect(input: DefectInput): void }): PrintkLine[] {
-  const lines: PrintkLine[] = [];
-  forEachLine(source, sink, (text, line) => {
-    if (text !== "") lines.push({ boot, file: source.name, line, ...parseKmsgLine(text) });
+function invalidStamp(source: ByteSource, boot: Boot, line: number, sink: Pick<EventSink, "defect">): void {
+  sink.defect({
+    code: "printk-stamp-invalid",
+    severity: "note",
+    file: source.name,
+    line,
+    boot,
+    message: "A stamp is above 2^53 ns (104 days); the line was kept without it.",
+    advice: "Check that the file is a kernel log.",
   });
-  return lines;
 }

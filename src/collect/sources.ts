@@ -1,12 +1,25 @@
 /** Which files a boot's events are read from, and why not from others. */
 import type { DefectInput } from "../base/defect.js";
 import type { Boot } from "../base/time.js";
-import { type Capture, sameBuild } from "./capture.js";
+import { type Capture, type CaptureBoot, type CpuBuffer, sameBuild, type TraceBuffer } from "./capture.js";
+import { type ParsedFormats, parseFormats } from "./event-format.js";
 import { ftraceTextSource } from "./ftrace-text.js";
+import { parseKallsyms, type SymbolTable } from "./kallsyms.js";
+import { DEFAULT_LAYOUT, parseHeaderPage, parseSavedCmdlines, ringBufferSource } from "./ring-buffer.js";
 import type { CaptureFiles, EventSource } from "./types.js";
+
+/** formats.gz and kallsyms.gz unpack to a few megabytes on a distribution kernel. */
+const FORMATS_BYTES = 64 << 20;
+const KALLSYMS_BYTES = 256 << 20;
+const SMALL_BYTES = 16 << 20;
 
 interface Sink {
   defect(input: DefectInput): void;
+}
+
+function textOf(path: string, files: CaptureFiles, sink: Sink): string | null {
+  const bytes = files.bytes(path, SMALL_BYTES, sink);
+  return bytes === null ? null : new TextDecoder("utf-8").decode(bytes);
 }
 
 /**
@@ -18,6 +31,9 @@ export function eventSourceOf(boot: Boot, capture: Capture, files: CaptureFiles,
   const own = capture.boots[boot];
   const buffer = own?.buffer ?? null;
   if (own === null || buffer === null) return null;
+  const formats = formatsOf(own, files, sink);
+  const hasPages = buffer.cpus.some((cpu) => cpu.pages !== null);
+  if (formats !== null && hasPages) return pagesSource(own, buffer, buffer.cpus, formats, files, sink);
   if (buffer.text === null) {
     sink.defect({
       code: "events-unreadable",
@@ -48,6 +64,55 @@ export function eventSourceOf(boot: Boot, capture: Capture, files: CaptureFiles,
     boot,
     source,
     clock: buffer.clock,
-    eventNames: null,
+    eventNames: formats === null ? null : formats.names,
   });
+}
+
+function pagesSource(
+  own: CaptureBoot,
+  buffer: TraceBuffer,
+  cpus: readonly CpuBuffer[],
+  formats: ParsedFormats,
+  files: CaptureFiles,
+  sink: Sink,
+): EventSource {
+  let symbols: SymbolTable | null | undefined;
+  const header = files.paths.includes(`${own.files}/header_page`)
+    ? parseHeaderPage(textOf(`${own.files}/header_page`, files, sink) ?? "")
+    : null;
+  if (header === null) {
+    sink.defect({
+      code: "ring-layout-assumed",
+      severity: "note",
+      file: `${own.files}/header_page`,
+      boot: own.boot,
+      message: "It is missing or makes no sense: sub-buffers of 4,096 bytes of a 64-bit kernel are assumed.",
+      advice: "Save events/header_page with the pages.",
+    });
+  }
+  return ringBufferSource({
+    boot: own.boot,
+    formats,
+    layout: header ?? DEFAULT_LAYOUT,
+    clock: buffer.clock,
+    cpus: cpus.map(({ cpu, pages, stats }) => ({
+      cpu,
+      source: pages === null ? null : files.open(pages),
+      entries: stats?.entries ?? null,
+    })),
+    comms: parseSavedCmdlines(textOf(`${own.files}/saved_cmdlines`, files, sink) ?? ""),
+    symbols: () => {
+      if (symbols === undefined) {
+        const bytes = files.bytes(`${own.files}/kallsyms.gz`, KALLSYMS_BYTES, sink);
+        symbols = bytes === null ? null : parseKallsyms(bytes);
+      }
+      return symbols;
+    },
+  });
+}
+
+function formatsOf(own: CaptureBoot, files: CaptureFiles, sink: Sink): ParsedFormats | null {
+  const path = `${own.files}/formats.gz`;
+  const bytes = files.bytes(path, FORMATS_BYTES, sink);
+  return bytes === null ? null : parseFormats(bytes, path, sink);
 }

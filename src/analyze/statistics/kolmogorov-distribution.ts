@@ -11,7 +11,7 @@ export function kolmogorovUpperTail(n: number, d: number): number {
   const scaled = reach * d;
   if (d >= 1) return 0;
   if (reach <= 0.5) return 1;
-  if (reach <= 1) return 1 - factorialOverPower(n) * (2 * reach - 1) ** n;
+  if (reach <= 1) return 1 - Math.exp(logFactorialOverPower(n) + n * Math.log(2 * reach - 1));
   // Two one-sided events that cannot both happen, or do so with a chance below the last digit.
   if (d >= 0.5 || scaled >= (n <= 140 ? 4 : 2.2)) return Math.min(1, 2 * smirnovUpperTail(n, d));
   if (n <= 140 || (n <= 100_000 && n * d ** 1.5 <= 1.4)) return 1 - durbinMatrixLower(n, d);
@@ -31,9 +31,9 @@ export function smirnovUpperTail(n: number, d: number): number {
   return sum;
 }
 
-/** n! / n^n. */
-function factorialOverPower(n: number): number {
-  return Math.sqrt(2 * Math.PI * n) * Math.exp(stirlingRemainder(n) - n);
+/** ln(n! / n^n), of which the argument underflows from n = 745 on. */
+function logFactorialOverPower(n: number): number {
+  return 0.5 * Math.log(2 * Math.PI * n) + stirlingRemainder(n) - n;
 }
 
 /**
@@ -75,7 +75,7 @@ function durbinMatrixLower(n: number, d: number): number {
       baseLog = 2 * baseLog + Math.log(size);
     }
   }
-  return power![centre]! * Math.exp(powerLog + Math.log(factorialOverPower(n)));
+  return power![centre]! * Math.exp(powerLog + logFactorialOverPower(n));
 }
 
 function product(a: Float64Array, b: Float64Array, m: number): Float64Array<ArrayBuffer> {

@@ -39,10 +39,16 @@ def quantiles(q):
         "type7": float(numpy.quantile(q["sample"], q["probability"], method="linear")),
         "harrellDavis": finite(stats.mstats.hdquantiles(q["sample"], [q["probability"]])[0]),
     }
-    for name, alternative in [("two", "two-sided"), ("upper", "less"), ("lower", "greater")]:
-        test = stats.quantile_test(q["sample"], p=q["probability"], alternative=alternative)
-        interval = test.confidence_interval(q["confidence"])
-        answer[name] = [finite(interval.low), finite(interval.high)]
+    # As scipy.stats.quantile_test(...).confidence_interval does, which SciPy has from 1.11 on: Conover (1999), 3.2.
+    values = sorted(q["sample"])
+    count = stats.binom(len(values), q["probability"])
+
+    def bounds(tail):
+        low, high = int(count.ppf(tail)) - 1, int(count.isf(tail))
+        return [values[low] if low >= 0 else None, values[high] if high < len(values) else None]
+
+    answer["two"] = bounds((1 - q["confidence"]) / 2)
+    answer["one"] = bounds(1 - q["confidence"])
     return answer
 
 

@@ -52,15 +52,15 @@ function pair(): Pair {
   return { baseline, candidate, alternative: ALTERNATIVES[random.below(3)]!, untied: new Set(all).size === all.length };
 }
 
-const pairs = Array.from({ length: 1500 }, pair);
-const samples = Array.from({ length: 700 }, () => ({
+const pairs = Array.from({ length: 1000 }, pair);
+const samples = Array.from({ length: 500 }, () => ({
   sample: Array.from({ length: 2 + random.below(random.below(4) === 0 ? 400 : 40) }, () =>
     Math.round(Math.exp(random.normal()) * 1e4),
   ),
   probability: [0.5, 0.9, 0.95, 0.99, 0.25, random.uniform() * 0.98 + 0.01][random.below(6)]!,
   confidence: [0.9, 0.95, 0.99][random.below(3)]!,
 }));
-const points = Array.from({ length: 1500 }, () => {
+const points = Array.from({ length: 1000 }, () => {
   const n = 1 + random.below([10, 100, 3000, 100_000][random.below(4)]!);
   const p = [0.5, 0.99, 0.001, random.uniform()][random.below(4)]!;
   const spread = Math.sqrt(n * p * (1 - p)) * random.normal() * 2;
@@ -125,7 +125,7 @@ test("agrees with SciPy", { skip }, async (t) => {
       assert.equal(found.method, "exact");
       close(found.p, answer.exact, `${what}, exact`, 1e-9);
     }
-    assert.ok(exact > 500, `only ${exact} pairs without ties`);
+    assert.ok(exact > 300, `only ${exact} pairs without ties`);
   });
 
   await t.test("Kolmogorov-Smirnov: D, exact and asymptotic p, all alternatives", () => {
@@ -150,8 +150,8 @@ test("agrees with SciPy", { skip }, async (t) => {
       close(harrellDavisQuantile(made, probability), answer.harrellDavis, `${what}, Harrell-Davis`, 1e-9);
       const two = quantileInterval(made, probability, confidence);
       assert.deepEqual([at(two.lower), at(two.upper)], answer.two, what);
-      assert.equal(at(upperQuantileBound(made, probability, confidence)), (answer.upper as unknown[])[1], what);
-      assert.equal(at(lowerQuantileBound(made, probability, confidence)), (answer.lower as unknown[])[0], what);
+      assert.equal(at(upperQuantileBound(made, probability, confidence)), (answer.one as unknown[])[1], what);
+      assert.equal(at(lowerQuantileBound(made, probability, confidence)), (answer.one as unknown[])[0], what);
     }
   });
 
@@ -159,7 +159,7 @@ test("agrees with SciPy", { skip }, async (t) => {
     for (const [i, { n, k, p, level, a, b, z, size, d }] of points.entries()) {
       const answer = answers.distributions![i]!;
       const what = `point ${i}: n ${n}, k ${k}, p ${p}`;
-      // SciPy's own binomial tails are good to about 1e-11 for large n; small_n holds ours to 1e-12.
+      // SciPy's own binomial tails lose digits as n grows; exact fractions hold ours to 1e-12 in binomial.test.ts.
       const relative = n <= 100 ? 1e-12 : 1e-9;
       close(binomialProbability(k, n, p), answer.pmf, `${what}, probability`, relative);
       close(binomialAtMost(k, n, p), answer.atMost, `${what}, at most`, relative);
