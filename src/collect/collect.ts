@@ -18,7 +18,9 @@ import type {
   PlacedDefect,
   PlacedLine,
   RawSpans,
+  RawWakeups,
   SourceCounts,
+  VcpuSeen,
 } from "./types.js";
 
 export type TraceMap = ClockMap<"old:trace"> | ClockMap<"new:trace">;
@@ -71,6 +73,9 @@ export function collectCapture(
     keyEvents: boots.flatMap((boot) => placeKeyEvents(boot, maps[boot.boot])),
     extents: { old: extentOf(old, maps.old), new: extentOf(fresh, maps.new) },
     spans: placeSpans(boots, maps, linked),
+    wakeups: placeWakeups(boots, maps),
+    vcpus: boots.flatMap((boot) => placeVcpus(boot, maps[boot.boot])),
+    schedClockZero: { old: schedClockZero(linked, "old"), new: schedClockZero(linked, "new") },
     printk,
     verdicts: logs.verdicts,
     sources: boots.flatMap((boot) => (boot.counts === null ? [] : [boot.counts])),
@@ -255,8 +260,51 @@ function placeSpans(
     kind: all(({ spans }) => spans.kind),
     name: all(({ spans }) => spans.name),
     detail: all(({ spans }) => spans.detail),
-    task: all(({ spans }) => spans.task),
+    task: all(({ spans, taskNames }) => spans.task.map((name, row) => taskNames.get(spans.pid.at(row)) ?? name)),
     evidence: all(({ spans }) => spans.evidence),
     boot: placeable.flatMap(({ boot, events }) => Array.from({ length: events.spans.count }, () => boot)),
   };
+}
+
+function placeWakeups(
+  boots: readonly ReadBoot[],
+  maps: Readonly<Record<Boot, TraceMap | null>>,
+): RawWakeups {
+  const placeable = boots.filter(({ boot }) => maps[boot] !== null);
+  const count = placeable.reduce((sum, { events }) => sum + events.wakeups.time.length, 0);
+  const ns = new Float64Array(count);
+  const woken = new Int32Array(count);
+  const waker = new Int32Array(count);
+  const cpu = new Int16Array(count);
+  const boot: Boot[] = [];
+  let from = 0;
+  for (const { boot: own, events } of placeable) {
+    const { wakeups, base } = events;
+    const length = wakeups.time.length;
+    const map = maps[own] as ClockMap<"old:trace">;
+    placeColumn(map, base ?? 0n, wakeups.time.array(), length, ns.subarray(from, from + length));
+    woken.set(wakeups.woken.array(), from);
+    waker.set(wakeups.waker.array(), from);
+    cpu.set(wakeups.cpu.array(), from);
+    for (let i = 0; i < length; i++) boot.push(own);
+    from += length;
+  }
+  return { count, ns, boot, woken, waker, cpu };
+}
+
+function placeVcpus({ boot, events }: ReadBoot, map: TraceMap | null): readonly VcpuSeen[] {
+  if (map === null) return [];
+  return [...events.vcpus].map(([pid, { vcpu, task, first, last }]) => ({
+    boot,
+    pid,
+    vcpu,
+    task: events.taskNames.get(pid) ?? task,
+    firstNs: placeCount(map, countOfEvent(events, first)),
+    lastNs: placeCount(map, countOfEvent(events, last)),
+  }));
+}
+
+function schedClockZero(linked: LinkedClocks, boot: Boot): { ns: number; uncertaintyNs: number } | null {
+  const clock = linked.schedClock[boot];
+  return clock === null ? null : { ns: clock.axisNs(0), uncertaintyNs: clock.uncertaintyNs };
 }

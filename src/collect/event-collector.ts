@@ -3,6 +3,7 @@
  * of events make. Names are classified once each, so that the rows of all other events cost a table look-up.
  */
 import type { DefectInput } from "../base/defect.js";
+import { float64Column, int32Column } from "./columns.js";
 import { functionOfReturnProbe, KEY_FUNCTIONS, symbolName } from "./key-functions.js";
 import { type OpenSpan, SpanCollector } from "./span-collector.js";
 import {
@@ -30,6 +31,17 @@ const LUO_IOCTL_LAST = 0xba43;
 /** LINUX_REBOOT_CMD_KEXEC, include/uapi/linux/reboot.h. */
 const REBOOT_CMD_KEXEC = 0x45584543;
 const LIVEUPDATE_DEVICE = "/dev/liveupdate";
+/** Softirqs by vector (include/linux/interrupt.h). */
+const SOFTIRQS = ["HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"];
+/** A host has hundreds of vCPUs, not millions; beyond this their times are of no more use and are counted. */
+const MAX_VCPUS = 65_536;
+/** `prev_state` in pages: TASK_* bits (include/linux/sched.h), above them "preempted". */
+const TASK_STATES = "SDTtXZPI";
+/** Wake-ups decoded per boot: they explain waits of the path that carries the update, which is short. */
+const MAX_WAKEUPS = 250_000;
+/** Switches of the new boot whose state is decoded: an update's new kernel makes thousands until the VMs resume. */
+const MAX_DECODED_SWITCHES = 100_000;
+const NO_FIELDS: EventFields = new Map();
 
 type NameClass =
   | "unknown"
@@ -45,12 +57,26 @@ type NameClass =
   | "printk"
   | "syscall-enter"
   | "syscall-exit"
-  | "sched-switch";
+  | "sched-switch"
+  | "sched-waking"
+  | "irq-enter"
+  | "irq-exit"
+  | "softirq-enter"
+  | "softirq-exit"
+  | "vcpu";
 
 const KNOWN: ReadonlyMap<string, NameClass> = new Map<string, NameClass>([
   ["initcall_level", "initcall-level"],
   ["initcall_start", "initcall-start"],
   ["sched_switch", "sched-switch"],
+  ["sched_waking", "sched-waking"],
+  ["irq_handler_entry", "irq-enter"],
+  ["irq_handler_exit", "irq-exit"],
+  ["softirq_entry", "softirq-enter"],
+  ["softirq_exit", "softirq-exit"],
+  ["kvm_entry", "vcpu"],
+  ["kvm_exit", "vcpu"],
+  ["kvm_userspace_exit", "vcpu"],
   ["initcall_finish", "initcall-finish"],
   ["cpuhp_enter", "cpuhp-enter"],
   ["cpuhp_multi_enter", "cpuhp-enter"],
@@ -66,6 +92,15 @@ const KNOWN: ReadonlyMap<string, NameClass> = new Map<string, NameClass>([
   ["sys_exit_kexec_file_load", "syscall-exit"],
   ["sys_exit_openat", "syscall-exit"],
 ]);
+
+/** `prev_state` as one letter, `R` where the task was preempted or stayed runnable; empty where it is not recorded. */
+export function taskState(value: FieldValue | undefined): string {
+  if (value === undefined) return "";
+  const state = integerField(value);
+  if (state === null) return /^[A-Za-z]/.test(String(value)) ? String(value).slice(0, 1) : "";
+  const bit = TASK_STATES.split("").findIndex((_, i) => (state & (1 << i)) !== 0);
+  return bit < 0 ? "R" : (TASK_STATES[bit] as string);
+}
 
 /** `key=value` pairs of the fields that are not the probe's own addresses. */
 function detailOf(fields: EventFields): string {
@@ -89,6 +124,11 @@ export class EventCollector implements EventSink {
   readonly defect: (input: DefectInput) => void;
   readonly keyEvents: UnplacedKeyEvent[] = [];
   readonly spans = new SpanCollector();
+  readonly wakeups = new WakeupCollector();
+  /** First and last sight of each vCPU's thread in or out of the guest, in counts since the base. */
+  readonly vcpus = new Map<number, VcpuSight>();
+  /** Names of tasks that the trace itself tells, for those whose name the kernel's short list had forgotten. */
+  readonly taskNames = new Map<number, string>();
   /** The source's base; null until its first event. */
   base: bigint | null = null;
   first = Number.NaN;
@@ -97,10 +137,15 @@ export class EventCollector implements EventSink {
   readonly #pendingSyscall = new Map<number, { readonly name: string; readonly fields: Map<string, FieldValue> }>();
   /** Key calls not yet returned, per source and task, so that a return knows what it was called with. */
   readonly #pendingCalls = new Map<string, UnplacedKeyEvent[]>();
-  /** The last level has no event that ends it: it ends with its last initcall. */
+  /** End of the level's last initcall so far. */
   #lastInitcall = Number.NaN;
   readonly #runningSince = new Map<number, number>();
   #dropped = 0;
+  /** Stacks of notifier callbacks that run, by task. */
+  readonly #notifying = new Map<number, string>();
+  /** Tasks with key events of their own. */
+  readonly #pathTasks = new Set<number>();
+  #decodedSwitches = 0;
 
   /** `report` takes the reader's defects and the collector's own. */
   constructor(report: (input: DefectInput) => void) {
@@ -125,6 +170,7 @@ export class EventCollector implements EventSink {
           const id = name[row] as number;
           const known = this.#classes[id] ?? this.#classify(chunk, row, id);
           if (known === "sched-switch") this.#switch(chunk, row);
+          else if (known === "vcpu") this.#vcpu(chunk, row);
           else if (known !== "ignored") this.#event(chunk, row, known);
           break;
         }
@@ -139,7 +185,8 @@ export class EventCollector implements EventSink {
   }
 
   finish(): void {
-    if (!Number.isNaN(this.#lastInitcall)) this.spans.exit("initcall level", null, this.#lastInitcall, null, "");
+    this.#endLevel();
+    for (const stack of this.#notifying.values()) this.spans.abandon(stack);
     this.spans.finish();
     if (this.#dropped > 0) {
       this.defect({
@@ -150,6 +197,12 @@ export class EventCollector implements EventSink {
         advice: "Record fewer events, or only the time around the update.",
       });
     }
+  }
+
+  /** A level ends with its last initcall: what runs between two levels (SMP bring-up, for one) is neither's. */
+  #endLevel(): void {
+    if (!Number.isNaN(this.#lastInitcall)) this.spans.exit("initcall level", null, this.#lastInitcall, null, "");
+    this.#lastInitcall = Number.NaN;
   }
 
   #classify(chunk: EventChunk, row: number, id: number): NameClass {
@@ -185,6 +238,7 @@ export class EventCollector implements EventSink {
       place: chunk.place[row] as number,
     };
     this.keyEvents.push(event);
+    if (event.what !== "printk") this.#pathTasks.add(event.pid);
     return event;
   }
 
@@ -238,6 +292,7 @@ export class EventCollector implements EventSink {
     switch (known) {
       case "probe-entry": {
         const name = symbolName(text("__probe_ip")) ?? chunk.strings.stringOf(chunk.name[row] as number);
+        this.#endNotifier(chunk, row);
         if (KEY_FUNCTIONS.has(name)) this.#call(chunk, row, name, fields, "kprobe");
         const span = this.#open(chunk, row, "function", name, detailOf(fields), "kprobe");
         this.spans.enter(this.#stack("kprobe", chunk, row), span, time);
@@ -281,7 +336,31 @@ export class EventCollector implements EventSink {
         return;
       case "notifier":
         this.#keep(chunk, row, { what: "call", name: "notifier_run", fields, source: "kprobe" });
+        this.#notifier(chunk, row, symbolName(text("cb")) ?? text("cb"));
         return;
+      case "irq-enter": {
+        const number = integerField(fields.get("irq"));
+        const name = `irq ${number ?? "?"} ${text("name")}`;
+        this.spans.enter(`irq cpu${chunk.cpu[row]}`, this.#open(chunk, row, "irq", name, "", "irq events"), time);
+        return;
+      }
+      case "irq-exit":
+        this.spans.exit(`irq cpu${chunk.cpu[row]}`, null, time, null, "");
+        return;
+      case "softirq-enter": {
+        const vector = integerField(fields.get("vec")) ?? integerField(text("vec").split(" ")[0]);
+        const name = `softirq ${SOFTIRQS[vector ?? -1] ?? vector ?? "?"}`;
+        this.spans.enter(`softirq cpu${chunk.cpu[row]}`, this.#open(chunk, row, "softirq", name, "", "irq events"), time);
+        return;
+      }
+      case "softirq-exit":
+        this.spans.exit(`softirq cpu${chunk.cpu[row]}`, null, time, null, "");
+        return;
+      case "sched-waking": {
+        const woken = integerField(fields.get("pid"));
+        if (woken !== null) this.wakeups.add(time, woken, chunk.pid[row] as number, chunk.cpu[row] as number);
+        return;
+      }
       case "printk":
         this.#keep(chunk, row, { what: "printk", name: text("msg"), fields: new Map(), source: "printk" });
         return;
@@ -302,7 +381,7 @@ export class EventCollector implements EventSink {
       }
       case "initcall-level": {
         const level = text("level");
-        this.spans.exit("initcall level", null, time, null, "");
+        this.#endLevel();
         const span = this.#open(chunk, row, "initcall", `level ${level}`, "", "initcall events");
         this.spans.enter("initcall level", span, time);
         return;
@@ -310,14 +389,50 @@ export class EventCollector implements EventSink {
       case "unknown":
       case "ignored":
       case "sched-switch":
+      case "vcpu":
         return;
     }
   }
 
+  #notifier(chunk: EventChunk, row: number, name: string): void {
+    this.#endNotifier(chunk, row);
+    const stack = this.#stack("notifier", chunk, row);
+    const span = this.#open(chunk, row, "notifier", name, "", "notifier events");
+    this.spans.enter(stack, span, chunk.time[row] as number);
+    this.#notifying.set(chunk.pid[row] as number, stack);
+  }
+
   /**
-   * Who ran: at a switch the row's own task stops and another starts. Both are read from the columns alone, so that a
-   * trace of nothing but switches costs no decoding; what ran from a CPU's first event to its first switch is open at
-   * the front. The idle task's runs are not kept.
+   * No event ends a notifier callback: it ended before the next callback of its chain, or the next traced function of
+   * its task, was called. Where neither follows, its end is not seen.
+   */
+  #endNotifier(chunk: EventChunk, row: number): void {
+    if (this.#notifying.size === 0) return;
+    const pid = chunk.pid[row] as number;
+    const stack = this.#notifying.get(pid);
+    if (stack === undefined) return;
+    this.#notifying.delete(pid);
+    this.spans.exit(stack, null, chunk.time[row] as number, null, "", true);
+  }
+
+  #vcpu(chunk: EventChunk, row: number): void {
+    const pid = chunk.pid[row] as number;
+    const time = chunk.time[row] as number;
+    const known = this.vcpus.get(pid);
+    if (known !== undefined) {
+      known.last = time;
+      return;
+    }
+    if (this.vcpus.size >= MAX_VCPUS) return;
+    const vcpu = integerField(chunk.fields(row).get("vcpu_id") ?? chunk.fields(row).get("vcpu"));
+    const task = chunk.strings.stringOf(chunk.comm[row] as number);
+    this.vcpus.set(pid, { vcpu, task, first: time, last: time });
+  }
+
+  /**
+   * Who ran: at a switch the row's own task stops and another starts. What ran from a CPU's first event to its first
+   * switch is open at the front. The idle task's runs are not kept. The state it was left in says whether the task was
+   * blocked or had to give way.
    */
   #switch(chunk: EventChunk, row: number): void {
     const cpu = chunk.cpu[row] as number;
@@ -326,9 +441,27 @@ export class EventCollector implements EventSink {
     this.#runningSince.set(cpu, time);
     const pid = chunk.pid[row] as number;
     if (pid <= 0) return;
-    const span = this.#open(chunk, row, "task", chunk.strings.stringOf(chunk.comm[row] as number), "", "sched_switch");
+    const recorded = chunk.strings.stringOf(chunk.comm[row] as number);
+    const fields = this.#isSwitchDecoded(chunk.boot, pid, recorded) ? chunk.fields(row) : NO_FIELDS;
+    const told = recorded === UNKNOWN_TASK ? fields.get("prev_comm") : undefined;
+    const name = told === undefined || told === "" ? recorded : String(told);
+    if (name !== recorded && this.taskNames.size < MAX_TASK_NAMES) this.taskNames.set(pid, name);
+    const state = taskState(fields.get("prev_state"));
+    const span = this.#open(chunk, row, "task", name, state === "" ? "" : `state=${state}`, "sched_switch");
     if (since === undefined) this.spans.openedBefore(span, time);
     else this.spans.whole(span, since, time);
+  }
+
+  /**
+   * Decoding costs ten times the rest, and a busy trace is mostly switches: done for tasks that the update's path may
+   * run through (those that marked or called something of the update, and what the new kernel runs to come up), and
+   * where a name is still to be learnt.
+   */
+  #isSwitchDecoded(boot: EventChunk["boot"], pid: number, recorded: string): boolean {
+    if (this.#pathTasks.has(pid) || (recorded === UNKNOWN_TASK && !this.taskNames.has(pid))) return true;
+    if (boot === "old" || this.#decodedSwitches >= MAX_DECODED_SWITCHES) return false;
+    this.#decodedSwitches += 1;
+    return true;
   }
 
   #syscallEnter(chunk: EventChunk, row: number, fields: EventFields): void {
@@ -380,6 +513,7 @@ export class EventCollector implements EventSink {
     const open = (): OpenSpan => this.#open(chunk, row, "function", name ?? "?", "", "function graph");
     switch (chunk.kind[row]) {
       case EventKind.graphEntry:
+        this.#endNotifier(chunk, row);
         if (key) this.#call(chunk, row, name, fields, "function-graph");
         this.spans.enter(stack, open(), time);
         return;
@@ -401,6 +535,38 @@ export class EventCollector implements EventSink {
       default:
         return;
     }
+  }
+}
+
+export interface VcpuSight {
+  readonly vcpu: number | null;
+  readonly task: string;
+  readonly first: number;
+  last: number;
+}
+
+/** What the kernel prints where it has forgotten a task's name (trace.c, __trace_find_cmdline). */
+const UNKNOWN_TASK = "<...>";
+const MAX_TASK_NAMES = 65_536;
+
+/** Wake-ups in columns: when, who was woken, by whom, on which CPU. */
+export class WakeupCollector {
+  readonly time = float64Column();
+  readonly woken = int32Column();
+  readonly waker = int32Column();
+  readonly cpu = int32Column();
+  /** Those beyond what is kept. */
+  dropped = 0;
+
+  add(time: number, woken: number, waker: number, cpu: number): void {
+    if (this.time.length >= MAX_WAKEUPS) {
+      this.dropped += 1;
+      return;
+    }
+    this.time.push(time);
+    this.woken.push(woken);
+    this.waker.push(waker);
+    this.cpu.push(cpu);
   }
 }
 

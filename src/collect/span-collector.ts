@@ -8,6 +8,8 @@ import type { RawSpanKind } from "./types.js";
 /** As SpanFlag in the analysed span table: the record of the begin, or of the end, was not seen. */
 const BEGIN_UNSEEN = 1;
 const END_UNSEEN = 2;
+/** As SpanFlag.inferred: what the record of one event says of another's end. */
+const INFERRED = 4;
 
 export interface OpenSpan {
   readonly kind: RawSpanKind;
@@ -84,22 +86,36 @@ export class SpanCollector {
   /**
    * Closes the innermost open span of that name on `stack` (any name where `name` is null). Spans opened inside it and
    * never closed end with it, unseen. An end without a begin becomes a span from the first event on, begin unseen.
-   * Returns the name of the span that was closed.
+   * `inferred`: no record says that it ended here. Returns the name of the span that was closed.
    */
-  exit(stack: string, name: string | null, time: number, orphan: OpenSpan | null, detail: string): string | null {
+  exit(
+    stack: string,
+    name: string | null,
+    time: number,
+    orphan: OpenSpan | null,
+    detail: string,
+    inferred = false,
+  ): string | null {
     const open = this.#open.get(stack) ?? [];
     for (let i = open.length - 1; i >= 0; i--) {
       const row = open[i] as number;
       if (name !== null && this.name[row] !== name) continue;
       for (const inner of open.splice(i)) {
         this.end.set(inner, time);
-        if (inner === row) this.flags.set(inner, this.flags.at(inner) & ~END_UNSEEN);
+        if (inner !== row) continue;
+        this.flags.set(inner, (this.flags.at(inner) & ~END_UNSEEN) | (inferred ? INFERRED : 0));
       }
       if (detail !== "") this.detail[row] = this.detail[row] === "" ? detail : `${this.detail[row]} ${detail}`;
       return this.name[row] ?? null;
     }
     if (orphan !== null) this.#row(orphan, this.#first, time, BEGIN_UNSEEN);
     return null;
+  }
+
+  /** What is open on `stack` has an end that nothing bounds: as long as nothing, its end unseen. */
+  abandon(stack: string): void {
+    for (const row of this.#open.get(stack) ?? []) this.end.set(row, this.begin.at(row));
+    this.#open.delete(stack);
   }
 
   /**

@@ -208,6 +208,26 @@ export type RawSpanKind =
   | "syscall"
   | "marker";
 
+/** Wake-ups (`sched_waking`), on the axis, by boot and time. */
+export interface RawWakeups {
+  readonly count: number;
+  readonly ns: Float64Array;
+  readonly boot: readonly Boot[];
+  readonly woken: Int32Array;
+  readonly waker: Int32Array;
+  readonly cpu: Int16Array;
+}
+
+/** A vCPU's thread as the trace saw it: its first and last entry to, or exit from, the guest. */
+export interface VcpuSeen {
+  readonly boot: Boot;
+  readonly pid: number;
+  readonly vcpu: number | null;
+  readonly task: string;
+  readonly firstNs: number;
+  readonly lastNs: number;
+}
+
 /** A kernel log line on the axis, where it could be placed. */
 export interface PlacedLine {
   readonly line: PrintkLine;
@@ -257,6 +277,10 @@ export interface Collected {
   readonly keyEvents: readonly KeyEvent[];
   readonly extents: Readonly<Record<Boot, Extent | null>>;
   readonly spans: RawSpans;
+  readonly wakeups: RawWakeups;
+  readonly vcpus: readonly VcpuSeen[];
+  /** Where each boot's sched_clock read zero, on its axis; null where it cannot be placed. */
+  readonly schedClockZero: Readonly<Record<Boot, { readonly ns: number; readonly uncertaintyNs: number } | null>>;
   readonly printk: readonly PlacedLine[];
   readonly verdicts: readonly LogVerdict[];
   readonly sources: readonly SourceCounts[];
