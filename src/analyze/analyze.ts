@@ -10,6 +10,7 @@ import {
   findBoundary,
   type MarkSpelling,
 } from "./boundaries.js";
+import { findDevices } from "./devices.js";
 import type {
   AxisName,
   BlackoutDocument,
@@ -120,19 +121,17 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     sources: collected.sources,
     defects: [...collected.defects.map((found) => defectDocument(found, zero)), ...markDefects(found)],
   };
-  return {
-    document,
-    zeroNs: zero,
-    spans: buildSpans(collected.spans, document, zero),
-    printk: collected.printk.map(({ line, ns, uncertaintyNs }) => ({
-      boot: line.boot,
-      atNs: ns === null ? null : ns - zero[line.boot],
-      uncertaintyNs,
-      stampNs: line.stampNs,
-      level: line.level,
-      text: line.text,
-    })),
-  };
+  const printk = collected.printk.map(({ line, ns, uncertaintyNs }) => ({
+    boot: line.boot,
+    atNs: ns === null ? null : ns - zero[line.boot],
+    uncertaintyNs,
+    stampNs: line.stampNs,
+    level: line.level,
+    text: line.text,
+  }));
+  const devices = findDevices(collected.printk);
+  const sources = { raw: collected.spans, events: collected.keyEvents, devices, printk };
+  return { document, zeroNs: zero, spans: buildSpans(sources, document, zero), printk };
 }
 
 /** Zero of the axis is the blackout's begin; where that is not seen, its end, then the first event there is. */

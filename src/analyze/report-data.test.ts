@@ -47,6 +47,8 @@ const anySpan: fc.Arbitrary<Span> = fc.record({
   parent: fc.integer({ min: -1, max: 3 }),
   kind: fc.constantFrom(...SPAN_KINDS),
   name: fc.string(),
+  id: fc.string(),
+  action: fc.string(),
   detail: fc.string(),
   boot: fc.constantFrom("old" as const, "new" as const, null),
   cpu: fc.integer({ min: -1, max: 32767 }),

@@ -62,6 +62,28 @@ function within(outer: Call, inner: Call): boolean {
 
 /** Sessions by name, files by token; instants are relative to `zero`. */
 export function findSessions(events: readonly KeyEvent[], axis: Axis, zero: Zero): readonly SessionDocument[] {
+  return [...sessionRows(events).values()].map((session) => ({
+    name: session.name,
+    phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
+    files: [...session.files.values()].map((file) => fileDocument(file, axis)),
+  }));
+}
+
+/** Which file a handler's call was for, by `boot function begin` with the begin as on its boot's axis. */
+export function fileCalls(
+  events: readonly KeyEvent[],
+): ReadonlyMap<string, { readonly session: string; readonly token: string }> {
+  const found = new Map<string, { session: string; token: string }>();
+  for (const session of sessionRows(events).values()) {
+    for (const { token, freeze } of session.files.values()) {
+      if (freeze !== null)
+        found.set(`${freeze.begin.boot} ${freeze.name} ${freeze.begin.ns}`, { session: session.name, token });
+    }
+  }
+  return found;
+}
+
+function sessionRows(events: readonly KeyEvent[]): ReadonlyMap<string, SessionRow> {
   const calls = pairCalls(events);
   const probed = calls.filter(
     (call) => call.source === "kprobe" && PROBED.has(call.name) && call.fields.has("session"),
@@ -82,11 +104,7 @@ export function findSessions(events: readonly KeyEvent[], axis: Axis, zero: Zero
   }
   noteHandlers(calls, own, sessions);
   noteMarkedBytes(calls, sessions);
-  return [...sessions.values()].map((session) => ({
-    name: session.name,
-    phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
-    files: [...session.files.values()].map((file) => fileDocument(file, axis)),
-  }));
+  return sessions;
 }
 
 function noteFile(session: SessionRow, call: Call): void {

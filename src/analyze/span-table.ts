@@ -45,6 +45,13 @@ export interface Span {
   readonly kind: SpanKind;
   /** The cause's name: function, initcall, `session token`, `irq name`, task. */
   readonly name: string;
+  /**
+   * What tells its cause from others of its kind: session, `session token`, device address, function. The same cause has
+   * one identity in both kernels and in all sources.
+   */
+  readonly id: string;
+  /** What was done with it: `shutdown`, `probe`, `preserve`, `freeze`, `retrieve`, `finish`, `create`; or empty. */
+  readonly action: string;
   /** What is known beside the name: token, bytes, return value; `key=value` pairs joined by blanks, or empty. */
   readonly detail: string;
   /** null for spans over both boots (phases, blackout, seam). */
@@ -54,7 +61,7 @@ export interface Span {
   /** -1 where unknown. */
   readonly pid: number;
   readonly task: string;
-  /** What it was read from: `kprobe luo_preserve_file`, `function graph`, `initcall events`, `marker`. */
+  /** What it was read from, best first: `kprobe + function graph`, `initcall events`, `marker`. */
   readonly evidence: string;
   readonly flags: number;
 }
@@ -68,6 +75,8 @@ export interface SpanTable {
   /** Index into SPAN_KINDS. */
   readonly kind: Uint8Array;
   readonly name: Uint32Array;
+  readonly id: Uint32Array;
+  readonly action: Uint32Array;
   readonly detail: Uint32Array;
   /** 0 none, 1 old, 2 new. */
   readonly boot: Uint8Array;
@@ -89,6 +98,8 @@ export function spanAt(table: SpanTable, row: number): Span {
     parent: table.parent[row] ?? -1,
     kind: SPAN_KINDS[table.kind[row] ?? 0] ?? "unattributed",
     name: text(table.name),
+    id: text(table.id),
+    action: text(table.action),
     detail: text(table.detail),
     boot: boot === 1 ? "old" : boot === 2 ? "new" : null,
     cpu: table.cpu[row] ?? -1,
@@ -99,6 +110,9 @@ export function spanAt(table: SpanTable, row: number): Span {
   };
 }
 
+/** A row to add; without an identity its name is one, without an action it has none. */
+export type NewSpan = Omit<Span, "id" | "action"> & Partial<Pick<Span, "id" | "action">>;
+
 /** Grows a span table row by row. */
 export class SpanTableBuilder {
   readonly #rows: Span[] = [];
@@ -108,8 +122,8 @@ export class SpanTableBuilder {
   }
 
   /** Adds a row and returns its number. */
-  add(span: Span): number {
-    this.#rows.push(span);
+  add(span: NewSpan): number {
+    this.#rows.push({ id: span.name, action: "", ...span });
     return this.#rows.length - 1;
   }
 
@@ -131,6 +145,8 @@ export class SpanTableBuilder {
       parent: Int32Array.from(rows, (span) => span.parent),
       kind: Uint8Array.from(rows, (span) => SPAN_KINDS.indexOf(span.kind)),
       name: Uint32Array.from(rows, (span) => idOf(span.name)),
+      id: Uint32Array.from(rows, (span) => idOf(span.id)),
+      action: Uint32Array.from(rows, (span) => idOf(span.action)),
       detail: Uint32Array.from(rows, (span) => idOf(span.detail)),
       boot: Uint8Array.from(rows, (span) => (span.boot === null ? 0 : span.boot === "old" ? 1 : 2)),
       cpu: Int16Array.from(rows, (span) => span.cpu),

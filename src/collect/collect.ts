@@ -266,10 +266,7 @@ function placeSpans(
   };
 }
 
-function placeWakeups(
-  boots: readonly ReadBoot[],
-  maps: Readonly<Record<Boot, TraceMap | null>>,
-): RawWakeups {
+function placeWakeups(boots: readonly ReadBoot[], maps: Readonly<Record<Boot, TraceMap | null>>): RawWakeups {
   const placeable = boots.filter(({ boot }) => maps[boot] !== null);
   const count = placeable.reduce((sum, { events }) => sum + events.wakeups.time.length, 0);
   const ns = new Float64Array(count);

@@ -350,7 +350,11 @@ export class EventCollector implements EventSink {
       case "softirq-enter": {
         const vector = integerField(fields.get("vec")) ?? integerField(text("vec").split(" ")[0]);
         const name = `softirq ${SOFTIRQS[vector ?? -1] ?? vector ?? "?"}`;
-        this.spans.enter(`softirq cpu${chunk.cpu[row]}`, this.#open(chunk, row, "softirq", name, "", "irq events"), time);
+        this.spans.enter(
+          `softirq cpu${chunk.cpu[row]}`,
+          this.#open(chunk, row, "softirq", name, "", "irq events"),
+          time,
+        );
         return;
       }
       case "softirq-exit":

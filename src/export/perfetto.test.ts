@@ -68,7 +68,8 @@ function comparable(row: Span): string {
     row.detail,
     onThread || row.pid < 0 ? null : row.pid,
     onThread ? "" : row.task,
-    onThread ? "" : row.evidence,
+    row.evidence,
+    row.action,
     (row.flags & SpanFlag.beginUnseen) !== 0,
     (row.flags & SpanFlag.endUnseen) !== 0,
     (row.flags & SpanFlag.inferred) !== 0,
@@ -76,7 +77,7 @@ function comparable(row: Span): string {
 }
 
 function comparableSlice(slice: ReadSlice, zero: number): string {
-  const { cpu, detail, pid, task, evidence, begin_unseen, end_unseen, inferred } = slice.annotations;
+  const { cpu, detail, pid, task, evidence, action, begin_unseen, end_unseen, inferred } = slice.annotations;
   return JSON.stringify([
     slice.category,
     slice.name,
@@ -87,6 +88,7 @@ function comparableSlice(slice: ReadSlice, zero: number): string {
     pid ?? null,
     task ?? "",
     evidence ?? "",
+    action ?? "",
     begin_unseen ?? false,
     end_unseen ?? false,
     inferred ?? false,
@@ -240,7 +242,7 @@ test("the same pid in the two boots is two threads of two processes", () => {
   const idle = [...trace.tracks.values()].find(({ slices }) =>
     slices.some(({ name }) => name === "tick_nohz_idle_exit"),
   ) as ReadTrack;
-  assert.deepEqual(pathOf(trace, idle), ["Live update plain", "CPUs", "CPU 1 function graph (new)"]);
+  assert.deepEqual(pathOf(trace, idle), ["Live update plain", "CPUs", "CPU 1 Functions (new)"]);
 });
 
 test("marks, defects and log lines are instants; those without a time are counted, not dropped", () => {

@@ -6,6 +6,8 @@ import type { Boot } from "../../base/time.js";
 import { type EventChunk, EventKind, type FieldValue } from "../../collect/types.js";
 
 const NOTHING: Span = {
+  id: "",
+  action: "",
   beginNs: 0,
   endNs: 0,
   parent: -1,
@@ -20,7 +22,7 @@ const NOTHING: Span = {
   flags: 0,
 };
 
-export const span = (part: Partial<Span>): Span => ({ ...NOTHING, ...part });
+export const span = (part: Partial<Span>): Span => ({ ...NOTHING, id: part.name ?? "", ...part });
 
 function phase(name: PhaseName, beginNs: number | null, endNs: number | null): PhaseDocument {
   const evidence = { event: `kprobe ${name}`, confidence: "probe", file: "ring/trace", place: 4711 } as const;

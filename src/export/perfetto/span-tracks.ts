@@ -20,7 +20,7 @@ const SHOWN_BY_DOCUMENT: ReadonlySet<SpanKind> = new Set(["phase", "blackout", "
 
 type Place = "document" | "named" | "kind" | "task" | "cpu";
 
-/** What tells a row's track from another's of the same kind: its name, nothing, its task and evidence, or its CPU. */
+/** What tells a row's track from another's of the same kind: its name, nothing, its task, or its CPU. */
 function placeOf(kind: SpanKind): Place {
   switch (kind) {
     case "phase":
@@ -56,6 +56,9 @@ const KIND_TITLES: Readonly<Partial<Record<SpanKind, string>>> = {
   initcall: "Initcalls",
   cpu: "CPU hotplug",
   notifier: "Notifiers",
+  function: "Functions",
+  syscall: "System calls",
+  userspace: "User space",
   marker: "Markers",
   printk: "printk",
   unattributed: "Unattributed",
@@ -165,7 +168,6 @@ function groupRows(table: SpanTable, places: readonly Place[], time: TraceTime):
       const pid = place === "task" ? (table.pid[row] as number) : -1;
       const cpu = table.cpu[row] as number;
       inner = pid > 0 ? pid : cpu >= 0 ? -2 - cpu : -1;
-      outer += (table.evidence[row] as number) * 128;
     }
     let byInner = known.get(outer);
     if (byInner === undefined) {
@@ -214,6 +216,7 @@ function rowWriter(
     task: writer.intern("annotationName", "task"),
     detail: writer.intern("annotationName", "detail"),
     evidence: writer.intern("annotationName", "evidence"),
+    action: writer.intern("annotationName", "action"),
     beginUnseen: writer.intern("annotationName", "begin_unseen"),
     endUnseen: writer.intern("annotationName", "end_unseen"),
     inferred: writer.intern("annotationName", "inferred"),
@@ -229,12 +232,12 @@ function rowWriter(
       const name = nameIid(table.name[row] as number);
       const detail = table.detail[row] as number;
       const detailIid = detail === 0 ? 0 : textIid(detail);
-      // On a task's track the task and the evidence are the track's own.
+      // On a task's track the task is the track's own.
       const bare = places[kind] === "task";
       const task = table.task[row] as number;
       const taskIid = bare || task === 0 ? 0 : textIid(task);
       const evidence = table.evidence[row] as number;
-      const evidenceIid = bare || evidence === 0 ? 0 : textIid(evidence);
+      const evidenceIid = evidence === 0 ? 0 : textIid(evidence);
       const at = (table.beginNs[row] as number) + (shifts[table.boot[row] as number] as number);
       const event = writer.beginEvent(isInstant(row) ? "instant" : "slice", at, uuid, name, categories[kind] as number);
       const cpu = table.cpu[row] as number;
@@ -244,8 +247,10 @@ function rowWriter(
         const pid = table.pid[row] as number;
         if (pid >= 0) writer.annotateInt(key.pid, pid);
         if (taskIid > 0) writer.annotateInterned(key.task, taskIid);
-        if (evidenceIid > 0) writer.annotateInterned(key.evidence, evidenceIid);
       }
+      if (evidenceIid > 0) writer.annotateInterned(key.evidence, evidenceIid);
+      const action = table.action[row] as number;
+      if (action > 0) writer.annotateInterned(key.action, textIid(action));
       const flags = table.flags[row] as number;
       if (flags !== 0) {
         if ((flags & SpanFlag.beginUnseen) !== 0) writer.annotateTrue(key.beginUnseen);
@@ -323,16 +328,15 @@ function trackFinder(
         return fresh({ parent: root, name: `${title}${suffix}`, rank: base + (boot === "new" ? 1 : 0) });
       }
       case "task": {
-        const evidence = text(table.evidence, row);
         const pid = table.pid[row] as number;
         const tid = boot === null ? null : tidOf(boot, pid);
-        const title = evidence === "" ? kind : kind === "function" ? evidence : `${kind} ${evidence}`;
+        const title = KIND_TITLES[kind] ?? kind;
         if (boot !== null && tid !== null && tid > 0) {
           const task = text(table.task, row);
           return fresh({
             parent: tasks.track(boot, tid, task),
             name: title,
-            description: `${kind} slices of pid ${pid}${task === "" ? "" : ` ${task}`} in the ${boot} boot, read from: ${evidence}.`,
+            description: `${kind} slices of pid ${pid}${task === "" ? "" : ` ${task}`} in the ${boot} boot.`,
           });
         }
         const where = pid > 0 ? `pid ${pid}` : cpuTitle(table.cpu[row] as number);

@@ -233,8 +233,7 @@ function trackKey(spans: SpanTable, group: GroupId, kind: SpanKind, row: number)
       return `${boot}`;
     case "functions":
     case "userspace":
-      // One track per kind of evidence: kprobes and the function graph see the same calls, each with its own nesting.
-      return `${boot} ${spans.pid[row]} ${spans.pid[row] === -1 ? spans.task[row] : ""} ${spans.evidence[row]}`;
+      return `${boot} ${spans.pid[row]} ${spans.pid[row] === -1 ? spans.task[row] : ""}`;
     case "cpus":
     case "scheduling":
     case "interrupts":
@@ -266,11 +265,8 @@ function trackLabel(spans: SpanTable, group: GroupId, row: number, key: string):
     case "sessions":
       return visibleText(key) || "session";
     case "functions":
-    case "userspace": {
-      const evidence = visibleText(spans.strings[spans.evidence[row] as number] ?? "");
-      const who = `${task || "task"}${pid >= 0 && !task.endsWith(`${pid}`) ? ` ${pid}` : ""} · ${boot}`;
-      return group === "userspace" || evidence === "function graph" || evidence === "" ? who : `${who} · ${evidence}`;
-    }
+    case "userspace":
+      return `${task || "task"}${pid >= 0 && !task.endsWith(`${pid}`) ? ` ${pid}` : ""} · ${boot}`;
     case "cpus":
     case "scheduling":
     case "interrupts":

@@ -1,0 +1,289 @@
+/**
+ * From paired events to causes: each gets a kind and an identity, and the same cause seen by two sources becomes one
+ * span with two pieces of evidence (a kprobe and the function graph on one function; a mark, the syscall inside it and
+ * the probe inside that on one file).
+ */
+import type { Boot } from "../base/time.js";
+import type { KeyEvent, RawSpans } from "../collect/types.js";
+import type { Zero } from "./axis.js";
+import { busOf, type DeviceFacts, nameProbes } from "./devices.js";
+import type { PlacedPrintk } from "./live-update.js";
+import { presetOf } from "./presets.js";
+import { fileCalls, tokenText } from "./sessions.js";
+import { SpanFlag, type SpanKind } from "./span-table.js";
+
+export interface Cause {
+  kind: SpanKind;
+  id: string;
+  name: string;
+  action: string;
+  detail: string;
+  beginNs: number;
+  endNs: number;
+  readonly boot: Boot;
+  readonly cpu: number;
+  readonly pid: number;
+  readonly task: string;
+  flags: number;
+  /** Best first. */
+  evidence: string[];
+  /** Spans of one lane nest. */
+  readonly lane: string;
+  /** The traced function, syscall or mark it was read from. */
+  readonly record: string;
+  rank: number;
+}
+
+/** LUO's own calls and the marks of the same steps: of which session, and what is done with it. */
+const SESSION_ACTIONS: ReadonlyMap<string, string> = new Map([
+  ["luo_session_create", "create"],
+  ["luo_file_freeze", "freeze"],
+  ["luo_session_retrieve", "retrieve"],
+  ["luo_session_finish", "finish"],
+  ["luo_file_finish", "finish"],
+  ["luo: session_create", "create"],
+  ["luo: session_retrieve", "retrieve"],
+  ["luo: session_finish", "finish"],
+]);
+const FILE_ACTIONS: ReadonlyMap<string, string> = new Map([
+  ["luo_preserve_file", "preserve"],
+  ["luo_retrieve_file", "retrieve"],
+  ["luo: preserve_fd", "preserve"],
+  ["luo: retrieve_fd", "retrieve"],
+]);
+/** A handler's callbacks, by the end of their names (`memfd_luo_preserve`). */
+const HANDLER_CALL = /_luo_(preserve|freeze|retrieve|finish)$/;
+/** ioctls of include/uapi/linux/liveupdate.h. */
+const IOCTLS: ReadonlyMap<
+  string,
+  { readonly name: string; readonly kind: "session" | "file"; readonly action: string }
+> = new Map([
+  ["0xba00", { name: "LIVEUPDATE_IOCTL_CREATE_SESSION", kind: "session", action: "create" }],
+  ["0xba01", { name: "LIVEUPDATE_IOCTL_RETRIEVE_SESSION", kind: "session", action: "retrieve" }],
+  ["0xba40", { name: "LIVEUPDATE_SESSION_PRESERVE_FD", kind: "file", action: "preserve" }],
+  ["0xba41", { name: "LIVEUPDATE_SESSION_RETRIEVE_FD", kind: "file", action: "retrieve" }],
+  ["0xba42", { name: "LIVEUPDATE_SESSION_FINISH", kind: "session", action: "finish" }],
+]);
+
+/** What beats what where the same cause is seen by several: the nearer to the work, the better. */
+const RANK: Readonly<Record<string, number>> = {
+  kprobe: 4,
+  "function graph": 3,
+  "syscall events": 2,
+  marker: 1,
+};
+
+/** Sources of a task's calls: they nest with one another. */
+const CALLS = new Set(["kprobe", "function graph"]);
+
+export function detailValue(detail: string, key: string): string | null {
+  const match = new RegExp(`(?:^| )${key}=(\\S+)`).exec(detail);
+  return match === null ? null : (match[1] as string);
+}
+
+export interface CauseSources {
+  readonly raw: RawSpans;
+  readonly events: readonly KeyEvent[];
+  readonly devices: ReadonlyMap<string, DeviceFacts>;
+  readonly printk: readonly PlacedPrintk[];
+}
+
+/** Kinds that run beside a task's calls and never enclose them. */
+const BESIDE = new Set<SpanKind>(["task", "irq", "softirq"]);
+
+/** The causes, relative to `zero`, by boot, then begin, then the longer first. */
+export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[] {
+  const { raw } = sources;
+  const order = Array.from({ length: raw.count }, (_, row) => row).sort(
+    (a, b) =>
+      bootRank(raw, a) - bootRank(raw, b) ||
+      (raw.beginNs[a] as number) - (raw.beginNs[b] as number) ||
+      (raw.endNs[b] as number) - (raw.endNs[a] as number) ||
+      a - b,
+  );
+  const files = fileCalls(sources.events);
+  const open = new Map<string, Cause[]>();
+  const causes: Cause[] = [];
+  for (const row of order) {
+    const cause = bareCause(raw, row, zero);
+    if (BESIDE.has(cause.kind)) {
+      causes.push(cause);
+      continue;
+    }
+    const task = cause.pid > 0 ? `${cause.boot} ${cause.pid}` : `${cause.boot} cpu${cause.cpu}`;
+    const around = open.get(task) ?? [];
+    open.set(task, around);
+    while (around.length > 0 && (around.at(-1) as Cause).endNs <= cause.beginNs) {
+      if ((around.at(-1) as Cause).endNs === cause.beginNs && cause.endNs === cause.beginNs) break;
+      around.pop();
+    }
+    const same = around.findLast((outer) => isSameRecord(outer, cause));
+    if (same !== undefined) {
+      absorb(same, cause);
+      continue;
+    }
+    identify(cause, around, files.get(`${cause.boot} ${cause.record} ${raw.beginNs[row]}`) ?? null);
+    const twin = around.findLast(
+      (outer) =>
+        (cause.kind === "file" || cause.kind === "session") &&
+        outer.kind === cause.kind &&
+        outer.id === cause.id &&
+        outer.action === cause.action,
+    );
+    if (twin !== undefined) {
+      absorb(twin, cause);
+      continue;
+    }
+    causes.push(cause);
+    around.push(cause);
+  }
+  nameDevices(causes, sources);
+  return causes.sort(
+    (a, b) => (a.boot === b.boot ? 0 : a.boot === "old" ? -1 : 1) || a.beginNs - b.beginNs || b.endNs - a.endNs,
+  );
+}
+
+function bootRank(raw: RawSpans, row: number): number {
+  return raw.boot[row] === "old" ? 0 : 1;
+}
+
+function bareCause(raw: RawSpans, row: number, zero: Zero): Cause {
+  const boot = raw.boot[row] as Boot;
+  const record = raw.name[row] as string;
+  const pid = raw.pid[row] as number;
+  const cpu = raw.cpu[row] as number;
+  const evidence = raw.evidence[row] as string;
+  return {
+    kind: raw.kind[row] as SpanKind,
+    id: record,
+    name: record,
+    action: "",
+    detail: raw.detail[row] as string,
+    beginNs: (raw.beginNs[row] as number) - zero[boot],
+    endNs: (raw.endNs[row] as number) - zero[boot],
+    boot,
+    cpu,
+    pid,
+    task: raw.task[row] as string,
+    flags: (raw.flags[row] as number) & (SpanFlag.beginUnseen | SpanFlag.endUnseen | SpanFlag.inferred),
+    evidence: [evidence],
+    lane: `${boot} ${CALLS.has(evidence) ? "calls" : evidence} ${pid > 0 ? pid : `cpu${cpu}`}`,
+    record,
+    rank: RANK[evidence] ?? 2,
+  };
+}
+
+/** One call seen by a kprobe and by the function graph. */
+function isSameRecord(outer: Cause, inner: Cause): boolean {
+  const [a, b] = [outer.evidence[0], inner.evidence[0]];
+  const both = (a === "kprobe" && b === "function graph") || (a === "function graph" && b === "kprobe");
+  return both && outer.evidence.length === 1 && outer.record === inner.record;
+}
+
+/** `outer` takes what the second source knows: its evidence, its details, and its bounds where they are the better ones. */
+function absorb(outer: Cause, inner: Cause): void {
+  const better = inner.rank > outer.rank;
+  if (better) {
+    outer.beginNs = inner.beginNs;
+    outer.endNs = inner.endNs;
+    outer.flags = inner.flags;
+    outer.rank = inner.rank;
+  }
+  outer.evidence = [
+    ...new Set(better ? [...inner.evidence, ...outer.evidence] : [...outer.evidence, ...inner.evidence]),
+  ];
+  const known = new Set(outer.detail.split(" ").map((pair) => pair.split("=")[0]));
+  const news = inner.detail.split(" ").filter((pair) => pair !== "" && !known.has(pair.split("=")[0]));
+  if (news.length > 0) outer.detail = [outer.detail, ...news].filter((part) => part !== "").join(" ");
+}
+
+function identify(cause: Cause, around: readonly Cause[], joined: { session: string; token: string } | null): void {
+  const { record, detail } = cause;
+  const session = detailValue(detail, "session");
+  const fileAction = FILE_ACTIONS.get(record);
+  const sessionAction = SESSION_ACTIONS.get(record);
+  const handler = HANDLER_CALL.exec(record);
+  const ofFile = (name: string, token: string, action: string): void => {
+    const id = `${name} ${tokenText(token) ?? token}`;
+    Object.assign(cause, { kind: "file", id, name: id, action });
+  };
+  if (session !== null && fileAction !== undefined) {
+    ofFile(session, detailValue(detail, "token") ?? "?", fileAction);
+    return;
+  }
+  if (session !== null && sessionAction !== undefined) {
+    Object.assign(cause, { kind: "session", id: session, name: session, action: sessionAction });
+    return;
+  }
+  if (handler !== null && joined !== null) {
+    ofFile(joined.session, joined.token, handler[1] as string);
+    return;
+  }
+  const ioctl = cause.kind === "syscall" ? IOCTLS.get(detailValue(detail, "cmd") ?? "") : undefined;
+  const action = fileAction ?? sessionAction ?? handler?.[1] ?? ioctl?.action;
+  const outer = action === undefined ? undefined : around.findLast((each) => each.action === action);
+  if (outer !== undefined && (outer.kind === "file" || outer.kind === "session")) {
+    Object.assign(cause, { kind: outer.kind, id: outer.id, name: outer.name, action });
+    return;
+  }
+  if (cause.kind === "syscall") {
+    const name = ioctl === undefined ? record : `ioctl ${ioctl.name}`;
+    Object.assign(cause, { id: name, name });
+    return;
+  }
+  if (cause.kind === "cpu") {
+    const [cpu, ...step] = record.split(" ");
+    Object.assign(cause, { id: cpu, action: step.join(" ") });
+    return;
+  }
+  if (record === "pci_device_shutdown" || record === "platform_shutdown") {
+    const device = detailValue(detail, "dev");
+    if (device !== null) Object.assign(cause, { kind: "device", id: device, action: "shutdown" });
+    return;
+  }
+  const preset = cause.kind === "function" ? presetOf(record) : null;
+  if (preset !== null) {
+    const id = preset.identity.map((key) => detailValue(detail, key)).find((value) => value !== null) ?? record;
+    Object.assign(cause, { kind: preset.kind, id, name: id, action: record });
+  }
+}
+
+/** Probes get their devices, and devices the names that an engineer knows them by: driver and address. */
+function nameDevices(causes: readonly Cause[], { devices, printk }: CauseSources): void {
+  const probes = causes.filter((cause) => cause.record === "pci_device_probe");
+  const initcalls = causes.filter((cause) => cause.kind === "initcall" && !cause.record.startsWith("level "));
+  const found = nameProbes(
+    probes.map((probe) => ({
+      boot: probe.boot,
+      beginNs: probe.beginNs,
+      endNs: probe.endNs,
+      initcall:
+        initcalls.find(
+          (initcall) =>
+            initcall.boot === probe.boot &&
+            initcall.pid === probe.pid &&
+            initcall.beginNs <= probe.beginNs &&
+            initcall.endNs >= probe.endNs,
+        )?.record ?? null,
+    })),
+    devices,
+    printk,
+  );
+  probes.forEach((probe, i) => {
+    const own = detailValue(probe.detail, "dev");
+    const device = own === null ? (found[i] ?? null) : { id: own, inferred: false };
+    if (device === null) return;
+    Object.assign(probe, { kind: "device", id: device.id, action: "probe" });
+    if (device.inferred) probe.flags |= SpanFlag.inferred;
+  });
+  for (const cause of causes) {
+    if (cause.kind !== "device") continue;
+    const driver = devices.get(cause.id)?.driver ?? null;
+    if (cause.name === cause.record) cause.name = driver === null ? cause.id : `${driver} ${cause.id}`;
+    if (driver !== null && detailValue(cause.detail, "driver") === null) {
+      cause.detail = [cause.detail, `driver=${driver}`].filter((part) => part !== "").join(" ");
+    }
+    const bus = busOf(cause.id);
+    if (bus !== null) cause.detail = [cause.detail, `bus=${bus}`].filter((part) => part !== "").join(" ");
+  }
+}
