@@ -1,6 +1,7 @@
 /** From a collected capture to a live update: boundaries, phases, blackout, sessions, outcome, spans. Pure. */
 import type { Boot } from "../base/time.js";
 import type { Collected, KeyEvent, Placed, PlacedDefect } from "../collect/types.js";
+import type { AttributedUpdate, Wakeups } from "./attribution/update.js";
 import { type Axis, axisOf, type Zero } from "./axis.js";
 import {
   type Boundary,
@@ -15,12 +16,12 @@ import type {
   AxisName,
   BlackoutDocument,
   DefectDocument,
-  LiveUpdate,
   LiveUpdateDocument,
   PhaseDocument,
   PhaseName,
 } from "./live-update.js";
 import { outcomeOf } from "./outcome.js";
+import { findPath, firstOf, type PathTask } from "./path.js";
 import { findSessions } from "./sessions.js";
 import { buildSpans } from "./spans.js";
 import { findVms } from "./vms.js";
@@ -67,7 +68,7 @@ function ofThisAttempt(collected: Collected, spelling: MarkSpelling): Collected 
 }
 
 /** A live update, and what was subtracted from each boot's axis so that zero is the blackout's begin. */
-export interface AnchoredUpdate extends LiveUpdate {
+export interface AnchoredUpdate extends AttributedUpdate {
   readonly zeroNs: Zero;
 }
 
@@ -131,7 +132,36 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   }));
   const devices = findDevices(collected.printk);
   const sources = { raw: collected.spans, events: collected.keyEvents, devices, printk };
-  return { document, zeroNs: zero, spans: buildSpans(sources, document, zero), printk };
+  const path = findPath(collected.keyEvents, spelling).map((each) => ({ ...each, task: taskNameOf(collected, each) }));
+  const schedClock = collected.schedClockZero.new;
+  return {
+    document,
+    zeroNs: zero,
+    spans: buildSpans(sources, document, zero),
+    printk,
+    path,
+    restorerSinceNs: firstOf(collected, path, zero),
+    schedClockZeroNs: schedClock === null ? null : { ...schedClock, ns: schedClock.ns - zero.new },
+    armsGraphAtBoot: printk.some(({ boot, text }) => boot === "new" && ARMS_GRAPH.test(text)),
+    wakeups: anchoredWakeups(collected, zero),
+    devices: [...devices.values()],
+  };
+}
+
+/** The function-graph tracer started from the command line, and the line that start_trace prints (trace.c). */
+const ARMS_GRAPH = /^Kernel command line: .*\bftrace=function_graph\b|^Starting tracer 'function_graph'/;
+
+function taskNameOf({ spans }: Collected, { boot, pid, task }: PathTask): string {
+  const row = spans.pid.findIndex(
+    (own, i) => own === pid && spans.boot[i] === boot && spans.task[i] !== "" && spans.task[i] !== "<...>",
+  );
+  return row < 0 ? task : (spans.task[row] as string);
+}
+
+function anchoredWakeups({ wakeups }: Collected, zero: Zero): Wakeups {
+  const boot = Uint8Array.from(wakeups.boot, (own) => (own === "old" ? 1 : 2));
+  const ns = wakeups.ns.map((at, i) => at - (boot[i] === 1 ? zero.old : zero.new));
+  return { count: wakeups.count, ns, boot, woken: wakeups.woken, waker: wakeups.waker };
 }
 
 /** Zero of the axis is the blackout's begin; where that is not seen, its end, then the first event there is. */

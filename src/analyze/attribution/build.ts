@@ -1,0 +1,313 @@
+/** Builds an update's span trees: the blackout's, and those of what lies outside it. */
+import type { Boot } from "../../base/time.js";
+import type { PhaseDocument, PhaseName } from "../live-update.js";
+import { type CauseRows, causeRows, fill, type Setting } from "./fill.js";
+import { FIRST_STAGE, findStages, STAGES, type StageBegin, type StageRow } from "./stages.js";
+import { structureNode, type TreeNode } from "./tree.js";
+import type { AttributedUpdate } from "./update.js";
+
+export interface UpdateTrees {
+  /** null where the blackout is not known: its ends were not recorded, or no clock link joins them. */
+  readonly blackout: TreeNode | null;
+  /** Phases that lie outside the blackout, or have none to lie in; the kexec's load; in order of time. */
+  readonly outside: readonly TreeNode[];
+}
+
+/** One boundary inside the blackout, and what comes before it. */
+interface Cut {
+  readonly ns: number | null;
+  readonly before: { readonly kind: "phase" | "gap"; readonly id: string; readonly phase: PhaseName | null };
+}
+
+const phase = (id: PhaseName): Cut["before"] => ({ kind: "phase", id, phase: id });
+const gap = (id: string): Cut["before"] => ({ kind: "gap", id, phase: null });
+
+/** A span between two cuts that were seen: the parts it holds (more than one where cuts between were not seen). */
+interface Section {
+  readonly parts: readonly Cut["before"][];
+  readonly beginNs: number;
+  readonly endNs: number;
+}
+
+function sectionsOf(beginNs: number, cuts: readonly Cut[]): readonly Section[] {
+  const sections: Section[] = [];
+  let at = beginNs;
+  let parts: Cut["before"][] = [];
+  for (const { ns, before } of cuts) {
+    parts.push(before);
+    if (ns === null) continue;
+    const end = Math.max(at, ns);
+    if (end > at) {
+      sections.push({ parts, beginNs: at, endNs: end });
+      parts = [];
+    } else if (parts.length > 1) parts = parts.slice(0, -1);
+    else parts = [];
+    at = end;
+  }
+  return sections;
+}
+
+export function buildTrees(update: AttributedUpdate): UpdateTrees {
+  const rows = causeRows(update.spans, update.printk, update.path, update.restorerSinceNs);
+  const { blackout, phases } = update.document;
+  const of = (name: PhaseName): PhaseDocument | undefined => phases.find((each) => each.name === name);
+  const joint = phases.some(({ axis }) => axis === "joint") || update.document.clock.method !== "none";
+  const root =
+    blackout.durationNs === null || blackout.beginNs === null || blackout.endNs === null
+      ? null
+      : blackoutTree(update, rows, blackout.beginNs, blackout.endNs, of);
+  const inside = (node: PhaseDocument): boolean =>
+    root !== null && (node.beginNs ?? 0) >= root.beginNs && (node.endNs ?? 0) <= root.endNs;
+  const outside = phases
+    .filter((node) => node.durationNs !== null && !inside(node) && (joint || node.axis !== null))
+    .map((node) => phaseTree(update, rows, node));
+  return { blackout: root, outside: [...kexecLoad(update, rows), ...outside].sort((a, b) => a.beginNs - b.beginNs) };
+}
+
+function blackoutTree(
+  update: AttributedUpdate,
+  rows: CauseRows,
+  beginNs: number,
+  endNs: number,
+  of: (name: PhaseName) => PhaseDocument | undefined,
+): TreeNode {
+  const clamp = (ns: number | null | undefined): number | null =>
+    ns === null || ns === undefined ? null : Math.min(endNs, Math.max(beginNs, ns));
+  const [prepare, freeze, restore, finish] = (["prepare", "freeze", "restore", "finish"] as const).map(of);
+  const cuts: Cut[] = [
+    { ns: clamp(prepare?.beginNs ?? beginNs), before: gap("pause to prepare") },
+    { ns: clamp(prepare?.endNs ?? prepare?.beginNs ?? beginNs), before: phase("prepare") },
+    {
+      ns: clamp(freeze?.beginNs),
+      before: gap((prepare?.endNs ?? beginNs) > beginNs ? "prepare to freeze" : "pause to freeze"),
+    },
+    { ns: clamp(freeze?.endNs), before: phase("freeze") },
+    { ns: clamp(restore?.beginNs), before: phase("kexec") },
+    { ns: clamp(restore?.endNs), before: phase("restore") },
+    { ns: clamp(finish?.beginNs ?? restore?.endNs), before: gap("restore to finish") },
+    { ns: clamp(finish?.endNs ?? finish?.beginNs ?? restore?.endNs), before: phase("finish") },
+    { ns: endNs, before: gap((finish?.beginNs ?? endNs) < endNs ? "finish to resume" : "restore to resume") },
+  ];
+  const children = sectionsOf(beginNs, cuts).map((section) => sectionNode(update, rows, section));
+  return structureNode({ kind: "blackout", id: "blackout", beginNs, endNs }, children);
+}
+
+function sectionNode(update: AttributedUpdate, rows: CauseRows, { parts, beginNs, endNs }: Section): TreeNode {
+  const phases = parts.flatMap((part) => (part.phase === null ? [] : [part.phase]));
+  const [only] = parts;
+  const alone = parts.length === 1 && only !== undefined;
+  const id = alone ? only.id : parts.map((part) => part.id).join(" + ");
+  const kind = alone ? only.kind : "gap";
+  const own = phases.length === 1 && alone ? (phases[0] as PhaseName) : null;
+  const name = alone ? id : `${id}, not seen apart`;
+  if (phases.includes("kexec")) {
+    const { nodes, notSeen } = kexecStages(update, rows, own, beginNs, endNs);
+    return structureNode({ kind, id, name, phase: own, beginNs, endNs, notSeen }, nodes);
+  }
+  const nodes = fill(rows, userSetting(update, own, beginNs), beginNs, endNs);
+  return structureNode({ kind, id, name, phase: own, beginNs, endNs }, nodes);
+}
+
+/** Outside the kexec a task of the host's user space carries the update: its system calls are causes, the rest is its own. */
+function userSetting(update: AttributedUpdate, own: PhaseName | null, atNs: number): Setting {
+  const boot = bootAt(update, atNs);
+  const carrier = update.path.findLast((each) => each.boot === boot && each.role !== "boots");
+  return {
+    phase: own,
+    stage: null,
+    mode: "user",
+    base:
+      carrier === undefined ? null : { kind: "userspace", id: carrier.task, evidence: `the task that ${carrier.role}` },
+  };
+}
+
+function bootAt({ document }: AttributedUpdate, ns: number): Boot {
+  const { seam } = document;
+  return seam.beginNs !== null && ns > seam.beginNs ? "new" : "old";
+}
+
+interface Stages {
+  readonly nodes: readonly TreeNode[];
+  readonly notSeen: readonly string[];
+}
+
+/** Old side, seam, new side: each stage from where it was seen to begin to where the next one was. */
+function kexecStages(
+  update: AttributedUpdate,
+  rows: CauseRows,
+  own: PhaseName | null,
+  beginNs: number,
+  endNs: number,
+): Stages {
+  const { seam } = update.document;
+  const joined = seam.beginNs !== null && seam.endNs !== null && seam.endNs > beginNs && seam.beginNs < endNs;
+  const oldEnd = joined ? Math.max(beginNs, seam.beginNs) : bootAt(update, beginNs) === "old" ? endNs : beginNs;
+  const newBegin = joined ? Math.min(endNs, seam.endNs) : oldEnd;
+  const found = findStages(update.spans, update.printk, { old: [beginNs, oldEnd], new: [newBegin, endNs] });
+  const nodes = [
+    ...oldSide(update, rows, own, beginNs, oldEnd, found),
+    ...(joined ? [seamNode(update, own, oldEnd, newBegin)] : []),
+    ...newSide(rows, own, newBegin, endNs, found),
+  ];
+  const seen = new Set(found.map(({ stage }) => stage.id));
+  return { nodes, notSeen: STAGES.filter(({ id }) => !seen.has(id)).map(({ id }) => id) };
+}
+
+function oldSide(
+  update: AttributedUpdate,
+  rows: CauseRows,
+  own: PhaseName | null,
+  beginNs: number,
+  endNs: number,
+  found: readonly StageBegin[],
+): readonly TreeNode[] {
+  const begins = found.filter(({ stage }) => stage.boot === "old");
+  const first = begins[0];
+  const order = STAGES.filter(({ boot }) => boot === "old");
+  const nodes: TreeNode[] = [];
+  const carrier = update.path.find(({ role }) => role === "reboots");
+  const base =
+    carrier === undefined
+      ? null
+      : ({ kind: "function", id: "reboot", evidence: `reboot(KEXEC) by ${carrier.task}` } as const);
+  const add = (id: string, name: string, from: number, to: number, begin: StageBegin | null): void => {
+    if (to <= from) return;
+    const setting: Setting = { phase: own, stage: id, mode: "kernel", base };
+    nodes.push(
+      structureNode(
+        {
+          kind: "stage",
+          id,
+          name,
+          phase: own,
+          stage: id,
+          boot: "old",
+          beginNs: from,
+          endNs: to,
+          evidence: begin?.evidence ?? "",
+          inferred: begin?.inferred ?? true,
+        },
+        fill(rows, setting, from, to),
+      ),
+    );
+  };
+  if (first === undefined) {
+    add("old kernel", "old kernel: its stages were not seen", beginNs, endNs, null);
+    return nodes;
+  }
+  const skipped = order.slice(0, order.indexOf(first.stage)).map(({ id }) => id);
+  const before = skipped.length === 0 ? "reboot" : skipped.join(" + ");
+  add(before, skipped.length > 1 ? `${before}, not seen apart` : before, beginNs, Math.max(beginNs, first.ns), null);
+  begins.forEach((begin, i) => {
+    const from = Math.max(beginNs, begin.ns);
+    const next = begins[i + 1];
+    add(begin.stage.id, begin.stage.id, from, Math.min(endNs, next?.ns ?? endNs), begin);
+  });
+  return nodes;
+}
+
+/** Nothing of either kernel is traced here. Where the new kernel's sched_clock began is known from its clock pairs. */
+function seamNode(update: AttributedUpdate, own: PhaseName | null, beginNs: number, endNs: number): TreeNode {
+  const zero = update.schedClockZeroNs;
+  const part = {
+    kind: "seam",
+    phase: own,
+    stage: "seam",
+    evidence: "between the old kernel's last event and the new one's first",
+  } as const;
+  const split = zero !== null && zero.ns > beginNs && zero.ns < endNs;
+  const leaf = (id: string, name: string, from: number, to: number, inferred: boolean): TreeNode => ({
+    ...structureNode({ ...part, id, name, beginNs: from, endNs: to, inferred }, []),
+    unattributedNs: 0,
+  });
+  if (!split)
+    return leaf("seam", "the seam: relocation, purgatory, decompression, early set-up", beginNs, endNs, false);
+  const recorder = update.armsGraphAtBoot ? ", and the recorder's own arming of the function graph" : "";
+  const children = [
+    leaf(
+      "seam before sched_clock",
+      "relocation, purgatory, decompression, the new kernel before its clock",
+      beginNs,
+      zero.ns,
+      true,
+    ),
+    leaf(
+      "seam after sched_clock",
+      `the new kernel from its clock's zero to its first event${recorder}`,
+      zero.ns,
+      endNs,
+      true,
+    ),
+  ];
+  return structureNode({ ...part, id: "seam", name: "the seam", beginNs, endNs }, children);
+}
+
+function newSide(
+  rows: CauseRows,
+  own: PhaseName | null,
+  beginNs: number,
+  endNs: number,
+  found: readonly StageBegin[],
+): readonly TreeNode[] {
+  const begins = found.filter(({ stage, ns }) => stage.boot === "new" && ns >= beginNs && ns < endNs);
+  const order = [FIRST_STAGE, ...STAGES.filter(({ boot }) => boot === "new")];
+  const first = begins[0];
+  // What ran last before the first stage that was seen to begin: the stages before that lie in the seam.
+  const opening: StageRow =
+    first === undefined ? FIRST_STAGE : (order[Math.max(0, order.indexOf(first.stage) - 1)] as StageRow);
+  const list: {
+    readonly stage: StageRow;
+    readonly ns: number;
+    readonly evidence: string;
+    readonly inferred: boolean;
+  }[] = [
+    { stage: opening, ns: beginNs, evidence: "the new kernel's first event", inferred: opening !== FIRST_STAGE },
+    ...begins,
+  ];
+  return list.flatMap(({ stage, ns, evidence, inferred }, i): readonly TreeNode[] => {
+    const to = Math.min(endNs, list[i + 1]?.ns ?? endNs);
+    if (to <= ns) return [];
+    const last = list[i + 1] === undefined && stage.id === "after initcalls";
+    const id = last ? "after initcalls + user space" : stage.id;
+    const setting: Setting = {
+      phase: own,
+      stage: id,
+      mode: stage.id === "user space" || last ? "user" : "kernel",
+      base: stage.base === null || last ? null : { ...stage.base, evidence: "the kernel's own order (init/main.c)" },
+    };
+    const part = {
+      kind: "stage",
+      id,
+      name: last ? `${id}, not seen apart` : id,
+      phase: own,
+      stage: id,
+      boot: "new",
+      evidence,
+      inferred,
+    } as const;
+    return [structureNode({ ...part, beginNs: ns, endNs: to }, fill(rows, setting, ns, to))];
+  });
+}
+
+/** A phase that lies outside the blackout, or has no blackout to lie in. */
+function phaseTree(update: AttributedUpdate, rows: CauseRows, node: PhaseDocument): TreeNode {
+  const section: Section = { parts: [phase(node.name)], beginNs: node.beginNs as number, endNs: node.endNs as number };
+  return sectionNode(update, rows, section);
+}
+
+/** kexec_file_load(2) is prepare's sibling: it may run long before. */
+function kexecLoad(update: AttributedUpdate, rows: CauseRows): readonly TreeNode[] {
+  const { spans } = update;
+  for (let row = spans.count - 1; row >= 0; row--) {
+    if (spans.boot[row] !== 1 || spans.strings[spans.id[row] as number] !== "kexec_file_load") continue;
+    const [beginNs, endNs] = [spans.beginNs[row] as number, spans.endNs[row] as number];
+    const setting: Setting = { phase: null, stage: "kexec load", mode: "user", base: null };
+    return [
+      structureNode(
+        { kind: "stage", id: "kexec load", stage: "kexec load", boot: "old", beginNs, endNs },
+        fill(rows, setting, beginNs, endNs),
+      ),
+    ];
+  }
+  return [];
+}

@@ -1,0 +1,97 @@
+/**
+ * The critical chain: the sequence of spans whose shortening would shorten the blackout. The path that carries the
+ * update runs through one task after the other, so that every cause on it is on the chain; where its task was blocked,
+ * the chain goes through whoever woke it.
+ */
+import type { Wait } from "./on-cpu.js";
+import { type TaskTime, timeOnCpu } from "./on-cpu.js";
+import { isCauseNode, type NodeKind, type TreeNode } from "./tree.js";
+import type { AttributedUpdate } from "./update.js";
+
+export interface ChainStep {
+  readonly kind: NodeKind | "unattributed";
+  readonly id: string;
+  readonly name: string;
+  readonly action: string;
+  readonly phase: TreeNode["phase"];
+  readonly stage: string | null;
+  readonly boot: TreeNode["boot"];
+  readonly beginNs: number;
+  readonly endNs: number;
+  readonly durationNs: number;
+  readonly inferred: boolean;
+  readonly evidence: string;
+  /** Where the path's task was blocked inside the step: on whom, and how long. Longest first. */
+  readonly waits: readonly { readonly waker: string; readonly totalNs: number; readonly count: number }[];
+}
+
+export interface CriticalChain {
+  readonly steps: readonly ChainStep[];
+  /** The path's tasks: running, runnable, blocked, in interrupts. Empty where the scheduler was not traced. */
+  readonly tasks: readonly TaskTime[];
+}
+
+/** `root` is the update's blackout tree. Consecutive steps of one cause are one step. */
+export function criticalChain(update: AttributedUpdate, root: TreeNode): CriticalChain {
+  const tasks = timeOnCpu(update, root.beginNs, root.endNs);
+  const waits = tasks.flatMap((task) => task.waits).filter(({ why }) => why === "blocked");
+  const steps: ChainStep[] = [];
+  for (const step of stepsOf(root)) {
+    const last = steps.at(-1);
+    const same =
+      last !== undefined &&
+      last.endNs === step.beginNs &&
+      last.kind === step.kind &&
+      last.id === step.id &&
+      last.action === step.action &&
+      last.stage === step.stage;
+    if (same) steps[steps.length - 1] = { ...last, endNs: step.endNs, durationNs: step.endNs - last.beginNs };
+    else steps.push(step);
+  }
+  return { steps: steps.map((step) => ({ ...step, waits: waitsIn(waits, step) })), tasks };
+}
+
+function stepsOf(node: TreeNode): readonly ChainStep[] {
+  if (isCauseNode(node)) return [stepOf(node)];
+  const steps: ChainStep[] = [];
+  let at = node.beginNs;
+  const remainder = (to: number): void => {
+    if (to <= at) return;
+    steps.push({
+      ...stepOf(node),
+      kind: "unattributed",
+      id: "unattributed",
+      name: "unattributed",
+      beginNs: at,
+      endNs: to,
+      durationNs: to - at,
+      evidence: "",
+    });
+  };
+  for (const child of node.children) {
+    remainder(child.beginNs);
+    steps.push(...stepsOf(child));
+    at = child.endNs;
+  }
+  remainder(node.endNs);
+  return steps;
+}
+
+function stepOf(node: TreeNode): ChainStep {
+  const { kind, id, name, action, phase, stage, boot, beginNs, endNs, durationNs, inferred, evidence } = node;
+  return { kind, id, name, action, phase, stage, boot, beginNs, endNs, durationNs, inferred, evidence, waits: [] };
+}
+
+function waitsIn(waits: readonly Wait[], { beginNs, endNs }: ChainStep): ChainStep["waits"] {
+  const byWaker = new Map<string, { total: number; count: number }>();
+  for (const wait of waits) {
+    const overlap = Math.min(endNs, wait.endNs) - Math.max(beginNs, wait.beginNs);
+    if (overlap <= 0) continue;
+    const waker = wait.waker ?? "not recorded";
+    const known = byWaker.get(waker) ?? { total: 0, count: 0 };
+    byWaker.set(waker, { total: known.total + overlap, count: known.count + 1 });
+  }
+  return [...byWaker]
+    .map(([waker, { total, count }]) => ({ waker, totalNs: total, count }))
+    .sort((a, b) => b.totalNs - a.totalNs || (a.waker < b.waker ? -1 : 1));
+}

@@ -1,0 +1,332 @@
+/** Covers an interval with causes: what was recorded on the path first, then who ran, then what the log and order tell. */
+
+import type { PhaseName, PlacedPrintk } from "../live-update.js";
+import { type Cause as Interval, partition } from "../partition.js";
+import type { PathTask } from "../path.js";
+import { SPAN_KINDS, type Span, SpanFlag, type SpanTable, spanAt } from "../span-table.js";
+import { type CauseKind, isSpanCause, type TreeNode } from "./tree.js";
+
+/** Where in the tree an interval lies. */
+export interface Setting {
+  readonly phase: PhaseName | null;
+  readonly stage: string | null;
+  /** Kernel code runs (log lines may name what it does), or user space does (tasks may). */
+  readonly mode: "kernel" | "user";
+  readonly base: { readonly kind: CauseKind; readonly id: string; readonly evidence: string } | null;
+}
+
+/** Tasks that are the kernel's own, by the names it gives them: no record of the trace says it. */
+const KERNEL_THREAD =
+  /^(?:kworker|ksoftirqd|migration|cpuhp|rcu|kthreadd|kdevtmpfs|kcompactd|khugepaged|kswapd|ksmd|idle_inject|irq\/|watchdog|pr\/|pool_workqueue|oom_reaper|writeback|kblockd|kauditd|kintegrityd|netns|psimon|jbd2|scsi_eh|nvme|ata_sff|hwrng|swapper)/;
+
+export const isKernelThread = (task: string): boolean => KERNEL_THREAD.test(task);
+
+/** A log line must be placed this well to name what ran between it and the next. */
+const MAX_LINE_UNCERTAINTY_NS = 10_000;
+/** And what it names must have taken this long: the log is not a profile. */
+const MIN_LINE_NS = 500_000;
+
+/** The rows of one update that causes are drawn from, by begin. */
+export interface CauseRows {
+  readonly spans: SpanTable;
+  /** Rows of the path's own calls and interrupts. */
+  readonly path: readonly number[];
+  /** Rows of tasks' runs: the path's, other user tasks', the kernel's threads'. */
+  readonly runs: readonly (readonly number[])[];
+  /** Rows of pid 1's runs in the new kernel. */
+  readonly boots: readonly number[];
+  readonly printk: readonly PlacedPrintk[];
+}
+
+const CAUSE_KIND_ROWS = SPAN_KINDS.map(isSpanCause);
+
+/**
+ * Sorts an update's rows by what they may explain. `bootsUntilNs`: from then on the path of the new kernel is the
+ * restoring process, not pid 1.
+ */
+export function causeRows(
+  spans: SpanTable,
+  printk: readonly PlacedPrintk[],
+  path: readonly PathTask[],
+  bootsUntilNs: number | null,
+): CauseRows {
+  const reboots = path.find(({ role }) => role === "reboots")?.pid ?? null;
+  const restores = path.find(({ role }) => role === "restores")?.pid ?? null;
+  const rows: number[] = [];
+  const runs: [number[], number[], number[]] = [[], [], []];
+  const boots: number[] = [];
+  const taskKind = SPAN_KINDS.indexOf("task");
+  let firstOfInit = Number.POSITIVE_INFINITY;
+  for (let row = 0; row < spans.count; row++) {
+    if (spans.boot[row] === 2 && spans.pid[row] === 1)
+      firstOfInit = Math.min(firstOfInit, spans.beginNs[row] as number);
+  }
+  const onPath = (row: number): boolean => {
+    const pid = spans.pid[row] as number;
+    if (spans.boot[row] === 1) return reboots === null ? false : pid === reboots;
+    const begin = spans.beginNs[row] as number;
+    if (pid === restores) return true;
+    if (bootsUntilNs !== null && begin >= bootsUntilNs) return false;
+    return pid === 1 || (pid <= 0 && (spans.cpu[row] as number) <= 0 && begin < firstOfInit);
+  };
+  for (let row = 0; row < spans.count; row++) {
+    const kind = spans.kind[row] as number;
+    if (kind === taskKind) {
+      const own =
+        (spans.boot[row] === 1 && spans.pid[row] === reboots) || (spans.boot[row] === 2 && spans.pid[row] === restores);
+      const list = own ? runs[0] : isKernelThread(spans.strings[spans.task[row] as number] ?? "") ? runs[2] : runs[1];
+      list.push(row);
+      if (spans.boot[row] === 2 && spans.pid[row] === 1) boots.push(row);
+    } else if (CAUSE_KIND_ROWS[kind] === true && onPath(row)) {
+      const isLevel = (spans.strings[spans.id[row] as number] ?? "").startsWith("level ");
+      if (!isLevel) rows.push(row);
+    }
+  }
+  const byBegin = (a: number, b: number): number =>
+    (spans.beginNs[a] as number) - (spans.beginNs[b] as number) || a - b;
+  for (const list of [rows, boots, ...runs]) list.sort(byBegin);
+  return { spans, path: rows, runs, boots, printk };
+}
+
+/** Rows that overlap the interval. `rows` ascend in begin. */
+function overlapping(spans: SpanTable, rows: readonly number[], beginNs: number, endNs: number): readonly number[] {
+  const found: number[] = [];
+  for (const row of rows) {
+    if ((spans.beginNs[row] as number) >= endNs) break;
+    if ((spans.endNs[row] as number) > beginNs) found.push(row);
+  }
+  return found;
+}
+
+interface Draft {
+  readonly beginNs: number;
+  readonly endNs: number;
+  readonly row: number;
+  readonly children: Draft[];
+}
+
+function drafts(spans: SpanTable, rows: readonly number[], beginNs: number, endNs: number): readonly Draft[] {
+  const intervals: Interval[] = rows.map((row) => ({
+    beginNs: spans.beginNs[row] as number,
+    endNs: spans.endNs[row] as number,
+  }));
+  const made: Draft[] = [];
+  const top: Draft[] = [];
+  for (const piece of partition(beginNs, endNs, intervals)) {
+    const draft: Draft = { beginNs: piece.beginNs, endNs: piece.endNs, row: rows[piece.cause] as number, children: [] };
+    made.push(draft);
+    (piece.parent < 0 ? top : (made[piece.parent] as Draft).children).push(draft);
+  }
+  return top;
+}
+
+function kindOf(span: Span): CauseKind {
+  switch (span.kind) {
+    case "softirq":
+      return "irq";
+    case "syscall":
+      return "function";
+    case "task":
+      return isKernelThread(span.task) ? "kthread" : "userspace";
+    case "session":
+    case "file":
+    case "device":
+    case "initcall":
+    case "function":
+    case "cpu":
+    case "notifier":
+    case "irq":
+    case "userspace":
+    case "printk":
+    case "seam":
+      return span.kind;
+    default:
+      return "function";
+  }
+}
+
+type Leaf = Pick<TreeNode, "kind" | "id" | "name" | "beginNs" | "endNs" | "evidence" | "inferred"> & Partial<TreeNode>;
+
+/** A cause; its own time between its children is covered by children of its own identity, so that it never has a remainder. */
+function causeNode(setting: Setting, part: Leaf, children: readonly TreeNode[]): TreeNode {
+  return {
+    action: "",
+    phase: setting.phase,
+    stage: setting.stage,
+    boot: null,
+    cpu: -1,
+    pid: -1,
+    task: "",
+    row: -1,
+    notSeen: [],
+    ...part,
+    durationNs: part.endNs - part.beginNs,
+    unattributedNs: 0,
+    children,
+  };
+}
+
+function nodeOfRow(spans: SpanTable, setting: Setting, row: number, beginNs: number, endNs: number): Leaf {
+  const span = spanAt(spans, row);
+  const kind = kindOf(span);
+  const run = span.kind === "task";
+  return {
+    kind,
+    id: run ? span.task : span.id,
+    name: run ? span.task : span.name,
+    action: run ? "" : span.action,
+    boot: span.boot,
+    beginNs,
+    endNs,
+    evidence: span.evidence,
+    inferred: (span.flags & SpanFlag.inferred) !== 0,
+    cpu: span.cpu,
+    pid: span.pid,
+    task: span.task,
+    row,
+    phase: setting.phase,
+    stage: setting.stage,
+  };
+}
+
+/** Functions and system calls only frame what runs in them: what they hold stands in their place, and their own time beside it. */
+function isFrame(spans: SpanTable, row: number): boolean {
+  const kind = SPAN_KINDS[spans.kind[row] as number];
+  return kind === "function" || kind === "syscall";
+}
+
+function nodesOf(spans: SpanTable, setting: Setting, tops: readonly Draft[]): readonly TreeNode[] {
+  return tops.flatMap((draft): readonly TreeNode[] => {
+    const { row, beginNs, endNs } = draft;
+    if (draft.children.length === 0) return [causeNode(setting, nodeOfRow(spans, setting, row, beginNs, endNs), [])];
+    const inner = nodesOf(spans, setting, draft.children);
+    const own = gapsIn(beginNs, endNs, inner).map(([from, to]) =>
+      causeNode(setting, nodeOfRow(spans, setting, row, from, to), []),
+    );
+    const children = [...inner, ...own].sort((a, b) => a.beginNs - b.beginNs);
+    return isFrame(spans, row)
+      ? children
+      : [causeNode(setting, nodeOfRow(spans, setting, row, beginNs, endNs), children)];
+  });
+}
+
+/** The intervals of [beginNs, endNs) that `covered` (in order, apart from one another) leaves. */
+export function gapsIn(
+  beginNs: number,
+  endNs: number,
+  covered: readonly { readonly beginNs: number; readonly endNs: number }[],
+): readonly (readonly [number, number])[] {
+  const gaps: [number, number][] = [];
+  let at = beginNs;
+  for (const { beginNs: from, endNs: to } of covered) {
+    if (from > at) gaps.push([at, from]);
+    at = Math.max(at, to);
+  }
+  if (endNs > at) gaps.push([at, endNs]);
+  return gaps;
+}
+
+/** Covers [beginNs, endNs) as far as the capture can; what is left is the caller's remainder. In order of time. */
+export function fill(rows: CauseRows, setting: Setting, beginNs: number, endNs: number): readonly TreeNode[] {
+  const { spans } = rows;
+  let nodes = nodesOf(spans, setting, drafts(spans, overlapping(spans, rows.path, beginNs, endNs), beginNs, endNs));
+  const inGaps = (make: (from: number, to: number) => readonly TreeNode[]): void => {
+    const more = gapsIn(beginNs, endNs, nodes).flatMap(([from, to]) => make(from, to));
+    if (more.length > 0) nodes = [...nodes, ...more].sort((a, b) => a.beginNs - b.beginNs);
+  };
+  if (setting.mode === "user") {
+    const scheduled = rows.runs.some((list) => overlapping(spans, list, beginNs, endNs).length > 0);
+    for (const list of rows.runs) {
+      const own = overlapping(spans, list, beginNs, endNs);
+      if (own.length > 0) inGaps((from, to) => nodesOf(spans, setting, drafts(spans, own, from, to)).flatMap(leaves));
+    }
+    if (scheduled) {
+      inGaps((from, to) => [
+        causeNode(
+          setting,
+          {
+            kind: "idle",
+            id: "idle",
+            name: "idle: nothing ran",
+            beginNs: from,
+            endNs: to,
+            evidence: "sched_switch",
+            inferred: false,
+          },
+          [],
+        ),
+      ]);
+    }
+  } else {
+    inGaps((from, to) => lineNodes(rows.printk, setting, from, to));
+  }
+  const { base } = setting;
+  // pid 1 is the only task that the new kernel boots through: where the scheduler shows it running, its function is sure.
+  if (base !== null && setting.mode === "kernel") {
+    const own = overlapping(spans, rows.boots, beginNs, endNs);
+    inGaps((from, to) =>
+      own.flatMap((row) => {
+        const begin = Math.max(from, spans.beginNs[row] as number);
+        const end = Math.min(to, spans.endNs[row] as number);
+        const leaf = {
+          kind: base.kind,
+          id: base.id,
+          name: base.id,
+          evidence: "sched_switch",
+          inferred: false,
+        } as const;
+        return end > begin ? [causeNode(setting, { ...leaf, beginNs: begin, endNs: end, boot: "new" }, [])] : [];
+      }),
+    );
+  }
+  if (base !== null) {
+    inGaps((from, to) => [
+      causeNode(
+        setting,
+        {
+          kind: base.kind,
+          id: base.id,
+          name: base.id,
+          beginNs: from,
+          endNs: to,
+          evidence: base.evidence,
+          inferred: true,
+        },
+        [],
+      ),
+    ]);
+  }
+  return nodes;
+}
+
+const leaves = (node: TreeNode): readonly TreeNode[] =>
+  node.children.length === 0 ? [node] : node.children.flatMap(leaves);
+
+/** From a log line to the next, where that took long: the kernel did what the earlier line began, or the later one reports. */
+function lineNodes(printk: readonly PlacedPrintk[], setting: Setting, from: number, to: number): readonly TreeNode[] {
+  const sure = printk.filter(
+    ({ atNs, uncertaintyNs }) =>
+      atNs !== null && (uncertaintyNs ?? 0) <= MAX_LINE_UNCERTAINTY_NS && atNs >= from && atNs < to,
+  );
+  return sure.flatMap((line, i): readonly TreeNode[] => {
+    const begin = line.atNs as number;
+    const end = sure[i + 1]?.atNs ?? to;
+    if (end - begin < MIN_LINE_NS) return [];
+    return [
+      causeNode(
+        setting,
+        {
+          kind: "printk",
+          id: line.text,
+          name: `after "${line.text}"`,
+          boot: line.boot,
+          beginNs: begin,
+          endNs: end,
+          evidence: "printk",
+          inferred: true,
+        },
+        [],
+      ),
+    ];
+  });
+}

@@ -1,0 +1,195 @@
+/** Who was on the CPU: what the task that carries the update did with each nanosecond, from the scheduler's records. */
+import { SPAN_KINDS, type Span, type SpanTable, spanAt } from "../span-table.js";
+import type { AttributedUpdate, Wakeups } from "./update.js";
+
+/** A time off the CPU. */
+export interface Wait {
+  readonly beginNs: number;
+  readonly endNs: number;
+  /** `preempted`: it could have run; `blocked`: it waited for something. */
+  readonly why: "preempted" | "blocked";
+  /** When it was woken, from where on it was runnable; null where no wake-up was recorded. */
+  readonly wokenNs: number | null;
+  /** Who woke it: the task whose work it waited for, or was interrupted in; null where not recorded. */
+  readonly waker: string | null;
+}
+
+export interface TaskTime {
+  readonly boot: "old" | "new";
+  readonly pid: number;
+  readonly task: string;
+  readonly role: string;
+  readonly beginNs: number;
+  readonly endNs: number;
+  readonly runningNs: number;
+  readonly runnableNs: number;
+  readonly blockedNs: number;
+  /** Of the running time, what interrupts of its CPU took. */
+  readonly interruptsNs: number;
+  /** Time that no record of the scheduler covers. */
+  readonly unseenNs: number;
+  readonly waits: readonly Wait[];
+}
+
+/** The path's tasks inside [beginNs, endNs), where the scheduler was traced; tasks of which it shows nothing are left out. */
+export function timeOnCpu(update: AttributedUpdate, beginNs: number, endNs: number): readonly TaskTime[] {
+  const { spans, path, document, restorerSinceNs } = update;
+  const { seam } = document;
+  return path.flatMap(({ boot, pid, task, role }): readonly TaskTime[] => {
+    const from =
+      boot === "old"
+        ? beginNs
+        : Math.max(beginNs, role === "restores" ? (restorerSinceNs ?? seam.endNs ?? beginNs) : (seam.endNs ?? beginNs));
+    const to =
+      boot === "old"
+        ? Math.min(endNs, seam.beginNs ?? endNs)
+        : role === "boots"
+          ? Math.min(endNs, restorerSinceNs ?? endNs)
+          : endNs;
+    if (to <= from) return [];
+    const runs = rowsOf(spans, boot, pid, "task", from, to);
+    if (runs.length === 0) return [];
+    return [taskTime(update, { boot, pid, task, role, from, to }, runs)];
+  });
+}
+
+function rowsOf(
+  spans: SpanTable,
+  boot: "old" | "new",
+  pid: number,
+  kind: Span["kind"],
+  from: number,
+  to: number,
+): readonly Span[] {
+  const wanted = SPAN_KINDS.indexOf(kind);
+  const code = boot === "old" ? 1 : 2;
+  const found: Span[] = [];
+  for (let row = 0; row < spans.count; row++) {
+    if (spans.kind[row] !== wanted || spans.boot[row] !== code || spans.pid[row] !== pid) continue;
+    if ((spans.endNs[row] as number) > from && (spans.beginNs[row] as number) < to) found.push(spanAt(spans, row));
+  }
+  return found.sort((a, b) => a.beginNs - b.beginNs);
+}
+
+function taskTime(
+  { spans, wakeups }: AttributedUpdate,
+  who: { boot: "old" | "new"; pid: number; task: string; role: string; from: number; to: number },
+  runs: readonly Span[],
+): TaskTime {
+  const { boot, pid, task, role, from, to } = who;
+  const running = runs.reduce((sum, run) => sum + Math.min(to, run.endNs) - Math.max(from, run.beginNs), 0);
+  const waits: Wait[] = [];
+  const names = taskNames(spans, boot);
+  runs.forEach((run, i) => {
+    const next = runs[i + 1];
+    if (next === undefined || next.beginNs <= run.endNs) return;
+    waits.push(waitOf(run, next, wakeups, boot, pid, names));
+  });
+  const sum = (list: readonly Wait[], of: (wait: Wait) => number): number =>
+    list.reduce((total, wait) => total + of(wait), 0);
+  const blocked = waits.filter(({ why }) => why === "blocked");
+  const woken = (wait: Wait): number => wait.endNs - (wait.wokenNs ?? wait.endNs);
+  const blockedNs = sum(blocked, (wait) => wait.endNs - wait.beginNs - woken(wait));
+  const runnableNs =
+    sum(blocked, woken) +
+    sum(
+      waits.filter(({ why }) => why === "preempted"),
+      (wait) => wait.endNs - wait.beginNs,
+    );
+  const interrupts = [...rowsOf(spans, boot, pid, "irq", from, to), ...rowsOf(spans, boot, pid, "softirq", from, to)];
+  return {
+    boot,
+    pid,
+    task,
+    role,
+    beginNs: from,
+    endNs: to,
+    runningNs: running,
+    runnableNs,
+    blockedNs,
+    interruptsNs: unionNs(interrupts, from, to),
+    unseenNs: to - from - running - runnableNs - blockedNs,
+    waits,
+  };
+}
+
+function waitOf(
+  run: Span,
+  next: Span,
+  wakeups: Wakeups,
+  boot: "old" | "new",
+  pid: number,
+  names: ReadonlyMap<number, string>,
+): Wait {
+  const preempted = run.detail.includes("state=R");
+  const wait = { beginNs: run.endNs, endNs: next.beginNs } as const;
+  if (preempted) return { ...wait, why: "preempted", wokenNs: null, waker: null };
+  const code = boot === "old" ? 1 : 2;
+  for (let i = wakeups.count - 1; i >= 0; i--) {
+    const at = wakeups.ns[i] as number;
+    if (wakeups.boot[i] !== code || wakeups.woken[i] !== pid || at > next.beginNs) continue;
+    if (at < run.endNs) break;
+    const waker = wakeups.waker[i] as number;
+    return {
+      ...wait,
+      why: "blocked",
+      wokenNs: at,
+      waker: waker <= 0 ? "an interrupt" : `${names.get(waker) ?? "?"}-${waker}`,
+    };
+  }
+  return { ...wait, why: "blocked", wokenNs: null, waker: null };
+}
+
+function taskNames(spans: SpanTable, boot: "old" | "new"): ReadonlyMap<number, string> {
+  const code = boot === "old" ? 1 : 2;
+  const names = new Map<number, string>();
+  for (let row = 0; row < spans.count; row++) {
+    const name = spans.strings[spans.task[row] as number] ?? "";
+    if (spans.boot[row] === code && name !== "" && name !== "<...>") names.set(spans.pid[row] as number, name);
+  }
+  return names;
+}
+
+function unionNs(spans: readonly Span[], from: number, to: number): number {
+  let total = 0;
+  let at = from;
+  for (const { beginNs, endNs } of [...spans].sort((a, b) => a.beginNs - b.beginNs)) {
+    const begin = Math.max(at, beginNs);
+    const end = Math.min(to, endNs);
+    if (end > begin) {
+      total += end - begin;
+      at = end;
+    }
+  }
+  return total;
+}
+
+/** An interrupt line: when it was last served before the kexec and first after; what was raised in between is lost. */
+export interface Silence {
+  readonly irq: string;
+  readonly lastOldNs: number;
+  readonly firstNewNs: number;
+  readonly silentNs: number;
+}
+
+/** By device name, longest silence first: interrupts between are lost. Only lines that both kernels served. */
+export function silences({ spans, document }: AttributedUpdate): readonly Silence[] {
+  if (document.clock.method === "none") return [];
+  const irq = SPAN_KINDS.indexOf("irq");
+  const last = new Map<string, number>();
+  const first = new Map<string, number>();
+  for (let row = 0; row < spans.count; row++) {
+    if (spans.kind[row] !== irq) continue;
+    // The number may differ between the kernels; the handler's name is the device's.
+    const name = (spans.strings[spans.name[row] as number] ?? "").replace(/^irq \S+ /, "");
+    if (spans.boot[row] === 1)
+      last.set(name, Math.max(last.get(name) ?? Number.NEGATIVE_INFINITY, spans.endNs[row] as number));
+    else first.set(name, Math.min(first.get(name) ?? Number.POSITIVE_INFINITY, spans.beginNs[row] as number));
+  }
+  return [...last]
+    .flatMap(([name, lastOldNs]): readonly Silence[] => {
+      const firstNewNs = first.get(name);
+      return firstNewNs === undefined ? [] : [{ irq: name, lastOldNs, firstNewNs, silentNs: firstNewNs - lastOldNs }];
+    })
+    .sort((a, b) => b.silentNs - a.silentNs || (a.irq < b.irq ? -1 : 1));
+}

@@ -1,0 +1,166 @@
+/**
+ * The stages of the kexec phase, as data: in the order the two kernels run through them, each with the records that show
+ * where it begins (kernel/kexec_core.c and kernel/reboot.c, init/main.c). A stage whose begin nothing shows is named as
+ * not seen, and what it took lies in the one before.
+ */
+import type { Boot } from "../../base/time.js";
+import type { PlacedPrintk } from "../live-update.js";
+import { SPAN_KINDS, type SpanTable, spanAt } from "../span-table.js";
+import type { CauseKind } from "./tree.js";
+
+/** A record that shows where a stage begins. */
+export type StageRecord =
+  | { readonly what: "call"; readonly function: string }
+  | { readonly what: "initcall-level"; readonly level: string; readonly edge: "begin" | "end" }
+  | { readonly what: "printk"; readonly begins: string; readonly ends?: string };
+
+export interface StageRow {
+  readonly id: string;
+  readonly boot: Boot;
+  /** Best first. */
+  readonly begins: readonly StageRecord[];
+  /**
+   * What runs in it by the kernel's own order where no finer record says more: always there, never a guess at anything
+   * but the function's name.
+   */
+  readonly base: { readonly kind: CauseKind; readonly id: string } | null;
+}
+
+const called = (name: string): StageRecord => ({ what: "call", function: name });
+const level = (name: string, edge: "begin" | "end" = "begin"): StageRecord => ({
+  what: "initcall-level",
+  level: name,
+  edge,
+});
+const printed = (begins: string, ends?: string): StageRecord =>
+  ends === undefined ? { what: "printk", begins } : { what: "printk", begins, ends };
+
+/** include/linux/init.h, in the order of init/main.c's initcall_level_names. */
+export const INITCALL_LEVELS = ["pure", "core", "postcore", "arch", "subsys", "fs", "device", "late"] as const;
+
+const OLD_STAGES: readonly StageRow[] = [
+  { id: "reboot notifiers", boot: "old", begins: [called("kernel_restart_prepare")], base: null },
+  { id: "device shutdown", boot: "old", begins: [called("device_shutdown")], base: null },
+  { id: "CPU migration", boot: "old", begins: [called("migrate_to_reboot_cpu")], base: null },
+  { id: "syscore shutdown", boot: "old", begins: [called("syscore_shutdown")], base: null },
+  {
+    id: "stopping CPUs",
+    boot: "old",
+    // The line is printed after syscore_shutdown and before machine_shutdown.
+    begins: [called("machine_shutdown"), called("native_machine_shutdown"), printed("kexec_core: Starting new kernel")],
+    base: null,
+  },
+  { id: "machine_kexec", boot: "old", begins: [called("machine_kexec")], base: null },
+];
+
+const NEW_STAGES: readonly StageRow[] = [
+  {
+    id: "early initcalls",
+    boot: "new",
+    begins: [level("early")],
+    base: { kind: "function", id: "do_pre_smp_initcalls" },
+  },
+  {
+    id: "SMP bring-up",
+    boot: "new",
+    begins: [level("early", "end"), printed("smp: Bringing up secondary CPUs")],
+    base: { kind: "function", id: "smp_init" },
+  },
+  ...INITCALL_LEVELS.map(
+    (name): StageRow => ({
+      id: `initcalls: ${name}`,
+      boot: "new",
+      begins: [level(name)],
+      base: { kind: "function", id: "do_initcalls" },
+    }),
+  ),
+  {
+    id: "after initcalls",
+    boot: "new",
+    begins: [level("late", "end")],
+    base: { kind: "function", id: "kernel_init" },
+  },
+  {
+    id: "user space",
+    boot: "new",
+    begins: [printed("Run ", " as init process")],
+    base: { kind: "userspace", id: "init" },
+  },
+];
+
+/** From the new kernel's first event on, until something says more. */
+export const FIRST_STAGE: StageRow = {
+  id: "early boot",
+  boot: "new",
+  begins: [],
+  base: { kind: "function", id: "start_kernel" },
+};
+
+export const STAGES: readonly StageRow[] = [...OLD_STAGES, ...NEW_STAGES];
+
+/** Where a stage was seen to begin. */
+export interface StageBegin {
+  readonly stage: StageRow;
+  readonly ns: number;
+  readonly evidence: string;
+  readonly inferred: boolean;
+}
+
+/** A line that places a stage must itself be placed at least this well. */
+const MAX_LINE_UNCERTAINTY_NS = 20_000_000;
+
+/**
+ * The stages that the records show, in order. Records outside [fromNs, toNs] are another update's, or another call's;
+ * of several the last in the old kernel (an earlier attempt may have failed), the first in the new.
+ */
+export function findStages(
+  spans: SpanTable,
+  printk: readonly PlacedPrintk[],
+  window: Readonly<Record<Boot, readonly [fromNs: number, toNs: number] | null>>,
+): readonly StageBegin[] {
+  const functions = SPAN_KINDS.indexOf("function");
+  const initcalls = SPAN_KINDS.indexOf("initcall");
+  const begins = new Map<string, { ns: number; evidence: string }>();
+  const keep = (key: string, boot: Boot, ns: number, evidence: string): void => {
+    const [from, to] = window[boot] ?? [1, 0];
+    if (ns < from || ns > to || (boot === "new" && begins.has(`${boot} ${key}`))) return;
+    begins.set(`${boot} ${key}`, { ns, evidence });
+  };
+  for (let row = 0; row < spans.count; row++) {
+    const kind = spans.kind[row];
+    if (kind !== functions && kind !== initcalls) continue;
+    const span = spanAt(spans, row);
+    if (span.boot === null) continue;
+    if (kind === functions) keep(`call ${span.id}`, span.boot, span.beginNs, `${span.evidence} ${span.id}`);
+    else if (span.id.startsWith("level ")) {
+      const name = span.id.slice("level ".length);
+      keep(`level ${name} begin`, span.boot, span.beginNs, `initcall_level ${name}`);
+      keep(`level ${name} end`, span.boot, span.endNs, `the last initcall of level ${name}`);
+    }
+  }
+  const find = (boot: Boot, record: StageRecord): { ns: number; evidence: string; inferred: boolean } | null => {
+    if (record.what !== "printk") {
+      const key = record.what === "call" ? `call ${record.function}` : `level ${record.level} ${record.edge}`;
+      const found = begins.get(`${boot} ${key}`);
+      return found === undefined ? null : { ...found, inferred: false };
+    }
+    const [from, to] = window[boot] ?? [1, 0];
+    const line = printk.find(
+      ({ boot: own, text, atNs, uncertaintyNs }) =>
+        own === boot &&
+        atNs !== null &&
+        (uncertaintyNs ?? 0) <= MAX_LINE_UNCERTAINTY_NS &&
+        atNs >= from &&
+        atNs <= to &&
+        text.startsWith(record.begins) &&
+        text.endsWith(record.ends ?? ""),
+    );
+    return line === undefined
+      ? null
+      : { ns: line.atNs as number, evidence: `printk '${line.text}'`, inferred: (line.uncertaintyNs ?? 0) > 1_000 };
+  };
+  return STAGES.flatMap((stage) => {
+    const found = stage.begins.map((record) => find(stage.boot, record)).find((each) => each !== null);
+    return found === undefined ? [] : [{ stage, ...found }];
+  });
+}

@@ -1,0 +1,164 @@
+/**
+ * The span tree: the blackout, its phases, their stages, their causes. At every level the children and an explicit
+ * remainder equal the parent in integer nanoseconds; overlaps are resolved by `partition` (the innermost running cause
+ * wins, so that each nanosecond is counted once; lanes keep the whole spans).
+ */
+import type { Boot } from "../../base/time.js";
+import type { PhaseName } from "../live-update.js";
+import type { SpanKind } from "../span-table.js";
+
+/** What a node is: structure (blackout, phase, gap, stage), or a cause. */
+export type NodeKind = "blackout" | "phase" | "gap" | "stage" | CauseKind;
+
+export const CAUSE_KINDS = [
+  "session",
+  "file",
+  "device",
+  "initcall",
+  "function",
+  "cpu",
+  "notifier",
+  "irq",
+  "userspace",
+  "kthread",
+  "idle",
+  "printk",
+  "seam",
+] as const;
+export type CauseKind = (typeof CAUSE_KINDS)[number];
+
+export interface TreeNode {
+  readonly kind: NodeKind;
+  /** What tells it from others of its kind: a phase's or stage's name, a session, `session token`, a device's address. */
+  readonly id: string;
+  /** For people. */
+  readonly name: string;
+  /** What was done with the cause: `shutdown`, `probe`, `retrieve`, a cpuhp step; or empty. */
+  readonly action: string;
+  /** The phase it lies in; null in the blackout itself, in gaps, and where phases were not seen apart. */
+  readonly phase: PhaseName | null;
+  readonly stage: string | null;
+  readonly boot: Boot | null;
+  readonly beginNs: number;
+  readonly endNs: number;
+  readonly durationNs: number;
+  /** What no child covers, of structure; a cause's own time is covered by children of the cause's own identity. */
+  readonly unattributedNs: number;
+  /** It follows from the order of what was recorded, not from a record of its own. */
+  readonly inferred: boolean;
+  readonly evidence: string;
+  readonly cpu: number;
+  readonly pid: number;
+  readonly task: string;
+  /** Row of the span table, -1 where it has none. */
+  readonly row: number;
+  /** Stages of this phase that the capture does not show. */
+  readonly notSeen: readonly string[];
+  readonly children: readonly TreeNode[];
+}
+
+export const STRUCTURE: ReadonlySet<NodeKind> = new Set(["blackout", "phase", "gap", "stage"]);
+
+export function isCauseNode(node: TreeNode): boolean {
+  return !STRUCTURE.has(node.kind);
+}
+
+/** A node of structure: its remainder is what its children leave. */
+export function structureNode(
+  part: Pick<TreeNode, "kind" | "id" | "beginNs" | "endNs"> & Partial<TreeNode>,
+  children: readonly TreeNode[],
+): TreeNode {
+  const durationNs = part.endNs - part.beginNs;
+  return {
+    name: part.id,
+    action: "",
+    phase: null,
+    stage: null,
+    boot: null,
+    inferred: false,
+    evidence: "",
+    cpu: -1,
+    pid: -1,
+    task: "",
+    row: -1,
+    notSeen: [],
+    ...part,
+    durationNs,
+    children,
+    unattributedNs: children.reduce((left, child) => left - child.durationNs, durationNs),
+  };
+}
+
+/** Calls `visit` with every node and the path to it, parents first. */
+export function walk(
+  node: TreeNode,
+  visit: (node: TreeNode, above: readonly TreeNode[]) => void,
+  above: readonly TreeNode[] = [],
+): void {
+  visit(node, above);
+  for (const child of node.children) walk(child, visit, [...above, node]);
+}
+
+/** All of a tree's nodes that no other lies in, in order of time. */
+export function leavesOf(node: TreeNode): readonly TreeNode[] {
+  return node.children.length === 0 ? [node] : node.children.flatMap(leavesOf);
+}
+
+/** What the structure below `node` leaves unattributed, in all. */
+export function unattributedIn(node: TreeNode): number {
+  let total = 0;
+  walk(node, ({ unattributedNs }) => {
+    total += unattributedNs;
+  });
+  return total;
+}
+
+/**
+ * Where the accounts do not close, or a child lies outside its parent: sentences, none where all is well. Every tree
+ * passes; it is there for tests and for trees read from files.
+ */
+export function auditTree(root: TreeNode): readonly string[] {
+  const faults: string[] = [];
+  walk(root, (node) => {
+    const name = `${node.kind} ${node.id} at ${node.beginNs}`;
+    if (node.durationNs !== node.endNs - node.beginNs)
+      faults.push(`${name}: its duration is not its end less its begin`);
+    if (!Number.isSafeInteger(node.beginNs) || !Number.isSafeInteger(node.endNs)) faults.push(`${name}: not integers`);
+    if (node.unattributedNs < 0) faults.push(`${name}: its children overlap`);
+    if (node.children.length === 0) return;
+    const sum = node.children.reduce((total, child) => total + child.durationNs, node.unattributedNs);
+    if (sum !== node.durationNs) faults.push(`${name}: children and remainder make ${sum}, not ${node.durationNs}`);
+    let last = node.beginNs;
+    for (const child of node.children) {
+      if (child.beginNs < last) faults.push(`${name}: child ${child.kind} ${child.id} begins before ${last}`);
+      if (child.endNs > node.endNs) faults.push(`${name}: child ${child.kind} ${child.id} ends after it`);
+      last = child.endNs;
+    }
+  });
+  return faults;
+}
+
+export function isSpanCause(kind: SpanKind): boolean {
+  switch (kind) {
+    case "session":
+    case "file":
+    case "device":
+    case "initcall":
+    case "function":
+    case "cpu":
+    case "notifier":
+    case "irq":
+    case "softirq":
+    case "syscall":
+      return true;
+    case "phase":
+    case "blackout":
+    case "seam":
+    case "task":
+    case "userspace":
+    case "marker":
+    case "printk":
+    case "unattributed":
+      return false;
+  }
+}

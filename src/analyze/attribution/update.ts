@@ -1,0 +1,27 @@
+import type { DeviceFacts } from "../devices.js";
+import type { LiveUpdate } from "../live-update.js";
+import type { PathTask } from "../path.js";
+
+/** Wake-ups of the update's tasks, relative to the update's zero. */
+export interface Wakeups {
+  readonly count: number;
+  readonly ns: Float64Array;
+  /** 1 old, 2 new. */
+  readonly boot: Uint8Array;
+  readonly woken: Int32Array;
+  readonly waker: Int32Array;
+}
+
+/** A live update with what attribution needs beside its spans. Times are relative to the update's zero. */
+export interface AttributedUpdate extends LiveUpdate {
+  readonly path: readonly PathTask[];
+  /** First sight of the process that restores: from here on it carries the update. */
+  readonly restorerSinceNs: number | null;
+  /** Where the new kernel's sched_clock read zero. */
+  readonly schedClockZeroNs: { readonly ns: number; readonly uncertaintyNs: number } | null;
+  /** The new kernel's command line starts the function-graph tracer, which takes time inside the seam. */
+  readonly armsGraphAtBoot: boolean;
+  readonly wakeups: Wakeups;
+  /** What both kernels' logs say of devices. */
+  readonly devices: readonly DeviceFacts[];
+}
