@@ -22,7 +22,7 @@ import type {
 } from "./live-update.js";
 import { outcomeOf } from "./outcome.js";
 import { findPath, firstOf, type PathTask } from "./path.js";
-import { findSessions } from "./sessions.js";
+import { findSessions, sessionStates } from "./sessions.js";
 import { buildSpans } from "./spans.js";
 import { findVms } from "./vms.js";
 
@@ -145,6 +145,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     armsGraphAtBoot: printk.some(({ boot, text }) => boot === "new" && ARMS_GRAPH.test(text)),
     wakeups: anchoredWakeups(collected, zero),
     devices: [...devices.values()],
+    sessions: sessionStates(collected.keyEvents, axis, zero),
   };
 }
 

@@ -69,6 +69,58 @@ export function findSessions(events: readonly KeyEvent[], axis: Axis, zero: Zero
   }));
 }
 
+/** A file as `blackout sessions` shows it. */
+export interface FileState extends FileDocument {
+  /** The fd it had where it was preserved, and the one it came back as. */
+  readonly oldFd: number | null;
+  readonly newFd: number | null;
+  /** Physical address of the handler's data: one value on both sides of the kexec. */
+  readonly serializedData: string | null;
+  /** Number of folios, where a probe recorded it. */
+  readonly folios: number | null;
+  /** systemd's unit and fd name of the token, where its mapping is in the capture. */
+  readonly unit: string | null;
+  readonly fdName: string | null;
+}
+
+/** The whole state of a session, as far as the capture shows it. */
+export interface SessionState extends Omit<SessionDocument, "files"> {
+  readonly owners: readonly { readonly boot: "old" | "new"; readonly pid: number; readonly task: string }[];
+  readonly files: readonly FileState[];
+}
+
+/** Sessions with owners, fds and data: what `findSessions` knows, and more. Sorted by name; files by token as preserved. */
+export function sessionStates(events: readonly KeyEvent[], axis: Axis, zero: Zero): readonly SessionState[] {
+  const tasks = new Map(events.map((event) => [`${event.at.boot} ${event.pid}`, event.task]));
+  return [...sessionRows(events).values()].map((session) => {
+    const owners = new Map<string, SessionState["owners"][number]>();
+    for (const call of [...session.calls.values()].flat()) {
+      const key = `${call.begin.boot} ${call.pid}`;
+      owners.set(key, { boot: call.begin.boot, pid: call.pid, task: tasks.get(key) ?? "" });
+    }
+    const integer = (call: Call | null, key: string): number | null => {
+      const value = Number(call?.fields.get(key) ?? Number.NaN);
+      return Number.isSafeInteger(value) ? value : null;
+    };
+    return {
+      name: session.name,
+      owners: [...owners.values()],
+      phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
+      files: [...session.files.values()].map(
+        (file): FileState => ({
+          ...fileDocument(file, axis),
+          oldFd: integer(file.preserve, "fd"),
+          newFd: integer(file.retrieve, "fd"),
+          serializedData: file.data,
+          folios: integer(file.preserve, "folios"),
+          unit: null,
+          fdName: null,
+        }),
+      ),
+    };
+  });
+}
+
 /** Which file a handler's call was for, by `boot function begin` with the begin as on its boot's axis. */
 export function fileCalls(
   events: readonly KeyEvent[],

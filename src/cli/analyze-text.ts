@@ -27,7 +27,7 @@ const METHOD: Readonly<Record<LiveUpdateDocument["clock"]["method"], string>> = 
 };
 
 /** A signed instant on the axis: `+1.23 ms`, `-120 ms`, `0`. */
-function signed(ns: number): string {
+export function signedDuration(ns: number): string {
   return ns === 0 ? "0" : `${ns > 0 ? "+" : "-"}${formatDuration(Math.abs(ns))}`;
 }
 
@@ -97,8 +97,8 @@ function phaseTable(update: LiveUpdateDocument, layout: TextLayout): string {
   const total = update.blackout.durationNs;
   const rows = update.phases.map((phase): readonly Cell[] => [
     phase.name,
-    phase.beginNs === null ? range(phase.beginRangeNs) : signed(phase.beginNs),
-    phase.endNs === null ? range(phase.endRangeNs) : signed(phase.endNs),
+    phase.beginNs === null ? range(phase.beginRangeNs) : signedDuration(phase.beginNs),
+    phase.endNs === null ? range(phase.endRangeNs) : signedDuration(phase.endNs),
     phase.durationNs === null
       ? { text: "not seen", style: "warning" }
       : { text: formatDuration(phase.durationNs), style: "strong" },
@@ -120,7 +120,7 @@ function phaseTable(update: LiveUpdateDocument, layout: TextLayout): string {
 
 function range(bounds: PhaseDocument["beginRangeNs"]): Cell {
   const [earliest, latest] = bounds ?? [null, null];
-  const edge = (ns: number | null): string => (ns === null ? "?" : signed(ns));
+  const edge = (ns: number | null): string => (ns === null ? "?" : signedDuration(ns));
   return { text: earliest === null && latest === null ? "?" : `${edge(earliest)} … ${edge(latest)}`, style: "warning" };
 }
 
@@ -147,8 +147,8 @@ function vmTable({ vms }: LiveUpdateDocument, layout: TextLayout): string {
   if (vms.length < 2) return "";
   const rows = vms.map((vm): readonly Cell[] => [
     vm.id,
-    vm.beginNs === null ? "?" : signed(vm.beginNs),
-    vm.endNs === null ? "?" : signed(vm.endNs),
+    vm.beginNs === null ? "?" : signedDuration(vm.beginNs),
+    vm.endNs === null ? "?" : signedDuration(vm.endNs),
     vm.durationNs === null ? "?" : formatDuration(vm.durationNs),
   ]);
   const columns = [leftColumn("VM", "end"), rightColumn("paused"), rightColumn("resumed"), rightColumn("blackout")];

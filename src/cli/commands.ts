@@ -1,7 +1,23 @@
 /** The commands there are, in the order the help lists them. */
 import { analyze } from "./analyze.js";
+import { blame } from "./blame.js";
 import type { Command } from "./command.js";
+import { criticalChain } from "./critical-chain.js";
+import { findings } from "./findings.js";
 import { perfetto } from "./perfetto.js";
 import { report } from "./report.js";
+import { sessions } from "./sessions.js";
+import { tree } from "./tree.js";
+import { whatIf } from "./what-if.js";
 
-export const commands: readonly Command[] = [analyze, report, perfetto];
+export const commands: readonly Command[] = [
+  analyze,
+  findings,
+  blame,
+  tree,
+  criticalChain,
+  whatIf,
+  sessions,
+  report,
+  perfetto,
+];

@@ -196,7 +196,8 @@ function placeKeyEvents({ boot, events }: ReadBoot, map: TraceMap | null): reado
   return events.keyEvents
     .map((event: UnplacedKeyEvent): KeyEvent => {
       const { count, ...rest } = event;
-      return { ...rest, at: { boot, ns: placeCount(map, countOfEvent(events, count)) } };
+      const task = events.taskNames.get(event.pid) ?? event.task;
+      return { ...rest, task, at: { boot, ns: placeCount(map, countOfEvent(events, count)) } };
     })
     .sort((a, b) => a.at.ns - b.at.ns);
 }

@@ -73,7 +73,8 @@ function blackoutTree(
 ): TreeNode {
   const clamp = (ns: number | null | undefined): number | null =>
     ns === null || ns === undefined ? null : Math.min(endNs, Math.max(beginNs, ns));
-  const [prepare, freeze, restore, finish] = (["prepare", "freeze", "restore", "finish"] as const).map(of);
+  const [prepare, freeze, restore] = (["prepare", "freeze", "restore"] as const).map(of);
+  const finish = (of("finish")?.beginNs ?? endNs) < endNs ? of("finish") : undefined;
   const cuts: Cut[] = [
     { ns: clamp(prepare?.beginNs ?? beginNs), before: gap("pause to prepare") },
     { ns: clamp(prepare?.endNs ?? prepare?.beginNs ?? beginNs), before: phase("prepare") },
@@ -86,7 +87,7 @@ function blackoutTree(
     { ns: clamp(restore?.endNs), before: phase("restore") },
     { ns: clamp(finish?.beginNs ?? restore?.endNs), before: gap("restore to finish") },
     { ns: clamp(finish?.endNs ?? finish?.beginNs ?? restore?.endNs), before: phase("finish") },
-    { ns: endNs, before: gap((finish?.beginNs ?? endNs) < endNs ? "finish to resume" : "restore to resume") },
+    { ns: endNs, before: gap(finish === undefined ? "restore to resume" : "finish to resume") },
   ];
   const children = sectionsOf(beginNs, cuts).map((section) => sectionNode(update, rows, section));
   return structureNode({ kind: "blackout", id: "blackout", beginNs, endNs }, children);

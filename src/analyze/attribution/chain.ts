@@ -37,22 +37,26 @@ export function criticalChain(update: AttributedUpdate, root: TreeNode): Critica
   const waits = tasks.flatMap((task) => task.waits).filter(({ why }) => why === "blocked");
   const steps: ChainStep[] = [];
   for (const step of stepsOf(root)) {
-    const last = steps.at(-1);
-    const same =
-      last !== undefined &&
-      last.endNs === step.beginNs &&
-      last.kind === step.kind &&
-      last.id === step.id &&
-      last.action === step.action &&
-      last.stage === step.stage;
-    if (same) steps[steps.length - 1] = { ...last, endNs: step.endNs, durationNs: step.endNs - last.beginNs };
-    else steps.push(step);
+    // An interrupt between two parts of one cause is part of the step: it held that cause up.
+    const beyond = steps.findLastIndex(({ kind }) => kind !== "irq");
+    const last = steps[step.kind === "irq" ? steps.length - 1 : beyond];
+    if (last !== undefined && isSame(last, step)) {
+      steps.splice(steps.indexOf(last));
+      steps.push({ ...last, endNs: step.endNs, durationNs: step.endNs - last.beginNs });
+    } else steps.push(step);
   }
   return { steps: steps.map((step) => ({ ...step, waits: waitsIn(waits, step) })), tasks };
 }
 
+function isSame(a: ChainStep, b: ChainStep): boolean {
+  return a.kind === b.kind && a.id === b.id && a.action === b.action && a.stage === b.stage;
+}
+
+/** Causes as they stand in the tree; of an initcall that probes devices, the devices. */
 function stepsOf(node: TreeNode): readonly ChainStep[] {
-  if (isCauseNode(node)) return [stepOf(node)];
+  if (isCauseNode(node) && !(node.kind === "initcall" && node.children.some(({ kind }) => kind === "device"))) {
+    return [stepOf(node)];
+  }
   const steps: ChainStep[] = [];
   let at = node.beginNs;
   const remainder = (to: number): void => {

@@ -1,6 +1,7 @@
 import type { DeviceFacts } from "../devices.js";
 import type { LiveUpdate } from "../live-update.js";
 import type { PathTask } from "../path.js";
+import type { SessionState } from "../sessions.js";
 
 /** Wake-ups of the update's tasks, relative to the update's zero. */
 export interface Wakeups {
@@ -24,4 +25,5 @@ export interface AttributedUpdate extends LiveUpdate {
   readonly wakeups: Wakeups;
   /** What both kernels' logs say of devices. */
   readonly devices: readonly DeviceFacts[];
+  readonly sessions: readonly SessionState[];
 }

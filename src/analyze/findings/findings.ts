@@ -1,0 +1,33 @@
+/** All rules, and what they find in an update: the largest possible gain first. */
+import { consoleOutput } from "./console-output.js";
+import { cpuBringUp, deferredMemory } from "./cpus.js";
+import type { Finding, FindingInput, Rule } from "./finding.js";
+import { longInitcalls } from "./initcalls.js";
+import { recorderCost } from "./recorder.js";
+import { decompression, purgatoryDigest } from "./seam.js";
+import { serialDevices } from "./serial-devices.js";
+import { lateOpen, prepareInBlackout, serialRetrieve, smallFolios } from "./user-space.js";
+
+export const RULES: readonly Rule[] = [
+  recorderCost,
+  serialDevices,
+  lateOpen,
+  longInitcalls,
+  cpuBringUp,
+  deferredMemory,
+  purgatoryDigest,
+  decompression,
+  prepareInBlackout,
+  serialRetrieve,
+  smallFolios,
+  consoleOutput,
+];
+
+export function findings(input: FindingInput): readonly Finding[] {
+  return RULES.flatMap((rule) => rule(input)).sort(
+    (a, b) =>
+      b.gainNs[1] - a.gainNs[1] ||
+      (a.rule < b.rule ? -1 : 1) ||
+      (a.spans[0]?.beginNs ?? 0) - (b.spans[0]?.beginNs ?? 0),
+  );
+}

@@ -1,0 +1,77 @@
+import type { LiveUpdateDocument } from "../analyze/live-update.js";
+import type { SessionState } from "../analyze/sessions.js";
+import { formatDuration } from "../base/format.js";
+import { answerFrom, headLines } from "./attributed.js";
+import { type Context, defineCommand, exit } from "./command.js";
+import { spellingOf, spellingOptions } from "./load.js";
+import { flag, one } from "./options.js";
+import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
+
+const MIB = 1_048_576;
+
+const cost = (ns: number | null): string => (ns === null ? "" : formatDuration(ns));
+const perMib = (ns: number | null, bytes: number | null): string =>
+  ns === null || bytes === null || bytes < MIB ? "" : formatDuration(Math.round((ns * MIB) / bytes));
+
+function sessionText(session: SessionState, context: Context): string {
+  const owners = session.owners.map(({ boot, task, pid }) => `${task}-${pid} (${boot})`).join(", ");
+  const phases = session.phases
+    .map(({ name, durationNs }) => `${name} ${durationNs === null ? "not seen whole" : formatDuration(durationNs)}`)
+    .join(", ");
+  const rows = session.files.map((file): readonly Cell[] => [
+    file.token,
+    file.handler ?? "",
+    file.unit === null ? "" : `${file.unit} ${file.fdName ?? ""}`,
+    file.bytes === null ? "" : `${(file.bytes / MIB).toFixed(0)} MiB`,
+    cost(file.preserveNs),
+    cost(file.freezeNs),
+    cost(file.retrieveNs),
+    perMib(file.preserveNs, file.bytes),
+    perMib(file.retrieveNs, file.bytes),
+    { text: file.serializedData ?? "", style: "quiet" },
+  ]);
+  const columns = [
+    leftColumn("token"),
+    leftColumn("handler"),
+    leftColumn("unit, fd", "middle"),
+    rightColumn("size"),
+    rightColumn("preserve"),
+    rightColumn("freeze"),
+    rightColumn("retrieve"),
+    rightColumn("preserve/MiB"),
+    rightColumn("retrieve/MiB"),
+    leftColumn("serialized data"),
+  ];
+  const table = renderTable(columns, rows, { width: context.width, palette: context.colour, indent: 4 });
+  return `  ${context.colour.strong(session.name)}\n    ${context.colour.quiet(`owners: ${owners || "not seen"}; ${phases}`)}\n${table}`;
+}
+
+/** The document of --json; schema in docs/sessions.schema.json. */
+export function sessionsDocument({ capture, outcome }: LiveUpdateDocument, sessions: readonly SessionState[]) {
+  return { format: "blackout-sessions", version: 1, capture, outcome, sessions };
+}
+
+export const sessions = defineCommand({
+  name: "sessions",
+  group: "One live update",
+  summary: "LUO's sessions over the kexec: owners, files, tokens, handlers, phases and costs",
+  usage: null,
+  description:
+    "Each session with the tasks that made and retrieved it, and its files: token, handler, size, what preserving, freezing and retrieving each cost, also per MiB. The two kernels are joined by session name, token and the handler's serialized data.",
+  options: { json: flag("One JSON document (docs/sessions.schema.json)"), ...spellingOptions },
+  positionals: { capture: one("A capture: folder or archive") },
+  examples: [{ command: "blackout sessions traces/plain.tar.gz", what: "What was carried over, and at what cost" }],
+  exitCodes: [],
+  run: (context, { options, positionals }) =>
+    answerFrom(context, positionals.capture, spellingOf(options), ({ update }) => {
+      if (options.json) {
+        context.stdout.write(`${JSON.stringify(sessionsDocument(update.document, update.sessions))}\n`);
+        return exit.answered;
+      }
+      const text = update.sessions.map((session) => sessionText(session, context)).join("\n");
+      context.stdout.write(
+        `${headLines(update.document, context)}\n${text === "" ? "  No session was seen.\n" : text}`,
+      );
+      return exit.answered;
+    }),
+});
