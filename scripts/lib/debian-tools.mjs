@@ -1,11 +1,18 @@
 /** Programs that the tests compare against, and that npm does not have: found, or installed from Debian. */
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { exitCodeOf, StepFailure, say } from "./step.mjs";
 
-/** What each is for is what a reader is told when it cannot be had. */
+/** What each is for is what a reader is told when it cannot be had; `file` where it is no command on the PATH. */
 const tools = [
   { command: "chromium", package: "chromium", use: "the tests of the viewer in a browser" },
+  { command: "java", package: "default-jre-headless", use: "the test that reads histogram logs with HdrHistogram" },
+  {
+    file: "/usr/share/java/hdrhistogram.jar",
+    command: "hdrhistogram.jar",
+    package: "libhdrhistogram-java",
+    use: "the test that reads histogram logs with HdrHistogram",
+  },
   { command: "protoc", package: "protobuf-compiler", use: "the tests that decode Perfetto traces with protoc" },
   { command: "trace-cmd", package: "trace-cmd", use: "the tests that compare with trace-cmd" },
 ];
@@ -23,7 +30,8 @@ function isOnPath(command) {
   return (process.env.PATH ?? "").split(delimiter).some((folder) => isExecutable(join(folder, command)));
 }
 
-const missingTools = () => tools.filter(({ command }) => !isOnPath(command));
+const missingTools = () =>
+  tools.filter(({ command, file }) => (file === undefined ? !isOnPath(command) : !existsSync(file)));
 
 /** The beginning of a command line that runs as root without asking, or null. */
 async function asRoot() {

@@ -1,0 +1,59 @@
+/** Like with like: what live updates must have in common before their durations are looked at together. */
+import type { LiveUpdateDocument } from "./live-update.js";
+
+/** What must be equal; null where a capture does not say, which is equal to no stated value. */
+export interface CohortKey {
+  /** How much was traced: tracing itself costs time (a function graph half as much again as markers alone). */
+  readonly probeLevel: string | null;
+  readonly workload: string | null;
+  /** VM marks and the kernel's own phases bound different blackouts. */
+  readonly basis: string | null;
+}
+
+export const COHORT_PROPERTIES = ["probeLevel", "workload", "basis"] as const;
+export type CohortProperty = (typeof COHORT_PROPERTIES)[number];
+
+export const COHORT_PROPERTY_TEXT: Readonly<Record<CohortProperty, string>> = {
+  probeLevel: "probe level",
+  workload: "workload",
+  basis: "blackout basis",
+};
+
+export function cohortKeyOf({ capture, blackout }: LiveUpdateDocument): CohortKey {
+  return { probeLevel: capture.probeLevel, workload: capture.labels.workload ?? null, basis: blackout.basis };
+}
+
+/** Something with a cohort key, and where it came from. */
+export interface CohortMember {
+  readonly from: string;
+  readonly key: CohortKey;
+}
+
+export interface CohortDifference {
+  readonly property: CohortProperty;
+  /** In the order of their first member. */
+  readonly values: readonly { readonly value: string | null; readonly members: number; readonly first: string }[];
+}
+
+/** In what the members differ; empty where they are alike. */
+export function cohortDifferences(members: readonly CohortMember[]): readonly CohortDifference[] {
+  return COHORT_PROPERTIES.flatMap((property): CohortDifference[] => {
+    const found = new Map<string | null, { members: number; readonly first: string }>();
+    for (const { from, key } of members) {
+      const known = found.get(key[property]);
+      if (known === undefined) found.set(key[property], { members: 1, first: from });
+      else known.members += 1;
+    }
+    if (found.size < 2) return [];
+    return [{ property, values: [...found].map(([value, rest]) => ({ value, ...rest })) }];
+  });
+}
+
+/** What all members agree on; null for a property in which they differ. */
+export function commonKey(members: readonly CohortMember[]): CohortKey {
+  const common = (property: CohortProperty): string | null => {
+    const first = members[0]?.key[property] ?? null;
+    return members.every(({ key }) => key[property] === first) ? first : null;
+  };
+  return { probeLevel: common("probeLevel"), workload: common("workload"), basis: common("basis") };
+}
