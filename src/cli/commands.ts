@@ -4,6 +4,7 @@ import { blame } from "./blame.js";
 import type { Command } from "./command.js";
 import { criticalChain } from "./critical-chain.js";
 import { findings } from "./findings.js";
+import { percentiles } from "./percentiles.js";
 import { perfetto } from "./perfetto.js";
 import { report } from "./report.js";
 import { sessions } from "./sessions.js";
@@ -20,4 +21,5 @@ export const commands: readonly Command[] = [
   sessions,
   report,
   perfetto,
+  percentiles,
 ];

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { Ajv } from "ajv";
+import type { LiveUpdateDocument } from "../analyze/live-update.js";
+import type { PercentilesDocument } from "../analyze/percentiles.js";
+import { liveUpdateDocument } from "../testing/live-update-document.js";
+import { projectRoot, shippedCohort, traces } from "../testing/places.js";
+import { runCli } from "./command-run.js";
+import { recordedSurroundings } from "./command-testing.js";
+import { commands } from "./commands.js";
+import { parseDocuments } from "./percentiles-input.js";
+
+const folder = mkdtempSync(join(tmpdir(), "blackout-percentiles-"));
+after(() => rmSync(folder, { recursive: true }));
+
+async function run(...args: readonly string[]) {
+  const surroundings = recordedSurroundings();
+  const code = await runCli(["percentiles", ...args], surroundings, commands);
+  return { code, out: surroundings.written(), err: surroundings.complained() };
+}
+
+const schema = JSON.parse(readFileSync(join(projectRoot, "docs/percentiles.schema.json"), "utf8"));
+const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(schema);
+
+function documentOf(out: string): PercentilesDocument {
+  const document: unknown = JSON.parse(out);
+  assert.ok(validate(document), JSON.stringify(validate.errors));
+  return document as PercentilesDocument;
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const lines = (...documents: readonly object[]): string =>
+  documents.map((each) => `${JSON.stringify(each)}\n`).join("");
+
+test("the shipped cohort of ten: its medians are supported, its p90 is not", async () => {
+  const { code, out, err } = await run(...shippedCohort("base"), "--json");
+  assert.deepEqual([code, err], [0, ""]);
+  const { cohort, updates, resolution, measures } = documentOf(out);
+  assert.deepEqual(cohort, { probeLevel: "graph", workload: "memfd-2x2", basis: "vm-marks", differences: [] });
+  assert.deepEqual([updates.counted, updates.excluded, resolution], [10, [], "exact"]);
+  const analyzed = recordedSurroundings();
+  await runCli(["analyze", "--json", ...shippedCohort("base")], analyzed, commands);
+  const documents: readonly LiveUpdateDocument[] = analyzed
+    .written()
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  for (const { name, n, minNs, maxNs, percentiles } of measures) {
+    const values = documents
+      .map(({ blackout, phases }) => (name === "blackout" ? blackout : phases.find((phase) => phase.name === name)))
+      .map((part) => part?.durationNs as number)
+      .sort((a, b) => a - b);
+    const [p50] = percentiles;
+    // Of ten values the 2nd and the 9th bound the median: P(Bin(10, 1/2) <= 1) = 1.1 %, P(<= 2) = 5.5 %.
+    const [lower, median, upper] = [1, 4, 8].map((i) => values[i]);
+    assert.deepEqual(
+      [n, minNs, p50?.lowerNs, p50?.valueNs, p50?.upperNs, maxNs],
+      [10, values[0], lower, median, upper, values[9]],
+      name,
+    );
+  }
+  const blackout = measures[0]?.percentiles[0]?.valueNs as number;
+  assert.ok(Math.abs(blackout - 4.382e9) < 0.005e9, `the median blackout is ${blackout} ns`);
+  for (const { percentiles } of measures) {
+    assert.deepEqual(
+      percentiles.slice(1).map(({ valueNs, upperNs, needed }) => [valueNs, upperNs, needed]),
+      [29, 59, 299, 2995].map((needed) => [null, null, needed]),
+    );
+  }
+});
+
+test("captures, their documents and their log give the same, each to its resolution", async () => {
+  const captures = shippedCohort("devices");
+  const surroundings = recordedSurroundings();
+  await runCli(["analyze", "--json", ...captures], surroundings, commands);
+  const documents = file("devices.jsonl", surroundings.written());
+  const log = join(folder, "out", "devices.hlog");
+  const direct = await run(...captures, "--json", "--hlog", log);
+  assert.equal(direct.err, `${log}: histograms of blackout, prepare, freeze, kexec, restore, finish\n`);
+  const again = await run(documents, "--json");
+  assert.equal(again.code, 0);
+  assert.deepEqual(documentOf(again.out), documentOf(direct.out));
+  const logged = documentOf((await run(log, "--json")).out);
+  const exact = documentOf(direct.out);
+  assert.deepEqual(logged.cohort, exact.cohort);
+  assert.equal(logged.resolution, "histogram");
+  for (const [i, { n, percentiles }] of exact.measures.entries()) {
+    const other = logged.measures[i];
+    assert.equal(other?.n, n);
+    const [value, bucket] = [percentiles[0]?.valueNs as number, other?.percentiles[0]?.valueNs as number];
+    assert.ok(bucket >= value && bucket <= value * (1 + 1 / 1024));
+    assert.equal(other?.percentiles[0]?.upperNs, null);
+  }
+  const both = documentOf((await run(log, ...shippedCohort("base"), "--json")).out);
+  assert.deepEqual([both.measures[0]?.n, both.updates.counted, both.logs[0]?.values], [20, 10, 60]);
+});
+
+test("unlike updates are refused, saying in what they differ; --force marks every output", async () => {
+  const mixed = file(
+    "mixed.jsonl",
+    lines(liveUpdateDocument({ probeLevel: "graph" }), liveUpdateDocument({ blackoutNs: 2e6, labels: {} })),
+  );
+  const refused = await run(mixed);
+  assert.deepEqual([refused.code, refused.out], [2, ""]);
+  assert.match(refused.err, /not alike/);
+  assert.match(refused.err, /probe level: graph \(.*mixed\.jsonl:1\); probes \(.*mixed\.jsonl:2\)/);
+  assert.match(refused.err, /workload: memfd \(.*:1\); not stated \(.*:2\)/);
+  const log = join(folder, "mixed.hlog");
+  const forced = await run(mixed, "--force", "--hlog", log);
+  assert.equal(forced.code, 0);
+  assert.match(forced.out, /^FORCED: unlike updates .*probe level: graph \(1\), probes \(1\); workload: memfd \(1\)/m);
+  const json = documentOf((await run(mixed, "--force", "--json")).out);
+  assert.deepEqual(
+    json.cohort.differences.map(({ property }) => property),
+    ["probeLevel", "workload"],
+  );
+  assert.equal((await run(log)).code, 2, "a log that was forced is not alike later");
+  assert.match((await run(log, "--force")).out, /FORCED/);
+  const bases = file("bases.json", lines(liveUpdateDocument(), liveUpdateDocument({ basis: "kernel-observed" })));
+  assert.match((await run(bases)).err, /blackout basis: vm-marks .*kernel-observed/);
+});
+
+test("what does not count is named", async () => {
+  const path = file(
+    "some.ndjson",
+    lines(
+      liveUpdateDocument({ name: "a", phasesNs: { finish: null } }),
+      liveUpdateDocument({ name: "b", outcome: "failed", probeLevel: "graph" }),
+    ),
+  );
+  const { code, out } = await run(path);
+  assert.equal(code, 0, "a failed update's probe level does not matter");
+  assert.match(out, /^1 live update, probe level probes/);
+  assert.match(out, /Not counted: 1\n.*some\.ndjson:2: failed: The new kernel never came up\./);
+  assert.match(out, /finish not known: 1\n.*some\.ndjson:1: its end was not seen/);
+  assert.match(out, /^ {2}finish +0 +- /m);
+});
+
+test("nothing that completed is unusable input, and says why", async () => {
+  const { code, out, err } = await run(join(traces, "tsc-persistent.tar.gz"));
+  assert.deepEqual([code, out], [3, ""]);
+  assert.match(err, /no update completed.*\n.*tsc-persistent\.tar\.gz: incomplete: /);
+});
+
+test("unusable inputs do not stop the rest, and decide the exit code", async () => {
+  const good = file("good.jsonl", lines(liveUpdateDocument()));
+  const bad = file("bad.hlog", "Tag=blackout,0,0,0,nonsense!\n");
+  const foreign = file("foreign.hlog", "# nothing here\n");
+  const { code, out, err } = await run(good, bad, foreign, join(folder, "missing.jsonl"), join(folder, "missing"));
+  assert.equal(code, 3);
+  assert.match(out, /^1 live update/);
+  assert.match(err, /bad\.hlog: line 1: the histogram is no base64/);
+  assert.match(err, /foreign\.hlog: none of its tags is blackout, prepare/);
+  assert.match(err, /missing\.jsonl cannot be read: ENOENT/);
+  assert.match(err, /missing/);
+  assert.equal((await run(bad)).code, 3);
+  const unwritable = await run(good, "--hlog", join(good, "below-a-file.hlog"));
+  assert.deepEqual([unwritable.code, unwritable.out], [3, ""]);
+  assert.match(unwritable.err, /cannot be written/);
+});
+
+test("a file of documents is read line by line, or whole; errors name the line", () => {
+  const document = liveUpdateDocument();
+  const one = JSON.stringify(document);
+  const froms = (text: string): readonly string[] | string => {
+    const read = parseDocuments("f", text);
+    return read.ok ? read.value.map(({ from }) => from) : read.error;
+  };
+  assert.deepEqual(froms(`\ufeff${one}\n\n${one}`), ["f:1", "f:3"]);
+  assert.deepEqual(froms(JSON.stringify(document, null, 2)), ["f"]);
+  assert.match(froms("") as string, /^f: it holds no document/);
+  assert.match(froms("<html>") as string, /^f:1: it is no JSON/);
+  assert.match(froms(`${one}\n{`) as string, /^f:2: is no JSON/);
+  assert.match(froms('{"format":"other"}') as string, /^f:1: it is no blackout-live-update/);
+  const broken: readonly (readonly [object, RegExp])[] = [
+    [{ ...document, version: 2 }, /its version is 2, expected 1/],
+    [{ ...document, blackout: { ...document.blackout, durationNs: 1.5 } }, /its blackout/],
+    [{ ...document, phases: document.phases.slice(1) }, /its phase prepare is missing/],
+    [{ ...document, phases: 7 }, /its phases/],
+    [{ ...document, capture: { ...document.capture, labels: { workload: {} } } }, /a label is no text/],
+    [{ ...document, outcome: null }, /its outcome/],
+  ];
+  for (const [value, expected] of broken) assert.match(froms(JSON.stringify(value)) as string, expected);
+});
