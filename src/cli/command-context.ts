@@ -42,6 +42,9 @@ export function contextOf(surroundings: Surroundings, choices: ContextChoices): 
       line?.hide();
       output.write(data);
     },
+    get closed() {
+      return output.closed;
+    },
   });
   const paletteFor = (output: Output) => (wantsColour(env, output.isTerminal, choices.noColour) ? colourful : plain);
   return {

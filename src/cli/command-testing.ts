@@ -16,6 +16,7 @@ export function recordedSurroundings(
     const parts: Buffer[] = [];
     return {
       write: (data) => void parts.push(Buffer.from(data)),
+      closed: false,
       isTerminal: given.columns !== undefined,
       columns: given.columns ?? null,
       text: () => Buffer.concat(parts).toString("utf8"),

@@ -22,6 +22,8 @@ export const commonExitCodes: readonly ExitCode[] = [
 
 export interface Writer {
   write(data: string | Uint8Array): void;
+  /** Whether its reader has left: what is written from then on is dropped, and a long answer may stop. */
+  readonly closed: boolean;
 }
 
 /** What a command may touch of the world beyond files. */

@@ -1,44 +1,64 @@
 #!/usr/bin/env node
 /** Wires the process to the command line; everything else is in modules that know no process. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import { exit } from "./command.js";
 import type { Output } from "./command-context.js";
 import { bugReport, runCli } from "./command-run.js";
 import { commands } from "./commands.js";
 
 /**
- * A stream whose reader may leave early (`blackout … | head`): what is written after that is dropped, and the command
- * runs on, so that its exit code (a gate's verdict) does not depend on who reads.
+ * A file descriptor whose reader may leave early (`blackout … | head`): what is written after that is dropped, and the
+ * command may run on, so that its exit code (a gate's verdict) does not depend on who reads. Written synchronously: a
+ * stream would keep in memory whatever a slow reader has not taken yet, and would learn of its leaving too late.
  */
-function outputTo(stream: NodeJS.WriteStream): Output {
-  let abandoned = false;
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    abandoned = true;
-    if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") return;
+function outputTo(fd: 1 | 2): Output {
+  // The stream is made for a terminal only, which it knows the width of: of a pipe it would change the mode.
+  const terminal = isatty(fd) ? (fd === 1 ? process.stdout : process.stderr) : null;
+  let closed = false;
+  const fail = (error: NodeJS.ErrnoException): void => {
+    closed = true;
+    if (error.code === "EPIPE") return;
     process.exitCode = 74; // EX_IOERR of sysexits.h(3): a full disk must not look like an answer
-    if (stream !== process.stderr) process.stderr.write(`blackout: cannot write the output: ${error.message}\n`);
-  });
+    if (fd === 1) stderr.write(`blackout: cannot write the output: ${error.message}\n`);
+  };
   return {
     write: (data) => {
-      if (!abandoned) stream.write(data);
+      const bytes = typeof data === "string" ? Buffer.from(data) : data;
+      for (let at = 0; at < bytes.length && !closed; ) {
+        try {
+          at += writeSync(fd, bytes, at);
+        } catch (error) {
+          // A pipe that another process set to be non-blocking, and that is full.
+          if ((error as NodeJS.ErrnoException).code === "EAGAIN") Atomics.wait(waiting, 0, 0, 5);
+          else fail(error as NodeJS.ErrnoException);
+        }
+      }
     },
-    isTerminal: stream.isTTY === true,
-    columns: stream.isTTY === true && stream.columns > 0 ? stream.columns : null,
+    get closed() {
+      return closed;
+    },
+    isTerminal: terminal !== null,
+    columns: terminal !== null && terminal.columns > 0 ? terminal.columns : null,
   };
 }
+
+const waiting = new Int32Array(new SharedArrayBuffer(4));
+const stderr = outputTo(2);
+const stdout = outputTo(1);
 
 const manifest: { version: string } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
 process.on("uncaughtException", (thrown) => {
-  process.stderr.write(bugReport(thrown, "it", manifest.version, process.env.BLACKOUT_DEBUG === "1"));
+  stderr.write(bugReport(thrown, "it", manifest.version, process.env.BLACKOUT_DEBUG === "1"));
   process.exit(exit.bug);
 });
 
 const code = await runCli(
   process.argv.slice(2),
   {
-    stdout: outputTo(process.stdout),
-    stderr: outputTo(process.stderr),
+    stdout,
+    stderr,
     env: process.env,
     version: manifest.version,
     nowMs: () => performance.now(),
