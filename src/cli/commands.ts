@@ -3,6 +3,7 @@ import { analyze } from "./analyze.js";
 import { blame } from "./blame.js";
 import type { Command } from "./command.js";
 import { criticalChain } from "./critical-chain.js";
+import { events } from "./events.js";
 import { findings } from "./findings.js";
 import { percentiles } from "./percentiles.js";
 import { perfetto } from "./perfetto.js";
@@ -19,6 +20,7 @@ export const commands: readonly Command[] = [
   criticalChain,
   whatIf,
   sessions,
+  events,
   report,
   perfetto,
   percentiles,

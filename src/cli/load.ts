@@ -2,11 +2,13 @@
 import { type AnchoredUpdate, analyzeUpdate } from "../analyze/analyze.js";
 import { DEFAULT_SPELLING, type MarkSpelling } from "../analyze/boundaries.js";
 import type { LiveUpdate } from "../analyze/live-update.js";
+import { shiftMap } from "../base/clock-map.js";
 import { err, ok, type Result } from "../base/result.js";
+import type { Boot } from "../base/time.js";
 import { type Capture, readCapture } from "../collect/capture.js";
 import { type CaptureError, DEFAULT_LIMITS } from "../collect/capture-error.js";
 import { openCaptureFiles } from "../collect/capture-files.js";
-import { type CollectedCapture, collectCapture } from "../collect/collect.js";
+import { type CollectedCapture, collectCapture, placedEventFeed, type TraceMap } from "../collect/collect.js";
 import type { CaptureFiles } from "../collect/types.js";
 import type { Context } from "./command.js";
 import { text, withDefault } from "./options.js";
@@ -54,6 +56,18 @@ export async function withCapture<T>(
   } finally {
     files.value.close();
   }
+}
+
+/** The events of these boots once more, on the axis of the analysed update: zero is where its zero is. */
+export function eventFeedOf(
+  { capture, files, collected, update }: LoadedCapture,
+  boots: readonly Boot[] = ["old", "new"],
+): ReturnType<typeof placedEventFeed> {
+  const shifted = (boot: Boot): TraceMap | null => {
+    const map = boots.includes(boot) ? collected.maps[boot] : null;
+    return map === null ? null : (shiftMap(map as never, update.zeroNs[boot]) as TraceMap);
+  };
+  return placedEventFeed(capture, files, { old: shifted("old"), new: shifted("new") });
 }
 
 /** What `analyzeCaptures` found: the updates in the order given, and a sentence for each capture that cannot be used. */

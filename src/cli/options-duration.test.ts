@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { durationText, parseDuration } from "./options-duration.js";
+import { durationText, parseDuration, parseSignedDuration } from "./options-duration.js";
 
 test("durations carry their unit", () => {
   assert.equal(parseDuration("250us"), 250_000);
@@ -14,6 +14,15 @@ test("durations carry their unit", () => {
   assert.equal(parseDuration("1h"), 3_600_000_000_000);
   assert.equal(parseDuration("0s"), 0);
   assert.equal(parseDuration("9007199254740991ns"), Number.MAX_SAFE_INTEGER);
+});
+
+test("a time on the axis may lie before its zero", () => {
+  assert.equal(parseSignedDuration("-5ms"), -5_000_000);
+  assert.equal(parseSignedDuration("+1.2s"), 1_200_000_000);
+  assert.equal(parseSignedDuration("250us"), 250_000);
+  assert.ok(Object.is(parseSignedDuration("-0s"), 0));
+  for (const wrong of ["--5ms", "-", "- 5ms", "-5", "+-5ms", "5"]) assert.equal(parseSignedDuration(wrong), null);
+  assert.equal(durationText(-1_500_000), "-1500us");
 });
 
 test("what is no exact duration is refused", () => {

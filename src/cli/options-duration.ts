@@ -28,8 +28,15 @@ export function parseDuration(text: string): Duration | null {
   return ns > BigInt(Number.MAX_SAFE_INTEGER) ? null : Number(ns);
 }
 
+/** As `parseDuration`, with a sign: `-5ms` is before, `+5ms` and `5ms` are after. */
+export function parseSignedDuration(text: string): Duration | null {
+  const ns = parseDuration(text.replace(/^[+-]/, ""));
+  return ns === null || ns === 0 || !text.startsWith("-") ? ns : -ns;
+}
+
 /** The shortest form that `parseDuration` reads back as the same: `1500000` is `1500us`, `2000000000` is `2s`. */
 export function durationText(ns: Duration): string {
+  if (ns < 0) return `-${durationText(-ns)}`;
   const exact =
     unitsNs.find(([, unitNs]) => BigInt(ns) % unitNs === 0n && ns !== 0) ?? (["s", 1_000_000_000n] as const);
   return `${BigInt(ns) / exact[1]}${exact[0]}`;

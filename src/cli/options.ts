@@ -4,7 +4,7 @@
  */
 import { err, ok, type Result } from "../base/result.js";
 import type { Duration } from "../base/time.js";
-import { durationText, parseDuration } from "./options-duration.js";
+import { durationText, parseDuration, parseSignedDuration } from "./options-duration.js";
 
 /** An option whose value, once parsed, is a `T`. Its name is its key among the command's options. */
 export interface Option<T> {
@@ -139,6 +139,16 @@ export function duration(valueName: string, summary: string, short: string | nul
   const kind: Kind<Duration> = {
     expected: "a duration with its unit, like 250us, 2.5ms, 1s or 2min",
     parse: parseDuration,
+    textOf: durationText,
+  };
+  return single(kind, valueName, summary, short);
+}
+
+/** An instant on the axis, as a duration from its zero; its value is in integer nanoseconds. */
+export function axisTime(valueName: string, summary: string, short: string | null = null): SingleOption<number> {
+  const kind: Kind<number> = {
+    expected: "a time from the axis' zero with its unit, like -5ms, 250us or 1.2s",
+    parse: parseSignedDuration,
     textOf: durationText,
   };
   return single(kind, valueName, summary, short);

@@ -1,24 +1,17 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { shiftMap } from "../base/clock-map.js";
-import type { Boot } from "../base/time.js";
-import { placedEventFeed, type TraceMap } from "../collect/collect.js";
 import { type PerfettoCounts, writePerfetto } from "../export/perfetto.js";
 import { defineCommand, exit, unusable } from "./command.js";
-import { type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
+import { eventFeedOf, type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
 import { one, required, text } from "./options.js";
 
 /** Writes a loaded capture as a Perfetto trace to `path`. */
-export function writePerfettoFile({ capture, files, collected, update }: LoadedCapture, path: string): PerfettoCounts {
-  const shifted = (boot: Boot): TraceMap | null => {
-    const map = collected.maps[boot];
-    return map === null ? null : (shiftMap(map as never, update.zeroNs[boot]) as TraceMap);
-  };
-  const feed = placedEventFeed(capture, files, { old: shifted("old"), new: shifted("new") });
+export function writePerfettoFile(loaded: LoadedCapture, path: string): PerfettoCounts {
+  const feed = eventFeedOf(loaded);
   mkdirSync(dirname(path), { recursive: true });
   const fd = openSync(path, "w");
   try {
-    return writePerfetto(update, feed, (bytes) => {
+    return writePerfetto(loaded.update, feed, (bytes) => {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
     });
   } finally {
