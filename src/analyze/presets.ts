@@ -3,6 +3,7 @@
  * update. Where one of them appears in a capture its calls become causes of the kind given here; where none does,
  * nothing is missing. Sources: reference section 6.4 and the series named in each row.
  */
+import { globMatcher } from "../base/glob.js";
 import type { SpanKind } from "./span-table.js";
 
 export interface PresetRow {
@@ -78,23 +79,7 @@ export const PRESETS: readonly PresetRow[] = [
   },
 ];
 
-/** Whether `text` is `glob`, in which `*` stands for any run of characters. Linear in both lengths. */
-export function globMatches(glob: string, text: string): boolean {
-  const parts = glob.split("*");
-  const [head, ...rest] = parts as [string, ...string[]];
-  if (rest.length === 0) return glob === text;
-  if (!text.startsWith(head)) return false;
-  const tail = rest.pop() as string;
-  let at = head.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return text.length - tail.length >= at && text.endsWith(tail);
-}
-
 /** The preset that a function belongs to, or null. */
 export function presetOf(name: string, presets: readonly PresetRow[] = PRESETS): PresetRow | null {
-  return presets.find(({ functions }) => functions.some((glob) => globMatches(glob, name))) ?? null;
+  return presets.find(({ functions }) => functions.some((pattern) => globMatcher(pattern)(name))) ?? null;
 }

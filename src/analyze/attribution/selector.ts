@@ -1,7 +1,7 @@
 /** Selectors name nodes of a span tree: `KIND`, `KIND:GLOB`, `KIND:GLOB/ACTION`; `device:e1000`, `initcall:pci_*`. */
+import { globMatcher } from "../../base/glob.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { suggest } from "../../base/suggest.js";
-import { globMatches } from "../presets.js";
 import { CAUSE_KINDS, type NodeKind, type TreeNode } from "./tree.js";
 
 export interface Selector {
@@ -43,5 +43,5 @@ export function selects(selector: Selector, node: TreeNode): boolean {
   if (node.kind !== selector.kind) return false;
   if (selector.action !== null && node.action !== selector.action) return false;
   const names = [node.id, node.name, ...node.name.split(" "), ...node.id.split(" ")];
-  return names.some((name) => globMatches(selector.glob, name));
+  return names.some(globMatcher(selector.glob));
 }
