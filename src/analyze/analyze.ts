@@ -35,7 +35,8 @@ const PHASE_BOUNDARIES: Readonly<Record<PhaseName, readonly [Boundary, Boundary]
   finish: ["finish.begin", "finish.end"],
 };
 
-const placed = (found: FoundBoundary): Placed | null => (found.ns === null ? null : { boot: found.boot, ns: found.ns });
+const placed = (found: FoundBoundary): Placed | null =>
+  found.ns === null ? null : { boot: found.boot, ns: found.ns, uncertaintyNs: found.uncertaintyNs };
 
 /** What only follows a freeze that succeeded: the old kernel going on to the kexec, or anything of the new one. */
 function wentOn(collected: Collected): boolean {
@@ -120,7 +121,10 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     sessions: findSessions(collected.keyEvents, axis, zero),
     seam: seamOf(collected, axis, zero),
     sources: collected.sources,
-    defects: [...collected.defects.map((found) => defectDocument(found, zero)), ...markDefects(found)],
+    defects: [
+      ...collected.defects.map((found) => defectDocument(found, zero)),
+      ...(outcome === "failed" && found.resume.ns === null ? [] : markDefects(found, collected)),
+    ],
   };
   const printk = collected.printk.map(({ line, ns, uncertaintyNs }) => ({
     boot: line.boot,
@@ -194,11 +198,24 @@ function blackoutOf(
   };
 }
 
-/** A mark without its counterpart: the VMs' own blackout cannot be stated, and the reader must know why. */
-function markDefects(found: {
-  readonly pause: FoundBoundary;
-  readonly resume: FoundBoundary;
-}): readonly DefectDocument[] {
+/** What the recorder can do so that the next update shows the mark. */
+function markAdvice(lost: "pause" | "resume", collected: Collected): string {
+  if (lost === "resume") return "Mark the resume in the new kernel before collecting.";
+  const codes = new Set(collected.defects.map(({ defect }) => defect.code));
+  if (codes.has("ring-cpu-missing")) return "It was recorded on the CPU whose buffer was lost: see ring-cpu-missing.";
+  if (codes.has("events-missing")) return "The old boot's events are not in the capture: see events-missing.";
+  if (codes.has("ring-text-foreign")) return "The old boot's events cannot be trusted: see ring-text-foreign.";
+  return "Keep marks in a ring buffer of their own, or record fewer events: noise overwrites the oldest ones.";
+}
+
+/**
+ * A mark without its counterpart: the VMs' own blackout cannot be stated, and the reader must know why. Not where the
+ * update failed: then nothing resumed.
+ */
+function markDefects(
+  found: { readonly pause: FoundBoundary; readonly resume: FoundBoundary },
+  collected: Collected,
+): readonly DefectDocument[] {
   if ((found.pause.ns === null) === (found.resume.ns === null)) return [];
   const lost = found.pause.ns === null ? "pause" : "resume";
   return [
@@ -212,10 +229,7 @@ function markDefects(found: {
       count: 1,
       atNs: null,
       message: `The VMs' ${lost} mark is not in the capture although the other end's is: their blackout is not known.`,
-      advice:
-        lost === "pause"
-          ? "Keep marks in a ring buffer of their own, or record fewer events: noise overwrites the oldest ones."
-          : "Mark the resume in the new kernel before collecting.",
+      advice: markAdvice(lost, collected),
     },
   ];
 }

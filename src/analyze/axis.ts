@@ -21,7 +21,8 @@ export function axisOf(link: ClockLink): Axis {
     uncertainty: (begin, end) => {
       if (!comparable(begin, end)) return null;
       const rate = Math.ceil((Math.abs(end.ns - begin.ns) * link.ratePpm) / 1e6);
-      return rate + (begin.boot === end.boot ? STAMP_NS : (link.uncertaintyNs ?? 0));
+      const own = (begin.uncertaintyNs ?? 0) + (end.uncertaintyNs ?? 0);
+      return rate + own + (begin.boot === end.boot ? STAMP_NS : (link.uncertaintyNs ?? 0));
     },
   };
 }

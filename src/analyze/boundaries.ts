@@ -68,6 +68,8 @@ const CREATE_SESSION = 0xba00;
 const RETRIEVE_SESSION = 0xba01;
 const PRESERVE_FD = 0xba40;
 const RETRIEVE_FD = 0xba41;
+/** Only the 2025 series had this one; what it numbered 0xba00, FD_PRESERVE, is now CREATE_SESSION: both begin a prepare. */
+const SERIES_2025_RESTORE_FD = 0xba02;
 const FINISH = 0xba42;
 const REBOOT_KEXEC = 0x45584543;
 
@@ -127,6 +129,9 @@ const printed = (name: string, pick: Pick = "first"): Row => ({
 });
 const after = (row: Row): Row => ({ ...row, role: "after" });
 const before = (row: Row): Row => ({ ...row, role: "before" });
+/** What an agent says of itself, in the kernel log or in a mark: it follows what it tells of, so that it only bounds it. */
+const said = (name: string): readonly Row[] =>
+  (["printk", "marker"] as const).map((what) => before({ ...mark(name, "first"), what, confidence: "agent" }));
 
 /** What the old kernel does, in this order, once `liveupdate_reboot` has returned 0 (kernel/kexec_core.c). */
 const PAST_FREEZE: readonly Row[] = [
@@ -136,10 +141,18 @@ const PAST_FREEZE: readonly Row[] = [
   before(call("migrate_to_reboot_cpu")),
   before(call("syscore_shutdown")),
   before(printed("kexec_core: Starting new kernel")),
+  before(printed("kexec: Starting new kernel")),
   before(call("machine_kexec")),
 ];
 const REBOOT_ENTERED = entered("reboot", REBOOT_KEXEC);
 const TO_KEXEC_MARK = mark("luo: kexec begin", "last");
+/** What comes after the last preserve, and so bounds a prepare that was not seen. */
+const BEFORE_FREEZE: readonly Row[] = [
+  ...said("systemd-shutdown[1]: Preserved fd stores in LUO session"),
+  before(call("kernel_kexec", "last")),
+  before({ ...REBOOT_ENTERED, pick: "last" }),
+  ...PAST_FREEZE,
+];
 
 export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readonly BoundaryRow[] {
   return [
@@ -150,23 +163,26 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
       entered("ioctl", CREATE_SESSION),
       entered("ioctl", PRESERVE_FD),
       mark("luo: session_create begin", "first"),
+      call("luo_prepare"),
       mark("luo: prepare begin", "first"),
       before(printed("luo: Switched from [normal] to [prepared] state")),
+      ...BEFORE_FREEZE,
     ]),
     ...rows("prepare.end", "old", [
       returned("luo_preserve_file", "succeeded"),
       returned("luo_preserve_file", "went-on"),
       left("ioctl", PRESERVE_FD),
+      returned("luo_prepare", "succeeded"),
       mark("luo: preserve_fd end", "last"),
       mark("luo: prepare end", "last"),
       printed("luo: Switched from [normal] to [prepared] state", "last"),
-      before(call("kernel_kexec")),
-      before(REBOOT_ENTERED),
+      ...BEFORE_FREEZE,
     ]),
     ...rows("freeze.begin", "old", [
       call("kernel_kexec", "last"),
       call("liveupdate_reboot", "last"),
       { ...REBOOT_ENTERED, pick: "last" },
+      call("luo_freeze", "last"),
       after(TO_KEXEC_MARK),
       after(printed("luo: Switched from [normal] to [prepared] state", "last")),
       before(call("luo_session_serialize")),
@@ -176,6 +192,7 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
     ...rows("freeze.end", "old", [
       returned("liveupdate_reboot", "succeeded"),
       returned("liveupdate_reboot", "went-on"),
+      returned("luo_freeze", "succeeded"),
       printed("luo: Switched from [prepared] to [frozen] state", "last"),
       after(returned("luo_session_serialize", "succeeded")),
       after(call("luo_session_serialize", "last")),
@@ -189,20 +206,26 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
       call("luo_session_deserialize"),
       { ...entered("openat", undefined), condition: "not-failed" },
       mark("luo: restore begin", "first"),
+      after(printed("luo: Retrieved live update data,")),
+      after(printed("KHO: exec from:")),
       before(call("luo_session_retrieve")),
       before(entered("ioctl", RETRIEVE_SESSION)),
       before(entered("ioctl", RETRIEVE_FD)),
+      before(entered("ioctl", SERIES_2025_RESTORE_FD)),
+      ...said("[INFO] Found preserved session"),
     ]),
     ...rows("restore.end", "new", [
       returned("luo_retrieve_file", "succeeded"),
       returned("luo_retrieve_file", "went-on"),
       left("ioctl", RETRIEVE_FD),
+      left("ioctl", SERIES_2025_RESTORE_FD),
       mark("luo: retrieve_fd end", "last"),
       mark("luo: restore end", "last"),
       after(returned("luo_session_retrieve", "succeeded")),
       before(call("luo_session_finish")),
       before(call("luo_file_finish")),
       before(entered("ioctl", FINISH)),
+      before(call("luo_finish")),
     ]),
     // In the old kernel only where the update was aborted and the VMs went on there.
     ...rows("resume", "new", [mark(spelling.resume, "last")]),
@@ -211,6 +234,7 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
       call("luo_session_finish"),
       call("luo_file_finish"),
       entered("ioctl", FINISH),
+      call("luo_finish"),
       mark("luo: session_finish begin", "first"),
       mark("luo: finish begin", "first"),
       before(printed("luo: Switched from [updated] to [normal] state")),
@@ -220,6 +244,7 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
       returned("luo_session_finish", "went-on", "last-first"),
       returned("luo_file_finish", "went-on", "last-first"),
       left("ioctl", FINISH, "last-first"),
+      returned("luo_finish", "succeeded"),
       mark("luo: session_finish end", "last-first"),
       mark("luo: finish end", "last"),
       printed("luo: Switched from [updated] to [normal] state", "last"),
@@ -235,6 +260,8 @@ export interface FoundBoundary {
   readonly evidence: Evidence | null;
   readonly earliest: number | null;
   readonly latest: number | null;
+  /** ± of the event's own place (Placed.uncertaintyNs). */
+  readonly uncertaintyNs: number;
 }
 
 function describe(row: BoundaryRow, event: KeyEvent): string {
@@ -335,15 +362,16 @@ export function findBoundary(
           ns: event.at.ns,
           earliest: event.at.ns,
           latest: event.at.ns,
+          uncertaintyNs: event.at.uncertaintyNs ?? 0,
           evidence: { event: describe(row, event), confidence: row.confidence, file: event.file, place: event.place },
         };
       case "after":
-        earliest = Math.max(earliest ?? event.at.ns, event.at.ns);
+        earliest = Math.max(earliest ?? Number.NEGATIVE_INFINITY, event.at.ns - (event.at.uncertaintyNs ?? 0));
         break;
       case "before":
-        latest = Math.min(latest ?? event.at.ns, event.at.ns);
+        latest = Math.min(latest ?? Number.POSITIVE_INFINITY, event.at.ns + (event.at.uncertaintyNs ?? 0));
         break;
     }
   }
-  return { boundary, boot, ns: null, evidence: null, earliest, latest };
+  return { boundary, boot, ns: null, evidence: null, earliest, latest, uncertaintyNs: 0 };
 }

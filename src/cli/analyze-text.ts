@@ -19,12 +19,20 @@ const BASIS = {
 
 const METHOD: Readonly<Record<LiveUpdateDocument["clock"]["method"], string>> = {
   "x86-tsc": "one TSC under both kernels' traces",
-  "clock-pairs": "(tsc, clock) pairs read in the old kernel or the new",
+  "clock-pairs": "the TSC, by (tsc, clock) pairs where a trace is on another clock",
   "kvm-clock": "kvm-clock's offsets in both kernel logs",
   realtime: "the realtime clock in both kernels",
-  single: "not needed: one kernel only",
+  single: "none needed: one kernel only, on a clock of its own",
   none: "none: two separate axes, and no duration across the kexec",
 };
+
+/** A link is between events of two kernels: where there are not two, the reader must not look for a lost one. */
+function linkText({ clock, sources }: LiveUpdateDocument): string {
+  const boots = new Set(sources.flatMap(({ boot, events }) => (events > 0 ? [boot] : [])));
+  if (boots.size === 0) return "none: no trace events to place";
+  if (clock.method === "single") return `none: only the ${[...boots][0]} kernel's events are in the capture`;
+  return METHOD[clock.method];
+}
 
 /** A signed instant on the axis: `+1.23 ms`, `-120 ms`, `0`. */
 export function signedDuration(ns: number): string {
@@ -59,7 +67,7 @@ function headline(update: LiveUpdateDocument, palette: Palette): string {
 function blackoutLine(update: LiveUpdateDocument, palette: Palette): string {
   const { blackout } = update;
   if (blackout.durationNs === null || blackout.basis === null) {
-    return `${palette.warning("Blackout not known.")} ${missingEnd(update)}\n`;
+    return `${palette.warning("Blackout not known.")} ${missingEnd(update)}${zeroRemark(update)}\n`;
   }
   const sure = blackout.uncertaintyNs === null ? "" : ` ${formatUncertainty(blackout.uncertaintyNs)}`;
   return `Blackout ${palette.strong(formatDuration(blackout.durationNs))}${sure}, ${BASIS[blackout.basis]}\n`;
@@ -70,6 +78,18 @@ function missingEnd(update: LiveUpdateDocument): string {
   if (beginNs !== null && endNs !== null) return "Both ends are seen, but no clock link joins the two kernels.";
   if (beginNs === null && endNs === null) return "Neither its begin nor its end is in the capture.";
   return beginNs === null ? "Its begin is not in the capture." : "Its end is not in the capture.";
+}
+
+/** What the times below count from, where it is not the blackout's begin. */
+function zeroRemark({ blackout, clock, phases, sources }: LiveUpdateDocument): string {
+  if (sources.length === 0) {
+    const bounded = phases.some(({ beginRangeNs, endRangeNs }) =>
+      [...(beginRangeNs ?? []), ...(endRangeNs ?? [])].some((ns) => ns !== null),
+    );
+    return bounded ? " Times are the kernel log's own stamps." : "";
+  }
+  if (clock.method === "none") return " Times count from each kernel's own zero: they cannot be compared.";
+  return blackout.beginNs === 0 ? "" : " Times count from the first recorded event.";
 }
 
 /** The blackout drawn to scale: what ran in the old kernel, the seam, what ran in the new one. */
@@ -190,9 +210,10 @@ function sessionTable({ sessions }: LiveUpdateDocument, layout: TextLayout): str
 
 const cost = (ns: number | null): string => (ns === null ? "" : formatDuration(ns));
 
-function clockLines({ clock }: LiveUpdateDocument, palette: Palette): string {
+function clockLines(update: LiveUpdateDocument, palette: Palette): string {
+  const { clock } = update;
   const sure = clock.uncertaintyNs === null ? "" : `, ${formatUncertainty(clock.uncertaintyNs)}`;
-  const lines = [`  Clock link: ${METHOD[clock.method]}${sure}`];
+  const lines = [`  Clock link: ${linkText(update)}${sure}`];
   if (clock.parts.length > 0) {
     lines.push(`    ± from ${clock.parts.map((part) => `${part.what} (${formatDuration(part.ns)})`).join(", ")}`);
   }

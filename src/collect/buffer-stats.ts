@@ -6,6 +6,8 @@ export interface BufferStats {
   readonly bytes: number | null;
   readonly droppedEvents: number | null;
   readonly readEvents: number | null;
+  /** `oldest event ts` as printed: seconds, or a raw count where the clock is not of nanoseconds. */
+  readonly oldest: string | null;
 }
 
 /** Whatever counters there are; a line that is none is passed over, since kernels differ in what they print. */
@@ -21,5 +23,6 @@ export function parseBufferStats(text: string): BufferStats {
     bytes: value("bytes"),
     droppedEvents: value("dropped events"),
     readEvents: value("read events"),
+    oldest: /^oldest event ts:\s*(\d{1,20}(?:\.\d{6})?)$/m.exec(text)?.[1] ?? null,
   };
 }

@@ -6,7 +6,7 @@ import type { Capture } from "./capture.js";
 import { type BootClocks, type LinkedClocks, linkClocks, type RealtimeAnchor, taiAnchors } from "./clock-link.js";
 import { EventCollector, type UnplacedKeyEvent } from "./event-collector.js";
 import { type BootLog, bootLogs } from "./kernel-logs.js";
-import { placeLines } from "./printk-clock.js";
+import { placeByStamp, placeLines } from "./printk-clock.js";
 import { eventSourceOf } from "./sources.js";
 import type {
   CaptureFiles,
@@ -62,7 +62,7 @@ export function collectCapture(
     new: firstCount(fresh),
   });
   const maps = { old: linked.old, new: linked.new };
-  const printk = boots.flatMap((boot) => placeLog(boot, maps[boot.boot], linked));
+  const logged = boots.map((boot) => placeLog(boot, maps[boot.boot], linked));
   const collected: Collected = {
     name: capture.name,
     kernel: capture.kernel,
@@ -70,13 +70,13 @@ export function collectCapture(
     probeLevel: capture.labels.probe_level ?? null,
     link: linked.link,
     newBootReached: capture.boots.new !== null,
-    keyEvents: boots.flatMap((boot) => placeKeyEvents(boot, maps[boot.boot])),
+    keyEvents: boots.flatMap((boot, i) => placeKeyEvents(boot, maps[boot.boot], logged[i] ?? [])),
     extents: { old: extentOf(old, maps.old), new: extentOf(fresh, maps.new) },
     spans: placeSpans(boots, maps, linked),
     wakeups: placeWakeups(boots, maps),
     vcpus: boots.flatMap((boot) => placeVcpus(boot, maps[boot.boot])),
     schedClockZero: { old: schedClockZero(linked, "old"), new: schedClockZero(linked, "new") },
-    printk,
+    printk: logged.flat(),
     verdicts: logs.verdicts,
     sources: boots.flatMap((boot) => (boot.counts === null ? [] : [boot.counts])),
     defects: defects.all().map((defect): PlacedDefect => {
@@ -116,9 +116,13 @@ function readBoot(boot: Boot, capture: Capture, files: CaptureFiles, log: BootLo
   const sink = { defect: (input: DefectInput) => defects.add(input) };
   const source = eventSourceOf(boot, capture, files, sink);
   const events = new EventCollector(sink.defect);
-  if (source === null) return { boot, source, events, counts: null, log };
+  if (source === null) {
+    if (capture.boots[boot]?.buffer == null) sink.defect(noEvents(boot, capture));
+    return { boot, source, events, counts: null, log };
+  }
   const counts = source.read(events);
   events.finish();
+  if (counts.events === 0) sink.defect(noEvents(boot, capture));
   return {
     boot,
     source,
@@ -126,6 +130,28 @@ function readBoot(boot: Boot, capture: Capture, files: CaptureFiles, log: BootLo
     log,
     counts: { boot, dialect: source.dialect, files: source.files, clock: source.clock, ...counts },
   };
+}
+
+/** A boot without one event: no phase can be read from it. */
+function noEvents(boot: Boot, capture: Capture): DefectInput {
+  const own = capture.boots[boot];
+  const again =
+    boot === "old"
+      ? "Record into a persistent ring (reserve_mem= and trace_instance= on both kernels' command lines), and read it in the new kernel."
+      : "Collect in the new kernel after the restore; where that never came up, save its console as console.log.";
+  const part = { code: "events-missing", severity: "error", boot, advice: again } as const;
+  if (own === null) {
+    return { ...part, file: "capture.json", message: `Nothing of the ${boot} boot is in the capture.` };
+  }
+  if (own.buffer === null) {
+    const where = boot === "old" ? "boots.old.ring" : `${own.files}/trace and ${own.files}/per_cpu`;
+    return {
+      ...part,
+      file: "capture.json",
+      message: `The ${boot} boot's trace buffer is not in the capture (${where}).`,
+    };
+  }
+  return { ...part, file: own.buffer.folder, message: `The ${boot} boot's trace buffer holds no event.` };
 }
 
 /** The trace clock's count of an event kept by the collector. */
@@ -191,19 +217,48 @@ function markedAnchors({ events }: ReadBoot): readonly RealtimeAnchor[] {
   });
 }
 
-function placeKeyEvents({ boot, events }: ReadBoot, map: TraceMap | null): readonly KeyEvent[] {
-  if (map === null) return [];
-  return events.keyEvents
-    .map((event: UnplacedKeyEvent): KeyEvent => {
-      const { count, ...rest } = event;
-      const task = events.taskNames.get(event.pid) ?? event.task;
-      return { ...rest, task, at: { boot, ns: placeCount(map, countOfEvent(events, count)) } };
-    })
-    .sort((a, b) => a.at.ns - b.at.ns);
+function placeKeyEvents(read: ReadBoot, map: TraceMap | null, log: readonly PlacedLine[]): readonly KeyEvent[] {
+  const { boot, events } = read;
+  const traced =
+    map === null
+      ? []
+      : events.keyEvents.map((event: UnplacedKeyEvent): KeyEvent => {
+          const { count, ...rest } = event;
+          const task = events.taskNames.get(event.pid) ?? event.task;
+          return { ...rest, task, at: { boot, ns: placeCount(map, countOfEvent(events, count)) } };
+        });
+  return [...traced, ...loggedKeyEvents(boot, traced, log)].sort((a, b) => a.at.ns - b.at.ns);
+}
+
+/** Lines of the kernel log that a boundary may rest upon. */
+const KEY_LINE =
+  /^(?:luo: (?:Switched from |Retrieved live update data)|kexec(?:_core)?: Starting new kernel|KHO: exec from: |systemd-shutdown\[1\]: Preserved fd stores)/;
+
+/** The log's key lines that are no trace events, where they could be placed; their ± goes with them. */
+function loggedKeyEvents(boot: Boot, traced: readonly KeyEvent[], log: readonly PlacedLine[]): readonly KeyEvent[] {
+  const known = new Set(traced.flatMap(({ what, name }) => (what === "printk" ? [name.trim()] : [])));
+  return log.flatMap(({ line, ns, uncertaintyNs }): readonly KeyEvent[] => {
+    if (ns === null || !KEY_LINE.test(line.text) || known.has(line.text.trim())) return [];
+    return [
+      {
+        at: { boot, ns, uncertaintyNs: uncertaintyNs ?? 0 },
+        what: "printk",
+        name: line.text,
+        fields: new Map(),
+        source: "printk",
+        cpu: -1,
+        pid: -1,
+        task: "",
+        file: line.file,
+        place: line.line,
+      },
+    ];
+  });
 }
 
 /** printk lines on the axis, by the console events of the same lines; by sched_clock's stated offset where it has one. */
 function placeLog({ boot, events, log }: ReadBoot, map: TraceMap | null, linked: LinkedClocks): readonly PlacedLine[] {
+  if (Number.isNaN(events.first)) return placeByStamp(log.lines, log.facts.markedStable?.stampNs ?? null);
   const consoleEvents =
     map === null
       ? []

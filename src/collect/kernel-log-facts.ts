@@ -117,7 +117,8 @@ function stampResets(lines: readonly PrintkLine[]): readonly number[] {
 export function logVerdicts(facts: KernelLogFacts, boot: Boot): readonly LogVerdict[] {
   return facts.all.flatMap((fact): readonly LogVerdict[] => {
     const what = verdictOf(fact, facts, boot);
-    return what === null ? [] : [{ what, boot, text: fact.text, file: fact.file, line: fact.line }];
+    const text = fact.id === "command-line" ? (handoverOff(fact.commandLine) ?? fact.text) : fact.text;
+    return what === null ? [] : [{ what, boot, text, file: fact.file, line: fact.line }];
   });
 }
 
@@ -136,7 +137,7 @@ function verdictOf(fact: Fact, facts: KernelLogFacts, boot: Boot): LogVerdict["w
     case "kho-disabled":
       return "kho-off";
     case "command-line":
-      return boot === "new" && isLast(fact, facts) && turnsKhoOff(fact.commandLine) ? "kho-off" : null;
+      return boot === "new" && isLast(fact, facts) && handoverOff(fact.commandLine) !== null ? "kho-off" : null;
     default:
       return null;
   }
@@ -146,10 +147,17 @@ function isLast(fact: Fact, facts: KernelLogFacts): boolean {
   return facts.all.findLast(({ id }) => id === fact.id) === fact;
 }
 
-/** Of several `kho=`, the kernel obeys the last; words after ` -- ` are init's. */
-function turnsKhoOff(commandLine: string): boolean {
-  const words = (commandLine.split(" -- ")[0] ?? "").split(/\s+/).filter((word) => word.startsWith("kho="));
-  return FALSE.test(words.at(-1)?.slice("kho=".length) ?? "");
+/**
+ * The word of a command line that turns KHO or LUO off, or null. Of several the kernel obeys the last; words after
+ * ` -- ` are init's.
+ */
+export function handoverOff(commandLine: string): string | null {
+  const words = (commandLine.split(" -- ")[0] ?? "").split(/\s+/);
+  for (const name of ["kho=", "liveupdate="]) {
+    const last = words.findLast((word) => word.startsWith(name));
+    if (last !== undefined && FALSE.test(last.slice(name.length))) return last;
+  }
+  return null;
 }
 
 /** kstrtobool's words for false (lib/kstrtox.c): it looks at no more than the first two letters. */

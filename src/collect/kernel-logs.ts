@@ -3,7 +3,7 @@ import type { DefectInput } from "../base/defect.js";
 import type { Boot } from "../base/time.js";
 import type { Capture } from "./capture.js";
 import { splitConsoleLog } from "./console-log.js";
-import { type KernelLogFacts, kernelLogFacts } from "./kernel-log-facts.js";
+import { handoverOff, type KernelLogFacts, kernelLogFacts, logVerdicts } from "./kernel-log-facts.js";
 import { readKmsg } from "./kmsg.js";
 import type { CaptureFiles, LogVerdict, PrintkLine } from "./types.js";
 
@@ -56,29 +56,11 @@ function consoleLines(
   return { old, new: fresh };
 }
 
-/** What LUO and KHO print when they refuse (kernel/liveupdate, reference section 4). */
-const REFUSALS = [
-  /^luo: .*(?:fail|mismatch|No registered handler|incompatible)/i,
-  /^KHO: .*(?:fail|invalid|incompatible|disabling)/i,
-  /^The incoming tree failed to initialize/,
-  /^luo: Disabling liveupdate/,
-];
-
+/** What the logs say, in order, the old kernel's first; and a command line of the new kernel that turns LUO or KHO off. */
 function verdictsOf(capture: Capture, logs: Readonly<Record<Boot, BootLog>>): readonly LogVerdict[] {
-  const verdicts: LogVerdict[] = [];
-  const say = (what: LogVerdict["what"], line: PrintkLine): void => {
-    verdicts.push({ what, boot: line.boot, text: line.text, file: line.file, line: line.line });
-  };
-  for (const line of logs.old.lines) if (/^luo: Freeze failed/.test(line.text)) say("freeze-failed", line);
-  for (const line of logs.new.lines) {
-    if (/^Kernel panic - not syncing/.test(line.text)) say("panic", line);
-    else if (REFUSALS.some((refusal) => refusal.test(line.text))) say("luo-refused", line);
-  }
-  const words = (capture.boots.new?.cmdline ?? logs.new.facts.commandLine ?? "").split(/\s+/);
-  const off = words.find((word) => /^(?:kho|liveupdate)=(?:off|0|n|no|false)$/.test(word));
-  if (off !== undefined) {
-    const file = capture.boots.new === null ? (capture.console ?? "") : `${capture.boots.new.files}/cmdline`;
-    verdicts.push({ what: "kho-off", boot: "new", text: off, file, line: 1 });
-  }
-  return verdicts;
+  const logged = [...logVerdicts(logs.old.facts, "old"), ...logVerdicts(logs.new.facts, "new")];
+  const fresh = capture.boots.new;
+  const off = fresh === null || fresh.cmdline === null ? null : handoverOff(fresh.cmdline);
+  if (fresh === null || off === null || logged.some(({ what }) => what === "kho-off")) return logged;
+  return [...logged, { what: "kho-off", boot: "new", text: off, file: `${fresh.files}/cmdline`, line: 1 }];
 }

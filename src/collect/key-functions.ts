@@ -26,6 +26,10 @@ export const KEY_FUNCTIONS: ReadonlySet<string> = new Set([
   "memfd_luo_retrieve",
   "luo_session_finish",
   "luo_file_finish",
+  // Of the 2025 series, which had one state for the whole host (kernel/liveupdate/luo_core.c).
+  "luo_prepare",
+  "luo_freeze",
+  "luo_finish",
 ]);
 
 /** `name+0x4/0x60 [module]` to `name`; null for an address that no symbol was found for. */

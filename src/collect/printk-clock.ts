@@ -46,10 +46,7 @@ export function placeLines(
   stable: StableSchedClock | null,
 ): readonly PlacedLine[] {
   const anchors = monotone(match(lines, events));
-  const lastReset = lines.reduce((last, line, i) => {
-    const before = lines[i - 1]?.stampNs ?? null;
-    return before !== null && line.stampNs !== null && line.stampNs < before ? i : last;
-  }, 0);
+  const lastReset = lastResetOf(lines);
   let next = 0;
   return lines.map((line, i) => {
     while ((anchors[next]?.index ?? Number.POSITIVE_INFINITY) < i) next++;
@@ -59,6 +56,27 @@ export function placeLines(
     // Stamps before the clock ran are zero or unordered: they say nothing of when.
     if (line.stampNs === null || line.stampNs === 0 || i < lastReset) return unplaced;
     return between(line, line.stampNs, anchors[next - 1], anchor, stable) ?? unplaced;
+  });
+}
+
+/** The last line whose stamp is below the one before it: what stands before says nothing of when. */
+function lastResetOf(lines: readonly PrintkLine[]): number {
+  return lines.reduce((last, line, i) => {
+    const before = lines[i - 1]?.stampNs ?? null;
+    return before !== null && line.stampNs !== null && line.stampNs < before ? i : last;
+  }, 0);
+}
+
+/**
+ * The lines of a boot that left no trace events, on an axis of its own that is printk's clock. `stableFromNs` is the
+ * stamp of `sched_clock: Marking stable`, before which the clock wandered.
+ */
+export function placeByStamp(lines: readonly PrintkLine[], stableFromNs: number | null): readonly PlacedLine[] {
+  const lastReset = lastResetOf(lines);
+  return lines.map((line, i) => {
+    if (line.stampNs === null || line.stampNs === 0 || i < lastReset) return { line, ns: null, uncertaintyNs: null };
+    const settled = stableFromNs !== null && line.stampNs >= stableFromNs;
+    return { line, ns: line.stampNs, uncertaintyNs: STAMP_RESOLUTION_NS + (settled ? 0 : EARLY_WANDER_NS) };
   });
 }
 

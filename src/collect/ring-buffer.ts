@@ -169,16 +169,6 @@ class RingReader {
   read(): ReadCounts {
     const { cpus } = this.#input;
     const present = cpus.filter(({ source }) => source !== null && source.size > 0);
-    for (const { cpu, entries } of cpus) {
-      if (present.some((each) => each.cpu === cpu) || present.length === 0) continue;
-      this.#defect({
-        code: "ring-cpu-missing",
-        severity: "error",
-        message: `CPU ${cpu}'s buffer is empty${entries === null ? "" : ` (the kernel counted ${entries} entries)`}, though other CPUs' are not: what ran there, the kexec's own path perhaps, is lost.`,
-        advice:
-          "Leave the persistent instance on the `local` clock: with any other the next kernel resets the boot CPU's buffer when it restores the clock.",
-      });
-    }
     const cursors = present.map(({ cpu, source }) => this.#open(cpu, source as ByteSource));
     const merging = cursors.filter((cursor) => this.#advance(cursor));
     this.#merge(merging);

@@ -6,6 +6,7 @@ import { type ParsedFormats, parseFormats } from "./event-format.js";
 import { ftraceTextSource } from "./ftrace-text.js";
 import { parseKallsyms, type SymbolTable } from "./kallsyms.js";
 import { DEFAULT_LAYOUT, parseHeaderPage, parseSavedCmdlines, ringBufferSource } from "./ring-buffer.js";
+import { ringLosses } from "./ring-loss.js";
 import type { CaptureFiles, EventSource } from "./types.js";
 
 /** formats.gz and kallsyms.gz unpack to a few megabytes on a distribution kernel. */
@@ -31,6 +32,9 @@ export function eventSourceOf(boot: Boot, capture: Capture, files: CaptureFiles,
   const own = capture.boots[boot];
   const buffer = own?.buffer ?? null;
   if (own === null || buffer === null) return null;
+  const pageBytes = ({ pages }: CpuBuffer): number | null =>
+    pages === null ? null : (files.open(pages)?.size ?? null);
+  for (const loss of ringLosses(own, buffer, pageBytes)) sink.defect(loss);
   const formats = formatsOf(own, files, sink);
   const hasPages = buffer.cpus.some((cpu) => cpu.pages !== null);
   if (formats !== null && hasPages) return pagesSource(own, buffer, buffer.cpus, formats, files, sink);

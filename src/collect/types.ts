@@ -162,6 +162,8 @@ export interface ClockLink {
 export interface Placed {
   readonly boot: Boot;
   readonly ns: number;
+  /** ± of the placing itself, beyond the clock's own: a kernel log line between two that are trace events too. */
+  readonly uncertaintyNs?: number;
 }
 
 /**

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import type { BufferStats } from "./buffer-stats.js";
+import type { CaptureBoot, CpuBuffer, TraceBuffer } from "./capture.js";
+import { reservedBytes, ringLosses } from "./ring-loss.js";
+
+const stats = (part: Partial<BufferStats> = {}): BufferStats => ({
+  entries: 0,
+  overrun: 0,
+  commitOverrun: 0,
+  bytes: 0,
+  droppedEvents: 0,
+  readEvents: 0,
+  oldest: null,
+  ...part,
+});
+const buffer = (clock: TraceBuffer["clock"], cpus: readonly Partial<CpuBuffer>[]): TraceBuffer => ({
+  folder: "ring",
+  clock,
+  text: null,
+  cpus: cpus.map((part, cpu) => ({ cpu, pages: `ring/per_cpu/cpu${cpu}/trace_pipe_raw`, stats: stats(), ...part })),
+});
+const boot = (part: Partial<CaptureBoot> = {}): CaptureBoot => ({
+  boot: "old",
+  files: "old",
+  buffer: null,
+  release: null,
+  build: null,
+  cmdline: null,
+  clocksource: null,
+  pairs: [],
+  dmesg: null,
+  ...part,
+});
+const full = stats({ entries: 20, bytes: 1_704 });
+const losses = (ring: TraceBuffer, own = boot(), bytes: readonly number[] = []) =>
+  ringLosses(own, ring, ({ cpu, pages }) => (pages === null ? null : (bytes[cpu] ?? 0)));
+
+test("a CPU that recorded nothing on the local clock is no defect", () => {
+  assert.deepEqual(losses(buffer("local", [{ stats: full }, {}]), boot(), [4096, 0]), []);
+});
+
+test("the boot CPU's empty buffer on another clock is the wipe, named by its own file", () => {
+  const [loss, ...more] = losses(buffer("x86-tsc", [{}, { stats: full }]), boot(), [0, 4096]);
+  assert.deepEqual(more, []);
+  assert.deepEqual([loss?.code, loss?.severity], ["ring-cpu-missing", "error"]);
+  assert.equal(loss?.file, "ring/per_cpu/cpu0/trace_pipe_raw");
+  assert.match(loss?.message ?? "", /clock is x86-tsc, not local/);
+  assert.match(loss?.advice ?? "", /`local` clock/);
+});
+
+test("without pages the counters tell of the wipe, and their file is named", () => {
+  const ring = buffer("x86-tsc", [{ pages: null }, { pages: null, stats: full }]);
+  assert.deepEqual(
+    losses(ring).map(({ file, severity }) => [file, severity]),
+    [["ring/per_cpu/cpu0/stats", "error"]],
+  );
+});
+
+test("on another clock only the boot CPU's buffer is reset, and only the old boot's", () => {
+  assert.deepEqual(losses(buffer("mono", [{ stats: full }, {}]), boot(), [4096, 0]), []);
+  assert.deepEqual(losses(buffer("mono", [{}, { stats: full }]), boot({ boot: "new" }), [0, 4096]), []);
+});
+
+test("counters that prove a loss make it an error on any clock", () => {
+  for (const part of [{ overrun: 7 }, { commitOverrun: 7 }, { droppedEvents: 7 }]) {
+    const [loss] = losses(buffer("local", [{ stats: full }, { stats: stats(part) }]), boot(), [4096, 0]);
+    assert.equal(loss?.severity, "error");
+    assert.match(loss?.message ?? "", /CPU 1's buffer .* 7 events/);
+  }
+  const [unread] = losses(buffer("local", [{ stats: stats({ entries: 5 }) }]), boot(), [0]);
+  assert.match(unread?.message ?? "", /counted 5 entries/);
+});
+
+test("what cannot be known is said as such: no counters a note, no clock a warning", () => {
+  assert.equal(losses(buffer("local", [{ stats: null }]), boot(), [0])[0]?.severity, "note");
+  assert.equal(losses(buffer("unknown", [{}]), boot(), [0])[0]?.severity, "warning");
+});
+
+test("a full persistent ring had wrapped, although the boot reset its overrun counters", () => {
+  const cmdline = "reserve_mem=24M:4096:trace trace_instance=boot_mapped^traceoff@trace quiet";
+  const wrapped = stats({ entries: 194_740, bytes: 12_508_820, oldest: "13.123494" });
+  const ring = buffer("local", [{ stats: wrapped }, { stats: stats({ entries: 9, bytes: 80_000 }) }]);
+  const found = losses(ring, boot({ cmdline }), [12_558_336, 81_920]);
+  assert.deepEqual(
+    found.map(({ code, severity, file }) => [code, severity, file]),
+    [["ring-overwritten", "warning", "ring/per_cpu/cpu0/stats"]],
+  );
+  assert.match(found[0]?.message ?? "", /before 13\.123494/);
+  assert.deepEqual(losses(ring, boot({ cmdline: "quiet" }), [12_558_336, 81_920]), []);
+});
+
+test("the reservation is the one that the trace instance maps", () => {
+  assert.equal(
+    reservedBytes("reserve_mem=2M:4096:oops reserve_mem=24M:4096:trace trace_instance=b@trace,sched"),
+    24 << 20,
+  );
+  assert.equal(reservedBytes("trace_instance=b^traceoff@t reserve_mem=4096K::t"), 4 << 20);
+  assert.equal(reservedBytes("reserve_mem=24M:4096:trace"), null);
+  assert.equal(reservedBytes(""), null);
+});
