@@ -14,6 +14,7 @@ const tools = [
     use: "the test that reads histogram logs with HdrHistogram",
   },
   { command: "protoc", package: "protobuf-compiler", use: "the tests that decode Perfetto traces with protoc" },
+  { command: "zstd", package: "zstd", use: "the tests that unpack what zstd packs" },
   { command: "trace-cmd", package: "trace-cmd", use: "the tests that compare with trace-cmd" },
 ];
 

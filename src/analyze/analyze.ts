@@ -122,7 +122,9 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     seam: seamOf(collected, axis, zero),
     sources: collected.sources,
     defects: [
-      ...collected.defects.map((found) => defectDocument(found, zero)),
+      ...collected.defects
+        .filter(({ defect }) => !(outcome === "aborted" && defect.code === "events-missing" && defect.boot === "new"))
+        .map((found) => defectDocument(found, zero)),
       ...(outcome === "failed" && found.resume.ns === null ? [] : markDefects(found, collected)),
     ],
   };

@@ -45,7 +45,8 @@ export function outcomeOf(
   found: { readonly [name in "pause" | "resume" | "restoreEnd" | "freezeBegin"]: FoundBoundary },
   blackoutKnown: boolean,
 ): OutcomeVerdict {
-  const abort = abortOf(collected.keyEvents);
+  // Where the new kernel was reached, an attempt that was refused was an earlier one.
+  const abort = collected.newBootReached ? undefined : abortOf(collected.keyEvents);
   if (abort !== undefined) {
     return {
       outcome: "aborted",

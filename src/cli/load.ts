@@ -7,7 +7,7 @@ import { err, ok, type Result } from "../base/result.js";
 import type { Boot } from "../base/time.js";
 import { type Capture, readCapture } from "../collect/capture.js";
 import { type CaptureError, DEFAULT_LIMITS } from "../collect/capture-error.js";
-import { openCaptureFiles } from "../collect/capture-files.js";
+import { CaptureReadError, openCaptureFiles } from "../collect/capture-files.js";
 import { type CollectedCapture, collectCapture, placedEventFeed, type TraceMap } from "../collect/collect.js";
 import type { CaptureFiles } from "../collect/types.js";
 import type { Context } from "./command.js";
@@ -53,6 +53,9 @@ export async function withCapture<T>(
     const collected = collectCapture(capture.value, files.value, (_done, _total, what) => note(what));
     const update = analyzeUpdate(collected.collected, spelling);
     return ok(await use({ path, capture: capture.value, files: files.value, collected, update }));
+  } catch (error) {
+    if (error instanceof CaptureReadError) return err(`${path}: ${error.message}. [unreadable]\n  Check the disk.`);
+    throw error;
   } finally {
     files.value.close();
   }

@@ -11,18 +11,33 @@ import { Decompress } from "fzstd";
 import { extract, type Header } from "tar-stream";
 import { err, ok, type Result } from "../base/result.js";
 import {
+  bytesText,
   type CaptureError,
   type CaptureErrorCode,
   type CaptureLimits,
   captureError,
   pathFault,
+  quoted,
   RATIO_FREE_BYTES,
 } from "./capture-error.js";
+import { ZSTD_WINDOW_BYTES, type ZstdFault, ZstdFrames } from "./zstd-frames.js";
 
 export type Packing = "tar" | "gzip" | "zstd";
 
 /** A tar header's magic, `ustar`, stands at byte 257 (POSIX.1-1988; GNU tar alike). */
 const USTAR_AT = 257;
+
+const BLOCK = 512;
+/** A member's header, its pax header and that one's records, and the padding of both. */
+const MEMBER_OVERHEAD = 4 * BLOCK;
+/** GNU tar pads an archive to a multiple of 20 blocks; more is allowed (tar -b). */
+const RECORD = 1 << 20;
+
+/** Where a member's data ends, in whole blocks; tar-stream says where it begins. */
+function endOf(header: Header): number {
+  const begin = (header as Header & { readonly byteOffset?: number }).byteOffset ?? 0;
+  return header.type === "directory" ? begin : begin + Math.ceil((header.size ?? 0) / BLOCK) * BLOCK;
+}
 
 /** What a file is packed with, by its first bytes; null where it is no archive. */
 export function packingOf(path: string): Packing | null {
@@ -51,40 +66,58 @@ const refuse = (code: CaptureErrorCode, message: string, advice: string): Refusa
 const REPACK = "Pack the capture anew with tar, from the folder that the recorder wrote.";
 const TRANSFER = "Copy or pack the capture again: it was cut off or changed on its way.";
 
-/** Streaming zstd; fzstd throws on damage, which becomes the stream's error. */
-function unzstd(): Transform {
-  let push: (chunk: Uint8Array) => void = () => {};
-  const decompress = new Decompress((chunk) => push(chunk));
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      push = (part) => {
-        if (part.length > 0) this.push(Buffer.from(part));
-      };
-      try {
-        decompress.push(new Uint8Array(chunk));
-        done();
-      } catch (error) {
-        done(error as Error);
-      }
-    },
-    flush(done) {
-      try {
-        decompress.push(new Uint8Array(0), true);
-        done();
-      } catch (error) {
-        done(error as Error);
-      }
-    },
+/**
+ * Streaming zstd. Blocks are decoded one at a time, so that what one packed block unpacks to (128 KiB at most) is all
+ * that waits to be taken; fzstd alone would unpack a whole chunk of them at once, and reserve whatever window is asked.
+ */
+async function* unzstd(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const frames = new ZstdFrames();
+  let out: Buffer[] = [];
+  const decompress = new Decompress((chunk) => {
+    if (chunk.length > 0) out.push(Buffer.from(chunk));
   });
+  for await (const chunk of packed) {
+    const parts = frames.push(chunk);
+    for (let next = parts.next(); ; next = parts.next()) {
+      if (next.done === true) {
+        if (next.value !== null) throw zstdRefusal(next.value);
+        break;
+      }
+      decompress.push(Uint8Array.from(next.value));
+      const unpacked = out;
+      out = [];
+      yield* unpacked;
+    }
+  }
+  const fault = frames.end();
+  if (fault !== null) throw zstdRefusal(fault);
+  decompress.push(new Uint8Array(0), true);
+  yield* out;
+}
+
+function zstdRefusal(fault: ZstdFault): Refusal {
+  switch (fault.what) {
+    case "window":
+      return refuse(
+        "too-large",
+        `To unpack it takes a zstd window of ${bytesText(fault.bytes)}, more than ${bytesText(ZSTD_WINDOW_BYTES)}.`,
+        "Pack it with zstd -19 or less, without --long and --ultra.",
+      );
+    case "truncated":
+      return refuse("truncated", `The archive ends in the middle (zstd: ${fault.why}).`, TRANSFER);
+    case "corrupt":
+      return refuse("corrupt", `The archive is damaged (zstd: ${fault.why}).`, TRANSFER);
+  }
 }
 
 /** Counts what comes out and stops it at the limits. */
-function guard(packedBytes: number, limits: CaptureLimits): Transform {
+function guard(packedBytes: number, limits: CaptureLimits, count: (bytes: number) => void): Transform {
   let seen = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length;
-      if (seen > limits.totalBytes + limits.members * 1024) {
+      count(chunk.length);
+      if (seen > limits.totalBytes + limits.members * MEMBER_OVERHEAD + RECORD) {
         done(tooLarge(limits));
       } else if (seen > RATIO_FREE_BYTES && seen > packedBytes * limits.ratio) {
         const ratio = Math.floor(seen / Math.max(1, packedBytes)).toLocaleString("en");
@@ -106,7 +139,7 @@ function tooLarge(limits: CaptureLimits): Refusal {
   return refuse(
     "too-large",
     `It unpacks to more than ${limits.totalBytes.toLocaleString("en")} bytes.`,
-    "Raise --max-bytes if you trust it, or record less.",
+    "Unpack it yourself and give the folder if you trust it, or record less.",
   );
 }
 
@@ -114,7 +147,7 @@ function tooLarge(limits: CaptureLimits): Refusal {
 function admit(header: Header, seen: Set<string>, limits: CaptureLimits): string | null {
   const name = header.name.replace(/^(?:\.\/)+/, "").replace(/\/$/, "");
   if (name === "" || name === ".") return null;
-  const shown = JSON.stringify(header.name);
+  const shown = quoted(header.name);
   const fault = pathFault(name, limits);
   if (fault !== null) throw refuse("bad-path", `Member ${shown} has a path that cannot be used: ${fault}.`, REPACK);
   switch (header.type) {
@@ -124,9 +157,16 @@ function admit(header: Header, seen: Set<string>, limits: CaptureLimits): string
       break;
     case "symlink":
     case "link":
-      throw refuse("link", `Member ${shown} is a link to ${JSON.stringify(header.linkname ?? "?")}.`, REPACK);
+      throw refuse("link", `Member ${shown} is a link to ${quoted(header.linkname ?? "?")}.`, REPACK);
     default:
       throw refuse("special-file", `Member ${shown} is neither a file nor a folder (${header.type}).`, REPACK);
+  }
+  if (header.type !== "directory" && (header.size ?? 0) > limits.memberBytes) {
+    throw refuse(
+      "too-large",
+      `Member ${shown} holds ${bytesText(header.size ?? 0)}, more than ${bytesText(limits.memberBytes)}.`,
+      "Record less.",
+    );
   }
   if (header.type !== "directory" && seen.has(name)) {
     throw refuse("duplicate-member", `Member ${shown} stands in the archive twice.`, REPACK);
@@ -148,13 +188,22 @@ export async function unpackArchive(
   const seen = new Set<string>();
   let bytes = 0;
   let files = 0;
+  /** Unpacked bytes so far, and where the last member ends among them. */
+  let unpacked = 0;
+  let lastEnd = 0;
+  const count = (more: number): void => {
+    unpacked += more;
+  };
   const tar = extract();
   tar.on("entry", (header, stream, next) => {
     const fail = (error: unknown): void => void tar.destroy(error as Error);
+    // What stops the archive stops its open member too, and is told once: as the archive's error.
+    stream.on("error", () => {});
     let name: string | null;
     try {
       name = admit(header, seen, limits);
       bytes += header.size ?? 0;
+      lastEnd = endOf(header);
       if (bytes > limits.totalBytes) throw tooLarge(limits);
       if (name !== null && header.type === "directory") mkdirSync(join(into, name), { recursive: true });
       if (name !== null && header.type !== "directory") mkdirSync(dirname(join(into, name)), { recursive: true });
@@ -180,17 +229,21 @@ export async function unpackArchive(
   try {
     switch (packing) {
       case "tar":
-        await pipeline(source, guard(packed, limits), tar);
+        await pipeline(source, guard(packed, limits, count), tar);
         break;
       case "gzip":
-        await pipeline(source, createGunzip(), guard(packed, limits), tar);
+        await pipeline(source, createGunzip(), guard(packed, limits, count), tar);
         break;
       case "zstd":
-        await pipeline(source, unzstd(), guard(packed, limits), tar);
+        await pipeline(source, unzstd, guard(packed, limits, count), tar);
         break;
     }
   } catch (error) {
     return err(reasonOf(error));
+  }
+  // Two zero blocks end an archive (POSIX.1-1988); some writers write one. Cut between two members, it has none.
+  if (unpacked < lastEnd + BLOCK) {
+    return err(captureError("truncated", "The archive ends in the middle (its end mark is missing).", TRANSFER));
   }
   return files > 0 ? ok(null) : err(captureError("not-a-capture", "The archive holds no files.", REPACK));
 }
@@ -199,7 +252,11 @@ export async function unpackArchive(
 function withPlace(error: unknown, member: string): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === "EEXIST" || code === "ENOTDIR" || code === "EISDIR") {
-    return refuse("duplicate-member", `Member ${JSON.stringify(member)} is once a file and once a folder.`, REPACK);
+    return refuse(
+      "duplicate-member",
+      `Member ${quoted(member)} is once a file and once a folder, or differs from another only by case.`,
+      REPACK,
+    );
   }
   return error;
 }

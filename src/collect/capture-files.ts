@@ -1,6 +1,8 @@
 /** The files of a capture: a folder, or an archive unpacked into a private temporary folder. */
 import {
+  accessSync,
   closeSync,
+  constants,
   fstatSync,
   lstatSync,
   mkdtempSync,
@@ -16,7 +18,15 @@ import { gunzipSync } from "node:zlib";
 import type { ByteSource } from "../base/byte-source.js";
 import { err, ok, type Result } from "../base/result.js";
 import { packingOf, unpackArchive } from "./archive-unpack.js";
-import { type CaptureError, type CaptureLimits, captureError, DEFAULT_LIMITS, pathFault } from "./capture-error.js";
+import {
+  bytesText,
+  type CaptureError,
+  type CaptureLimits,
+  captureError,
+  DEFAULT_LIMITS,
+  pathFault,
+  quoted,
+} from "./capture-error.js";
 import type { CaptureFiles, EventSink } from "./types.js";
 
 const MANIFEST = "capture.json";
@@ -61,7 +71,7 @@ export async function openCaptureFiles(
     close();
     return err({ ...unpacked.error, message: `${path}: ${unpacked.error.message}` });
   }
-  const opened = openFolder(manifestFolder(into), limits, close);
+  const opened = openFolder(manifestFolder(into), limits, close, path);
   if (!opened.ok) close();
   return opened;
 }
@@ -87,15 +97,20 @@ function manifestFolder(top: string): string {
   return only?.isDirectory() === true ? join(top, only.name) : top;
 }
 
-function openFolder(folder: string, limits: CaptureLimits, close: () => void): Result<CaptureFiles, CaptureError> {
-  const listed = listFolder(folder, limits);
+function openFolder(
+  folder: string,
+  limits: CaptureLimits,
+  close: () => void,
+  shown: string = folder,
+): Result<CaptureFiles, CaptureError> {
+  const listed = listFolder(folder, limits, shown);
   if (!listed.ok) return listed;
   const paths = listed.value;
   if (!paths.includes(MANIFEST)) {
     return err(
       captureError(
         "not-a-capture",
-        `${folder} holds no ${MANIFEST}.`,
+        `${shown} holds no ${MANIFEST}.`,
         "Give the folder that the recorder wrote, or an archive of it.",
       ),
     );
@@ -119,7 +134,7 @@ function openFolder(folder: string, limits: CaptureLimits, close: () => void): R
 }
 
 /** All regular files below, sorted; refuses links and special files. */
-function listFolder(folder: string, limits: CaptureLimits): Result<readonly string[], CaptureError> {
+function listFolder(folder: string, limits: CaptureLimits, shown: string): Result<readonly string[], CaptureError> {
   const paths: string[] = [];
   const waiting = [""];
   let members = 0;
@@ -129,23 +144,33 @@ function listFolder(folder: string, limits: CaptureLimits): Result<readonly stri
     try {
       entries = readEntries(join(folder, at));
     } catch (error) {
-      return err(captureError("unreadable", `${join(folder, at)}: ${(error as Error).message}`, "Check permissions."));
+      return err(captureError("unreadable", `${shown}: ${(error as Error).message}.`, "Check its permissions."));
     }
     for (const entry of entries) {
       const path = at === "" ? entry.name : `${at}/${entry.name}`;
       const fault = pathFault(path, limits);
-      const where = JSON.stringify(path);
+      const where = `${shown}: ${quoted(path)}`;
       if (fault !== null) return err(captureError("bad-path", `${where} cannot be used: ${fault}.`, "Rename it."));
       members += 1;
       if (members > limits.members) {
         const most = limits.members.toLocaleString("en");
-        return err(captureError("too-many-members", `${folder} holds more than ${most} files.`, "Give one capture."));
+        return err(captureError("too-many-members", `${shown} holds more than ${most} files.`, "Give one capture."));
       }
       if (entry.isDirectory()) waiting.push(path);
       else if (entry.isSymbolicLink()) {
         return err(captureError("link", `${where} is a link.`, "Put the file itself in its place."));
       } else if (entry.isFile()) {
-        bytes += lstatSync(join(folder, path)).size;
+        const { size } = lstatSync(join(folder, path));
+        if (size > limits.memberBytes) {
+          const most = bytesText(limits.memberBytes);
+          return err(
+            captureError("too-large", `${where} holds ${bytesText(size)}, more than ${most}.`, "Record less."),
+          );
+        }
+        if (!isReadable(join(folder, path))) {
+          return err(captureError("unreadable", `${where} may not be read.`, "Check its permissions."));
+        }
+        bytes += size;
         paths.push(path);
       } else {
         return err(captureError("special-file", `${where} is neither a file nor a folder.`, "Remove it."));
@@ -155,10 +180,26 @@ function listFolder(folder: string, limits: CaptureLimits): Result<readonly stri
   if (bytes > limits.totalBytes) {
     const most = limits.totalBytes.toLocaleString("en");
     return err(
-      captureError("too-large", `${folder} holds more than ${most} bytes.`, "Raise --max-bytes if you trust it."),
+      captureError("too-large", `${shown} holds more than ${most} bytes.`, "Give one capture, or record less."),
     );
   }
   return ok(paths.sort());
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A capture's file that could be read when the capture was opened, and no longer can. */
+export class CaptureReadError extends Error {
+  constructor(path: string, cause: Error) {
+    super(`${path} can no longer be read (${cause.message})`, { cause });
+  }
 }
 
 function readEntries(folder: string) {
@@ -174,18 +215,22 @@ class FileSource implements ByteSource {
     readonly name: string,
     readonly path: string,
   ) {
-    this.size = lstatSync(path).size;
+    this.size = lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
   }
 
   read(into: Uint8Array, position: number): number {
-    this.#fd ??= openSync(this.path, "r");
-    let got = 0;
-    while (got < into.length) {
-      const more = readSync(this.#fd, into, got, into.length - got, position + got);
-      if (more === 0) break;
-      got += more;
+    try {
+      this.#fd ??= openSync(this.path, "r");
+      let got = 0;
+      while (got < into.length) {
+        const more = readSync(this.#fd, into, got, into.length - got, position + got);
+        if (more === 0) break;
+        got += more;
+      }
+      return got;
+    } catch (error) {
+      throw new CaptureReadError(this.name, error as Error);
     }
-    return got;
   }
 
   close(): void {
@@ -195,7 +240,12 @@ class FileSource implements ByteSource {
 }
 
 function wholeFile(name: string, path: string, limit: number, sink: Pick<EventSink, "defect">): Uint8Array | null {
-  const packed = readWhole(path, limit);
+  let packed: Uint8Array | null;
+  try {
+    packed = readWhole(path, limit);
+  } catch (error) {
+    throw new CaptureReadError(name, error as Error);
+  }
   const advice = "Collect the capture again; without this file its part of the answer is missing.";
   if (packed === null) {
     sink.defect({

@@ -201,6 +201,7 @@ function parseManifest(text: string, sink: Reader["sink"]): Result<Manifest, Cap
   if (boots.old !== undefined && old === null) return bad("boots.old.files is no folder inside the capture");
   if (boots.new !== undefined && fresh === null) return bad("boots.new.files is no folder inside the capture");
   if (old === null && fresh === null) return bad("boots names neither an old nor a new boot");
+  if (old !== null && old === fresh) return bad("boots.old.files and boots.new.files are one folder");
   const ring = isRecord(boots.old) && boots.old.ring !== undefined ? folder(boots.old.ring) : null;
   if (isRecord(boots.old) && boots.old.ring !== undefined && ring === null) {
     return bad("boots.old.ring is no folder inside the capture");
@@ -218,7 +219,17 @@ function parseManifest(text: string, sink: Reader["sink"]): Result<Manifest, Cap
 /** Text to text; a label that is neither text nor number is a defect, and left out. */
 function labelsOf(value: unknown, sink: Reader["sink"]): Readonly<Record<string, string>> {
   const labels: [string, string][] = [];
-  for (const [key, label] of Object.entries(isRecord(value) ? value : {}).slice(0, MAX_LABELS)) {
+  const given = Object.entries(isRecord(value) ? value : {});
+  if (given.length > MAX_LABELS) {
+    sink.defect({
+      code: "labels-too-many",
+      severity: "note",
+      file: "capture.json",
+      message: `It has ${given.length.toLocaleString("en")} labels; those after the first ${MAX_LABELS.toLocaleString("en")} are left out.`,
+      advice: "Labels tell cohorts apart; a few are enough.",
+    });
+  }
+  for (const [key, label] of given.slice(0, MAX_LABELS)) {
     if (typeof label === "string") labels.push([key, label]);
     else if (typeof label === "number" || typeof label === "boolean") labels.push([key, String(label)]);
     else {
@@ -246,7 +257,7 @@ const WANTED: readonly {
   { file: "clock_pairs", severity: "warning", cost: "clocks other than the TSC cannot be placed on the axis exactly" },
   { file: "formats.gz", severity: "note", cost: "raw pages of this boot cannot be decoded" },
   { file: "kallsyms.gz", severity: "note", cost: "addresses in raw pages stay numbers" },
-  { file: "saved_cmdlines", severity: "note", cost: "tasks in raw pages have no names" },
+  { file: "saved_cmdlines", severity: "note", cost: "this boot's tasks have no names" },
 ];
 
 function readBoot(boot: Boot, folder: string, bufferFolder: string | null, reader: Reader): CaptureBoot {
@@ -254,8 +265,10 @@ function readBoot(boot: Boot, folder: string, bufferFolder: string | null, reade
   const buffer = bufferFolder === null ? null : readBuffer(bufferFolder, reader);
   const hasPages = buffer?.cpus.some((cpu) => cpu.pages !== null) ?? false;
   for (const { file, severity, cost } of WANTED) {
-    const onlyForPages = file === "formats.gz" || file === "kallsyms.gz" || file === "saved_cmdlines";
-    if (path(file) !== null || (onlyForPages && !hasPages)) continue;
+    const onlyForPages = file === "formats.gz" || file === "kallsyms.gz";
+    // Pages hold pids; and what the new kernel prints of the old ring names tasks by the new boot's pids.
+    const namesTasks = hasPages || (boot === "old" && buffer !== null);
+    if (path(file) !== null || (onlyForPages && !hasPages) || (file === "saved_cmdlines" && !namesTasks)) continue;
     reader.sink.defect({
       code: "file-missing",
       severity: file === "formats.gz" ? "error" : severity,

@@ -85,6 +85,9 @@ type Attempt = { readonly ok: true; readonly relation: Relation } | { readonly o
 
 const refuse = (reason: string): Attempt => ({ ok: false, reason });
 
+/** Beyond 104 days in nanoseconds (2^53) numbers are no longer whole, and no two kernels of one update are so far apart. */
+const placeable = (ns: number): boolean => Number.isSafeInteger(ns);
+
 /** Nanoseconds of the TSC since `tscZero`, for counts of the x86-tsc trace clock. */
 function tscDirect(rate: Rate, tscZero: bigint, boot: BootClocks): Attempt {
   const nsPerCount = 1e6 / rate.khz;
@@ -135,6 +138,9 @@ function byPairs(rate: Rate, tscZero: bigint, boot: BootClocks): Attempt {
     { what: `skew between the ${boot.boot} boot's CPUs`, ns: TSC_SKEW_NS },
   ];
   if (boot.stampCounts > 1) parts.push({ what: `the ${boot.boot} boot's printed stamps`, ns: boot.stampCounts });
+  if (!placeable(offset) || !placeable(bracket)) {
+    return refuse(`the ${boot.boot} boot's (tsc, ${clock}) pairs are more than 104 days apart`);
+  }
   const uncertaintyNs = sum(parts);
   const after: ClockSegment = { fromCount: reference, axisNs: offset, nsPerCount: 1, uncertaintyNs };
   const early = earlySegment(boot, rate, after);
@@ -176,12 +182,12 @@ function byKvmClock(kvmZero: bigint, boot: BootClocks): Attempt {
     return refuse(`the ${boot.boot} boot's events are on ${boot.traceClock}, not on sched_clock`);
   }
   const parts = [{ what: `resolution of the ${boot.boot} boot's stamps`, ns: Math.max(1, boot.stampCounts) }];
+  const axisNs = Number(boot.kvmClockOffsetNs - kvmZero);
+  if (!placeable(axisNs)) return refuse("kvm-clock's offsets are more than 104 days apart");
   return {
     ok: true,
     relation: {
-      segments: [
-        { fromCount: 0n, axisNs: Number(boot.kvmClockOffsetNs - kvmZero), nsPerCount: 1, uncertaintyNs: sum(parts) },
-      ],
+      segments: [{ fromCount: 0n, axisNs, nsPerCount: 1, uncertaintyNs: sum(parts) }],
       parts,
     },
   };
@@ -195,13 +201,15 @@ function byRealtime(rate: Rate | null, realtimeZero: bigint, boot: BootClocks): 
   const nsPerCount = traceRate(boot, rate);
   if (nsPerCount === null) return refuse(`the rate of the ${boot.boot} boot's trace clock is not known`);
   const parts = [{ what: `${best.what} in the ${boot.boot} boot`, ns: best.uncertaintyNs }];
+  const axisNs = Number(best.realtimeNs - realtimeZero);
+  if (!placeable(axisNs)) return refuse("the realtime clocks are more than 104 days apart");
   return {
     ok: true,
     relation: {
       segments: [
         {
           fromCount: best.traceCount,
-          axisNs: Number(best.realtimeNs - realtimeZero),
+          axisNs,
           nsPerCount,
           uncertaintyNs: sum(parts),
         },

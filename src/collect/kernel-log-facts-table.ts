@@ -121,6 +121,12 @@ function fromIntegers<T>(make: (...numbers: readonly number[]) => T) {
   };
 }
 
+/** A TSC of less than 1 MHz is no TSC: nothing is divided by what a damaged line says. */
+function withRate<T>(match: RegExpExecArray, make: (khz: number) => T): T | null {
+  const khz = Number(`${match[1]}${match[2]}`);
+  return khz >= 1_000 ? make(khz) : null;
+}
+
 const mark = fromIntegers((a = 0, b = 0, c = 0, d = 0): SchedClockMark => ({ a, b, c, d }));
 
 /** In order: the first row whose pattern matches names the line. */
@@ -131,13 +137,12 @@ export const FACT_ROWS: readonly FactRow[] = [
   row("hypervisor", /^Hypervisor detected: (.+)$/, (m) => ({ name: group(m, 1) })),
 
   // arch/x86/kernel/tsc.c, tsc_sync.c; kernel/time/clocksource.c; kernel/sched/clock.c; kernel/time/sched_clock.c
-  row("tsc-detected", /^tsc: Detected (\d+)\.(\d{3}) MHz (processor|TSC)/, (m) => ({
-    khz: Number(`${m[1]}${m[2]}`),
-    of: m[3] === "TSC" ? "TSC" : "processor",
-  })),
-  row("tsc-refined", /^tsc: Refined TSC clocksource calibration: (\d+)\.(\d{3}) MHz/, (m) => ({
-    khz: Number(`${m[1]}${m[2]}`),
-  })),
+  row("tsc-detected", /^tsc: Detected (\d{1,6})\.(\d{3}) MHz (processor|TSC)/, (m) =>
+    withRate(m, (khz) => ({ khz, of: m[3] === "TSC" ? "TSC" : "processor" })),
+  ),
+  row("tsc-refined", /^tsc: Refined TSC clocksource calibration: (\d{1,6})\.(\d{3}) MHz/, (m) =>
+    withRate(m, (khz) => ({ khz })),
+  ),
   row("tsc-unstable", /^tsc: Marking TSC unstable due to (.*)$/, reasonIn(1)),
   row("tsc-unstable", /^clocksource: (.*Marking clocksource 'tsc' as unstable.*)$/, reasonIn(1)),
   row("tsc-adjusted", /TSC ADJUST/, nothing),

@@ -49,27 +49,67 @@ export function eventSourceOf(boot: Boot, capture: Capture, files: CaptureFiles,
     });
     return null;
   }
-  if (boot === "old" && !sameBuild(capture)) {
+  if (boot === "old" && !printedByItsOwnBuild(capture, buffer, files, sink)) {
     const { old, new: fresh } = capture.boots;
-    const builds = `${old?.release ?? "?"} ${old?.build ?? ""} and ${fresh?.release ?? "?"} ${fresh?.build ?? ""}`;
+    const build = (of: CaptureBoot | null): string => [of?.release ?? "unknown", of?.build ?? ""].join(" ").trim();
     sink.defect({
       code: "ring-text-foreign",
       severity: "error",
       file: buffer.text,
       boot,
-      message: `The boots ran different builds (${builds}): the new kernel printed the old ring with its own event ids and symbols, so its names cannot be trusted, and no phase rests on them.`,
+      message: `The ring was recorded by one build (${build(old)}) and printed by another (${build(fresh)}), with that one's event ids and symbols: its names cannot be trusted, and no phase rests on them.`,
       advice: "Save per_cpu/*/trace_pipe_raw of the ring, and the old kernel's event formats before the kexec.",
     });
     return null;
   }
   const source = files.open(buffer.text);
   if (source === null) return null;
-  return ftraceTextSource({
+  const text = ftraceTextSource({
     boot,
     source,
     clock: buffer.clock,
     eventNames: formats === null ? null : formats.names,
   });
+  return boot === "old" && capture.boots.new !== null ? withTaskNames(text, taskNames(own, files, sink)) : text;
+}
+
+function taskNames(own: CaptureBoot, files: CaptureFiles, sink: Sink): ReadonlyMap<number, string> {
+  return parseSavedCmdlines(textOf(`${own.files}/saved_cmdlines`, files, sink) ?? "");
+}
+
+/** The new kernel prints the old ring with the names that the pids have in the new boot; here they get their own. */
+function withTaskNames(source: EventSource, names: ReadonlyMap<number, string>): EventSource {
+  return {
+    ...source,
+    read: (sink) => {
+      const ids = new Map<number, number>();
+      return source.read({
+        defect: (found) => sink.defect(found),
+        chunk: (chunk) => {
+          for (let row = 0; row < chunk.count; row++) {
+            const pid = chunk.pid[row] as number;
+            let id = ids.get(pid);
+            if (id === undefined) {
+              id = chunk.strings.idOf(names.get(pid) ?? "<...>");
+              ids.set(pid, id);
+            }
+            chunk.comm[row] = id;
+          }
+          sink.chunk(chunk);
+        },
+      });
+    },
+  };
+}
+
+/**
+ * Whether the old ring's text can be trusted. Without a new boot it was read in the old kernel itself (an update that
+ * was aborted), unless its last_boot_info says that it is a previous boot's.
+ */
+function printedByItsOwnBuild(capture: Capture, buffer: TraceBuffer, files: CaptureFiles, sink: Sink): boolean {
+  if (capture.boots.new !== null) return sameBuild(capture);
+  const info = textOf(`${buffer.folder}/last_boot_info`, files, sink);
+  return info === null || info.startsWith("# Current");
 }
 
 function pagesSource(
@@ -104,7 +144,7 @@ function pagesSource(
       source: pages === null ? null : files.open(pages),
       entries: stats?.entries ?? null,
     })),
-    comms: parseSavedCmdlines(textOf(`${own.files}/saved_cmdlines`, files, sink) ?? ""),
+    comms: taskNames(own, files, sink),
     symbols: () => {
       if (symbols === undefined) {
         const bytes = files.bytes(`${own.files}/kallsyms.gz`, KALLSYMS_BYTES, sink);

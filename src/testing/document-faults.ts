@@ -1,0 +1,42 @@
+/** What must hold of every live update's document, whatever it was read from. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Ajv } from "ajv";
+import type { LiveUpdateDocument } from "../analyze/live-update.js";
+import { projectRoot } from "./places.js";
+
+const schema = JSON.parse(readFileSync(join(projectRoot, "docs/live-update.schema.json"), "utf8"));
+const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(schema);
+
+/** Each breach in words; empty where the document is sound. */
+export function documentFaults(document: LiveUpdateDocument): readonly string[] {
+  const printed: unknown = JSON.parse(JSON.stringify(document));
+  validate(printed);
+  const faults = (validate.errors ?? []).map(({ instancePath, message }) => `schema: ${instancePath} ${message}`);
+  for (const source of document.sources) {
+    const { lines, events, continuations, structural, undecoded, boot, dialect } = source;
+    if (dialect === "ftrace-text" && lines !== events + continuations + structural + undecoded) {
+      faults.push(`${boot}: ${lines} lines are not ${events} + ${continuations} + ${structural} + ${undecoded}`);
+    }
+    const told = document.defects.filter(({ code, boot: of }) => of === boot && /^(?:text|ring)-/.test(code));
+    const count = told.reduce((sum, defect) => sum + defect.count, 0);
+    if (count < undecoded) faults.push(`${boot}: ${undecoded} undecoded, but ${count} defects`);
+  }
+  for (const { name, beginNs, endNs, durationNs, axis, beginRangeNs, endRangeNs } of document.phases) {
+    if (axis !== null && beginNs !== null && endNs !== null && durationNs !== endNs - beginNs) {
+      faults.push(`${name}: its duration is not its end less its begin`);
+    }
+    if ((beginNs === null) !== (beginRangeNs !== null)) faults.push(`${name}: begin and its range`);
+    if ((endNs === null) !== (endRangeNs !== null)) faults.push(`${name}: end and its range`);
+    for (const [earliest, latest] of [beginRangeNs, endRangeNs].filter((range) => range !== null)) {
+      if (earliest !== null && latest !== null && earliest > latest) faults.push(`${name}: an empty range`);
+    }
+  }
+  const { beginNs, endNs, durationNs } = document.blackout;
+  if (durationNs !== null && (beginNs !== 0 || endNs !== durationNs))
+    faults.push("the blackout does not begin at zero");
+  if (document.clock.method === "none" && [durationNs, document.seam.durationNs].some((ns) => ns !== null)) {
+    faults.push("a duration crosses the kexec without a clock link");
+  }
+  return faults;
+}
