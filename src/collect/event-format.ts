@@ -27,6 +27,10 @@ export interface FieldFormat {
   readonly signed: boolean;
   /** Its elements are characters. */
   readonly isText: boolean;
+  /** Its C type as declared, an array's length included: `char[16]`, `__data_loc u64[]`, `const char *`. */
+  readonly type: string;
+  /** Of one element of an array; `size` of all else. */
+  readonly elementBytes: number;
 }
 
 export interface EventFormat {
@@ -35,6 +39,8 @@ export interface EventFormat {
   readonly name: string;
   /** Without the common_* fields. */
   readonly fields: readonly FieldFormat[];
+  /** common_type, common_flags, common_preempt_count, common_pid. */
+  readonly commonFields: readonly FieldFormat[];
   /** What follows `print fmt:`. */
   readonly printFmt: string;
 }
@@ -58,6 +64,7 @@ interface Draft {
   name: string;
   id: number;
   readonly fields: FieldFormat[];
+  readonly commonFields: FieldFormat[];
   pidOffset: number;
   printFmt: string;
 }
@@ -93,7 +100,8 @@ export function parseFormats(
       return;
     }
     const system = draft.path.replace(/^\.\//, "").split("/").at(-3) ?? "";
-    byId.set(draft.id, { id: draft.id, system, name: draft.name, fields: draft.fields, printFmt: draft.printFmt });
+    const { id, name, fields, commonFields, printFmt } = draft;
+    byId.set(id, { id, system, name, fields, commonFields, printFmt });
     names.add(draft.name);
     if (draft.pidOffset >= 0) pidOffset = draft.pidOffset;
   };
@@ -111,7 +119,7 @@ export function parseFormats(
     const path = whole.slice(0, colon + "/format".length);
     if (draft === null || draft.path !== path) {
       close(draft);
-      draft = { path, line, name: "", id: -1, fields: [], pidOffset: -1, printFmt: "" };
+      draft = { path, line, name: "", id: -1, fields: [], commonFields: [], pidOffset: -1, printFmt: "" };
     }
     addLine(draft, whole.slice(colon + "/format:".length));
   }
@@ -120,7 +128,9 @@ export function parseFormats(
 }
 
 function addLine(draft: Draft, text: string): void {
-  if (text.startsWith("name: ")) draft.name = text.slice("name: ".length).trim();
+  // It comes last, and a string in it may hold newlines.
+  if (draft.printFmt !== "") draft.printFmt += `\n${text}`;
+  else if (text.startsWith("name: ")) draft.name = text.slice("name: ".length).trim();
   else if (text.startsWith("ID: ")) {
     const id = Number(text.slice("ID: ".length));
     draft.id = Number.isInteger(id) && id >= 0 && id <= MAX_ID ? id : -1;
@@ -131,7 +141,7 @@ function addLine(draft: Draft, text: string): void {
     const field = fieldOf(match[1] as string, Number(match[2]), Number(match[3]), match[4] === "1");
     if (field === null) return;
     if (field.name === "common_pid") draft.pidOffset = field.offset;
-    if (!field.name.startsWith("common_")) draft.fields.push(field);
+    (field.name.startsWith("common_") ? draft.commonFields : draft.fields).push(field);
   }
 }
 
@@ -156,5 +166,17 @@ function fieldOf(declaration: string, offset: number, size: number, signed: bool
           : isText
             ? "text"
             : "bytes";
-  return { name, shape, offset, size, signed, isText };
+  const count = Number(/\d+/.exec(match[2] ?? "")?.[0] ?? 0);
+  const elementBytes = !array ? size : count > 0 && size % count === 0 ? size / count : elementBytesOf(type);
+  return { name, shape, offset, size, signed, isText, type: `${type}${match[2] ?? ""}`, elementBytes };
+}
+
+/** Of the element types that occur in arrays whose length only the record knows. */
+function elementBytesOf(type: string): number {
+  const element = type.replace(/^__(?:data|rel)_loc /, "").replace(/\s*\[\]$/, "");
+  const sized = /(?:^|[\s_])[us](?:int)?(8|16|32|64)(?:_t)?$/.exec(element);
+  if (sized !== null) return Number(sized[1]) / 8;
+  if (/char$|bool$/.test(element)) return 1;
+  if (/short$/.test(element)) return 2;
+  return /long|\*$|size_t$|cpumask_t$/.test(element) ? 8 : 4;
 }

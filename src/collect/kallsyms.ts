@@ -2,9 +2,9 @@
 
 export interface SymbolTable {
   readonly count: number;
-  /** `name+0x4/0x60`, as %pS prints it; null below the first symbol, or far beyond one. */
+  /** `name+0x4/0x60`, and ` [module]` of a module's, as %pS prints it; null below the first symbol, or far beyond one. */
   symbol(address: bigint): string | null;
-  /** `name` alone, as %ps prints it. */
+  /** `name`, and ` [module]` of a module's, as %ps prints it. */
   name(address: bigint): string | null;
 }
 
@@ -13,6 +13,8 @@ const MAX_SYMBOLS = 4_000_000;
 const MAX_OFFSET = 1n << 20n;
 const SPACE = 0x20;
 const NEWLINE = 0x0a;
+const TAB = 0x09;
+const OPEN_BRACKET = 0x5b;
 
 /** Null where the addresses are hidden (kptr_restrict prints zeros) or there are none. */
 export function parseKallsyms(bytes: Uint8Array): SymbolTable | null {
@@ -61,8 +63,9 @@ export function parseKallsyms(bytes: Uint8Array): SymbolTable | null {
     const offset = row < 0 ? MAX_OFFSET : address - (sorted[row] as bigint);
     const name = row < 0 ? "" : nameAt(row);
     const size = row < 0 ? 0n : sizeOf(row);
-    const found =
-      offset >= MAX_OFFSET ? null : { name, symbol: `${name}+0x${offset.toString(16)}/0x${size.toString(16)}` };
+    const module = row < 0 ? "" : moduleAt(bytes, begins[order[row] as number] as number);
+    const symbol = `${name}+0x${offset.toString(16)}/0x${size.toString(16)}${module}`;
+    const found = offset >= MAX_OFFSET ? null : { name: `${name}${module}`, symbol };
     known.set(address, found);
     return found;
   };
@@ -92,6 +95,13 @@ function hexOf(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+/** ` [module]` where that follows the name that begins at `begin`, else nothing. */
+function moduleAt(bytes: Uint8Array, begin: number): string {
+  let at = begin;
+  while (at < bytes.length && (bytes[at] as number) > SPACE) at += 1;
+  return bytes[at] === TAB && bytes[at + 1] === OPEN_BRACKET ? ` ${textAt(bytes, at + 1)}` : "";
 }
 
 function textAt(bytes: Uint8Array, begin: number): string {

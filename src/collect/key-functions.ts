@@ -35,8 +35,8 @@ export const KEY_FUNCTIONS: ReadonlySet<string> = new Set([
 /** `name+0x4/0x60 [module]` to `name`; null for an address that no symbol was found for. */
 export function symbolName(symbol: string): string | null {
   if (symbol === "" || symbol.startsWith("0x")) return null;
-  const plus = symbol.indexOf("+0x");
-  return plus < 0 ? symbol : symbol.slice(0, plus);
+  const end = symbol.search(/\+0x| \[/);
+  return end < 0 ? symbol : symbol.slice(0, end);
 }
 
 /** The function a return probe's name stands for where its address has no symbol: perf and the recorder append these. */

@@ -3,6 +3,7 @@ import type { DefectInput } from "../base/defect.js";
 import type { Boot } from "../base/time.js";
 import { type Capture, type CaptureBoot, type CpuBuffer, sameBuild, type TraceBuffer } from "./capture.js";
 import { type ParsedFormats, parseFormats } from "./event-format.js";
+import { parsePrintkFormats } from "./event-text/kernel-facts.js";
 import { ftraceTextSource } from "./ftrace-text.js";
 import { parseKallsyms, type SymbolTable } from "./kallsyms.js";
 import { DEFAULT_LAYOUT, parseHeaderPage, parseSavedCmdlines, ringBufferSource } from "./ring-buffer.js";
@@ -145,6 +146,9 @@ function pagesSource(
       entries: stats?.entries ?? null,
     })),
     comms: taskNames(own, files, sink),
+    strings: files.paths.includes(`${own.files}/printk_formats`)
+      ? parsePrintkFormats(textOf(`${own.files}/printk_formats`, files, sink) ?? "")
+      : new Map(),
     symbols: () => {
       if (symbols === undefined) {
         const bytes = files.bytes(`${own.files}/kallsyms.gz`, KALLSYMS_BYTES, sink);

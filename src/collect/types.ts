@@ -91,8 +91,8 @@ export type TraceClock =
 /** One source of events of one boot; `read` streams it once, in time order, and may be called again. */
 export interface EventSource {
   readonly boot: Boot;
-  /** What it is read from: `ring-buffer` pages or `ftrace-text`. */
-  readonly dialect: "ring-buffer" | "ftrace-text";
+  /** What it is read from: raw pages, the kernel's text, trace-cmd's file, a Perfetto trace. */
+  readonly dialect: "ring-buffer" | "ftrace-text" | "trace-dat" | "perfetto";
   readonly files: readonly string[];
   readonly clock: TraceClock;
   read(sink: EventSink): ReadCounts;

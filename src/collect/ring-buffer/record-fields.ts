@@ -1,0 +1,91 @@
+/** Decodes one record's fields, on demand. */
+import { assertNever } from "../../base/result.js";
+import type { EventFormat, FieldFormat } from "../event-format.js";
+import { type KernelFacts, symbolAlone, symbolWithOffset } from "../event-text/kernel-facts.js";
+import { locatedAt, type RecordBytes, textAt } from "../event-text/record.js";
+import type { EventFields, FieldValue } from "../types.js";
+
+/** Fields that hold an address of code, and whether the kernel prints them with an offset (%pS) or without (%ps). */
+const SYMBOL_FIELDS: ReadonlyMap<string, "name" | "offset"> = new Map([
+  ["func", "offset"],
+  ["__probe_ip", "offset"],
+  ["__probe_func", "offset"],
+  ["__probe_ret_ip", "offset"],
+  ["ip", "offset"],
+  ["parent_ip", "offset"],
+  ["fun", "offset"],
+  ["function", "offset"],
+  ["caller", "offset"],
+  ["cb", "offset"],
+]);
+
+/** Field name to value, in the format's order; a field that the record is too short for is left out. */
+export function recordFields(record: RecordBytes, format: EventFormat, facts: KernelFacts): EventFields {
+  const fields = new Map<string, FieldValue>();
+  for (const field of format.fields) {
+    const value = fieldValue(record, field);
+    if (value !== null) fields.set(field.name, resolved(field, value, facts));
+  }
+  if (format.system === "ftrace" && format.name === "funcgraph_exit") {
+    const [call, ret] = [fields.get("calltime"), fields.get("rettime")];
+    if (call !== undefined && ret !== undefined) fields.set("duration", Number(BigInt(ret) - BigInt(call)));
+  }
+  return fields;
+}
+
+/** Addresses of code become symbols; without a symbol table they stay hexadecimal. */
+function resolved(field: FieldFormat, value: FieldValue, facts: KernelFacts): FieldValue {
+  const style = SYMBOL_FIELDS.get(field.name);
+  if (style === undefined || field.size < 4 || typeof value === "string") return value;
+  const address = BigInt.asUintN(field.size * 8, BigInt(value));
+  return style === "name" ? symbolAlone(facts, address) : symbolWithOffset(facts, address);
+}
+
+/** Null where the record is too short for the field. */
+function fieldValue(record: RecordBytes, field: FieldFormat): FieldValue | null {
+  if (field.offset + field.size > record.length) return null;
+  switch (field.shape) {
+    case "integer":
+      return integerAt(record, field);
+    case "text":
+      return textAt(record, field.offset, field.offset + field.size);
+    case "rest":
+      return field.isText ? textAt(record, field.offset, record.length) : hexText(record, field.offset, record.length);
+    case "bytes":
+      return hexText(record, field.offset, field.offset + field.size);
+    case "data-loc":
+    case "rel-loc": {
+      const place = locatedAt(record, field.offset, field.shape === "rel-loc");
+      if (place === null) return null;
+      return field.isText ? textAt(record, place.from, place.to) : hexText(record, place.from, place.to);
+    }
+    default:
+      return assertNever(field.shape);
+  }
+}
+
+function integerAt(record: RecordBytes, { offset, size, signed }: FieldFormat): FieldValue | null {
+  const { view, littleEndian } = record;
+  const at = record.begin + offset;
+  switch (size) {
+    case 1:
+      return signed ? view.getInt8(at) : view.getUint8(at);
+    case 2:
+      return signed ? view.getInt16(at, littleEndian) : view.getUint16(at, littleEndian);
+    case 4:
+      return signed ? view.getInt32(at, littleEndian) : view.getUint32(at, littleEndian);
+    case 8: {
+      const value = signed ? view.getBigInt64(at, littleEndian) : view.getBigUint64(at, littleEndian);
+      const number = Number(value);
+      return Number.isSafeInteger(number) ? number : value;
+    }
+    default:
+      return null;
+  }
+}
+
+function hexText(record: RecordBytes, from: number, to: number): string {
+  return Array.from(record.bytes.subarray(record.begin + from, record.begin + to), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join(" ");
+}
