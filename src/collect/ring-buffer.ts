@@ -13,9 +13,9 @@ import type { Boot } from "../base/time.js";
 import type { EventFormat, ParsedFormats } from "./event-format.js";
 import { EventText } from "./event-text/event-text.js";
 import type { SymbolTable } from "./kallsyms.js";
-import { type CursorFilter, IdUse, PageCursor, type TimeBase } from "./ring-buffer/page-cursor.js";
+import { type CursorFilter, END_OF_TIME, IdUse, PageCursor, type TimeBase } from "./ring-buffer/page-cursor.js";
 import { DEFAULT_LAYOUT, isLittleEndian, type PageLayout, parseHeaderPage } from "./ring-buffer/page-layout.js";
-import { RecordChunk, RecordColumns, type RecordTable } from "./ring-buffer/record-chunk.js";
+import { CommCache, RecordChunk, RecordColumns, type RecordTable } from "./ring-buffer/record-chunk.js";
 import { EventKind, type EventSink, type EventSource, type ReadCounts, type TraceClock } from "./types.js";
 
 export { DEFAULT_LAYOUT, type PageLayout, parseHeaderPage };
@@ -82,7 +82,6 @@ export function ringBufferSource(input: RingBufferInput): EventSource {
 
 /** Runs of one CPU at least this long are handed on from its own columns, without a copy. */
 const WHOLE_RUN = 512;
-const END_OF_TIME = (1n << 64n) - 1n;
 
 class RingReader {
   readonly #input: RingBufferInput;
@@ -129,7 +128,7 @@ class RingReader {
         ),
     );
     const rows = this.#cursors.reduce((most, { time }) => Math.max(most, time.length), 1);
-    this.#columns = new RecordColumns(rows);
+    this.#columns = new RecordColumns(rows, this.#cursors);
   }
 
   read(): ReadCounts {
@@ -159,71 +158,82 @@ class RingReader {
 
   /** Runs of the CPU that is behind, up to the time that the next one stands on; of equal times the lower CPU first. */
   #merge(cursors: PageCursor[]): void {
-    while (cursors.length > 0) {
+    const which = cursors.map((cursor) => this.#cursors.indexOf(cursor));
+    const heads = Float64Array.from(cursors, (cursor) => cursor.time[0] as number);
+    let live = cursors.length;
+    while (live > 0) {
       let first = 0;
       let until = Number.POSITIVE_INFINITY;
-      for (let i = 1; i < cursors.length; i++) {
-        if (timeOf(cursors[i]) < timeOf(cursors[first])) first = i;
-      }
-      for (let i = 0; i < cursors.length; i++) {
-        if (i !== first) until = Math.min(until, timeOf(cursors[i]));
+      for (let i = 1; i < live; i++) {
+        const head = heads[i] as number;
+        if (head < (heads[first] as number)) {
+          until = Math.min(until, heads[first] as number);
+          first = i;
+        } else if (head < until) until = head;
       }
       const cursor = cursors[first] as PageCursor;
-      const { time } = cursor;
-      let end = cursor.next + 1;
-      while (end < cursor.rows && (time[end] as number) < until) end += 1;
-      this.#take(cursor, end);
-      if (cursor.next < cursor.rows) continue;
+      this.#run(cursor, which[first] as number, until);
+      if (cursor.next < cursor.rows) {
+        heads[first] = cursor.time[cursor.next] as number;
+        continue;
+      }
       // The next scan may overwrite the bytes that rows not yet handed on point to.
       this.#flush();
-      if (!cursor.scan()) cursors.splice(first, 1);
+      if (cursor.scan()) heads[first] = cursor.time[0] as number;
+      else {
+        cursors.splice(first, 1);
+        which.splice(first, 1);
+        live -= 1;
+        for (let i = first; i < live; i++) heads[i] = heads[i + 1] as number;
+      }
     }
   }
 
-  /** Hands on the cursor's rows up to `end`. */
-  #take(cursor: PageCursor, end: number): void {
-    const begin = cursor.next;
-    const length = end - begin;
-    cursor.next = end;
-    if (length >= WHOLE_RUN) {
+  /** Hands on the cursor's rows from the one it stands on to the last before `until`. */
+  #run(cursor: PageCursor, which: number, until: number): void {
+    const { rows, time, word, id, pid } = cursor;
+    let from = cursor.next;
+    if (rows - from >= WHOLE_RUN && (time[rows - 1] as number) < until) {
       this.#flush();
+      cursor.next = rows;
       this.#send(
-        length,
-        cursor.time.subarray(begin, end),
-        cursor.word.subarray(begin, end),
-        cursor.id.subarray(begin, end),
+        rows - from,
+        { time: time.subarray(from), word: word.subarray(from), id: id.subarray(from), pid: pid.subarray(from) },
         cursor,
       );
       return;
     }
-    if (this.#count + length > this.#columns.capacity) this.#flush();
-    const { time, word, id, cursor: index } = this.#columns;
-    const which = this.#cursors.indexOf(cursor);
-    let to = this.#count;
-    for (let from = begin; from < end; from++, to++) {
-      time[to] = cursor.time[from] as number;
-      word[to] = cursor.word[from] as number;
-      id[to] = cursor.id[from] as number;
-      index[to] = which;
-    }
-    this.#count = to;
+    const to = this.#columns;
+    let at = this.#count;
+    const end = Math.min(rows, from + to.capacity - at);
+    let now = time[from] as number;
+    do {
+      to.time[at] = now;
+      to.word[at] = word[from] as number;
+      to.id[at] = id[from] as number;
+      to.pid[at] = pid[from] as number;
+      to.cursor[at] = which;
+      at += 1;
+      from += 1;
+      now = time[from] as number;
+    } while (from < end && now < until);
+    cursor.next = from;
+    this.#count = at;
+    if (at === to.capacity) this.#flush();
   }
 
   #flush(): void {
     const count = this.#count;
     if (count === 0) return;
     this.#count = 0;
-    const { time, word, id } = this.#columns;
-    this.#send(count, time, word, id, null);
+    this.#send(count, this.#columns, null);
   }
 
-  #send(count: number, time: Float64Array, word: Uint32Array, id: Uint16Array, single: PageCursor | null): void {
+  #send(count: number, rows: Pick<RecordColumns, "time" | "word" | "id" | "pid">, single: PageCursor | null): void {
     this.#events += count;
     const file = single?.source.name ?? this.#file;
     const base = this.#base.value ?? 0n;
-    this.#sink.chunk(
-      new RecordChunk(file, base, count, time, this.#table, this.#cursors, this.#columns, word, id, single),
-    );
+    this.#sink.chunk(new RecordChunk(file, base, count, this.#table, this.#cursors, this.#columns, rows, single));
   }
 
   #defect(
@@ -312,10 +322,6 @@ class RingReader {
   }
 }
 
-function timeOf(cursor: PageCursor | undefined): number {
-  return cursor === undefined ? Number.POSITIVE_INFINITY : (cursor.time[cursor.next] as number);
-}
-
 function orderOf(cpus: readonly RingCpu[], layout: PageLayout): boolean {
   for (const { source } of cpus) {
     if (source === null || source.size < layout.dataOffset) continue;
@@ -344,7 +350,7 @@ function tableOf({ boot, formats, symbols, strings, comms, layout }: RingBufferI
     names,
     kinds,
     comms,
-    commIds: new Map(),
+    comm: new CommCache(),
     eventText: new EventText(formats, facts, comms),
     commonOffsets: {
       flags: offset("common_flags", 2),

@@ -10,7 +10,7 @@ import { COMMIT_MASK, MISSED_EVENTS, MISSED_STORED, type PageLayout } from "./pa
 
 /** Rows that a cursor holds at a time. */
 export const CURSOR_ROWS = 16_384;
-const BLOCK_BYTES = 1 << 18;
+const BLOCK_BYTES = 1 << 16;
 const TWO_27 = 2 ** 27;
 const DELTA_MASK = TWO_27 - 1;
 const TWO_32 = 2 ** 32;
@@ -46,18 +46,26 @@ export interface CursorFilter {
   readonly to: bigint;
 }
 
+/** The last count there can be. */
+export const END_OF_TIME = (1n << 64n) - 1n;
+
 /** The zero that all cursors of one reader count from: the first page's stamp. */
 export interface TimeBase {
   value: bigint | null;
 }
 
+/** A row's `word` is the payload's first word in the block; this bit is set where the record is a long one. */
+const LONG = 0x8000_0000;
+export const PAYLOAD_MASK = 0x7fff_ffff;
+
 const HOST_IS_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 export class PageCursor {
-  /** The rows that `scan` found: counts since the base, header's word in the block, event id. */
+  /** The rows that `scan` found: counts since the base, where the payload is (see below), event id, task. */
   readonly time: Float64Array;
   readonly word: Uint32Array;
   readonly id: Uint16Array;
+  readonly pid: Int32Array;
   readonly #capacity: number;
   /** Rows found, and the next one to be handed on. */
   rows = 0;
@@ -83,6 +91,8 @@ export class PageCursor {
   readonly #swap: boolean;
   readonly #pageWords: number;
   readonly #typeShift: number;
+  /** Time and task of a record do not matter. */
+  readonly #unfiltered: boolean;
 
   constructor(
     readonly cpu: number,
@@ -102,11 +112,13 @@ export class PageCursor {
     this.time = new Float64Array(this.#capacity);
     this.word = new Uint32Array(this.#capacity);
     this.id = new Uint16Array(this.#capacity);
+    this.pid = new Int32Array(this.#capacity);
     this.view = new DataView(this.bytes.buffer);
     this.#swap = littleEndian !== HOST_IS_LITTLE;
     this.words = this.#swap ? new Uint32Array(this.bytes.length / 4) : new Uint32Array(this.bytes.buffer);
     this.#pageWords = pageBytes / 4;
     this.#typeShift = littleEndian ? 0 : 27;
+    this.#unfiltered = filter.pids === null && filter.from === 0n && filter.to === END_OF_TIME;
   }
 
   /** Whether the block's pages are all read: the next `scan` overwrites what earlier rows point to. */
@@ -114,14 +126,12 @@ export class PageCursor {
     return this.at >= this.#end && (this.#pageWord + this.#pageWords) * 4 > this.#blockBytes;
   }
 
-  /** Whether the record whose header is at `word` is a long one: its payload begins a word later. */
-  isLong(word: number): boolean {
-    return (((this.words[word] as number) >>> this.#typeShift) & 31) === LONG_DATA;
-  }
-
-  /** Payload bytes of a short record. */
-  shortLength(word: number): number {
-    return (((this.words[word] as number) >>> this.#typeShift) & 31) * 4;
+  /** Payload bytes of the record at a row's `word`. */
+  lengthOf(word: number): number {
+    const payload = word & PAYLOAD_MASK;
+    const head = this.words[payload - 1] as number;
+    // A long record's length counts its own word and is not rounded.
+    return (word & LONG) !== 0 ? ((head - 1) >>> 2) * 4 : ((head >>> this.#typeShift) & 31) * 4;
   }
 
   /** Fills the rows anew from the current block, or from the next one; false at the end of the file. */
@@ -145,20 +155,42 @@ export class PageCursor {
 
   /** The records of the current page, as far as there is room for rows. */
   #walk(): void {
-    const { words, time, word, id, pidWord } = this;
+    const { words, time, word, id, pid, pidWord } = this;
     const capacity = this.#capacity;
     const { ids, pids } = this.filter;
     const base = this.base.value ?? 0n;
     const from = this.filter.from > base ? Number(this.filter.from - base) : Number.NEGATIVE_INFINITY;
     const to = Number(this.filter.to - base);
     // Bit fields are allocated from the low end on little-endian machines, from the high end on the others.
-    const [typeShift, deltaShift, idShift] = this.littleEndian ? [0, 5, 0] : [27, 0, 16];
+    const little = this.littleEndian;
+    const [typeShift, deltaShift, idShift] = little ? [0, 5, 0] : [27, 0, 16];
     const end = this.#end;
     let at = this.at;
     let now = this.now;
     let rows = this.rows;
     let records = 0;
+    const plain = little && this.#unfiltered;
+    const least = pidWord + 1;
     while (at < end && rows < capacity) {
+      // Nearly all records are short and wanted: this loop alone decides how fast a file is read.
+      if (plain && capacity - rows > (end - at) >> 1) {
+        const first = rows;
+        while (at < end) {
+          const header = words[at] as number;
+          const type = header & 31;
+          const event = (words[at + 1] as number) & 0xffff;
+          if (type < least || type > LAST_SHORT_DATA || at + type >= end || ids[event] !== IdUse.wanted) break;
+          now += header >>> 5;
+          time[rows] = now;
+          word[rows] = at + 1;
+          id[rows] = event;
+          pid[rows] = words[at + 1 + pidWord] as number;
+          rows += 1;
+          at += 1 + type;
+        }
+        records += rows - first;
+        if (at >= end) break;
+      }
       const header = words[at] as number;
       const type = (header >>> typeShift) & 31;
       const delta = (header >>> deltaShift) & DELTA_MASK;
@@ -203,14 +235,12 @@ export class PageCursor {
       const event = ((words[payload] as number) >>> idShift) & 0xffff;
       const use = ids[event];
       if (use === IdUse.wanted) {
+        const task = payload + pidWord < next ? (words[payload + pidWord] as number) | 0 : -1;
         time[rows] = now;
-        word[rows] = at;
+        word[rows] = type === LONG_DATA ? payload | LONG : payload;
         id[rows] = event;
-        const wanted =
-          now >= from &&
-          now <= to &&
-          (pids === null || (payload + pidWord < next && pids.has((words[payload + pidWord] as number) | 0)));
-        rows += wanted ? 1 : 0;
+        pid[rows] = task;
+        rows += now >= from && now <= to && (pids === null || pids.has(task)) ? 1 : 0;
       } else if (use === IdUse.unknown) {
         this.now = now;
         this.reports.unknown(this, payload, event);

@@ -7,7 +7,7 @@ import type { Boot } from "../../base/time.js";
 import type { EventText } from "../event-text/event-text.js";
 import type { RecordBytes } from "../event-text/record.js";
 import type { EventChunk, EventFields } from "../types.js";
-import type { PageCursor } from "./page-cursor.js";
+import { PAYLOAD_MASK, type PageCursor } from "./page-cursor.js";
 import { recordFields } from "./record-fields.js";
 
 /** What is the same for all chunks of a reader: event ids to names and kinds, pids to task names. */
@@ -19,9 +19,19 @@ export interface RecordTable {
   readonly kinds: Uint8Array;
   readonly eventText: EventText;
   readonly comms: ReadonlyMap<number, string>;
-  readonly commIds: Map<number, number>;
+  readonly comm: CommCache;
   /** common_flags, common_preempt_count, common_pid: where in a record. */
   readonly commonOffsets: { readonly flags: number; readonly preemptCount: number; readonly pid: number };
+}
+
+const COMM_SLOTS = 4096;
+const COMM_SLOT_MASK = COMM_SLOTS - 1;
+
+/** Task name ids of the pids seen last, one to a slot: a row's look-up is two loads, however many tasks there are. */
+export class CommCache {
+  /** No record has this pid: it is what empties a slot. */
+  readonly slotPid = new Int32Array(COMM_SLOTS).fill(-2_147_483_648);
+  readonly slotComm = new Uint32Array(COMM_SLOTS);
 }
 
 /** The columns that chunks of one reader share: a chunk is valid only during the sink call. */
@@ -31,6 +41,9 @@ export class RecordColumns {
   readonly id: Uint16Array;
   /** Index of the row's cursor. */
   readonly cursor: Uint16Array;
+  /** By cursor: its CPU, and the file position of its block. */
+  readonly cpuOf: Int16Array;
+  readonly blockOf: Float64Array;
   readonly cpu: Int16Array;
   readonly pid: Int32Array;
   readonly comm: Uint32Array;
@@ -38,7 +51,12 @@ export class RecordColumns {
   readonly kind: Uint8Array;
   readonly place: Float64Array;
 
-  constructor(readonly capacity: number) {
+  constructor(
+    readonly capacity: number,
+    cursors: readonly PageCursor[],
+  ) {
+    this.cpuOf = Int16Array.from(cursors, ({ cpu }) => cpu);
+    this.blockOf = new Float64Array(cursors.length);
     this.time = new Float64Array(capacity);
     this.word = new Uint32Array(capacity);
     this.id = new Uint16Array(capacity);
@@ -56,8 +74,11 @@ export class RecordColumns {
 export class RecordChunk implements EventChunk {
   readonly boot: Boot;
   readonly strings: StringTable;
+  readonly time: Float64Array;
+  readonly word: Uint32Array;
+  readonly id: Uint16Array;
+  readonly pid: Int32Array;
   #cpu = false;
-  #pid = false;
   #comm = false;
   #name = false;
   #kind = false;
@@ -68,16 +89,18 @@ export class RecordChunk implements EventChunk {
     readonly file: string,
     readonly base: bigint,
     readonly count: number,
-    readonly time: Float64Array,
     readonly table: RecordTable,
     readonly cursors: readonly PageCursor[],
     readonly columns: RecordColumns,
-    readonly word: Uint32Array,
-    readonly id: Uint16Array,
+    rows: Pick<RecordColumns, "time" | "word" | "id" | "pid">,
     readonly single: PageCursor | null,
   ) {
     this.boot = table.boot;
     this.strings = table.strings;
+    this.time = rows.time;
+    this.word = rows.word;
+    this.id = rows.id;
+    this.pid = rows.pid;
   }
 
   #cursorOf(row: number): PageCursor {
@@ -85,56 +108,33 @@ export class RecordChunk implements EventChunk {
   }
 
   get cpu(): Int16Array {
-    const { cpu } = this.columns;
+    const { cpu, cursor, cpuOf } = this.columns;
     if (!this.#cpu) {
       this.#cpu = true;
-      if (this.single !== null) cpu.fill(this.single.cpu, 0, this.count);
-      else for (let row = 0; row < this.count; row++) cpu[row] = this.#cursorOf(row).cpu;
+      const { count, single } = this;
+      if (single !== null) cpu.fill(single.cpu, 0, count);
+      else for (let row = 0; row < count; row++) cpu[row] = cpuOf[cursor[row] as number] as number;
     }
     return cpu;
-  }
-
-  get pid(): Int32Array {
-    const { pid } = this.columns;
-    if (!this.#pid) {
-      this.#pid = true;
-      const { count, word } = this;
-      for (let row = 0; row < count; row++) {
-        const cursor = this.#cursorOf(row);
-        const at = word[row] as number;
-        const payload = at + (cursor.isLong(at) ? 2 : 1);
-        pid[row] = cursor.words[payload + cursor.pidWord] as number;
-      }
-    }
-    return pid;
   }
 
   get comm(): Uint32Array {
     const { comm } = this.columns;
     if (!this.#comm) {
       this.#comm = true;
-      const { pid, count } = this;
-      const { commIds } = this.table;
-      let last = -1;
-      let lastId = this.#commOf(-1);
+      const { count, pid } = this;
+      const { slotPid, slotComm } = this.table.comm;
       for (let row = 0; row < count; row++) {
         const task = pid[row] as number;
-        // Records of one task come in runs.
-        if (task !== last) {
-          last = task;
-          lastId = commIds.get(task) ?? this.#commOf(task);
+        const slot = task & COMM_SLOT_MASK;
+        if (slotPid[slot] !== task) {
+          slotPid[slot] = task;
+          slotComm[slot] = this.strings.idOf(this.table.comms.get(task) ?? "<...>");
         }
-        comm[row] = lastId;
+        comm[row] = slotComm[slot] as number;
       }
     }
     return comm;
-  }
-
-  #commOf(pid: number): number {
-    const id = this.strings.idOf(this.table.comms.get(pid) ?? "<...>");
-    // Hostile records hold any pid: the cache is no more than a host's tasks.
-    if (this.table.commIds.size < 100_000) this.table.commIds.set(pid, id);
-    return id;
   }
 
   get name(): Uint32Array {
@@ -161,14 +161,18 @@ export class RecordChunk implements EventChunk {
 
   /** The byte of its CPU's file where a record's payload begins. */
   get place(): Float64Array {
-    const { place } = this.columns;
+    const { place, cursor, blockOf } = this.columns;
     if (!this.#place) {
       this.#place = true;
-      const { count, word } = this;
-      for (let row = 0; row < count; row++) {
-        const cursor = this.#cursorOf(row);
-        const at = word[row] as number;
-        place[row] = cursor.blockAt + 4 * (at + (cursor.isLong(at) ? 2 : 1));
+      const { count, word, single } = this;
+      for (const [i, each] of this.cursors.entries()) blockOf[i] = each.blockAt;
+      if (single !== null) {
+        const { blockAt } = single;
+        for (let row = 0; row < count; row++) place[row] = blockAt + 4 * ((word[row] as number) & PAYLOAD_MASK);
+      } else {
+        for (let row = 0; row < count; row++) {
+          place[row] = (blockOf[cursor[row] as number] as number) + 4 * ((word[row] as number) & PAYLOAD_MASK);
+        }
       }
     }
     return place;
@@ -176,13 +180,12 @@ export class RecordChunk implements EventChunk {
 
   record(row: number): RecordBytes {
     const cursor = this.#cursorOf(row);
-    const at = this.word[row] as number;
-    const long = cursor.isLong(at);
+    const word = this.word[row] as number;
     return {
       view: cursor.view,
       bytes: cursor.bytes,
-      begin: 4 * (at + (long ? 2 : 1)),
-      length: long ? (((cursor.words[at + 1] as number) - 1) >>> 2) * 4 : cursor.shortLength(at),
+      begin: 4 * (word & PAYLOAD_MASK),
+      length: cursor.lengthOf(word),
       littleEndian: cursor.littleEndian,
     };
   }

@@ -1,0 +1,65 @@
+/** What the benchmarks share: real recordings as input, workers in processes of their own, the table. */
+import { spawnSync } from "node:child_process";
+import { existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { gunzipSync } from "node:zlib";
+
+export const root = resolve(import.meta.dirname, "..");
+
+/** The members of a .tar.gz, by path without the folder at the top (ustar: 512-byte blocks, size in octal at 124). */
+export function members(archive) {
+  const tar = gunzipSync(readFileSync(archive));
+  const found = new Map();
+  for (let at = 0; at + 512 <= tar.length; ) {
+    const name = tar.toString("utf8", at, at + 100).replace(/\0.*$/s, "");
+    const size = Number.parseInt(tar.toString("latin1", at + 124, at + 136), 8) || 0;
+    if (size > 0) found.set(name.slice(name.indexOf("/") + 1), tar.subarray(at + 512, at + 512 + size));
+    at += 512 + Math.ceil(size / 512) * 512;
+  }
+  return found;
+}
+
+/** The large recording beside the checkout where there is one, else one that is shipped. */
+export function largeRecording() {
+  const large = resolve(root, "../shared/captures/busy.tar.gz");
+  return existsSync(large) ? large : join(root, "traces/plain.tar.gz");
+}
+
+export function fileSource(path) {
+  const file = openSync(path, "r");
+  return {
+    name: path,
+    size: statSync(path).size,
+    read: (into, position) => readSync(file, into, 0, into.length, position),
+  };
+}
+
+/** The process's own peak: getrusage's is handed down from the parent through fork. */
+export function peakKb() {
+  const status = existsSync("/proc/self/status") ? readFileSync("/proc/self/status", "latin1") : "";
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS);
+}
+
+/** Runs `script` again with `options`; what it prints is JSON. */
+export function inProcess(script, options) {
+  const child = spawnSync(process.execPath, [script, ...options], { encoding: "utf8", maxBuffer: 1 << 28 });
+  if (child.status !== 0) throw new Error(child.stderr);
+  return JSON.parse(child.stdout);
+}
+
+/** Runs `work` so many times: milliseconds, and what it returned. */
+export function timed(runs, work) {
+  return Array.from({ length: runs }, () => {
+    const begin = performance.now();
+    const result = work();
+    return { ms: performance.now() - begin, ...result };
+  });
+}
+
+export const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+export function printTable(head, rows) {
+  console.log(`| ${head.join(" | ")} |`);
+  console.log(`| ${head.map((_, i) => (i === 0 ? "---" : "---:")).join(" | ")} |`);
+  for (const row of rows) console.log(`| ${row.join(" | ")} |`);
+}
