@@ -1,21 +1,36 @@
 /** Programs that the tests compare against, and that npm does not have: found, or installed from Debian. */
+import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { exitCodeOf, StepFailure, say } from "./step.mjs";
 
-/** What each is for is what a reader is told when it cannot be had; `file` where it is no command on the PATH. */
+/** Debian's own interpreter sees Debian's modules; a python3 earlier on the PATH need not. */
+const python = "/usr/bin/python3";
+
+/** What each is for is what a reader is told when it cannot be had; `find` says how it is found. */
 const tools = [
-  { command: "chromium", package: "chromium", use: "the tests of the viewer in a browser" },
-  { command: "java", package: "default-jre-headless", use: "the test that reads histogram logs with HdrHistogram" },
+  { find: "command", name: "chromium", package: "chromium", use: "the tests of the viewer in a browser" },
+  { find: "command", name: "java", package: "default-jre-headless", use: "the test that reads logs with HdrHistogram" },
   {
-    file: "/usr/share/java/hdrhistogram.jar",
-    command: "hdrhistogram.jar",
+    find: "file",
+    name: "/usr/share/java/hdrhistogram.jar",
     package: "libhdrhistogram-java",
-    use: "the test that reads histogram logs with HdrHistogram",
+    use: "the test that reads logs with HdrHistogram",
   },
-  { command: "protoc", package: "protobuf-compiler", use: "the tests that decode Perfetto traces with protoc" },
-  { command: "zstd", package: "zstd", use: "the tests that unpack what zstd packs" },
-  { command: "trace-cmd", package: "trace-cmd", use: "the tests that compare with trace-cmd" },
+  {
+    find: "command",
+    name: "protoc",
+    package: "protobuf-compiler",
+    use: "the tests that decode Perfetto traces with protoc",
+  },
+  { find: "command", name: "zstd", package: "zstd", use: "the tests that unpack what zstd packs" },
+  { find: "command", name: "trace-cmd", package: "trace-cmd", use: "the tests that compare with trace-cmd" },
+  {
+    find: "python module",
+    name: "scipy",
+    package: "python3-scipy",
+    use: "the tests of the statistics against SciPy",
+  },
 ];
 
 function isExecutable(path) {
@@ -31,8 +46,26 @@ function isOnPath(command) {
   return (process.env.PATH ?? "").split(delimiter).some((folder) => isExecutable(join(folder, command)));
 }
 
-const missingTools = () =>
-  tools.filter(({ command, file }) => (file === undefined ? !isOnPath(command) : !existsSync(file)));
+/** Finds the module without importing it: SciPy takes half a second to import. */
+function hasPythonModule(name) {
+  const find = `import importlib.util, sys; sys.exit(importlib.util.find_spec("${name}") is None)`;
+  return spawnSync(python, ["-c", find]).status === 0;
+}
+
+function isFound({ find, name }) {
+  switch (find) {
+    case "command":
+      return isOnPath(name);
+    case "file":
+      return existsSync(name);
+    case "python module":
+      return hasPythonModule(name);
+    default:
+      throw new Error(`no way to find a ${find}`);
+  }
+}
+
+const missingTools = () => tools.filter((tool) => !isFound(tool));
 
 /** The beginning of a command line that runs as root without asking, or null. */
 async function asRoot() {
@@ -61,12 +94,12 @@ export async function installTools() {
     });
     const install = [...args, "install", "--no-install-recommends", ...packages];
     await exitCodeOf(program, install, { quiet: true });
-    const still = missingTools().map(({ command }) => command);
+    const still = missingTools().map(({ name }) => name);
     if (still.length > 0 && updated === 0 && process.env.CI) {
       throw new StepFailure(`${still.join(", ")} could not be installed, although Debian's archive answers`);
     }
   }
-  for (const { command, package: name, use } of missingTools()) {
-    say(`MISSING: ${command}: ${use} will be skipped (on Debian: apt-get install ${name})`);
+  for (const tool of missingTools()) {
+    say(`MISSING: ${tool.name}: ${tool.use} will be skipped (on Debian: apt-get install ${tool.package})`);
   }
 }
