@@ -1,7 +1,9 @@
 /** The commands there are, in the order the help lists them. */
 import { analyze } from "./analyze.js";
 import { blame } from "./blame.js";
+import { cohort } from "./cohort.js";
 import type { Command } from "./command.js";
+import { compare } from "./compare.js";
 import { criticalChain } from "./critical-chain.js";
 import { events } from "./events.js";
 import { findings } from "./findings.js";
@@ -24,4 +26,6 @@ export const commands: readonly Command[] = [
   report,
   perfetto,
   percentiles,
+  compare,
+  cohort,
 ];

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { causeOf, cohortOf, numbersOf, updateOf } from "../../testing/samples.js";
+import { excludedOf, factorsOf, unlikeSentence, unlikeTraits } from "./cohort.js";
+import { metricName, parseMetric, valuesOf } from "./metrics.js";
+
+test("probe level, workload and basis must be alike; all else may be under test", () => {
+  const base = numbersOf("base", [1, 2]);
+  const other = cohortOf("other", [
+    updateOf(1, {
+      probeLevel: "markers",
+      labels: { workload: "fio" },
+      kernel: { old: "1", new: "2" },
+      memoryKiB: 3 << 20,
+      blackout: { basis: "kernel-observed", durationNs: 1, uncertaintyNs: null },
+    }),
+  ]);
+  const unlike = unlikeTraits([base, other]);
+  assert.deepEqual(
+    unlike.map(({ trait }) => trait),
+    ["probe level", "labels.workload", "blackout basis"],
+  );
+  assert.match(unlikeSentence(unlike[0]!), /^probe level differs: base has graph, other has markers \(/);
+  assert.deepEqual(unlikeTraits([base, numbersOf("again", [3])]), []);
+  const differing = factorsOf([base, other]).filter(({ differs }) => differs);
+  assert.deepEqual(
+    differing.map(({ name }) => name),
+    ["old kernel", "new kernel", "memory"],
+  );
+});
+
+test("a cohort that is mixed in itself is none", () => {
+  const mixed = cohortOf("mixed", [updateOf(1), updateOf(2), updateOf(3, { probeLevel: null })]);
+  const [unlike] = unlikeTraits([mixed]);
+  assert.match(unlikeSentence(unlike!), /mixed has graph \(2\), not recorded \(1\)/);
+});
+
+test("devices are a factor, by driver", () => {
+  const nic = (id: string) => causeOf(id, 1, { kind: "device", detail: "e1000" });
+  const one = cohortOf("one", [updateOf(1, { causes: [nic("3")] })]);
+  const two = cohortOf("two", [updateOf(1, { causes: [nic("3"), nic("4"), causeOf("5", 1, { kind: "device" })] })]);
+  const devices = factorsOf([one, two]).find(({ name }) => name === "devices");
+  assert.deepEqual(
+    devices?.values.map((side) => side[0]?.value),
+    ["1 e1000", "2 e1000, 1 other"],
+  );
+});
+
+test("metrics: by name, one value an update; a cause that did not run took nothing", () => {
+  for (const name of ["blackout", "vm-blackout", "kexec", "device:0000:00:03.0", "initcall:acpi_init", "seam:seam"]) {
+    const metric = parseMetric(name);
+    assert.ok(metric.ok, name);
+    assert.equal(metricName(metric.value), name);
+  }
+  const wrong = parseMetric("blakout");
+  assert.match(wrong.ok ? "" : wrong.error, /did you mean blackout\?$/);
+  const prefix = parseMetric("devise:3");
+  assert.match(prefix.ok ? "" : prefix.error, /did you mean device:\?$/);
+
+  const cohort = cohortOf("c", [
+    updateOf(1, { causes: [causeOf("a", 2), causeOf("a", 3, { phase: "restore" })] }),
+    updateOf(2),
+    updateOf(3, { causes: null }),
+    updateOf(4, { outcome: "failed" }),
+  ]);
+  const values = (name: string) => {
+    const metric = parseMetric(name);
+    assert.ok(metric.ok);
+    return valuesOf(cohort, metric.value).map(({ value }) => value / 1e6);
+  };
+  assert.deepEqual(values("initcall:a"), [5, 0]);
+  assert.deepEqual(values("blackout"), [1, 2, 3]);
+  assert.deepEqual(values("restore"), []);
+  assert.equal(excludedOf(cohort).length, 1);
+});

@@ -1,0 +1,25 @@
+/** From an analysed live update, spans and kernel log included, to its sample. */
+import type { LiveUpdate, PlacedPrintk } from "../live-update.js";
+import { causesOfSpans } from "./causes-of-spans.js";
+import { sampleOfDocument, type UpdateSample } from "./update-sample.js";
+
+export function sampleOfUpdate(update: LiveUpdate, source: string): UpdateSample {
+  const sample = sampleOfDocument(update.document, source);
+  const told = (pattern: RegExp): number | null => {
+    const found = update.printk.findLast((line) => line.boot === "new" && pattern.test(line.text)) ?? null;
+    return found === null ? null : numberIn(found, pattern);
+  };
+  // drivers/rtc/class.c: "setting system clock to 2026-11-23T10:09:19 UTC (1795428559)".
+  const seconds = told(/setting system clock to .{1,40} UTC \((\d{1,12})\)/);
+  return {
+    ...sample,
+    takenAtMs: seconds === null ? null : seconds * 1000,
+    // mm/mm_init.c, mem_init_print_info(): "Memory: 946276K/1048056K available (…".
+    memoryKiB: told(/^Memory: \d{1,15}K\/(\d{1,15})K available/),
+    causes: causesOfSpans(update),
+  };
+}
+
+function numberIn(line: PlacedPrintk, pattern: RegExp): number {
+  return Number(pattern.exec(line.text)?.[1]);
+}

@@ -1,0 +1,111 @@
+/**
+ * A live update as the statistics see it: what it was, and what it took. Percentiles, comparison, gate, history and
+ * qualification read nothing else, so that an update analysed once, anywhere, need not be analysed again:
+ * `blackout cohort --json` writes one a line (docs/update-sample.schema.json), and every cohort argument reads them.
+ */
+import type { Duration } from "../../base/time.js";
+import {
+  type BlackoutDocument,
+  type LiveUpdateDocument,
+  type Outcome,
+  PHASES,
+  type PhaseName,
+} from "../live-update.js";
+
+export const CAUSE_KINDS = [
+  "session",
+  "file",
+  "device",
+  "initcall",
+  "function",
+  "cpu",
+  "notifier",
+  "irq",
+  "userspace",
+  "printk",
+  "seam",
+  "unattributed",
+] as const;
+export type CauseKind = (typeof CAUSE_KINDS)[number];
+
+/** What one cause took of one update's blackout. Each nanosecond of the blackout belongs to exactly one cause. */
+export interface CauseSample {
+  readonly kind: CauseKind;
+  /** `0000:00:03.0`, `acpi_init`, `SESSION 0x100`. */
+  readonly id: string;
+  /** Null between phases (pause to freeze, restore to resume). */
+  readonly phase: PhaseName | null;
+  readonly totalNs: Duration;
+  readonly count: number;
+  /** What it was doing, where that is known (`shutdown`, `probe`); they add up to `totalNs`, or there are none. */
+  readonly parts: readonly { readonly name: string; readonly totalNs: Duration }[];
+  /** What is known of the cause beside its id (a device's driver), or empty. */
+  readonly detail: string;
+}
+
+export interface UpdateSample {
+  /** Where it came from: a capture's path, or `FILE:LINE`. */
+  readonly source: string;
+  readonly name: string;
+  /** When, by the host's realtime clock, in milliseconds since 1970; null where the capture does not say. */
+  readonly takenAtMs: number | null;
+  readonly kernel: { readonly old: string | null; readonly new: string | null };
+  readonly probeLevel: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the new kernel. */
+  readonly memoryKiB: number | null;
+  readonly outcome: Outcome;
+  readonly outcomeReason: string;
+  readonly blackout: {
+    readonly basis: BlackoutDocument["basis"];
+    readonly durationNs: Duration | null;
+    readonly uncertaintyNs: Duration | null;
+  };
+  /** Whole phases, not clipped to the blackout; null where not seen. */
+  readonly phases: Readonly<Record<PhaseName, Duration | null>>;
+  readonly vms: readonly { readonly id: string; readonly durationNs: Duration | null }[];
+  /** Of the blackout; null where it was not attributed. */
+  readonly causes: readonly CauseSample[] | null;
+  /** How many records could not be decoded or are missing, by severity. */
+  readonly defects: { readonly error: number; readonly warning: number; readonly note: number };
+}
+
+/** What `blackout cohort --json` prints of an update. */
+export interface UpdateSampleDocument extends Omit<UpdateSample, "source"> {
+  readonly format: "blackout-update-sample";
+  readonly version: 1;
+}
+
+/** `device:0000:00:03.0`: what a cause is called in options, budgets and tables. */
+export function causeKey(cause: Pick<CauseSample, "kind" | "id">): string {
+  return `${cause.kind}:${cause.id}`;
+}
+
+/** What an analysed update's document tells without its spans: causes stay unknown, and the date. */
+export function sampleOfDocument(document: LiveUpdateDocument, source: string): UpdateSample {
+  const { capture, blackout } = document;
+  const durations = new Map(document.phases.map(({ name, durationNs }) => [name, durationNs]));
+  const defects = { error: 0, warning: 0, note: 0 };
+  for (const { severity, count } of document.defects) defects[severity] += count;
+  return {
+    source,
+    name: capture.name,
+    takenAtMs: null,
+    kernel: capture.kernel,
+    probeLevel: capture.probeLevel,
+    labels: capture.labels,
+    memoryKiB: null,
+    outcome: document.outcome,
+    outcomeReason: document.outcomeReason,
+    blackout: { basis: blackout.basis, durationNs: blackout.durationNs, uncertaintyNs: blackout.uncertaintyNs },
+    phases: Object.fromEntries(PHASES.map((name) => [name, durations.get(name) ?? null])) as UpdateSample["phases"],
+    vms: document.vms.map(({ id, durationNs }) => ({ id, durationNs })),
+    causes: null,
+    defects,
+  };
+}
+
+export function documentOfSample(sample: UpdateSample): UpdateSampleDocument {
+  const { source: _, ...rest } = sample;
+  return { format: "blackout-update-sample", version: 1, ...rest };
+}

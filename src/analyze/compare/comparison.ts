@@ -1,0 +1,363 @@
+/**
+ * Compares a candidate cohort with a baseline. `Comparison` is what `blackout compare --json` prints, normative in
+ * docs/comparison.schema.json. docs/compare.md says how verdicts are made, and what they cost. Pure; seeded.
+ */
+import { formatDuration } from "../../base/format.js";
+import type { Duration } from "../../base/time.js";
+import {
+  type Cohort,
+  type Excluded,
+  excludedOf,
+  type Factor,
+  factorsOf,
+  isMeasured,
+  outcomeCounts,
+  type Unlike,
+  unlikeTraits,
+} from "../cohort/cohort.js";
+import { type DistributionDocument, distributionOf, PERCENTILES } from "../cohort/distribution.js";
+import { hasSeveralVms, type Metric, metricName, valuesOf } from "../cohort/metrics.js";
+import type { CauseKind } from "../cohort/update-sample.js";
+import { type Outcome, PHASES } from "../live-update.js";
+import { bootstrapQuantileDifference } from "../statistics/bootstrap.js";
+import { type CliffsDelta, cliffsDelta } from "../statistics/cliffs-delta.js";
+import { type ClusteredSample, clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
+import { detectableShift } from "../statistics/detectable.js";
+import { shiftInterval } from "../statistics/hodges-lehmann.js";
+import { kolmogorovSmirnov } from "../statistics/kolmogorov-smirnov.js";
+import { type Sample, sampleOf, trustedSample } from "../statistics/sample.js";
+import { type Breakdown, breakdownOf, type CauseDifference, type Presence } from "./breakdown.js";
+import { driftWarnings, type TimedValue, type Warning } from "./drift.js";
+import { type Floors, LEVELS } from "./levels.js";
+import { reasonSentence } from "./reason.js";
+import { type Judgement, judgeFamily, type Pair, pairOf, type Verdict } from "./verdict.js";
+
+export interface CohortDocument {
+  readonly name: string;
+  readonly updates: number;
+  readonly outcomes: Readonly<Record<Outcome, number>>;
+  /** Completed, with a known blackout: what the statistics rest on. */
+  readonly measured: number;
+  readonly excluded: readonly Excluded[];
+  /** Records that could not be decoded or are missing, over all updates. */
+  readonly defects: { readonly error: number; readonly warning: number; readonly note: number };
+}
+
+export interface PercentileDifference {
+  readonly percentile: number;
+  readonly shiftNs: Duration;
+  readonly shiftIntervalNs: readonly [Duration, Duration];
+  /** False: fewer updates than the percentile needs; the interval is too narrow, and is no evidence. */
+  readonly supported: boolean;
+  readonly neededUpdates: number;
+}
+
+export interface MetricComparison {
+  readonly name: string;
+  readonly level: "primary" | "phases";
+  readonly verdict: Verdict;
+  /** For `insufficient`: updates a side from which on a difference could be shown. */
+  readonly neededUpdates: number | null;
+  readonly base: DistributionDocument;
+  readonly candidate: DistributionDocument;
+  readonly shiftNs: Duration;
+  /** Of confidence 1 − the metric's level; null where so few updates have none. */
+  readonly shiftIntervalNs: readonly [Duration, Duration] | null;
+  readonly confidence: number;
+  readonly pValue: number;
+  readonly adjustedP: number;
+  readonly method: "exact" | "asymptotic";
+  readonly floorNs: Duration;
+  /** The smallest shift that cohorts like these show in 8 of 10 comparisons; null where none could be shown. */
+  readonly detectableNs: Duration | null;
+  readonly cliffsDelta: Pick<CliffsDelta, "delta" | "lower" | "upper" | "magnitude">;
+  readonly spread: { readonly d: number; readonly pValue: number; readonly atNs: Duration };
+  /** Empty but for the primary metric. */
+  readonly percentileShifts: readonly PercentileDifference[];
+}
+
+export interface CauseComparison {
+  readonly kind: CauseKind;
+  readonly id: string;
+  readonly detail: string;
+  readonly presence: Presence;
+  readonly shiftNs: Duration;
+  readonly shiftIntervalNs: readonly [Duration, Duration];
+  /** Of the whole difference; null where that is below the floor, and a share of it would be a share of noise. */
+  readonly share: number | null;
+  readonly parts: readonly { readonly name: string; readonly shiftNs: Duration }[];
+  readonly baseNs: Duration;
+  readonly candidateNs: Duration;
+  readonly verdict: Verdict;
+  readonly pValue: number;
+  readonly adjustedP: number;
+}
+
+export interface Comparison {
+  readonly format: "blackout-comparison";
+  readonly version: 1;
+  /** The primary metric's. */
+  readonly verdict: Verdict;
+  /** One sentence. */
+  readonly reason: string;
+  /** True where unlike cohorts were compared all the same: the verdict is then not to be trusted. */
+  readonly forced: boolean;
+  readonly unlike: readonly Unlike[];
+  readonly warnings: readonly Warning[];
+  readonly base: CohortDocument;
+  readonly candidate: CohortDocument;
+  readonly factors: readonly Factor[];
+  readonly levels: typeof LEVELS;
+  readonly floors: Floors;
+  readonly seed: number;
+  readonly metrics: readonly MetricComparison[];
+  /** Null where a cohort's blackouts were not attributed. */
+  readonly breakdown: {
+    readonly totalNs: Duration;
+    readonly intervalNs: readonly [Duration, Duration];
+    readonly restNs: Duration;
+    readonly restCauses: number;
+    readonly updates: readonly [number, number];
+  } | null;
+  /** By the size of their shift. */
+  readonly causes: readonly CauseComparison[];
+}
+
+export interface CompareOptions {
+  readonly floors: Floors;
+  readonly seed: number;
+}
+
+/**
+ * The comparison. The cohorts' likeness is not refused here, but stated in `unlike` and `forced`. Null where a cohort has
+ * no measured update: there is nothing to compare.
+ */
+export function compareCohorts(base: Cohort, candidate: Cohort, options: CompareOptions): Comparison | null {
+  const primary = measure(base, candidate, { kind: "blackout" });
+  if (primary === null) return null;
+  const { floors, seed } = options;
+  const [judged] = judgeFamily([primary.pair], LEVELS.primary, floors) as [Judgement];
+  const blackout = describe(primary, judged, "primary", LEVELS.primary, options);
+  const secondary = [
+    ...(hasSeveralVms(base) || hasSeveralVms(candidate) ? [{ kind: "vm-blackout" } as const] : []),
+    ...PHASES.map((phase) => ({ kind: "phase", phase }) as const),
+  ].flatMap((metric) => measure(base, candidate, metric) ?? []);
+  const judgedSecondary = judgeFamily(
+    secondary.map(({ pair }) => pair),
+    LEVELS.phases,
+    floors,
+  );
+  const perMetric = LEVELS.phases / Math.max(1, secondary.length);
+  const metrics = [
+    blackout,
+    ...secondary.map((measured, i) => describe(measured, judgedSecondary[i]!, "phases", perMetric, options)),
+  ];
+  const breakdown = breakdownOf(base, candidate, { listedFromNs: floors.absoluteNs / 2, seed });
+  const causes = breakdown === null ? [] : compareCauses(base, candidate, breakdown, judged.floorNs, floors);
+  const unlike = unlikeTraits([base, candidate]);
+  return {
+    format: "blackout-comparison",
+    version: 1,
+    verdict: judged.verdict,
+    reason: reasonSentence(blackout, breakdown, causes),
+    forced: unlike.length > 0,
+    unlike,
+    warnings: warningsOf(base, candidate, blackout),
+    base: cohortDocument(base),
+    candidate: cohortDocument(candidate),
+    factors: factorsOf([base, candidate]),
+    levels: LEVELS,
+    floors,
+    seed,
+    metrics,
+    breakdown:
+      breakdown === null
+        ? null
+        : {
+            totalNs: breakdown.totalNs,
+            intervalNs: [breakdown.lowerNs, breakdown.upperNs],
+            restNs: breakdown.restNs,
+            restCauses: breakdown.restCauses,
+            updates: breakdown.updates,
+          },
+    causes,
+  };
+}
+
+interface Measured {
+  readonly metric: Metric;
+  readonly baseline: ClusteredSample;
+  readonly candidate: ClusteredSample;
+  readonly pair: Pair;
+}
+
+function measure(base: Cohort, candidate: Cohort, metric: Metric): Measured | null {
+  const from = clusteredSampleOf(valuesOf(base, metric));
+  const to = clusteredSampleOf(valuesOf(candidate, metric));
+  if (!from.ok || !to.ok) return null;
+  return { metric, baseline: from.value, candidate: to.value, pair: pairOf(from.value, to.value) };
+}
+
+function describe(
+  { metric, baseline, candidate, pair }: Measured,
+  judged: Judgement,
+  level: MetricComparison["level"],
+  alpha: number,
+  { seed }: CompareOptions,
+): MetricComparison {
+  const interval = shiftInterval(pair.baseline, pair.candidate, 1 - alpha);
+  const spread = kolmogorovSmirnov(pair.baseline, pair.candidate);
+  const { delta, lower, upper, magnitude } = cliffsDelta(pair.baseline, pair.candidate, 0.95);
+  return {
+    name: metricName(metric),
+    level,
+    verdict: judged.verdict,
+    neededUpdates: judged.neededUpdates,
+    base: distributionOf(baseline),
+    candidate: distributionOf(candidate),
+    shiftNs: Math.round(judged.shiftNs),
+    shiftIntervalNs: interval.kind === "known" ? [Math.floor(interval.lower), Math.ceil(interval.upper)] : null,
+    confidence: 1 - alpha,
+    pValue: judged.pValue,
+    adjustedP: judged.adjustedP,
+    method: judged.method,
+    floorNs: Math.round(judged.floorNs),
+    detectableNs: detectable(pair, alpha, seed),
+    cliffsDelta: { delta, lower, upper, magnitude },
+    spread: { d: spread.d, pValue: spread.p, atNs: Math.round(spread.at) },
+    percentileShifts: level === "primary" ? percentileShifts(baseline, candidate, seed) : [],
+  };
+}
+
+/** Simulated up to this many updates a side; beyond, what it is there shrinks with the root of the size. */
+const SIMULATED_UPDATES = 400;
+
+function detectable(pair: Pair, alpha: number, seed: number): number | null {
+  const most = Math.max(pair.baseline.length, pair.candidate.length);
+  const scale = Math.min(1, SIMULATED_UPDATES / most);
+  const found = detectableShift(thinned(pair.baseline, scale), thinned(pair.candidate, scale), { alpha, seed });
+  return found.kind === "known" ? Math.round(found.shift * Math.sqrt(scale)) : null;
+}
+
+/** Every so many-th value of a sample in order: the same distribution, fewer values. */
+function thinned(sample: Sample, scale: number): Sample {
+  if (scale === 1) return sample;
+  const size = Math.max(2, Math.round(sample.length * scale));
+  return trustedSample(
+    Float64Array.from({ length: size }, (_, i) => sample[Math.floor(((i + 0.5) * sample.length) / size)]!),
+  );
+}
+
+/** Values of all resamples together, about a second. */
+const BOOTSTRAP_VALUES = 1e8;
+
+function percentileShifts(
+  baseline: ClusteredSample,
+  candidate: ClusteredSample,
+  seed: number,
+): readonly PercentileDifference[] {
+  const resamples = Math.max(100, Math.min(2_000, Math.floor(BOOTSTRAP_VALUES / (baseline.size + candidate.size))));
+  return PERCENTILES.map((percentile) => {
+    const found = bootstrapQuantileDifference(baseline, candidate, {
+      probability: percentile / 100,
+      confidence: 0.95,
+      seed,
+      resamples,
+    });
+    return {
+      percentile,
+      shiftNs: Math.round(found.difference),
+      shiftIntervalNs: [Math.round(found.lower), Math.round(found.upper)],
+      supported: found.clusters >= found.clustersNeeded,
+      neededUpdates: found.clustersNeeded,
+    };
+  });
+}
+
+function compareCauses(
+  base: Cohort,
+  candidate: Cohort,
+  breakdown: Breakdown,
+  primaryFloorNs: number,
+  floors: Floors,
+): readonly CauseComparison[] {
+  const pairs = breakdown.causes.map(({ kind, id }): Pair => {
+    const sample = (cohort: Cohort): Sample => {
+      const made = sampleOf(valuesOf(cohort, { kind: "cause", cause: kind, id }).map(({ value }) => value));
+      // The breakdown has attributed updates on both sides, or it would be null.
+      if (!made.ok) throw new Error(made.error.message);
+      return made.value;
+    };
+    return { baseline: sample(base), candidate: sample(candidate) };
+  });
+  const judged = judgeFamily(pairs, LEVELS.causes, floors);
+  const hasShares = Math.abs(breakdown.totalNs) >= primaryFloorNs;
+  return breakdown.causes.map((cause: CauseDifference, i): CauseComparison => {
+    const { verdict, pValue, adjustedP } = judged[i]!;
+    return {
+      kind: cause.kind,
+      id: cause.id,
+      detail: cause.detail,
+      presence: cause.presence,
+      shiftNs: cause.shiftNs,
+      shiftIntervalNs: [cause.lowerNs, cause.upperNs],
+      share: hasShares ? cause.shiftNs / breakdown.totalNs : null,
+      parts: cause.parts,
+      baseNs: cause.baseNs,
+      candidateNs: cause.candidateNs,
+      verdict,
+      pValue,
+      adjustedP,
+    };
+  });
+}
+
+function cohortDocument(cohort: Cohort): CohortDocument {
+  const defects = { error: 0, warning: 0, note: 0 };
+  for (const update of cohort.updates) {
+    defects.error += update.defects.error;
+    defects.warning += update.defects.warning;
+    defects.note += update.defects.note;
+  }
+  return {
+    name: cohort.name,
+    updates: cohort.updates.length,
+    outcomes: outcomeCounts(cohort),
+    measured: cohort.updates.filter(isMeasured).length,
+    excluded: excludedOf(cohort),
+    defects,
+  };
+}
+
+function timedValues({ updates }: Cohort): readonly TimedValue[] {
+  return updates
+    .filter(isMeasured)
+    .map(({ takenAtMs, blackout }) => ({ atMs: takenAtMs, valueNs: blackout.durationNs ?? 0 }));
+}
+
+function warningsOf(base: Cohort, candidate: Cohort, blackout: MetricComparison): readonly Warning[] {
+  const warnings: Warning[] = [...driftWarnings(timedValues(base), timedValues(candidate))];
+  const failed = [base, candidate].map(
+    (cohort) => cohort.updates.filter(({ outcome }) => outcome !== "completed").length,
+  );
+  if (failed[0] !== 0 || failed[1] !== 0) {
+    warnings.push({
+      code: "outcomes",
+      message: `${failed[0]} of ${base.updates.length} updates of the baseline and ${failed[1]} of ${candidate.updates.length} of the candidate did not complete: they are outcomes, and not in these statistics.`,
+    });
+  }
+  const changed = blackout.verdict === "regressed" || blackout.verdict === "improved";
+  if (!changed && blackout.spread.pValue <= LEVELS.spread) {
+    warnings.push({
+      code: "spread",
+      message: `The blackouts are distributed differently although their place is not shown to differ (Kolmogorov-Smirnov p = ${blackout.spread.pValue.toPrecision(2)}, most around ${formatDuration(blackout.spread.atNs)}).`,
+    });
+  }
+  return warnings;
+}
+
+/** The blackouts of a cohort's measured updates, one an update. */
+export function blackoutSample(cohort: Cohort): Sample | null {
+  const made = clusteredSampleOf(valuesOf(cohort, { kind: "blackout" }));
+  return made.ok ? oneValuePerCluster(made.value) : null;
+}

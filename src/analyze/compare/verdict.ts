@@ -1,0 +1,75 @@
+/** The verdict on one metric: what the data show, or that they do not. */
+import { type ClusteredSample, oneValuePerCluster } from "../statistics/clusters.js";
+import { equivalence } from "../statistics/equivalence.js";
+import { hodgesLehmann, sizeForShiftInterval } from "../statistics/hodges-lehmann.js";
+import { holm } from "../statistics/holm.js";
+import { mannWhitney } from "../statistics/mann-whitney.js";
+import { median } from "../statistics/order-statistics.js";
+import type { Sample } from "../statistics/sample.js";
+import { EQUIVALENCE_LEVEL, type Floors, floorOf } from "./levels.js";
+
+/**
+ * `regressed`, `improved`: a shift that chance does not explain, and that is not below the floor. `unchanged`: shown to
+ * lie within the floor. `inconclusive`: neither. `insufficient`: so few updates that no difference, however large, could
+ * have been shown.
+ */
+export type Verdict = "regressed" | "improved" | "unchanged" | "inconclusive" | "insufficient";
+
+/** One metric of both cohorts, one value an update. */
+export interface Pair {
+  readonly baseline: Sample;
+  readonly candidate: Sample;
+}
+
+export function pairOf(baseline: ClusteredSample, candidate: ClusteredSample): Pair {
+  return { baseline: oneValuePerCluster(baseline), candidate: oneValuePerCluster(candidate) };
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly pValue: number;
+  /** Holm's, within the family. */
+  readonly adjustedP: number;
+  readonly method: "exact" | "asymptotic";
+  /** Hodges-Lehmann, candidate − baseline, ns. */
+  readonly shiftNs: number;
+  readonly floorNs: number;
+  /** Updates a side from which on a difference could be shown, where there are fewer; else null. */
+  readonly neededUpdates: number | null;
+}
+
+/**
+ * Judges the metrics of one family together, at `level` for all of them (a family of one: that test's own level).
+ * Two-sided: an improvement that is none is a false alarm as well.
+ */
+export function judgeFamily(pairs: readonly Pair[], level: number, floors: Floors): readonly Judgement[] {
+  const tests = pairs.map(({ baseline, candidate }) => mannWhitney(baseline, candidate));
+  const adjusted = holm(tests.map(({ p }) => p));
+  return pairs.map((pair, i): Judgement => {
+    const { p, method } = tests[i]!;
+    const adjustedP = adjusted[i]!;
+    const shiftNs = hodgesLehmann(pair.baseline, pair.candidate, 0.5).shift;
+    const floorNs = floorOf(floors, median(pair.baseline));
+    const neededUpdates = canShow(pair, level / pairs.length) ? null : sizeForShiftInterval(1 - level / pairs.length);
+    const verdict = verdictOf(pair, adjustedP <= level, shiftNs, floorNs, neededUpdates !== null);
+    return { verdict, pValue: p, adjustedP, method, shiftNs, floorNs, neededUpdates };
+  });
+}
+
+function verdictOf(pair: Pair, significant: boolean, shift: number, floor: number, tooFew: boolean): Verdict {
+  if (significant && Math.abs(shift) >= floor) return shift > 0 ? "regressed" : "improved";
+  if (tooFew) return "insufficient";
+  const { verdict } = equivalence(pair.baseline, pair.candidate, floor, EQUIVALENCE_LEVEL);
+  return verdict === "equivalent" ? "unchanged" : "inconclusive";
+}
+
+/** Whether cohorts of these sizes that do not overlap at all are significant: 2 / C(n + m, n) ≤ level. */
+function canShow({ baseline, candidate }: Pair, level: number): boolean {
+  const [fewer, more] = [baseline.length, candidate.length].sort((a, b) => a - b) as [number, number];
+  let choices = 1;
+  for (let i = 1; i <= fewer; i += 1) {
+    choices *= (more + i) / i;
+    if (2 / choices <= level * (1 + 1e-13)) return true;
+  }
+  return false;
+}

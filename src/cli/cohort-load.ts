@@ -1,0 +1,229 @@
+/**
+ * A cohort argument: a folder of captures, a pattern, one capture, a file of analysed updates (JSON lines, also
+ * gzipped), or `@FILE`, a list of any of these, one a line. Several joined by commas are one cohort.
+ */
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { createGunzip } from "node:zlib";
+import type { MarkSpelling } from "../analyze/boundaries.js";
+import { type Cohort, unlikeSentence, unlikeTraits } from "../analyze/cohort/cohort.js";
+import { parseUpdateLine } from "../analyze/cohort/parse-sample.js";
+import { sampleOfUpdate } from "../analyze/cohort/sample-of-update.js";
+import type { UpdateSample } from "../analyze/cohort/update-sample.js";
+import { err, ok, type Result } from "../base/result.js";
+import type { Context } from "./command.js";
+import { glob, isPattern, naturalOrder } from "./glob.js";
+import { withCapture } from "./load.js";
+
+export const COHORT_FORMS =
+  "a folder or pattern of captures, a file of analysed updates (JSON lines), or @FILE with a list of these";
+
+export interface LoadedCohort {
+  readonly cohort: Cohort;
+  /** A sentence for each capture of it that cannot be used. */
+  readonly failures: readonly string[];
+}
+
+/** Where a cohort's updates come from, in order. */
+type Source = { readonly kind: "capture" | "lines"; readonly path: string };
+
+const ARCHIVE = /\.(?:tar|tgz|tar\.gz|tar\.zst|tzst)$/;
+const LINES = /\.(?:jsonl|ndjson|json)(?:\.gz)?$/;
+const LIST_BYTES = 16 << 20;
+/** A line is one update: with a thousand causes it has about 200 kB. */
+const LINE_CHARACTERS = 64 << 20;
+
+/**
+ * Loads a cohort; captures are analysed one after the other, and an unusable one does not stop the rest. The error is a
+ * sentence: nothing there, a file of JSON lines with a line that is none, or no update at all.
+ */
+export async function loadCohort(
+  context: Context,
+  argument: string,
+  spelling: MarkSpelling,
+): Promise<Result<LoadedCohort, string>> {
+  const sources = sourcesOf(argument, 0);
+  if (!sources.ok) return sources;
+  const updates: UpdateSample[] = [];
+  const failures: string[] = [];
+  const progress = context.progress(`Analysing ${argument}`, sources.value.length);
+  try {
+    for (const [i, { kind, path }] of sources.value.entries()) {
+      progress.update(i, path);
+      if (kind === "lines") {
+        const read = await readLines(path);
+        if (!read.ok) return read;
+        for (const update of read.value) updates.push(update);
+        continue;
+      }
+      const loaded = await withCapture(path, spelling, ({ update }) => sampleOfUpdate(update, path));
+      if (loaded.ok) updates.push(loaded.value);
+      else failures.push(loaded.error);
+    }
+  } finally {
+    progress.end();
+  }
+  if (updates.length === 0) {
+    return err([`${argument}: none of its captures can be used.`, ...failures].join("\n"));
+  }
+  return ok({ cohort: { name: argument, updates }, failures });
+}
+
+function sourcesOf(argument: string, depth: number): Result<readonly Source[], string> {
+  const parts = existsSync(argument) || argument.startsWith("@") ? [argument] : topLevelParts(argument);
+  const sources: Source[] = [];
+  for (const part of parts) {
+    const found = sourcesOfPart(part, depth);
+    if (!found.ok) return found;
+    sources.push(...found.value);
+  }
+  // The same capture named twice is one update, not two.
+  const seen = new Set<string>();
+  const once = sources.filter(({ path }) => {
+    const key = resolve(path);
+    return seen.has(key) ? false : seen.add(key);
+  });
+  return ok(once);
+}
+
+/** Splits at commas that are not inside `{…}`. */
+function topLevelParts(argument: string): readonly string[] {
+  let depth = 0;
+  let part = "";
+  const parts: string[] = [];
+  for (const character of argument) {
+    if (character === "{") depth += 1;
+    else if (character === "}") depth -= 1;
+    if (character === "," && depth === 0) {
+      parts.push(part);
+      part = "";
+    } else part += character;
+  }
+  return [...parts, part].filter((text) => text !== "");
+}
+
+function sourcesOfPart(part: string, depth: number): Result<readonly Source[], string> {
+  if (part.startsWith("@")) return sourcesOfList(part.slice(1), depth);
+  const stats = statSync(part, { throwIfNoEntry: false });
+  if (stats === undefined) {
+    if (!isPattern(part)) return err(`${part}: found nothing there, expected ${COHORT_FORMS}`);
+    const matched = glob(part).flatMap((path) => sourceOfPath(path) ?? []);
+    return matched.length > 0 ? ok(matched) : err(`${part}: matches no capture and no file of analysed updates`);
+  }
+  const single = sourceOfPath(part);
+  if (single !== null) return ok([single]);
+  if (!stats.isDirectory()) return ok([{ kind: "capture", path: part }]);
+  const members = readdirSync(part)
+    .sort(naturalOrder)
+    .flatMap((name) => sourceOfPath(join(part, name)) ?? [])
+    .filter(({ kind }) => kind === "capture");
+  if (members.length > 0) return ok(members);
+  return err(`${part}: holds no captures (folders with a capture.json, .tar, .tar.gz, .tar.zst)`);
+}
+
+/** Null for what is neither a capture nor a file of lines by its name or first byte. */
+function sourceOfPath(path: string): Source | null {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return null;
+  if (stats.isDirectory()) return existsSync(join(path, "capture.json")) ? { kind: "capture", path } : null;
+  if (ARCHIVE.test(path)) return { kind: "capture", path };
+  return LINES.test(path) || beginsWithBrace(path) ? { kind: "lines", path } : null;
+}
+
+function beginsWithBrace(path: string): boolean {
+  const first = Buffer.alloc(1);
+  try {
+    const file = openSync(path, "r");
+    try {
+      return readSync(file, first, 0, 1, 0) === 1 && first[0] === 0x7b;
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false;
+  }
+}
+
+/** Paths in a list are relative to the list; blank lines and lines that begin with # are skipped. */
+function sourcesOfList(path: string, depth: number): Result<readonly Source[], string> {
+  if (depth > 8) return err(`@${path}: lists name lists more than 8 deep`);
+  let text: string;
+  try {
+    if (statSync(path).size > LIST_BYTES) return err(`@${path}: larger than ${LIST_BYTES >> 20} MiB, which no list is`);
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    return err(`@${path}: cannot be read: ${(error as Error).message}`);
+  }
+  const sources: Source[] = [];
+  for (const line of text.split("\n").map((each) => each.trim())) {
+    if (line === "" || line.startsWith("#")) continue;
+    const nested = line.startsWith("@");
+    const found = sourcesOf(
+      nested ? `@${resolve(dirname(path), line.slice(1))}` : resolve(dirname(path), line),
+      depth + 1,
+    );
+    if (!found.ok) return err(`@${path}: ${found.error}`);
+    sources.push(...found.value);
+  }
+  return sources.length > 0 ? ok(sources) : err(`@${path}: lists nothing`);
+}
+
+/** The updates on the lines of a file; a line that is none refuses the whole file, as half a cohort is another cohort. */
+async function readLines(path: string): Promise<Result<readonly UpdateSample[], string>> {
+  const updates: UpdateSample[] = [];
+  let number = 0;
+  let rest = "";
+  const take = (line: string): string | null => {
+    number += 1;
+    if (line.trim() === "") return null;
+    const parsed = parseUpdateLine(line, `${path}:${number}`);
+    if (!parsed.ok) return `${path}:${number}: ${parsed.error}`;
+    updates.push(parsed.value);
+    return null;
+  };
+  try {
+    const file = createReadStream(path);
+    const decoded = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
+    // An error of the file does not reach the stream that it is piped into.
+    if (decoded !== file) file.on("error", (error) => decoded.destroy(error));
+    decoded.setEncoding("utf8");
+    for await (const chunk of decoded) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop() ?? "";
+      if (rest.length > LINE_CHARACTERS) return err(`${path}:${number + 1}: longer than any update's line is`);
+      for (const line of lines) {
+        const problem = take(line);
+        if (problem !== null) return err(problem);
+      }
+    }
+  } catch (error) {
+    return err(`${path}: cannot be read: ${(error as Error).message}`);
+  }
+  const problem = rest === "" ? null : take(rest);
+  if (problem !== null) return err(problem);
+  return updates.length > 0 ? ok(updates) : err(`${path}: holds no update`);
+}
+
+/** Short names for a table: the last part of each path, or the whole where that would be the same. */
+export function displayNames(cohorts: readonly Cohort[]): readonly Cohort[] {
+  const short = cohorts.map(({ name }) => basename(name).replace(/\.(?:jsonl|ndjson|json)(?:\.gz)?$/, ""));
+  const distinct = new Set(short).size === short.length && short.every((name) => name !== "" && !isPattern(name));
+  return distinct ? cohorts.map((cohort, i) => ({ ...cohort, name: short[i] as string })) : cohorts;
+}
+
+/** Why cohorts may not be compared, with what to do about it; null where they may. */
+export function refusalOf(cohorts: readonly Cohort[]): string | null {
+  const unlike = unlikeTraits(cohorts);
+  if (unlike.length === 0) return null;
+  const what = cohorts.length > 1 ? "these cohorts are not comparable" : "these updates are no cohort";
+  return `${what}: ${unlike.map(unlikeSentence).join("; ")}.\nCompare like with like, or give --force: the output is then marked.`;
+}
