@@ -161,7 +161,7 @@ function causeTable({ breakdown, causes }: Comparison, layout: TextLayout): stri
   if (causes.length === 0) return "";
   const shown = causes.slice(0, CAUSES_SHOWN);
   const rows = shown.map((cause: CauseComparison): readonly Cell[] => [
-    `${cause.kind} ${cause.id === cause.kind ? "" : cause.id}`.trim(),
+    cause.id === cause.kind || cause.id.startsWith(`${cause.kind} `) ? cause.id : `${cause.kind} ${cause.id}`,
     cause.detail,
     { text: signedDuration(cause.shiftNs), style: "strong" },
     cause.share === null ? "" : `${(100 * cause.share).toFixed(1)}%`,

@@ -105,6 +105,6 @@ test("blackout cohort writes what compare reads, and shows what is in it", async
   const { out } = await run("cohort", analysed);
   assert.match(out, /2 updates: 2 completed/);
   assert.match(out, /probe level +graph\n/);
-  assert.match(out, /devices +1 e1000, 6 other/);
+  assert.match(out, /devices +1 e1000, 2 virtio-pci, 4 other/);
   assert.match(out, /blackout +2 .*needs 5 .*needs 299/);
 });

@@ -1,9 +1,10 @@
 /** From an analysed live update, spans and kernel log included, to its sample. */
-import type { LiveUpdate, PlacedPrintk } from "../live-update.js";
-import { causesOfSpans } from "./causes-of-spans.js";
+import type { AttributedUpdate } from "../attribution/update.js";
+import type { PlacedPrintk } from "../live-update.js";
+import { causesOfUpdate } from "./causes-of-update.js";
 import { sampleOfDocument, type UpdateSample } from "./update-sample.js";
 
-export function sampleOfUpdate(update: LiveUpdate, source: string): UpdateSample {
+export function sampleOfUpdate(update: AttributedUpdate, source: string): UpdateSample {
   const sample = sampleOfDocument(update.document, source);
   const told = (pattern: RegExp): number | null => {
     const found = update.printk.findLast((line) => line.boot === "new" && pattern.test(line.text)) ?? null;
@@ -16,7 +17,7 @@ export function sampleOfUpdate(update: LiveUpdate, source: string): UpdateSample
     takenAtMs: seconds === null ? null : seconds * 1000,
     // mm/mm_init.c, mem_init_print_info(): "Memory: 946276K/1048056K available (…".
     memoryKiB: told(/^Memory: \d{1,15}K\/(\d{1,15})K available/),
-    causes: causesOfSpans(update),
+    causes: causesOfUpdate(update),
   };
 }
 

@@ -4,6 +4,7 @@
  * `blackout cohort --json` writes one a line (docs/update-sample.schema.json), and every cohort argument reads them.
  */
 import type { Duration } from "../../base/time.js";
+import { CAUSE_KINDS as ATTRIBUTED_KINDS } from "../attribution/tree.js";
 import {
   type BlackoutDocument,
   type LiveUpdateDocument,
@@ -12,20 +13,8 @@ import {
   type PhaseName,
 } from "../live-update.js";
 
-export const CAUSE_KINDS = [
-  "session",
-  "file",
-  "device",
-  "initcall",
-  "function",
-  "cpu",
-  "notifier",
-  "irq",
-  "userspace",
-  "printk",
-  "seam",
-  "unattributed",
-] as const;
+/** The causes of attribution, and what none of them took. */
+export const CAUSE_KINDS = [...ATTRIBUTED_KINDS, "unattributed"] as const;
 export type CauseKind = (typeof CAUSE_KINDS)[number];
 
 /** What one cause took of one update's blackout. Each nanosecond of the blackout belongs to exactly one cause. */

@@ -93,7 +93,7 @@ function whoText(members: readonly CauseComparison[]): string {
   const { kind, id, detail, presence } = members[0]!;
   const adjective = presence === "both" ? "" : `${presence} `;
   if (members.length > 1) return `${NUMBERS[members.length] ?? members.length} ${adjective}${detail}s`;
-  const name = kind === "seam" || kind === "unattributed" ? kind : `${kind} ${id}`;
+  const name = id === kind || id.startsWith(`${kind} `) ? id : `${kind} ${id}`;
   return `the ${adjective}${name}${detail === "" ? "" : ` (${detail})`}`;
 }
 
