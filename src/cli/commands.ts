@@ -7,6 +7,7 @@ import { compare } from "./compare.js";
 import { criticalChain } from "./critical-chain.js";
 import { events } from "./events.js";
 import { findings } from "./findings.js";
+import { gate } from "./gate.js";
 import { percentiles } from "./percentiles.js";
 import { perfetto } from "./perfetto.js";
 import { report } from "./report.js";
@@ -27,5 +28,6 @@ export const commands: readonly Command[] = [
   perfetto,
   percentiles,
   compare,
+  gate,
   cohort,
 ];

@@ -1,6 +1,7 @@
 /** A comparison as text for a person: the verdict, why, and a table like benchstat's. Pure. */
 import { type CountedValue, type Factor, unlikeSentence, valuesText } from "../analyze/cohort/cohort.js";
 import type { DistributionDocument } from "../analyze/cohort/distribution.js";
+import { causeName } from "../analyze/cohort/update-sample.js";
 import type { CauseComparison, Comparison, MetricComparison } from "../analyze/compare/comparison.js";
 import { partsText, pText, signedDuration } from "../analyze/compare/reason.js";
 import type { Verdict } from "../analyze/compare/verdict.js";
@@ -161,7 +162,7 @@ function causeTable({ breakdown, causes }: Comparison, layout: TextLayout): stri
   if (causes.length === 0) return "";
   const shown = causes.slice(0, CAUSES_SHOWN);
   const rows = shown.map((cause: CauseComparison): readonly Cell[] => [
-    cause.id === cause.kind || cause.id.startsWith(`${cause.kind} `) ? cause.id : `${cause.kind} ${cause.id}`,
+    causeName(cause),
     cause.detail,
     { text: signedDuration(cause.shiftNs), style: "strong" },
     cause.share === null ? "" : `${(100 * cause.share).toFixed(1)}%`,

@@ -47,7 +47,15 @@ test("devices are a factor, by driver", () => {
 });
 
 test("metrics: by name, one value an update; a cause that did not run took nothing", () => {
-  for (const name of ["blackout", "vm-blackout", "kexec", "device:0000:00:03.0", "initcall:acpi_init", "seam:seam"]) {
+  for (const name of [
+    "blackout",
+    "vm-blackout",
+    "kexec",
+    "device:0000:00:03.0",
+    "initcall:acpi_*",
+    "seam",
+    "device:e1000/probe",
+  ]) {
     const metric = parseMetric(name);
     assert.ok(metric.ok, name);
     assert.equal(metricName(metric.value), name);
@@ -69,6 +77,8 @@ test("metrics: by name, one value an update; a cause that did not run took nothi
     return valuesOf(cohort, metric.value).map(({ value }) => value / 1e6);
   };
   assert.deepEqual(values("initcall:a"), [5, 0]);
+  assert.deepEqual(values("initcall:b*"), [0, 0]);
+  assert.deepEqual(values("initcall"), [5, 0]);
   assert.deepEqual(values("blackout"), [1, 2, 3]);
   assert.deepEqual(values("restore"), []);
   assert.equal(excludedOf(cohort).length, 1);

@@ -1,7 +1,9 @@
 /** What is measured of every update of a cohort: the blackout, its VMs', each phase, each cause. */
 import { err, ok, type Result } from "../../base/result.js";
 import { didYouMean } from "../../base/suggest.js";
+import { parseSelector } from "../attribution/selector.js";
 import { PHASES, type PhaseName } from "../live-update.js";
+import { globMatches } from "../presets.js";
 import type { ClusteredValue } from "../statistics/clusters.js";
 import { type Cohort, isMeasured } from "./cohort.js";
 import { CAUSE_KINDS, type CauseKind, type CauseSample, causeKey, type UpdateSample } from "./update-sample.js";
@@ -11,7 +13,17 @@ export type Metric =
   /** Of each VM; those of one update are one cluster. */
   | { readonly kind: "vm-blackout" }
   | { readonly kind: "phase"; readonly phase: PhaseName }
-  | { readonly kind: "cause"; readonly cause: CauseKind; readonly id: string };
+  | { readonly kind: "cause"; readonly cause: CauseKind; readonly id: string }
+  /** All causes that a selector names, together: `device:e1000`, `initcall:pci_*`, `device:e1000/shutdown`. */
+  | { readonly kind: "causes"; readonly selector: CauseSelector };
+
+/** As `blackout what-if` selects spans: by id or detail (a device's driver), with `*`, and by what was done. */
+export interface CauseSelector {
+  readonly cause: CauseKind;
+  readonly glob: string;
+  readonly action: string | null;
+  readonly text: string;
+}
 
 /** `blackout`, `vm-blackout`, `kexec`, `device:0000:00:03.0`. */
 export function metricName(metric: Metric): string {
@@ -23,26 +35,34 @@ export function metricName(metric: Metric): string {
       return metric.phase;
     case "cause":
       return causeKey({ kind: metric.cause, id: metric.id });
+    case "causes":
+      return metric.selector.text;
   }
 }
 
-/** The metric of a name; the error completes "found NAME". */
+/** The metric of a name, or why there is none: a sentence. */
 export function parseMetric(name: string): Result<Metric, string> {
   if (name === "blackout" || name === "vm-blackout") return ok({ kind: name });
   const phase = PHASES.find((known) => known === name);
   if (phase !== undefined) return ok({ kind: "phase", phase });
-  const colon = name.indexOf(":");
-  const word = colon < 0 ? name : name.slice(0, colon);
-  const cause = CAUSE_KINDS.find((known) => known === word);
-  if (cause !== undefined && colon > 0 && colon < name.length - 1) {
-    return ok({ kind: "cause", cause, id: name.slice(colon + 1) });
+  if (name === "unattributed") {
+    return ok({ kind: "causes", selector: { cause: "unattributed", glob: "*", action: null, text: name } });
   }
-  if (cause === "seam" || cause === "unattributed") return ok({ kind: "cause", cause, id: cause });
-  if (cause !== undefined) return err(`${name} without an id, expected ${cause}:ID`);
-  const known = ["blackout", "vm-blackout", ...PHASES, ...CAUSE_KINDS.map((kind) => `${kind}:`)];
-  const hint = didYouMean(colon < 0 ? name : `${word}:`, known);
-  return err(`${name}, expected blackout, vm-blackout, a phase (${PHASES.join(", ")}) or a cause (KIND:ID)${hint}`);
+  const selector = parseSelector(name);
+  const cause = CAUSE_KINDS.find((known) => selector.ok && known === selector.value.kind);
+  if (selector.ok && cause !== undefined) {
+    const { glob, action, text } = selector.value;
+    return ok({ kind: "causes", selector: { cause, glob, action, text } });
+  }
+  const kinds = CAUSE_KINDS.map((kind) => (kind === "unattributed" ? kind : `${kind}:`));
+  const colon = name.indexOf(":");
+  const hint = didYouMean(colon < 0 ? name : name.slice(0, colon + 1), [...METRIC_WORDS, ...kinds]);
+  return err(
+    `found ${name}, expected blackout, vm-blackout, a phase (${PHASES.join(", ")}) or causes (KIND:NAME, like device:e1000)${hint}`,
+  );
 }
+
+const METRIC_WORDS = ["blackout", "vm-blackout", ...PHASES];
 
 /**
  * The metric of every measured update, in the cohort's order; each update is a cluster. An update in which a phase was
@@ -71,6 +91,8 @@ function valuesOfUpdate(update: UpdateSample, metric: Metric): readonly number[]
       if (update.causes === null) return [];
       return [causeTotal(update.causes, metric.cause, metric.id)];
     }
+    case "causes":
+      return update.causes === null ? [] : [selectedTotal(update.causes, metric.selector)];
   }
 }
 
@@ -78,6 +100,17 @@ function valuesOfUpdate(update: UpdateSample, metric: Metric): readonly number[]
 export function causeTotal(causes: readonly CauseSample[], kind: CauseKind, id: string): number {
   let total = 0;
   for (const cause of causes) if (cause.kind === kind && cause.id === id) total += cause.totalNs;
+  return total;
+}
+
+function selectedTotal(causes: readonly CauseSample[], selector: CauseSelector): number {
+  let total = 0;
+  for (const { kind, id, detail, parts, totalNs } of causes) {
+    if (kind !== selector.cause) continue;
+    if (![id, detail, ...id.split(" ")].some((word) => globMatches(selector.glob, word))) continue;
+    if (selector.action === null) total += totalNs;
+    else for (const part of parts) if (part.name === selector.action) total += part.totalNs;
+  }
   return total;
 }
 

@@ -65,6 +65,11 @@ export interface UpdateSampleDocument extends Omit<UpdateSample, "source"> {
   readonly version: 1;
 }
 
+/** For people: `device 0000:00:03.0`, `seam before sched_clock`. */
+export function causeName({ kind, id }: Pick<CauseSample, "kind" | "id">): string {
+  return id === kind || id.startsWith(`${kind} `) ? id : `${kind} ${id}`;
+}
+
 /** `device:0000:00:03.0`: what a cause is called in options, budgets and tables. */
 export function causeKey(cause: Pick<CauseSample, "kind" | "id">): string {
   return `${cause.kind}:${cause.id}`;

@@ -312,7 +312,7 @@ function compareCauses(
   });
 }
 
-function cohortDocument(cohort: Cohort): CohortDocument {
+export function cohortDocument(cohort: Cohort): CohortDocument {
   const defects = { error: 0, warning: 0, note: 0 };
   for (const update of cohort.updates) {
     defects.error += update.defects.error;

@@ -1,5 +1,6 @@
 /** The verdict in one sentence: how much, and by what. */
 import { formatDuration } from "../../base/format.js";
+import { causeName } from "../cohort/update-sample.js";
 import type { Breakdown } from "./breakdown.js";
 import type { CauseComparison, MetricComparison } from "./comparison.js";
 
@@ -90,10 +91,10 @@ const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "e
 
 /** `four new e1000s`, `initcall acpi_init`, `the new device 0000:00:05.0`. */
 function whoText(members: readonly CauseComparison[]): string {
-  const { kind, id, detail, presence } = members[0]!;
+  const { detail, presence } = members[0]!;
   const adjective = presence === "both" ? "" : `${presence} `;
   if (members.length > 1) return `${NUMBERS[members.length] ?? members.length} ${adjective}${detail}s`;
-  const name = id === kind || id.startsWith(`${kind} `) ? id : `${kind} ${id}`;
+  const name = causeName(members[0]!);
   return `the ${adjective}${name}${detail === "" ? "" : ` (${detail})`}`;
 }
 

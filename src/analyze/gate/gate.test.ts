@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { cohortOf, numbersOf, updateOf } from "../../testing/samples.js";
+import type { Cohort } from "../cohort/cohort.js";
+import { parseMetric } from "../cohort/metrics.js";
+import { compareCohorts } from "../compare/comparison.js";
+import { DEFAULT_FLOORS } from "../compare/levels.js";
+import type { Budget, Limit, Statistic } from "./budget.js";
+import { type GateDocument, gate } from "./gate.js";
+
+const EMPTY: Budget = { decideBy: "bounds", limits: [], regression: null, failedAtMost: null, updatesAtLeast: null };
+
+function limit(name: string, statistic: Statistic, ms: number): Limit {
+  const metric = parseMetric(name);
+  assert.ok(metric.ok);
+  return { metric: metric.value, statistic, atMostNs: ms * 1e6, text: `${name} ${ms}`, why: "", line: 3 };
+}
+
+function gated(
+  budget: Partial<Budget>,
+  cohort: Cohort,
+  baseline: Cohort | null = null,
+  requireData = false,
+): GateDocument {
+  const floors = DEFAULT_FLOORS;
+  return gate({
+    budget: { ...EMPTY, ...budget },
+    budgetFile: "b.yaml",
+    cohort,
+    baseline,
+    comparison: baseline === null ? null : compareCohorts(baseline, cohort, { floors, seed: 1 }),
+    requireData,
+  });
+}
+
+const p = (percentile: number): Statistic => ({ kind: "percentile", percentile });
+const hundred = numbersOf(
+  "hundred",
+  Array.from({ length: 100 }, (_, i) => 1000 + i),
+);
+const status = ({ checks }: GateDocument) => checks.map((check) => check.status);
+
+test("a percentile's limit is decided by its bounds, not by its estimate", () => {
+  const limits = [limit("blackout", p(50), 1500), limit("blackout", p(50), 1049), limit("blackout", p(50), 1010)];
+  assert.deepEqual(status(gated({ limits }, hundred)), ["passed", "undecided", "failed"]);
+  assert.deepEqual(status(gated({ limits, decideBy: "sample" }, hundred)), ["passed", "failed", "failed"]);
+});
+
+test("a percentile that so few updates do not bound is undecided, and says how many would", () => {
+  const limits = [limit("blackout", p(99), 5000)];
+  const found = gated({ limits }, hundred);
+  assert.equal(found.verdict, "passed");
+  assert.equal(found.checks[0]?.neededUpdates, 299);
+  assert.match(found.checks[0].message, /100 updates do not bound the p99 of blackout from above, 299 would/);
+  assert.equal(gated({ limits }, hundred, null, true).verdict, "insufficient");
+  // Shown to be over the limit, however few there are.
+  assert.equal(
+    gated(
+      { limits: [limit("blackout", p(95), 500)] },
+      numbersOf(
+        "ten",
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((i) => 600 + i),
+      ),
+    ).verdict,
+    "failed",
+  );
+});
+
+test("the longest update is the sample's own: nothing is inferred", () => {
+  const limits = [limit("blackout", { kind: "max" }, 1098), limit("blackout", { kind: "max" }, 1099)];
+  const found = gated({ limits }, hundred);
+  assert.deepEqual(status(found), ["failed", "passed"]);
+  assert.match(found.checks[0]?.message ?? "", /1 of 100 updates took longer than 1.098 s; the longest 1.099 s/);
+});
+
+test("a limit for the VMs is kept by the slowest of each update", () => {
+  const vms = (slowest: number) => [
+    { id: "a", durationNs: 100e6 },
+    { id: "b", durationNs: 110e6 },
+    { id: "c", durationNs: slowest * 1e6 },
+  ];
+  const cohort = cohortOf(
+    "vms",
+    Array.from({ length: 20 }, (_, i) => updateOf(1000, { vms: vms(900 + i) })),
+  );
+  assert.deepEqual(status(gated({ limits: [limit("vm-blackout", p(50), 500)] }, cohort)), ["failed"]);
+});
+
+test("what was not measured is undecided", () => {
+  const found = gated({ limits: [limit("restore", p(50), 1)] }, hundred);
+  assert.deepEqual(status(found), ["undecided"]);
+  assert.match(found.checks[0]?.message ?? "", /not measured in any update/);
+});
+
+test("regressions: of the blackout, phases and causes, against a baseline", () => {
+  const regression = {
+    floors: DEFAULT_FLOORS,
+    failOn: ["blackout", "phases", "causes"],
+    detectShare: null,
+    line: 5,
+  } as const;
+  const slow = numbersOf(
+    "slow",
+    Array.from({ length: 100 }, (_, i) => 1300 + i),
+  );
+  assert.deepEqual(status(gated({ regression }, slow, hundred)), ["failed", "failed", "passed"]);
+  assert.deepEqual(status(gated({ regression }, hundred, slow)), ["passed", "passed", "passed"]);
+  assert.deepEqual(status(gated({ regression }, hundred)), ["skipped", "skipped", "skipped"]);
+  const few = gated({ regression }, numbersOf("few", [1, 2]), numbersOf("few", [1, 2]), true);
+  assert.equal(few.verdict, "insufficient");
+  assert.equal(few.checks[0]?.neededUpdates, 5);
+});
+
+test("a comparison too coarse for what the budget asks to detect decides nothing", () => {
+  const noisy = (name: string) =>
+    numbersOf(
+      name,
+      Array.from({ length: 12 }, (_, i) => 1000 + 80 * ((i * 7) % 12)),
+    );
+  const rule = { floors: DEFAULT_FLOORS, failOn: ["blackout"], line: 5 } as const;
+  assert.deepEqual(status(gated({ regression: { ...rule, detectShare: null } }, noisy("b"), noisy("a"))), ["passed"]);
+  const coarse = gated({ regression: { ...rule, detectShare: 0.1 } }, noisy("b"), noisy("a"));
+  assert.deepEqual(status(coarse), ["undecided"]);
+  assert.match(coarse.checks[0]?.message ?? "", /asks to detect 10 %/);
+});
+
+test("outcomes and numbers have limits of their own", () => {
+  const cohort = cohortOf("c", [
+    updateOf(1),
+    updateOf(2, { outcome: "failed", outcomeReason: "refused", source: "x" }),
+  ]);
+  const found = gated({ failedAtMost: { count: 0, line: 1 }, updatesAtLeast: { count: 2, line: 2 } }, cohort);
+  assert.deepEqual(status(found), ["failed", "undecided"]);
+  assert.match(found.checks[0]?.message ?? "", /1 of 2 updates did not complete\. x: refused/);
+});

@@ -1,0 +1,261 @@
+/**
+ * The gate: a cohort against a budget, and against a baseline. `GateDocument` is what `blackout gate --json` prints,
+ * normative in docs/gate.schema.json. Pure.
+ */
+import { formatDuration } from "../../base/format.js";
+import type { Duration } from "../../base/time.js";
+import { type Cohort, type Unlike, unlikeTraits } from "../cohort/cohort.js";
+import { BOUND_CONFIDENCE } from "../cohort/distribution.js";
+import { metricName, valuesOf } from "../cohort/metrics.js";
+import { type CohortDocument, type Comparison, cohortDocument } from "../compare/comparison.js";
+import type { Warning } from "../compare/drift.js";
+import type { Verdict } from "../compare/verdict.js";
+import { clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
+import {
+  lowerQuantileBound,
+  type QuantileBound,
+  quantile,
+  sizeForUpperBound,
+  upperQuantileBound,
+} from "../statistics/order-statistics.js";
+import { type Budget, type Limit, type RegressionRule, statisticName } from "./budget.js";
+
+/**
+ * `failed`: shown to be over the limit, or regressed. `undecided`: the data show neither. `skipped`: not looked at (no
+ * baseline was given).
+ */
+export type CheckStatus = "passed" | "failed" | "undecided" | "skipped";
+
+export interface Check {
+  readonly kind: "limit" | "regression" | "outcomes" | "updates";
+  /** `blackout p95 <= 5s`; unique in a document. */
+  readonly name: string;
+  readonly status: CheckStatus;
+  /** One sentence. */
+  readonly message: string;
+  /** What the budget's author says of it, or empty. */
+  readonly why: string;
+  /** Of the budget file. */
+  readonly line: number;
+  readonly limitNs: Duration | null;
+  /** Of the sample; for a regression the shift. */
+  readonly observedNs: Duration | null;
+  readonly lowerNs: Duration | null;
+  readonly upperNs: Duration | null;
+  readonly updates: number;
+  /** Updates from which on it could be decided, where that is known. */
+  readonly neededUpdates: number | null;
+}
+
+export interface GateDocument {
+  readonly format: "blackout-gate";
+  readonly version: 1;
+  /** `insufficient`: nothing failed, but something is undecided, and --require-data was given. */
+  readonly verdict: "passed" | "failed" | "insufficient";
+  readonly requireData: boolean;
+  readonly budget: string;
+  readonly forced: boolean;
+  readonly unlike: readonly Unlike[];
+  readonly warnings: readonly Warning[];
+  readonly cohort: CohortDocument;
+  readonly baseline: CohortDocument | null;
+  readonly checks: readonly Check[];
+  /** With --baseline. */
+  readonly comparison: Comparison | null;
+}
+
+export interface GateInput {
+  readonly budget: Budget;
+  readonly budgetFile: string;
+  readonly cohort: Cohort;
+  readonly baseline: Cohort | null;
+  /** Of baseline and cohort with the budget's floors; null without a baseline, or where nothing can be compared. */
+  readonly comparison: Comparison | null;
+  readonly requireData: boolean;
+}
+
+export function gate(input: GateInput): GateDocument {
+  const { budget, cohort, baseline, comparison, requireData } = input;
+  const summary = cohortDocument(cohort);
+  const checks = [
+    ...budget.limits.map((limit) => checkLimit(limit, cohort, budget)),
+    ...(budget.regression === null ? [] : checkRegressions(budget.regression, baseline !== null, comparison)),
+    ...outcomeChecks(budget, summary),
+    ...updateChecks(budget, summary),
+  ];
+  const unlike = unlikeTraits(baseline === null ? [cohort] : [baseline, cohort]);
+  const failed = checks.some(({ status }) => status === "failed");
+  const open = checks.some(({ status }) => status === "undecided" || status === "skipped");
+  return {
+    format: "blackout-gate",
+    version: 1,
+    verdict: failed ? "failed" : open && requireData ? "insufficient" : "passed",
+    requireData,
+    budget: input.budgetFile,
+    forced: unlike.length > 0,
+    unlike,
+    warnings: comparison?.warnings ?? [],
+    cohort: summary,
+    baseline: baseline === null ? null : cohortDocument(baseline),
+    checks,
+    comparison,
+  };
+}
+
+const NO_NUMBERS = { limitNs: null, observedNs: null, lowerNs: null, upperNs: null, neededUpdates: null } as const;
+
+function checkLimit(limit: Limit, cohort: Cohort, { decideBy, updatesAtLeast }: Budget): Check {
+  const { metric, statistic, atMostNs, text, why, line } = limit;
+  const sample = clusteredSampleOf(valuesOf(cohort, metric));
+  const common = { ...NO_NUMBERS, kind: "limit", name: text, why, line, limitNs: atMostNs } as const;
+  if (!sample.ok) {
+    const message = `${metricName(metric)} was not measured in any update.`;
+    return { ...common, status: "undecided", message, updates: 0 };
+  }
+  const limited = formatDuration(atMostNs);
+  if (statistic.kind === "max") {
+    const all = sample.value.clusters.map((cluster) => cluster[cluster.length - 1]!);
+    const worst = Math.max(...all);
+    const over = all.filter((value) => value > atMostNs).length;
+    const message =
+      over === 0
+        ? `The longest of ${all.length} updates took ${formatDuration(worst)}.`
+        : `${over} of ${all.length} updates took longer than ${limited}; the longest ${formatDuration(worst)}.`;
+    return { ...common, status: over === 0 ? "passed" : "failed", message, observedNs: worst, updates: all.length };
+  }
+  // Several VMs of an update are one observation of it: a limit for every VM is kept by the slowest of each.
+  const perUpdate = oneValuePerCluster(sample.value, metric.kind === "vm-blackout" ? "maximum" : "median");
+  const p = statistic.percentile / 100;
+  const observedNs = Math.round(quantile(perUpdate, p));
+  const known = (bound: QuantileBound): number | null => (bound.kind === "known" ? Math.round(bound.value) : null);
+  const lowerNs = known(lowerQuantileBound(perUpdate, p, BOUND_CONFIDENCE));
+  const upperNs = known(upperQuantileBound(perUpdate, p, BOUND_CONFIDENCE));
+  const needed = Math.max(sizeForUpperBound(p, BOUND_CONFIDENCE), updatesAtLeast?.count ?? 0);
+  const name = `${statisticName(statistic)} of ${metricName(metric)}`;
+  const bounds = `between ${lowerNs === null ? "?" : formatDuration(lowerNs)} and ${upperNs === null ? "?" : formatDuration(upperNs)}`;
+  const updates = perUpdate.length;
+  const decided = { ...common, observedNs, lowerNs, upperNs, updates };
+  if (decideBy === "sample") {
+    const status = observedNs <= atMostNs ? "passed" : "failed";
+    return { ...decided, status, message: `The ${name} is ${formatDuration(observedNs)} in ${updates} updates.` };
+  }
+  if (lowerNs !== null && lowerNs > atMostNs) {
+    return { ...decided, status: "failed", message: `The ${name} is above ${limited}: it lies ${bounds}.` };
+  }
+  if (upperNs !== null && upperNs <= atMostNs) {
+    return { ...decided, status: "passed", message: `The ${name} is within ${limited}: it lies ${bounds}.` };
+  }
+  const sampleSays = `the sample's is ${formatDuration(observedNs)}`;
+  const message =
+    upperNs === null
+      ? `${updates} updates do not bound the ${name} from above, ${needed} would; ${sampleSays}.`
+      : `The ${name} lies ${bounds}, ${limited} is in between; ${sampleSays}. More updates narrow it.`;
+  return { ...decided, status: "undecided", message, neededUpdates: upperNs === null ? needed : null };
+}
+
+function checkRegressions(rule: RegressionRule, hasBaseline: boolean, comparison: Comparison | null): readonly Check[] {
+  return rule.failOn.map((scope): Check => {
+    const common = {
+      ...NO_NUMBERS,
+      kind: "regression",
+      name: `no regression: ${scope}`,
+      why: "",
+      line: rule.line,
+    } as const;
+    if (comparison === null) {
+      const message = hasBaseline
+        ? "A cohort has no completed update whose blackout is known."
+        : "Not looked at: no --baseline was given.";
+      return { ...common, status: hasBaseline ? "undecided" : "skipped", message, updates: 0 };
+    }
+    const updates = comparison.candidate.measured;
+    const [blackout] = comparison.metrics;
+    if (blackout === undefined) throw new Error("a comparison without its primary metric");
+    if (scope === "blackout") {
+      const tooCoarse =
+        rule.detectShare !== null &&
+        (blackout.detectableNs === null || blackout.detectableNs > rule.detectShare * blackout.base.medianNs);
+      const status = regressionStatus(blackout.verdict, tooCoarse);
+      const coarse =
+        status === "undecided" && tooCoarse && blackout.verdict === "inconclusive"
+          ? ` The budget asks to detect ${(100 * (rule.detectShare ?? 0)).toFixed(0)} %: take more updates, or quieter ones.`
+          : "";
+      return {
+        ...common,
+        status,
+        message: `${comparison.reason}${coarse}`,
+        observedNs: blackout.shiftNs,
+        lowerNs: blackout.shiftIntervalNs?.[0] ?? null,
+        upperNs: blackout.shiftIntervalNs?.[1] ?? null,
+        updates,
+        neededUpdates: blackout.neededUpdates,
+      };
+    }
+    const judged =
+      scope === "phases"
+        ? comparison.metrics.slice(1).map(({ name, verdict, shiftNs }) => ({ name, verdict, shiftNs }))
+        : comparison.causes.map(({ kind, id, verdict, shiftNs }) => ({ name: `${kind}:${id}`, verdict, shiftNs }));
+    const regressed = judged.filter(({ verdict }) => verdict === "regressed");
+    if (regressed.length > 0) {
+      const named = regressed.slice(0, 5).map(({ name, shiftNs }) => `${name} by ${formatDuration(shiftNs)}`);
+      const more = regressed.length > 5 ? `, and ${regressed.length - 5} more` : "";
+      return { ...common, status: "failed", message: `Longer: ${named.join(", ")}${more}.`, updates };
+    }
+    const tooFew = judged.length > 0 && judged.every(({ verdict }) => verdict === "insufficient");
+    const message = tooFew
+      ? "Too few updates: no difference, however large, could be shown."
+      : `None of ${judged.length} ${scope} is shown to be longer.`;
+    return { ...common, status: tooFew ? "undecided" : "passed", message, updates };
+  });
+}
+
+function regressionStatus(verdict: Verdict, tooCoarse: boolean): CheckStatus {
+  switch (verdict) {
+    case "regressed":
+      return "failed";
+    case "improved":
+    case "unchanged":
+      return "passed";
+    case "inconclusive":
+      return tooCoarse ? "undecided" : "passed";
+    case "insufficient":
+      return "undecided";
+  }
+}
+
+function outcomeChecks({ failedAtMost }: Budget, cohort: CohortDocument): readonly Check[] {
+  if (failedAtMost === null) return [];
+  const failed = cohort.updates - cohort.outcomes.completed;
+  const worst = cohort.excluded.filter(({ outcome }) => outcome !== "completed").slice(0, 3);
+  const named = worst.map(({ source, reason }) => `${source}: ${reason}`).join("; ");
+  return [
+    {
+      ...NO_NUMBERS,
+      kind: "outcomes",
+      name: `not completed <= ${failedAtMost.count}`,
+      status: failed <= failedAtMost.count ? "passed" : "failed",
+      message: `${failed} of ${cohort.updates} updates did not complete.${named === "" ? "" : ` ${named}`}`,
+      why: "",
+      line: failedAtMost.line,
+      updates: cohort.updates,
+    },
+  ];
+}
+
+function updateChecks({ updatesAtLeast }: Budget, cohort: CohortDocument): readonly Check[] {
+  if (updatesAtLeast === null) return [];
+  const enough = cohort.measured >= updatesAtLeast.count;
+  return [
+    {
+      ...NO_NUMBERS,
+      kind: "updates",
+      name: `updates >= ${updatesAtLeast.count}`,
+      status: enough ? "passed" : "undecided",
+      message: `${cohort.measured} updates were measured.`,
+      why: "",
+      line: updatesAtLeast.line,
+      updates: cohort.measured,
+      neededUpdates: enough ? null : updatesAtLeast.count,
+    },
+  ];
+}
