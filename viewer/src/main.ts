@@ -135,6 +135,7 @@ function mount(app: Element, store: Store): void {
     if (timeline !== shown) {
       for (const view of views) view.destroy();
       shown = timeline;
+      lanes.dataset.opened = timeline === null ? "" : `${state.opened.index}`;
       const tallest = Math.round((window.innerHeight * 0.78) / Math.max(1, timeline?.axes.length ?? 1));
       views =
         timeline === null ? [] : timeline.axes.map((_, axis) => createTimelineView(store, timeline, axis, tallest));

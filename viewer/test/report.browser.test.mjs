@@ -1,88 +1,14 @@
 // biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { after, before, test } from "node:test";
-import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
+import { before, test } from "node:test";
+import { dist, drawn, picture, pixel, root, skip, useBrowser } from "./browser.mjs";
 import { plainUpdate, scaledUpdate, unlinkedUpdate } from "./fixture.mjs";
 
-const root = resolve(import.meta.dirname, "../..");
-/** The compiled project, with viewer/report-template.html in it. */
-const dist = resolve(root, process.env.BLACKOUT_DIST ?? "dist");
-const executablePath = process.env.BLACKOUT_CHROMIUM ?? "/usr/bin/chromium";
-const skip = existsSync(executablePath) ? false : `no browser at ${executablePath}`;
-
-const folder = mkdtempSync(join(tmpdir(), "blackout-report-"));
-let browser;
-let renderReport;
-let template;
+const { withReport, reportFile, newPage, template } = useBrowser();
 let plain;
-
 before(async () => {
-  if (skip) return;
-  ({ renderReport } = await import(join(dist, "export/report.js")));
-  template = readFileSync(join(dist, "viewer/report-template.html"), "utf8");
-  plain = await plainUpdate(root, dist);
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  if (!skip) plain = await plainUpdate(root, dist);
 });
-
-after(async () => {
-  await browser?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** Opens a report of `updates` from file://, runs `look`, and holds that nothing was complained of or asked for. */
-async function withReport(updates, look, options = {}) {
-  const file = join(folder, `${Math.random().toString(36).slice(2)}.html`);
-  writeFileSync(file, renderReport(updates, template, "a report"));
-  const page = await browser.newPage({ viewport: { width: 1400, height: 950 }, colorScheme: "light", ...options });
-  const complaints = [];
-  const asked = [];
-  page.on("console", (message) => complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(error.stack));
-  page.on("request", (request) => asked.push(request.url()));
-  try {
-    const url = pathToFileURL(file).href;
-    await page.goto(url);
-    await page.waitForSelector(".timeline, .state.error");
-    await look(page);
-    assert.deepEqual(complaints, []);
-    assert.deepEqual(
-      asked.filter((other) => other !== url && other !== "data:,"),
-      [],
-    );
-  } finally {
-    await page.close();
-  }
-}
-
-/** Waits until what was dispatched has been drawn. */
-const drawn = (page) =>
-  page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-
-/** The pixel at `x`, `y` of the first timeline, as [r, g, b]. */
-const pixel = (page, x, y) =>
-  page.evaluate(
-    ([px, py]) => {
-      const canvas = document.querySelector(".timeline-canvas");
-      const ratio = window.devicePixelRatio;
-      return [...canvas.getContext("2d").getImageData(px * ratio, py * ratio, 1, 1).data].slice(0, 3);
-    },
-    [x, y],
-  );
 
 /** Where the ribbon of the phases lies in the timeline. */
 const RIBBON_Y = 45;
@@ -143,23 +69,22 @@ test("a click on a span shows that span; arrows walk to its neighbours", { skip 
 
 test("keys zoom, pan and reset; the wheel zooms; Escape clears; ? helps", { skip }, () =>
   withReport([plain], async (page) => {
-    const picture = () => page.evaluate(() => document.querySelector(".timeline-canvas").toDataURL());
     const box = await page.locator(".timeline").boundingBox();
     await page.mouse.move(box.x + 700, box.y + 300);
     await drawn(page);
-    const home = await picture();
+    const home = await picture(page);
     for (const key of ["KeyW", "KeyD"]) {
-      const earlier = await picture();
+      const earlier = await picture(page);
       await page.keyboard.press(key);
       await drawn(page);
-      assert.notEqual(await picture(), earlier, key);
+      assert.notEqual(await picture(page), earlier, key);
     }
     await page.keyboard.press("Digit0");
     await drawn(page);
-    assert.equal(await picture(), home);
+    assert.equal(await picture(page), home);
     await page.mouse.wheel(0, -300);
     await drawn(page);
-    assert.notEqual(await picture(), home);
+    assert.notEqual(await picture(page), home);
     await page.keyboard.press("0");
     await page.mouse.down();
     await page.mouse.move(box.x + 900, box.y + 300, { steps: 4 });
@@ -271,10 +196,9 @@ test("hostile names stay text", { skip }, () => {
 });
 
 test("a damaged report says so in a sentence", { skip }, async () => {
-  const page = await browser.newPage();
-  const file = join(folder, "damaged.html");
-  writeFileSync(file, renderReport([plain], template, "").replace(/(id="blackout-update-0"[^>]*>".{400}).{40}/, "$1"));
-  await page.goto(pathToFileURL(file).href);
+  const page = await newPage();
+  const change = (html) => html.replace(/(id="blackout-update-0"[^>]*>".{400}).{40}/, "$1");
+  await page.goto(reportFile([plain], { change }));
   await page.waitForSelector(".state.error");
   assert.match(await page.textContent(".state.error"), /This update cannot be shown: .*damaged/);
   await page.close();
@@ -294,5 +218,5 @@ test("the theme follows the system and the toggle", { skip }, () =>
 );
 
 test("the page itself is small", { skip }, () => {
-  assert.ok(Buffer.byteLength(template) < 1_500_000);
+  assert.ok(Buffer.byteLength(template()) < 1_500_000);
 });

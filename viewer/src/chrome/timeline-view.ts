@@ -28,6 +28,7 @@ export function createTimelineView(store: Store, timeline: Timeline, axis: numbe
       class: "timeline",
       tabindex: 0,
       role: "application",
+      "data-ribbon-y": METRICS.overview + METRICS.regions + 4,
       "aria-label": `Timeline${timeline.axes.length > 1 ? ` of the ${timeline.axes[axis]?.name} kernel` : ""}; arrow keys walk its spans, W A S D zoom and pan, ? lists all keys`,
     },
     canvas,
