@@ -11,7 +11,7 @@ before(async () => {
 });
 
 /** Where the ribbon of the phases lies in the timeline. */
-const RIBBON_Y = 45;
+const RIBBON_Y = 73;
 
 test("the head tells name, kernels, blackout with its ±, basis, clock and defects", { skip }, () =>
   withReport([plain], async (page) => {
@@ -82,7 +82,9 @@ test("keys zoom, pan and reset; the wheel zooms; Escape clears; ? helps", { skip
     await page.keyboard.press("Digit0");
     await drawn(page);
     assert.equal(await picture(page), home);
+    await page.keyboard.down("Control");
     await page.mouse.wheel(0, -300);
+    await page.keyboard.up("Control");
     await drawn(page);
     assert.notEqual(await picture(page), home);
     await page.keyboard.press("0");
@@ -112,6 +114,7 @@ test("several updates are plotted, listed, and opened by a click", { skip }, () 
     await page.waitForFunction(() => document.querySelector("#summary h1")?.textContent === "update 4");
     await page.waitForSelector(".timeline");
     assert.ok((await page.textContent("#blackout-figure")).includes("6.783 s"));
+    await page.click("[data-page=updates]");
     const box = await page.locator("#series-plot .u-over").boundingBox();
     await page.mouse.move(box.x + 30, box.y + 60);
     await page.mouse.click(box.x + box.width / 8, box.y + 60);
@@ -184,6 +187,7 @@ test("hostile names stay text", { skip }, () => {
     printk: plain.printk.map((line) => ({ ...line, text: hostile })),
   };
   return withReport([update, update], async (page) => {
+    await page.click('[data-update="0"] button');
     await page.click("#defects summary");
     await page.click(".longest-button >> nth=0");
     await drawn(page);

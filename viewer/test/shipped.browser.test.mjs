@@ -79,6 +79,7 @@ for (const cohort of readdirSync(join(root, "traces/cohorts"))) {
         assert.ok(inked, `${plot} is drawn`);
       }
       for (const [i, document] of documents.entries()) {
+        await page.click("[data-page=updates]");
         await page.click(`[data-update="${i}"] button`);
         await page.waitForSelector(`#lanes[data-opened="${i}"] .timeline`);
         if (i === 0) await phasesAreRight(page, document);

@@ -1,41 +1,28 @@
 /** What could not be decoded, or is missing: counted always, listed on demand. */
-import type { DefectDocument } from "../../../src/analyze/live-update.js";
-import type { State } from "../interaction/state.js";
-import { timelineOf } from "../interaction/state.js";
+import type { DefectDocument, LiveUpdateDocument } from "../../../src/analyze/live-update.js";
 import type { Dispatch } from "../interaction/store.js";
 import { humanOffset, plural, visibleText } from "../model/format.js";
-import { fill, h } from "./dom.js";
+import { h } from "./dom.js";
 
 /** A list longer than this is cut, and says so: each row is elements, and a report may hold thousands. */
 const SHOWN = 500;
 
-export function renderDefects(root: Element, state: State, dispatch: Dispatch): void {
-  const timeline = timelineOf(state);
-  if (timeline === null) {
-    fill(root);
-    return;
-  }
-  const { defects } = timeline.update.document;
+export function defectsPart(document: LiveUpdateDocument, dispatch: Dispatch): HTMLElement {
+  const { defects } = document;
   const total = defects.reduce((sum, found) => sum + found.count, 0);
-  if (total === 0) {
-    fill(root, h("p", { class: "no-defects" }, "No defects: everything in the capture was decoded."));
-    return;
-  }
-  fill(
-    root,
-    h(
-      "details",
-      { class: "defects" },
-      h("summary", {}, h("strong", {}, plural(total, "defect")), ` ${severities(defects)}`),
-      h("ul", {}, ...defects.slice(0, SHOWN).map((found, item) => row(found, item, dispatch))),
-      defects.length > SHOWN
-        ? h(
-            "p",
-            { class: "said" },
-            `${plural(defects.length - SHOWN, "entry")} more are in the report's JSON.`.replace("entrys", "entries"),
-          )
-        : null,
-    ),
+  if (total === 0) return h("p", { class: "no-defects" }, "No defects: everything in the capture was decoded.");
+  return h(
+    "details",
+    { class: "defects" },
+    h("summary", {}, h("strong", {}, plural(total, "defect")), ` ${severities(defects)}`),
+    h("ul", {}, ...defects.slice(0, SHOWN).map((found, item) => row(found, item, dispatch))),
+    defects.length > SHOWN
+      ? h(
+          "p",
+          { class: "said" },
+          `${defects.length - SHOWN === 1 ? "1 entry more is" : `${(defects.length - SHOWN).toLocaleString("en")} entries more are`} not listed here; “blackout analyze --json” lists all.`,
+        )
+      : null,
   );
 }
 

@@ -2,13 +2,15 @@
 import type { Evidence } from "../../../src/analyze/live-update.js";
 import { PHASE_COLOURS } from "../../../src/analyze/phase-colours.js";
 import { SpanFlag, spanAt } from "../../../src/analyze/span-table.js";
-import type { Selection, State } from "../interaction/state.js";
+import type { Mark, Selection, State } from "../interaction/state.js";
 import { timelineOf } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
 import { placeOf } from "../interaction/targets.js";
-import { exactDuration, humanDuration, humanOffset, plusMinus, visibleText } from "../model/format.js";
+import { exactDuration, humanDuration, humanOffset, percent, plural, plusMinus, visibleText } from "../model/format.js";
+import { type RangeStatistics, rangeStatistics } from "../model/range-statistics.js";
 import { rangeDuration, unseenSentence } from "../model/sentences.js";
 import type { Timeline } from "../model/timeline.js";
+import { kindColour } from "../painter/palette.js";
 import { fill, h, swatch } from "./dom.js";
 
 type Row = readonly [string, string | Node];
@@ -19,51 +21,20 @@ export function renderDetails(root: Element, state: State, dispatch: Dispatch): 
     fill(root);
     return;
   }
-  const range = state.range === null ? null : rangePart(timeline, state);
+  const range = state.range === null ? null : rangePart(timeline, state, dispatch);
   const chosen = state.selection === null ? null : selectionPart(timeline, state.selection, dispatch);
-  if (range === null && chosen === null) {
-    fill(
-      root,
-      longestPart(timeline, dispatch),
-      h("p", { class: "hint" }, "Click a span for its details. Drag over the timeline to measure a range."),
-    );
-    return;
-  }
-  fill(root, chosen, range);
-}
-
-/** Shown while nothing is selected: where to look first. */
-function longestPart(timeline: Timeline, dispatch: Dispatch): HTMLElement | null {
-  const { update, longest } = timeline;
-  if (longest.length === 0) return null;
-  const known = update.document.blackout.durationNs !== null;
-  return h(
-    "section",
-    { class: "detail" },
-    h("h3", {}, known ? "Longest spans in the blackout" : "Longest spans"),
-    h(
-      "ol",
-      { class: "longest" },
-      ...longest.map((row) => {
-        const span = spanAt(update.spans, row);
-        return h(
-          "li",
-          {},
-          h(
-            "button",
-            {
-              class: "longest-button",
-              title: `${visibleText(span.name)}, ${exactDuration(span.endNs - span.beginNs)}`,
-              onclick: () => dispatch({ what: "select", selection: { what: "span", row } }),
-            },
-            h("span", { class: "longest-name" }, visibleText(span.name)),
-            h("span", { class: "longest-kind" }, span.kind),
-            h("span", { class: "longest-time" }, humanDuration(span.endNs - span.beginNs)),
-          ),
-        );
-      }),
-    ),
-  );
+  const marks = state.marks.length === 0 ? null : marksPart(state, dispatch);
+  const hint =
+    range === null && chosen === null && marks === null
+      ? h(
+          "p",
+          { class: "hint" },
+          "Click a span for its details. Drag over the timeline to measure a range. ",
+          h("kbd", {}, "M"),
+          " marks an instant.",
+        )
+      : null;
+  fill(root, chosen, range, marks, hint);
 }
 
 function panel(
@@ -185,19 +156,211 @@ function evidence(found: Evidence | null): string {
   return `${visibleText(found.event)}, ${found.confidence}, ${visibleText(found.file)}:${found.place.toLocaleString("en")}`;
 }
 
-function rangePart(timeline: Timeline, state: State): HTMLElement | null {
+function rangePart(timeline: Timeline, state: State, dispatch: Dispatch): HTMLElement | null {
   const { range } = state;
   const axis = range === null ? undefined : timeline.axes[range.axis];
   if (range === null || axis === undefined) return null;
+  const whole = range.endNs - range.beginNs;
   const rows: Row[] = [
     ["From", humanOffset(range.beginNs)],
     ["To", humanOffset(range.endNs)],
     ["Duration", rangeDuration(timeline.update.document, range.beginNs, range.endNs)],
-    ["", h("span", { class: "exact" }, exactDuration(range.endNs - range.beginNs))],
+    ["", h("span", { class: "exact", "data-range-ns": whole }, exactDuration(whole))],
   ];
   for (const phase of axis.phases) {
     const inside = Math.min(phase.endNs, range.endNs) - Math.max(phase.beginNs, range.beginNs);
     if (inside > 0) rows.push([`of ${phase.name}`, humanDuration(inside)]);
   }
-  return panel("Selected range", "range", rows);
+  const found = rangeStatistics(timeline, axis, range.beginNs, range.endNs);
+  rows.push(["Spans", found.count.toLocaleString("en")]);
+  return h(
+    "div",
+    {},
+    panel("Selected range", "range", rows),
+    sharesPart(found, whole),
+    causesPart(timeline, found, dispatch),
+    kindsPart(found),
+  );
+}
+
+/** A bar and a list: each nanosecond once, to the innermost running cause. */
+function sharesPart(found: RangeStatistics, whole: number): HTMLElement {
+  if (found.shares === null) {
+    return h(
+      "section",
+      { class: "detail" },
+      h("h3", {}, "Who had each nanosecond"),
+      h("p", { class: "note" }, "There are too many spans in this range to say; select a shorter one."),
+    );
+  }
+  return h(
+    "section",
+    { class: "detail" },
+    h("h3", {}, "Who had each nanosecond"),
+    h(
+      "div",
+      { class: "share-stack", "aria-hidden": "true" },
+      ...found.shares.map(({ kind, ns }) => {
+        const part = h("span", { class: `share-part kind-${kind}` });
+        part.style.width = `${(100 * ns) / whole}%`;
+        part.style.backgroundColor = kindColour(kind);
+        return part;
+      }),
+    ),
+    h(
+      "table",
+      { class: "sums", id: "range-shares" },
+      h("caption", { class: "hidden" }, "The range by innermost cause"),
+      h(
+        "tbody",
+        {},
+        ...found.shares.map(({ kind, ns }) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, swatch(kindColour(kind)), kind === "unattributed" ? "no cause seen" : kind),
+            h("td", { class: "number", title: exactDuration(ns), "data-ns": ns }, humanDuration(ns)),
+            h("td", { class: "number" }, percent(ns, whole)),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+function causesPart(timeline: Timeline, found: RangeStatistics, dispatch: Dispatch): HTMLElement | null {
+  if (found.causes.length === 0) return null;
+  const { strings } = timeline.update.spans;
+  return h(
+    "section",
+    { class: "detail" },
+    h("h3", {}, "Top causes"),
+    h(
+      "ol",
+      { class: "longest" },
+      ...found.causes.map(({ kind, name, count, sumNs, row }) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            {
+              class: "longest-button",
+              title: `${visibleText(strings[name] ?? "")}, ${plural(count, "span")}, ${exactDuration(sumNs)}`,
+              onclick: () => dispatch({ what: "select", selection: { what: "span", row } }),
+            },
+            h("span", { class: "longest-name" }, visibleText(strings[name] ?? "")),
+            h("span", { class: "longest-kind" }, count === 1 ? kind : `${kind} × ${count.toLocaleString("en")}`),
+            h("span", { class: "longest-time" }, humanDuration(sumNs)),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+function kindsPart(found: RangeStatistics): HTMLElement | null {
+  if (found.kinds.length === 0) return null;
+  return h(
+    "section",
+    { class: "detail" },
+    h("h3", {}, "Sums by kind"),
+    h("p", { class: "note" }, "Nested and parallel spans each in full: these sums may exceed the range."),
+    h(
+      "table",
+      { class: "sums", id: "range-kinds" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          h("th", { scope: "col" }, "Kind"),
+          h("th", { scope: "col", class: "number" }, "Count"),
+          h("th", { scope: "col", class: "number" }, "Sum"),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        ...found.kinds.map(({ kind, count, sumNs }) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, kind),
+            h("td", { class: "number" }, count.toLocaleString("en")),
+            h("td", { class: "number", title: exactDuration(sumNs) }, humanDuration(sumNs)),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+/** Marks in the order of time, each with its note and its distance from the one before on its axis. */
+function marksPart(state: State, dispatch: Dispatch): HTMLElement {
+  const order = [...state.marks.keys()].sort(
+    (a, b) =>
+      (state.marks[a] as Mark).axis - (state.marks[b] as Mark).axis ||
+      (state.marks[a] as Mark).atNs - (state.marks[b] as Mark).atNs,
+  );
+  return h(
+    "section",
+    { class: "detail", id: "marks" },
+    h("h3", {}, "Marks"),
+    h(
+      "ol",
+      { class: "marks" },
+      ...order.map((index, i) => {
+        const mark = state.marks[index] as Mark;
+        const before = i === 0 ? undefined : state.marks[order[i - 1] as number];
+        const apart = before === undefined || before.axis !== mark.axis ? null : mark.atNs - before.atNs;
+        return h(
+          "li",
+          { class: "mark" },
+          h("span", { class: "mark-at", title: exactDuration(mark.atNs) }, humanOffset(mark.atNs)),
+          apart === null
+            ? null
+            : h(
+                "span",
+                { class: "mark-apart", title: exactDuration(apart), "data-ns": apart },
+                `Δ ${humanDuration(apart)}`,
+              ),
+          h(
+            "button",
+            {
+              class: "quiet-button",
+              "aria-label": `Remove the mark at ${humanOffset(mark.atNs)}`,
+              onclick: () => dispatch({ what: "unmark", index }),
+            },
+            "Remove",
+          ),
+          noteField(state, mark, index, dispatch),
+        );
+      }),
+    ),
+  );
+}
+
+function noteField(state: State, mark: Mark, index: number, dispatch: Dispatch): HTMLElement {
+  const field = h("input", {
+    class: "note-field",
+    type: "text",
+    maxlength: 200,
+    placeholder: "Note",
+    "aria-label": `Note of the mark at ${humanOffset(mark.atNs)}`,
+    "data-mark": index,
+  });
+  field.value = mark.note;
+  field.addEventListener("change", () => dispatch({ what: "note", index, note: field.value }));
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key === "Enter" && field.value !== mark.note) dispatch({ what: "note", index, note: field.value });
+    dispatch({ what: "noting-done" });
+    document.querySelector<HTMLElement>(".timeline")?.focus();
+  });
+  if (state.noting === index) queueMicrotask(() => field.focus({ preventScroll: true }));
+  return field;
 }

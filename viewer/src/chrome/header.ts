@@ -1,37 +1,10 @@
-/** The head of the page: which update, its outcome, its blackout, and how sure that is. */
+/** The head of an update: which it is, its outcome, its blackout, and how sure that is. */
 import type { LiveUpdateDocument } from "../../../src/analyze/live-update.js";
 import type { State } from "../interaction/state.js";
 import { timelineOf } from "../interaction/state.js";
-import type { Dispatch } from "../interaction/store.js";
 import { exactDuration, humanDuration, plusMinus, visibleText } from "../model/format.js";
 import { blackoutSentence, clockSentence, outcomeWord } from "../model/sentences.js";
 import { fill, h } from "./dom.js";
-
-export function renderBar(root: Element, state: State, dispatch: Dispatch): void {
-  const dark = state.theme === "dark";
-  fill(
-    root,
-    h("span", { class: "wordmark" }, "blackout"),
-    h("span", { class: "bar-title" }, visibleText(state.index.title)),
-    h("span", { class: "spacer" }),
-    h(
-      "button",
-      {
-        class: "quiet-button",
-        id: "theme-toggle",
-        "aria-label": `Switch to the ${dark ? "light" : "dark"} theme`,
-        onclick: () => dispatch({ what: "theme", theme: dark ? "light" : "dark" }),
-      },
-      dark ? "Light" : "Dark",
-    ),
-    h(
-      "button",
-      { class: "quiet-button", id: "help-toggle", onclick: () => dispatch({ what: "help", shown: !state.help }) },
-      "Keys ",
-      h("kbd", {}, "?"),
-    ),
-  );
-}
 
 export function renderSummary(root: Element, state: State): void {
   const { opened } = state;
@@ -44,10 +17,7 @@ export function renderSummary(root: Element, state: State): void {
     return;
   }
   if (timeline === null) {
-    fill(
-      root,
-      h("p", { class: "state" }, state.index.entries.length === 0 ? "This report holds no live update." : "Reading…"),
-    );
+    fill(root, opened.what === "loading" ? h("p", { class: "state" }, "Reading…") : null);
     return;
   }
   const { document } = timeline.update;
@@ -58,18 +28,17 @@ export function renderSummary(root: Element, state: State): void {
       { class: "identity" },
       h("h1", {}, visibleText(document.capture.name)),
       h("span", { class: `outcome ${document.outcome}` }, outcomeWord(document.outcome)),
-    ),
-    h(
-      "p",
-      { class: "kernels" },
-      h("span", { class: "release" }, visibleText(document.capture.kernel.old ?? "old kernel unknown")),
-      " → ",
-      h("span", { class: "release" }, visibleText(document.capture.kernel.new ?? "new kernel unknown")),
-      ...labels(document),
+      h(
+        "span",
+        { class: "kernels" },
+        h("span", { class: "release" }, visibleText(document.capture.kernel.old ?? "old kernel unknown")),
+        " → ",
+        h("span", { class: "release" }, visibleText(document.capture.kernel.new ?? "new kernel unknown")),
+        ...labels(document),
+      ),
     ),
     blackoutFigure(document),
-    h("p", { class: "said" }, blackoutSentence(document)),
-    h("p", { class: "said" }, clockSentence(document)),
+    h("p", { class: "said" }, `${blackoutSentence(document)} ${clockSentence(document)}`),
     document.outcome === "completed"
       ? null
       : h(
@@ -77,7 +46,6 @@ export function renderSummary(root: Element, state: State): void {
           { class: "said outcome-reason" },
           `${outcomeWord(document.outcome)}: ${visibleText(document.outcomeReason)}`,
         ),
-    clockDetails(document),
   );
 }
 
@@ -101,27 +69,5 @@ function blackoutFigure(document: LiveUpdateDocument): HTMLElement {
     h("strong", {}, humanDuration(durationNs)),
     uncertaintyNs === null || uncertaintyNs === 0 ? null : h("span", { class: "soft" }, plusMinus(uncertaintyNs)),
     h("span", { class: "basis" }, basis ?? "basis unknown"),
-  );
-}
-
-function clockDetails(document: LiveUpdateDocument): HTMLElement | null {
-  const { clock } = document;
-  if (clock.parts.length === 0 && clock.rejected.length === 0) return null;
-  return h(
-    "details",
-    { class: "clock" },
-    h("summary", {}, `Clock link: ${clock.method}`),
-    h(
-      "dl",
-      {},
-      ...clock.parts.flatMap((part) => [
-        h("dt", {}, visibleText(part.what)),
-        h("dd", {}, `± ${humanDuration(part.ns)}`),
-      ]),
-      ...clock.rejected.flatMap((other) => [
-        h("dt", {}, `not ${other.method}`),
-        h("dd", {}, visibleText(other.reason)),
-      ]),
-    ),
   );
 }

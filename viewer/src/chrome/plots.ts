@@ -1,6 +1,6 @@
 /** The two plots of several updates: percentile curves, and each update in turn. */
 import uPlot from "uplot";
-import type { State } from "../interaction/state.js";
+import { openedIndex, type State } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
 import { humanDuration, plural, visibleText } from "../model/format.js";
 import { percentileCurve, quantileName, supportedQuantile } from "../model/percentiles.js";
@@ -12,7 +12,7 @@ const HEIGHT = 240;
 
 /** Draws both plots anew; returns what destroys them. */
 export function renderPlots(root: Element, state: State, dispatch: Dispatch): () => void {
-  const { entries } = state.index;
+  const { entries } = state;
   const curves = curvesOf(entries, state.theme);
   const shown = curves.filter((curve) => !state.hiddenCurves.has(curve.name));
   const known = Math.max(0, ...shown.map((curve) => curve.valuesNs.filter((value) => value !== null).length));
@@ -177,7 +177,7 @@ function seriesPlot(
   dispatch: Dispatch,
   say: (text: string) => void,
 ): uPlot {
-  const { entries } = state.index;
+  const { entries } = state;
   const few = entries.length <= 80;
   const plot = new uPlot(
     {
@@ -201,7 +201,7 @@ function seriesPlot(
           (drawn) => {
             // A band behind the update that is open.
             const { left, top, height } = drawn.bbox;
-            const x = drawn.valToPos(state.opened.index + 1, "x", true);
+            const x = drawn.valToPos(openedIndex(state.opened) + 1, "x", true);
             drawn.ctx.fillStyle = PALETTES[state.theme].accentWash;
             drawn.ctx.fillRect(Math.max(left, x - 6), top, 12, height);
           },

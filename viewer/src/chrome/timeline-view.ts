@@ -1,13 +1,17 @@
 /** One timeline on the page: a canvas that sticks to a scrolled box, its pointer, its tooltip. */
+import { foundIn } from "../interaction/found.js";
 import { attachPointer } from "../interaction/pointer.js";
-import type { State } from "../interaction/state.js";
-import { timelineOf } from "../interaction/state.js";
+import type { Side, State } from "../interaction/state.js";
+import { timelineOn } from "../interaction/state.js";
 import type { Store } from "../interaction/store.js";
-import { buildScene, HEAD_HEIGHT, type Hit, METRICS, type Scene } from "../layout/scene.js";
+import { buildScene, HEAD_HEIGHT, type Hit, METRICS, middleOf, type Scene } from "../layout/scene.js";
+import { analysisOf } from "../model/analysis.js";
+import { flowsOf } from "../model/flows.js";
 import { humanDuration, humanOffset, visibleText } from "../model/format.js";
 import type { Timeline } from "../model/timeline.js";
 import { createPainter } from "../painter/painter.js";
 import { PALETTES } from "../painter/palette.js";
+import type { Frame } from "../painter/pen.js";
 import { h } from "./dom.js";
 
 export interface TimelineView {
@@ -15,13 +19,18 @@ export interface TimelineView {
   readonly render: (state: State) => void;
   /** Width of the plot without the gutter, in CSS pixels. */
   readonly plotWidth: () => number;
+  /** What would be drawn now; null where there is nothing to draw on. `whole` is all lanes, not only those in sight. */
+  readonly frame: (state: State, whole: boolean) => Frame | null;
   readonly destroy: () => void;
 }
 
-export function createTimelineView(store: Store, timeline: Timeline, axis: number, tallest: number): TimelineView {
+const NO_ROWS: ReadonlySet<number> = new Set();
+
+export function createTimelineView(store: Store, timeline: Timeline, axis: number, side: Side): TimelineView {
   const canvas = h("canvas", { class: "timeline-canvas" });
   const spacer = h("div", { class: "timeline-spacer" });
   const tooltip = h("div", { class: "tooltip", role: "presentation", hidden: true });
+  const of = timeline.axes.length > 1 ? ` of the ${timeline.axes[axis]?.name} kernel` : "";
   const box = h(
     "div",
     {
@@ -29,7 +38,7 @@ export function createTimelineView(store: Store, timeline: Timeline, axis: numbe
       tabindex: 0,
       role: "application",
       "data-ribbon-y": METRICS.overview + METRICS.regions + 4,
-      "aria-label": `Timeline${timeline.axes.length > 1 ? ` of the ${timeline.axes[axis]?.name} kernel` : ""}; arrow keys walk its spans, W A S D zoom and pan, ? lists all keys`,
+      "aria-label": `Timeline${of}; arrow keys walk its spans, W A S D zoom and pan, T lists the spans in view as a table, ? lists all keys`,
     },
     canvas,
     spacer,
@@ -38,39 +47,56 @@ export function createTimelineView(store: Store, timeline: Timeline, axis: numbe
   const paint = createPainter(canvas);
   let scene: Scene | null = null;
   let foldedSeen: ReadonlySet<string> | null = null;
+  let shownSelection: State["selection"] = null;
+  let chain: ReadonlySet<number> | null = null;
 
   const plotWidth = () => Math.max(1, box.clientWidth - METRICS.gutter);
-  const render = (state: State) => {
-    const of = timeline.axes[axis];
+  const frame = (state: State, whole: boolean): Frame | null => {
     const view = state.views[axis];
-    if (of === undefined || view === undefined || timelineOf(state) !== timeline) return;
-    if (scene === null || foldedSeen !== state.folded) {
-      scene = buildScene(of, state.folded);
-      foldedSeen = state.folded;
-      const whole = scene.height + HEAD_HEIGHT;
-      const height = Math.min(whole, Math.max(HEAD_HEIGHT + 120, tallest));
-      box.style.height = `${height}px`;
-      spacer.style.height = `${whole - height}px`;
-    }
     const [width, height] = [box.clientWidth, box.clientHeight];
-    if (width === 0 || height === 0) return;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
+    if (scene === null || view === undefined || width === 0 || height === 0) return null;
+    const own = side === "one";
     const pointer = state.pointer?.axis === axis ? state.pointer : null;
-    paint({
+    chain ??= new Set(analysisOf(timeline.update).chain);
+    return {
       update: timeline.update,
+      timeline,
       scene,
       view,
       width,
-      height,
-      pixelRatio: window.devicePixelRatio || 1,
-      scrollY: box.scrollTop,
+      height: whole ? scene.height + HEAD_HEIGHT : height,
+      scrollY: whole ? 0 : box.scrollTop,
       palette: PALETTES[state.theme],
-      selection: state.selection,
+      selection: own ? state.selection : null,
       range: state.range,
-      pointerX: pointer?.x ?? null,
+      marks: state.marks,
+      matches: foundIn(timeline, state.query),
+      chain: state.showChain ? chain : NO_ROWS,
+      flows: own ? flowsShown(timeline, state) : [],
+      pointerX: whole ? null : (pointer?.x ?? null),
       axis,
-    });
+    };
+  };
+  const render = (state: State) => {
+    const axisOf = timeline.axes[axis];
+    if (axisOf === undefined || timelineOn(state, side) !== timeline) return;
+    if (scene === null || foldedSeen !== state.folded) {
+      scene = buildScene(axisOf, state.folded);
+      foldedSeen = state.folded;
+    }
+    const whole = scene.height + HEAD_HEIGHT;
+    spacer.style.height = `${Math.max(0, whole - box.clientHeight)}px`;
+    if (side === "one" && state.selection !== shownSelection) {
+      shownSelection = state.selection;
+      if (state.selection?.what === "span") scrollToRow(state.selection.row);
+    }
+    const drawn = frame(state, false);
+    if (drawn === null) return;
+    const { width, height } = drawn;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+    paint(drawn, window.devicePixelRatio || 1);
+    const pointer = state.pointer?.axis === axis && state.pointer.side === side ? state.pointer : null;
     canvas.classList.toggle("pointing", pointer?.hit !== null && pointer?.hit !== undefined);
     const text = pointer?.hit ? tooltipText(timeline, pointer.hit) : null;
     tooltip.hidden = text === null;
@@ -81,6 +107,12 @@ export function createTimelineView(store: Store, timeline: Timeline, axis: numbe
       tooltip.style.transform = `translate(${Math.max(8, left)}px, ${below ? pointer.y + 18 : pointer.y - tooltip.offsetHeight - 10}px)`;
     }
   };
+  const scrollToRow = (row: number) => {
+    const y = scene === null ? null : middleOf(scene, timeline, row);
+    if (y === null) return;
+    const room = box.clientHeight - HEAD_HEIGHT;
+    if (y - 12 < box.scrollTop || y + 12 > box.scrollTop + room) box.scrollTop = Math.max(0, y - room / 2);
+  };
   const again = () => render(store.state());
   box.addEventListener("scroll", again, { passive: true });
   const observer = new ResizeObserver(again);
@@ -88,6 +120,8 @@ export function createTimelineView(store: Store, timeline: Timeline, axis: numbe
   attachPointer({
     element: canvas,
     axis,
+    side,
+    timeline,
     state: store.state,
     dispatch: store.dispatch,
     scene: () => scene,
@@ -97,7 +131,15 @@ export function createTimelineView(store: Store, timeline: Timeline, axis: numbe
       box.scrollTop += pixels;
     },
   });
-  return { element, render, plotWidth, destroy: () => observer.disconnect() };
+  return { element, render, plotWidth, frame, destroy: () => observer.disconnect() };
+}
+
+/** All joins over the seam, and every step of the selected thing's own way. */
+function flowsShown(timeline: Timeline, state: State): readonly (readonly [number, number])[] {
+  const { of, overSeam } = flowsOf(timeline.update);
+  const way = state.selection?.what === "span" ? of.get(state.selection.row) : undefined;
+  if (way === undefined) return overSeam;
+  return [...overSeam, ...way.slice(1).map((row, i) => [way[i] as number, row] as const)];
 }
 
 /** Two lines: what, and how long. */

@@ -1,7 +1,7 @@
 /** The updates of the report, one a row; a row opens its timeline. */
 import { PHASES } from "../../../src/analyze/live-update.js";
 import { PHASE_COLOURS } from "../../../src/analyze/phase-colours.js";
-import type { State } from "../interaction/state.js";
+import { openedIndex, type State } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
 import { exactDuration, humanDuration, visibleText } from "../model/format.js";
 import { outcomeWord } from "../model/sentences.js";
@@ -11,7 +11,7 @@ import { fill, h, swatch } from "./dom.js";
 const SHOWN = 1000;
 
 export function renderUpdateTable(root: Element, state: State, dispatch: Dispatch): void {
-  const { entries } = state.index;
+  const { entries } = state;
   const cell = (ns: number | null) =>
     ns === null
       ? h("td", { class: "number unseen" }, "–")
@@ -44,7 +44,7 @@ export function renderUpdateTable(root: Element, state: State, dispatch: Dispatc
           h(
             "tr",
             {
-              class: index === state.opened.index ? "chosen" : "",
+              class: index === openedIndex(state.opened) ? "chosen" : "",
               "data-update": index,
               onclick: () => dispatch({ what: "opening", index }),
             },
@@ -54,7 +54,7 @@ export function renderUpdateTable(root: Element, state: State, dispatch: Dispatc
               { scope: "row" },
               h(
                 "button",
-                { class: "row-button", "aria-pressed": `${index === state.opened.index}` },
+                { class: "row-button", "aria-pressed": `${index === openedIndex(state.opened)}` },
                 visibleText(entry.name),
               ),
             ),

@@ -2,7 +2,11 @@
 
 import { METRICS } from "../layout/scene.js";
 import { nsAt } from "../layout/viewport.js";
-import type { Action, State } from "./state.js";
+import { inFlow } from "../model/flows.js";
+import { nextFound } from "../model/search.js";
+import { groupOfKind, type Timeline } from "../model/timeline.js";
+import { foundIn } from "./found.js";
+import type { Action, Selection, State } from "./state.js";
 import { timelineOf } from "./state.js";
 import { neighbour, placeOf, type Step } from "./targets.js";
 
@@ -19,15 +23,21 @@ const PAN_STEP = 0.12;
 export const KEYS: readonly (readonly [string, string])[] = [
   ["W  S", "zoom in and out at the pointer"],
   ["A  D", "pan left and right"],
-  ["wheel", "zoom; with Shift, or sideways: pan; over the labels: scroll"],
-  ["drag", "select a range and read its duration"],
+  ["Ctrl wheel", "zoom at the pointer; without Ctrl: scroll the lanes, over the head: zoom"],
+  ["Shift wheel", "pan"],
+  ["drag", "select a range: its duration, its causes, who had each nanosecond"],
   ["Shift drag", "pan"],
-  ["click", "select; double-click: fit"],
-  ["←  →", "previous and next span in the lane"],
+  ["click", "select; double-click: fit, beside all spans: the whole update"],
+  [".  ,", "next and previous span in the lane; also → and ←"],
   ["↑  ↓", "enclosing span, enclosed span"],
+  ["[  ]", "follow a device, file or session back and on, over the kexec"],
   ["F", "fit the selection, or the range"],
   ["0", "back to the whole update"],
-  ["Esc", "clear"],
+  ["/", "search; Enter and Shift Enter walk through what is found; device:e1000 asks one kind"],
+  ["M", "mark the instant under the pointer, with a note"],
+  ["C", "show the critical chain alone"],
+  ["T", "the spans in view as a table"],
+  ["Esc", "clear selection, range and search"],
   ["?", "this help"],
 ];
 
@@ -59,14 +69,74 @@ export function actionsForKey(press: KeyPress, state: State, width: number): rea
       const place = state.selection === null ? state.range : placeOf(timeline, state.selection);
       return place === null ? [] : [{ what: "fit", ...place }];
     }
+    case "KeyM":
+      return [{ what: "mark", mark: { axis, atNs: Math.round(centre), note: "" } }];
+    case "KeyC":
+      return [{ what: "chain" }];
+    case "KeyT":
+      return [{ what: "panel", panel: state.panel === "spans" ? "about" : "spans" }];
     case "ArrowRight":
     case "ArrowLeft":
     case "ArrowUp":
     case "ArrowDown":
       return stepActions(state, press.code);
     default:
+      break;
+  }
+  // By the character: these lie elsewhere on other keyboards.
+  switch (press.key) {
+    case ".":
+      return stepActions(state, "ArrowRight");
+    case ",":
+      return stepActions(state, "ArrowLeft");
+    case "[":
+      return flowActions(state, -1);
+    case "]":
+      return flowActions(state, 1);
+    default:
       return [];
   }
+}
+
+function flowActions(state: State, by: 1 | -1): readonly Action[] {
+  const timeline = timelineOf(state);
+  if (timeline === null || state.selection?.what !== "span") return [];
+  const row = inFlow(timeline.update, state.selection.row, by);
+  return row === null ? [] : shown(state, timeline, { what: "span", row });
+}
+
+/** The next or previous thing that the search finds, from the selection on. */
+export function searchActions(state: State, backwards: boolean): readonly Action[] {
+  const timeline = timelineOf(state);
+  if (timeline === null) return [];
+  const found = foundIn(timeline, state.query);
+  if (found === null) return [];
+  const { update } = timeline;
+  const { selection } = state;
+  const from =
+    selection?.what === "span"
+      ? { atNs: update.spans.beginNs[selection.row] as number, row: selection.row }
+      : selection?.what === "printk"
+        ? { atNs: update.printk[selection.item]?.atNs as number, row: update.spans.count + selection.item }
+        : null;
+  const next = nextFound(update, found, from, backwards);
+  return next === null ? [] : shown(state, timeline, next);
+}
+
+/** Selects a thing, and brings it into view where it is not; too small to be seen, it is fitted. */
+export function shown(state: State, timeline: Timeline, selection: Selection): readonly Action[] {
+  const actions: Action[] = [{ what: "select", selection }];
+  const place = placeOf(timeline, selection);
+  const view = place === null ? undefined : state.views[place.axis];
+  if (place === null || view === undefined) return actions;
+  const group =
+    selection.what === "span" ? groupOfKind(timeline.update.spans.kind[selection.row] as number) : selection.what;
+  if (group !== null && state.folded.has(group)) actions.push({ what: "fold", id: group });
+  if (place.beginNs > view.endNs || place.endNs < view.beginNs) {
+    const middle = (place.beginNs + place.endNs) / 2;
+    actions.push({ what: "pan", axis: place.axis, byNs: middle - (view.beginNs + view.endNs) / 2 });
+  }
+  return actions;
 }
 
 function placeAxis(state: State): number | null {
@@ -100,13 +170,5 @@ function stepActions(state: State, code: string): readonly Action[] {
   if (state.selection.what !== "span") return [];
   const row = neighbour(timeline, state.selection.row, step);
   if (row === null) return [];
-  const selection = { what: "span", row } as const;
-  const place = placeOf(timeline, selection);
-  const view = place === null ? undefined : state.views[place.axis];
-  const actions: Action[] = [{ what: "select", selection }];
-  if (place !== null && view !== undefined && (place.beginNs > view.endNs || place.endNs < view.beginNs)) {
-    const middle = (place.beginNs + place.endNs) / 2;
-    actions.push({ what: "pan", axis: place.axis, byNs: middle - (view.beginNs + view.endNs) / 2 });
-  }
-  return actions;
+  return shown(state, timeline, { what: "span", row });
 }

@@ -1,8 +1,8 @@
 /** Pointer and wheel over one timeline, to actions. */
 import { type Hit, hitAt, METRICS, partAt, type Scene } from "../layout/scene.js";
 import { nsAt, nsPerPixel } from "../layout/viewport.js";
-import type { State } from "./state.js";
-import { timelineOf } from "./state.js";
+import type { Timeline } from "../model/timeline.js";
+import type { Side, State } from "./state.js";
 import type { Dispatch } from "./store.js";
 import { placeOf } from "./targets.js";
 
@@ -12,6 +12,8 @@ const SLACK = 4;
 export interface PointerTarget {
   readonly element: HTMLElement;
   readonly axis: number;
+  readonly side: Side;
+  readonly timeline: Timeline;
   readonly state: () => State;
   readonly dispatch: Dispatch;
   readonly scene: () => Scene | null;
@@ -22,7 +24,7 @@ export interface PointerTarget {
 }
 
 export function attachPointer(target: PointerTarget): void {
-  const { element, axis, dispatch } = target;
+  const { element, axis, side, timeline, dispatch } = target;
   const local = (event: MouseEvent) => {
     const box = element.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
@@ -68,7 +70,7 @@ export function attachPointer(target: PointerTarget): void {
     const now = view();
     if (now === undefined) return;
     if (press === null) {
-      dispatch({ what: "point", pointer: { axis, x, y, hit: hit(x, y) } });
+      dispatch({ what: "point", pointer: { side, axis, x, y, hit: hit(x, y) } });
       return;
     }
     if (press.mode === "still" && Math.abs(x - press.x) > SLACK && partAt(press.x, press.y) !== "gutter")
@@ -83,7 +85,7 @@ export function attachPointer(target: PointerTarget): void {
       const [begin, end] = [Math.min(ns, press.ns), Math.max(ns, press.ns)];
       dispatch({ what: "range", range: { axis, beginNs: Math.round(begin), endNs: Math.round(end) } });
     }
-    dispatch({ what: "point", pointer: { axis, x, y, hit: null } });
+    dispatch({ what: "point", pointer: { side, axis, x, y, hit: null } });
     last = { x, y };
   });
 
@@ -94,7 +96,8 @@ export function attachPointer(target: PointerTarget): void {
     const { x, y } = local(event);
     const found = hit(x, y);
     if (found?.what === "group") dispatch({ what: "fold", id: found.id });
-    else if (partAt(x, y) !== "gutter") dispatch({ what: "select", selection: found });
+    // What is selected is of the first update: its rows mean nothing in the second.
+    else if (partAt(x, y) !== "gutter" && side === "one") dispatch({ what: "select", selection: found });
   });
   element.addEventListener("pointercancel", () => {
     press = null;
@@ -106,8 +109,11 @@ export function attachPointer(target: PointerTarget): void {
   element.addEventListener("dblclick", (event) => {
     const { x, y } = local(event);
     const found = hit(x, y);
-    const timeline = timelineOf(target.state());
-    if (found === null || found.what === "group" || timeline === null) return;
+    if (found?.what === "group" || partAt(x, y) === "gutter") return;
+    if (found === null) {
+      dispatch({ what: "reset" });
+      return;
+    }
     const place = placeOf(timeline, found);
     if (place !== null) dispatch({ what: "fit", ...place });
   });
@@ -120,16 +126,15 @@ export function attachPointer(target: PointerTarget): void {
       const { x, y } = local(event);
       const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
       const [dx, dy] = [event.deltaX * unit, event.deltaY * unit];
-      event.preventDefault();
-      if (partAt(x, y) === "gutter") {
-        target.scrollBy(dy);
-        return;
-      }
       if (!event.ctrlKey && (event.shiftKey || Math.abs(dx) > Math.abs(dy))) {
+        event.preventDefault();
         const by = Math.abs(dx) > Math.abs(dy) ? dx : dy;
         dispatch({ what: "pan", axis, byNs: by * nsPerPixel(now, target.width()) });
         return;
       }
+      // Over the lanes a plain wheel scrolls them, and at their end the page: left to the browser.
+      if (!event.ctrlKey && (partAt(x, y) === "lanes" || partAt(x, y) === "gutter")) return;
+      event.preventDefault();
       // A pinch arrives as ctrl and wheel in finer steps.
       const factor = Math.exp(Math.min(Math.max(dy, -240), 240) * (event.ctrlKey ? 0.008 : 0.002));
       dispatch({ what: "zoom", axis, centreNs: nsAt(now, target.width(), x - METRICS.gutter), factor });

@@ -2,13 +2,19 @@
  * All the state there is, and the one function that changes it. Every view is a function of this state; events become
  * actions; nothing else remembers anything.
  */
-import type { ReportIndex } from "../../../src/analyze/report-data.js";
+import type { ReportEntry } from "../../../src/analyze/report-data.js";
 import { assertNever } from "../../../src/base/result.js";
 import type { Hit } from "../layout/scene.js";
 import { fitted, panned, type View, zoomed } from "../layout/viewport.js";
 import type { Axis, Timeline } from "../model/timeline.js";
 
 export type Theme = "light" | "dark";
+
+export const PAGES = ["updates", "timeline", "compare"] as const;
+export type Page = (typeof PAGES)[number];
+
+export const PANELS = ["details", "about", "findings", "spans"] as const;
+export type Panel = (typeof PANELS)[number];
 
 export type Selection = Exclude<Hit, { readonly what: "group" }>;
 
@@ -19,72 +25,159 @@ export interface Range {
   readonly endNs: number;
 }
 
+/** An instant someone marked, with what they noted. */
+export interface Mark {
+  readonly axis: number;
+  readonly atNs: number;
+  readonly note: string;
+}
+
 export type Opened =
+  | { readonly what: "none" }
   | { readonly what: "loading"; readonly index: number }
   | { readonly what: "ready"; readonly index: number; readonly timeline: Timeline }
   | { readonly what: "failed"; readonly index: number; readonly reason: string };
 
+/** Which of two updates side by side. */
+export type Side = "one" | "other";
+
 /** Where the pointer is over a timeline: on `axis`, at pixels from its corner. */
 export interface Pointer {
+  readonly side: Side;
   readonly axis: number;
   readonly x: number;
   readonly y: number;
   readonly hit: Hit | null;
 }
 
+/** What a link can hold of the opened update; `views` are empty for home. */
+export interface Place {
+  readonly views: readonly View[];
+  readonly selection: Selection | null;
+  readonly range: Range | null;
+  readonly marks: readonly Mark[];
+}
+
+export interface Sort {
+  readonly by: string;
+  readonly descending: boolean;
+}
+
+export interface Notice {
+  /** Counts up, so that the same words twice are two notices. */
+  readonly id: number;
+  readonly error: boolean;
+  readonly text: string;
+}
+
 export interface State {
-  readonly index: ReportIndex;
+  readonly title: string;
+  readonly entries: readonly ReportEntry[];
+  readonly page: Page;
+  readonly panel: Panel;
   readonly opened: Opened;
+  /** The second of two updates side by side. */
+  readonly other: Opened;
   /** One view for each axis of the opened timeline. */
   readonly views: readonly View[];
   readonly selection: Selection | null;
   readonly range: Range | null;
+  readonly marks: readonly Mark[];
+  /** Index of the mark whose note has just been asked for. */
+  readonly noting: number | null;
+  /** To be put back when the update named by a link has been read. */
+  readonly pending: Place | null;
   readonly pointer: Pointer | null;
   /** Ids of groups shown as a heading only. */
   readonly folded: ReadonlySet<string>;
+  readonly query: string;
+  readonly showChain: boolean;
   /** Names of curves left out of the plots. */
   readonly hiddenCurves: ReadonlySet<string>;
   readonly logScale: boolean;
+  readonly filter: string;
+  readonly sort: Sort | null;
   readonly theme: Theme;
+  /** Whether someone chose the theme, so that a link carries it. */
+  readonly themeChosen: boolean;
   readonly help: boolean;
+  readonly notices: readonly Notice[];
 }
 
 export type Action =
+  | { readonly what: "added"; readonly entries: readonly ReportEntry[]; readonly title: string | null }
   | { readonly what: "opening"; readonly index: number }
   | { readonly what: "opened"; readonly index: number; readonly timeline: Timeline }
   | { readonly what: "open-failed"; readonly index: number; readonly reason: string }
+  | { readonly what: "comparing"; readonly index: number | null }
+  | { readonly what: "page"; readonly page: Page }
+  | { readonly what: "panel"; readonly panel: Panel }
   | { readonly what: "zoom"; readonly axis: number; readonly centreNs: number; readonly factor: number }
   | { readonly what: "pan"; readonly axis: number; readonly byNs: number }
   | { readonly what: "fit"; readonly axis: number; readonly beginNs: number; readonly endNs: number }
   | { readonly what: "reset" }
   | { readonly what: "select"; readonly selection: Selection | null }
   | { readonly what: "range"; readonly range: Range | null }
+  | { readonly what: "mark"; readonly mark: Mark }
+  | { readonly what: "note"; readonly index: number; readonly note: string }
+  | { readonly what: "noting-done" }
+  | { readonly what: "unmark"; readonly index: number }
   | { readonly what: "clear" }
   | { readonly what: "point"; readonly pointer: Pointer | null }
   | { readonly what: "fold"; readonly id: string }
+  | { readonly what: "query"; readonly query: string }
+  | { readonly what: "chain" }
   | { readonly what: "curve"; readonly name: string }
   | { readonly what: "log-scale" }
+  | { readonly what: "filter"; readonly filter: string }
+  | { readonly what: "sort"; readonly by: string }
   | { readonly what: "theme"; readonly theme: Theme }
-  | { readonly what: "help"; readonly shown: boolean };
+  | { readonly what: "help"; readonly shown: boolean }
+  | { readonly what: "notice"; readonly text: string; readonly error: boolean }
+  | { readonly what: "dismiss"; readonly id: number }
+  | { readonly what: "restore"; readonly saved: Partial<State> };
 
-export function initialState(index: ReportIndex, theme: Theme): State {
+export function initialState(title: string, entries: readonly ReportEntry[], theme: Theme): State {
   return {
-    index,
-    opened: { what: "loading", index: 0 },
+    title,
+    entries,
+    page: entries.length > 1 ? "updates" : "timeline",
+    panel: "about",
+    opened: { what: "none" },
+    other: { what: "none" },
     views: [],
     selection: null,
     range: null,
+    marks: [],
+    noting: null,
+    pending: null,
     pointer: null,
     folded: new Set(),
+    query: "",
+    showChain: false,
     hiddenCurves: new Set(),
     logScale: false,
+    filter: "",
+    sort: null,
     theme,
+    themeChosen: false,
     help: false,
+    notices: [],
   };
 }
 
 export function timelineOf(state: State): Timeline | null {
   return state.opened.what === "ready" ? state.opened.timeline : null;
+}
+
+export function timelineOn(state: State, side: Side): Timeline | null {
+  const opened = side === "one" ? state.opened : state.other;
+  return opened.what === "ready" ? opened.timeline : null;
+}
+
+/** Index of the opened (or opening) update; -1 while there is none. */
+export function openedIndex(opened: Opened): number {
+  return opened.what === "none" ? -1 : opened.index;
 }
 
 function homeOf(axis: Axis): View {
@@ -103,28 +196,69 @@ function toggled(set: ReadonlySet<string>, member: string): ReadonlySet<string> 
   return next;
 }
 
+const NOTHING_CHOSEN = { views: [], selection: null, range: null, marks: [], noting: null, pointer: null } as const;
+
+/** The views a link asks for where they fit the timeline's axes, else home. */
+function viewsOf(timeline: Timeline, pending: Place | null): readonly View[] {
+  return timeline.axes.map((axis, i) => pending?.views[i] ?? homeOf(axis));
+}
+
 export function reduce(state: State, action: Action): State {
   switch (action.what) {
+    case "added":
+      return {
+        ...state,
+        title: action.title ?? state.title,
+        entries: [...state.entries, ...action.entries],
+        page: state.entries.length + action.entries.length > 1 ? "updates" : "timeline",
+      };
     case "opening":
       return {
         ...state,
+        ...NOTHING_CHOSEN,
         opened: { what: "loading", index: action.index },
-        views: [],
-        selection: null,
-        range: null,
-        pointer: null,
+        page: state.page === "compare" ? "compare" : "timeline",
+        panel: state.panel === "details" ? "about" : state.panel,
       };
-    case "opened":
+    case "opened": {
+      const { index, timeline } = action;
+      let next = state;
+      if (state.other.what === "loading" && state.other.index === index) {
+        next = { ...next, other: { what: "ready", index, timeline } };
+      }
       // An answer to a question no longer asked: another update was opened meanwhile.
-      if (action.index !== state.opened.index) return state;
+      if (state.opened.what !== "loading" || state.opened.index !== index) return next;
+      const { pending } = state;
+      return {
+        ...next,
+        opened: { what: "ready", index, timeline },
+        views: viewsOf(timeline, pending),
+        selection: pending?.selection ?? null,
+        range: pending?.range ?? null,
+        marks: pending?.marks ?? [],
+        panel: pending !== null && (pending.selection ?? pending.range) !== null ? "details" : state.panel,
+        pending: null,
+      };
+    }
+    case "open-failed": {
+      const failed = { what: "failed", index: action.index, reason: action.reason } as const;
+      const is = (opened: Opened) => opened.what === "loading" && opened.index === action.index;
       return {
         ...state,
-        opened: { what: "ready", index: action.index, timeline: action.timeline },
-        views: action.timeline.axes.map(homeOf),
+        opened: is(state.opened) ? failed : state.opened,
+        other: is(state.other) ? failed : state.other,
       };
-    case "open-failed":
-      if (action.index !== state.opened.index) return state;
-      return { ...state, opened: { what: "failed", index: action.index, reason: action.reason } };
+    }
+    case "comparing":
+      return {
+        ...state,
+        page: "compare",
+        other: action.index === null ? { what: "none" } : { what: "loading", index: action.index },
+      };
+    case "page":
+      return { ...state, page: action.page, pointer: null };
+    case "panel":
+      return { ...state, panel: action.panel };
     case "zoom":
       return withView(state, action.axis, (view, of) => zoomed(view, of.boundsNs, action.centreNs, action.factor));
     case "pan":
@@ -134,23 +268,55 @@ export function reduce(state: State, action: Action): State {
     case "reset":
       return { ...state, views: timelineOf(state)?.axes.map(homeOf) ?? [] };
     case "select":
-      return { ...state, selection: action.selection };
+      return { ...state, selection: action.selection, panel: action.selection === null ? state.panel : "details" };
     case "range":
-      return { ...state, range: action.range };
+      return { ...state, range: action.range, panel: action.range === null ? state.panel : "details" };
+    case "mark":
+      return { ...state, marks: [...state.marks, action.mark], noting: state.marks.length, panel: "details" };
+    case "note":
+      return {
+        ...state,
+        marks: state.marks.map((mark, i) => (i === action.index ? { ...mark, note: action.note } : mark)),
+      };
+    case "noting-done":
+      return { ...state, noting: null };
+    case "unmark":
+      return { ...state, marks: state.marks.filter((_, i) => i !== action.index), noting: null };
     case "clear":
-      return { ...state, selection: null, range: null, help: false };
+      return { ...state, selection: null, range: null, help: false, query: "", noting: null };
     case "point":
       return { ...state, pointer: action.pointer };
     case "fold":
       return { ...state, folded: toggled(state.folded, action.id) };
+    case "query":
+      return { ...state, query: action.query };
+    case "chain":
+      return { ...state, showChain: !state.showChain };
     case "curve":
       return { ...state, hiddenCurves: toggled(state.hiddenCurves, action.name) };
     case "log-scale":
       return { ...state, logScale: !state.logScale };
+    case "filter":
+      return { ...state, filter: action.filter };
+    case "sort": {
+      const { sort } = state;
+      if (sort?.by !== action.by) return { ...state, sort: { by: action.by, descending: true } };
+      return { ...state, sort: sort.descending ? { by: action.by, descending: false } : null };
+    }
     case "theme":
-      return { ...state, theme: action.theme };
+      return { ...state, theme: action.theme, themeChosen: true };
     case "help":
       return { ...state, help: action.shown };
+    case "notice": {
+      const id = (state.notices.at(-1)?.id ?? 0) + 1;
+      // Errors stay until they are dismissed; of passing words only the last is shown.
+      const kept = state.notices.filter((notice) => notice.error).slice(-8);
+      return { ...state, notices: [...kept, { id, error: action.error, text: action.text }] };
+    }
+    case "dismiss":
+      return { ...state, notices: state.notices.filter((notice) => notice.id !== action.id) };
+    case "restore":
+      return { ...state, ...action.saved };
     default:
       return assertNever(action);
   }

@@ -1,5 +1,7 @@
 /** Where a selected thing lies in time, and what its neighbours are: what keys and double-clicks act upon. */
+
 import type { Selection } from "../interaction/state.js";
+import { indexInLane } from "../layout/scene.js";
 import { firstAbove, type Lane } from "../model/lanes.js";
 import type { Timeline } from "../model/timeline.js";
 
@@ -60,10 +62,10 @@ export function neighbour(timeline: Timeline, row: number, step: Step): number |
     for (const group of axis.groups) {
       for (const track of group.tracks) {
         if (track.what !== "spans") continue;
-        const depth = track.lanes.findIndex((lane) => indexIn(lane, row, begin) >= 0);
+        const depth = track.lanes.findIndex((lane) => indexInLane(lane, row, begin) >= 0);
         if (depth < 0) continue;
         const lane = track.lanes[depth] as Lane;
-        const at = indexIn(lane, row, begin);
+        const at = indexInLane(lane, row, begin);
         switch (step) {
           case "next":
             return lane.rows[at + 1] ?? null;
@@ -78,13 +80,6 @@ export function neighbour(timeline: Timeline, row: number, step: Step): number |
     }
   }
   return null;
-}
-
-function indexIn(lane: Lane, row: number, begin: number): number {
-  for (let i = firstAbove(lane.begin, begin) - 1; i >= 0 && lane.begin[i] === begin; i--) {
-    if (lane.rows[i] === row) return i;
-  }
-  return -1;
 }
 
 function within(lane: Lane | undefined, begin: number, end: number): number | null {

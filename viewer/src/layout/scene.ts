@@ -2,21 +2,21 @@
  * The scene: what stands where, top to bottom, for one axis and one set of folded groups. Painter and pointer read the
  * same scene, so that what is clicked is what was drawn.
  */
-import { firstAbove } from "../model/lanes.js";
-import type { Axis, Group, Track } from "../model/timeline.js";
+import { firstAbove, type Lane } from "../model/lanes.js";
+import { type Axis, type Group, groupOfKind, type Timeline, type Track } from "../model/timeline.js";
 import { nsAt, nsPerPixel, type View } from "./viewport.js";
 
 /** Heights and widths in CSS pixels. */
 export const METRICS = {
-  gutter: 184,
-  overview: 14,
-  regions: 22,
-  ribbon: 30,
-  ruler: 24,
-  group: 26,
-  lane: 18,
-  trackGap: 5,
-  groupGap: 8,
+  gutter: 188,
+  overview: 40,
+  regions: 20,
+  ribbon: 28,
+  ruler: 22,
+  group: 23,
+  lane: 17,
+  trackGap: 4,
+  groupGap: 6,
 } as const;
 
 /** What stays at the top while the lanes scroll. */
@@ -77,6 +77,30 @@ export function visibleItems(scene: Scene, top: number, bottom: number): readonl
   return scene.items.slice(first, firstAbove(scene.tops, bottom));
 }
 
+/**
+ * Where a span is drawn: y of its lane's middle, from below the head; null where it is on no lane, or its group is
+ * folded. Costs the lanes of its group times a logarithm: for single spans, not for all.
+ */
+export function middleOf(scene: Scene, timeline: Timeline, row: number): number | null {
+  const { spans } = timeline.update;
+  const group = groupOfKind(spans.kind[row] as number);
+  const begin = spans.beginNs[row] as number;
+  for (const item of scene.items) {
+    if (item.what !== "lane" || item.group.id !== group || item.track.what !== "spans") continue;
+    const lane = item.track.lanes[item.lane];
+    if (lane !== undefined && indexInLane(lane, row, begin) >= 0) return item.y + item.height / 2;
+  }
+  return null;
+}
+
+/** Index of a row in a lane; -1 where it is not in it. */
+export function indexInLane(lane: Lane, row: number, begin: number): number {
+  for (let i = firstAbove(lane.begin, begin) - 1; i >= 0 && lane.begin[i] === begin; i--) {
+    if (lane.rows[i] === row) return i;
+  }
+  return -1;
+}
+
 /** What is under a point. */
 export type Hit =
   | { readonly what: "span"; readonly row: number }
@@ -97,6 +121,8 @@ export function partAt(x: number, y: number): Part {
 
 /** How many pixels beside a narrow span still mean it. */
 const REACH = 3;
+/** A crowd within reach is not searched to its end: the pointer moves, and a frame is short. */
+const MOST_TRIED = 20_000;
 
 /** `x`, `y` from the timeline's corner; `width` of the plot without the gutter. */
 export function hitAt(scene: Scene, view: View, width: number, scrollY: number, x: number, y: number): Hit | null {
@@ -142,10 +168,11 @@ function hitLane(track: Track, index: number, ns: number, reach: number): Hit | 
   const lane = track.lanes[index];
   if (lane === undefined) return null;
   const from = firstAbove(lane.end, ns - reach);
-  // Under the pointer first; else the longest in reach.
+  // Under the pointer first; else the longest in reach, of as many as a pointer can mean.
   let best = -1;
   let bestLength = -1;
-  for (let i = from; i < lane.rows.length && (lane.begin[i] as number) <= ns + reach; i++) {
+  const until = Math.min(lane.rows.length, from + MOST_TRIED);
+  for (let i = from; i < until && (lane.begin[i] as number) <= ns + reach; i++) {
     if ((lane.begin[i] as number) <= ns && (lane.end[i] as number) >= ns)
       return { what: "span", row: lane.rows[i] as number };
     const size = (lane.end[i] as number) - (lane.begin[i] as number);

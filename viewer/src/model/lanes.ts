@@ -10,6 +10,8 @@ export interface Lane {
   /** Begin and end of `rows`, beside each other for the search, in nanoseconds. */
   readonly begin: Float64Array;
   readonly end: Float64Array;
+  /** How much of the lane is covered before each of `rows`, in nanoseconds, and after the last; length + 1. */
+  readonly covered: Float64Array;
 }
 
 /** A row of instants: kernel log lines, defects. */
@@ -29,24 +31,32 @@ export interface Packed {
 
 /** Deeper nesting than the kernel's function graph can have (FTRACE_RETFUNC_DEPTH, 50); bounds a hostile capture. */
 export const MOST_LANES = 200;
+/** Depth of a row that is in no lane (yet). */
+const UNPLACED = 255;
 
 /**
  * Packs spans of one track into as few lanes as keep a child below its parent: each goes into the first lane that is
- * free at its begin and below its parent's. Spans are taken by begin, the longer first, so that nesting comes out as a
- * flame graph whether or not the parent column is filled.
+ * free at its begin and below its parent's. `ordered` are rows in drawing order (see order.ts), so that nesting comes
+ * out as a flame graph whether or not the parent column is filled. `depths` has a byte for each row of the table and is
+ * shared by the tracks of a timeline; a parent counts where it is of the same track.
  */
-export function packLanes(table: SpanTable, rows: readonly number[]): Packed {
+export function packLanes(
+  table: Pick<SpanTable, "beginNs" | "endNs" | "parent">,
+  ordered: Uint32Array,
+  depths: Uint8Array = unplacedDepths(table.beginNs.length),
+  trackOf: Uint32Array | null = null,
+): Packed {
   const { beginNs, endNs, parent } = table;
-  const order = Uint32Array.from(rows).sort(
-    (a, b) => (beginNs[a] as number) - (beginNs[b] as number) || (endNs[b] as number) - (endNs[a] as number) || a - b,
-  );
-  const depthOf = new Map<number, number>();
   const lastEnd: number[] = [];
-  const packed: number[][] = [];
+  const sizes: number[] = [];
   let deeper = 0;
-  for (const row of order) {
+  for (let i = 0; i < ordered.length; i++) {
+    const row = ordered[i] as number;
     const begin = beginNs[row] as number;
-    let depth = (depthOf.get(parent[row] as number) ?? -1) + 1;
+    const above = parent[row] as number;
+    const ofTrack = above >= 0 && (trackOf === null || trackOf[above] === trackOf[row]);
+    const parentDepth = ofTrack ? (depths[above] as number) : UNPLACED;
+    let depth = parentDepth === UNPLACED ? 0 : parentDepth + 1;
     while (depth < lastEnd.length && (lastEnd[depth] as number) > begin) depth++;
     if (depth >= MOST_LANES) {
       deeper++;
@@ -55,22 +65,39 @@ export function packLanes(table: SpanTable, rows: readonly number[]): Packed {
     // A lane that was skipped for a deeper one still has to exist, though it may stay empty.
     while (lastEnd.length <= depth) {
       lastEnd.push(Number.NEGATIVE_INFINITY);
-      packed.push([]);
+      sizes.push(0);
     }
     lastEnd[depth] = Math.max(endNs[row] as number, begin);
-    (packed[depth] as number[]).push(row);
-    depthOf.set(row, depth);
+    sizes[depth] = (sizes[depth] as number) + 1;
+    depths[row] = depth;
   }
-  return { lanes: packed.map((lane) => laneOf(table, lane)), deeper };
+  const lanes = sizes.map((size) => ({
+    rows: new Uint32Array(size),
+    begin: new Float64Array(size),
+    end: new Float64Array(size),
+    covered: new Float64Array(size + 1),
+  }));
+  sizes.fill(0);
+  for (let i = 0; i < ordered.length; i++) {
+    const row = ordered[i] as number;
+    const depth = depths[row] as number;
+    const lane = lanes[depth];
+    if (lane === undefined) continue;
+    const at = sizes[depth] as number;
+    const begin = beginNs[row] as number;
+    const end = Math.max(endNs[row] as number, begin);
+    lane.rows[at] = row;
+    lane.begin[at] = begin;
+    lane.end[at] = end;
+    lane.covered[at + 1] = (lane.covered[at] as number) + end - begin;
+    sizes[depth] = at + 1;
+  }
+  return { lanes, deeper };
 }
 
-function laneOf(table: SpanTable, rows: readonly number[]): Lane {
-  const ids = Uint32Array.from(rows);
-  return {
-    rows: ids,
-    begin: Float64Array.from(ids, (row) => table.beginNs[row] as number),
-    end: Float64Array.from(ids, (row) => Math.max(table.endNs[row] as number, table.beginNs[row] as number)),
-  };
+/** The `depths` that `packLanes` begins with. */
+export function unplacedDepths(count: number): Uint8Array {
+  return new Uint8Array(count).fill(UNPLACED);
 }
 
 export function packPoints(items: readonly { readonly at: number; readonly severity: number }[]): PointLane {
@@ -88,6 +115,25 @@ export function packPoints(items: readonly { readonly at: number; readonly sever
 export function firstAbove(sorted: Float64Array, value: number, from = 0): number {
   let low = from;
   let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as number) > value) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** The same, found by strides that double: what is near `from` is found in a few steps however long the lane is. */
+export function firstAboveNear(sorted: Float64Array, value: number, from: number): number {
+  let low = from;
+  let stride = 1;
+  let high = from;
+  while (high < sorted.length && (sorted[high] as number) <= value) {
+    low = high + 1;
+    high += stride;
+    stride *= 2;
+  }
+  high = Math.min(high, sorted.length);
   while (low < high) {
     const middle = (low + high) >>> 1;
     if ((sorted[middle] as number) > value) high = middle;

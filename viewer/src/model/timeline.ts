@@ -5,7 +5,8 @@
 import type { AxisName, LiveUpdate, LiveUpdateDocument, PhaseName } from "../../../src/analyze/live-update.js";
 import { SPAN_KINDS, type SpanKind, type SpanTable } from "../../../src/analyze/span-table.js";
 import { visibleText } from "./format.js";
-import { type Lane, type PointLane, packLanes, packPoints } from "./lanes.js";
+import { type Lane, type PointLane, packLanes, packPoints, unplacedDepths } from "./lanes.js";
+import { drawingOrder } from "./order.js";
 
 export interface PhaseBand {
   readonly name: PhaseName;
@@ -23,8 +24,20 @@ export interface SeamBand {
 }
 
 export type Track =
-  | { readonly what: "spans"; readonly key: string; readonly label: string; readonly lanes: readonly Lane[] }
-  | { readonly what: "printk" | "defects"; readonly key: string; readonly label: string; readonly points: PointLane };
+  | {
+      readonly what: "spans";
+      readonly boot: number;
+      readonly label: string;
+      readonly lanes: readonly Lane[];
+      /** Spans that lie deeper than lanes go and are not drawn. */
+      readonly deeper: number;
+    }
+  | {
+      readonly what: "printk" | "defects";
+      readonly boot: number;
+      readonly label: string;
+      readonly points: PointLane;
+    };
 
 export interface Group {
   readonly id: GroupId;
@@ -44,6 +57,8 @@ export interface Axis {
   readonly boundsNs: readonly [number, number];
   /** Where to look first: the phases and the blackout, with some air. */
   readonly homeNs: readonly [number, number];
+  /** What the minimap shows: the bounds, but no further from home than home is long; hosts log for weeks. */
+  readonly mapNs: readonly [number, number];
 }
 
 export interface Timeline {
@@ -54,7 +69,7 @@ export interface Timeline {
 }
 
 export type GroupId =
-  | "blackout"
+  | "accounts"
   | "sessions"
   | "devices"
   | "initcalls"
@@ -68,7 +83,7 @@ export type GroupId =
 
 /** In the order they are drawn. */
 export const GROUPS: readonly { readonly id: GroupId; readonly label: string }[] = [
-  { id: "blackout", label: "Blackout" },
+  { id: "accounts", label: "Not attributed" },
   { id: "sessions", label: "Sessions" },
   { id: "devices", label: "Devices" },
   { id: "initcalls", label: "Initcalls" },
@@ -81,11 +96,12 @@ export const GROUPS: readonly { readonly id: GroupId; readonly label: string }[]
   { id: "defects", label: "Defects" },
 ];
 
-const GROUP_OF_KIND: Readonly<Record<SpanKind, GroupId>> = {
-  phase: "blackout",
-  blackout: "blackout",
-  seam: "blackout",
-  unattributed: "blackout",
+const GROUP_OF_KIND: Readonly<Record<SpanKind, GroupId | null>> = {
+  // The head draws these, above all lanes.
+  phase: null,
+  blackout: null,
+  seam: null,
+  unattributed: "accounts",
   session: "sessions",
   file: "sessions",
   device: "devices",
@@ -109,42 +125,54 @@ export function hasJointAxis(document: LiveUpdateDocument): boolean {
 
 export function buildTimeline(update: LiveUpdate): Timeline {
   const names: readonly AxisName[] = hasJointAxis(update.document) ? ["joint"] : ["old", "new"];
-  const axes = names.map((name) => buildAxis(update, name));
+  const { spans } = update;
+  const order = drawingOrder(spans.beginNs, spans.endNs, spans.count);
+  const axes = names.map((name) => buildAxis(update, name, order));
   const used = axes.filter((axis) => axis.groups.length > 0 || axis.phases.length > 0);
   return { update, axes: used.length > 0 ? used : axes.slice(0, 1), longest: longestSpans(update, 14) };
 }
 
-const FRAMES: ReadonlySet<SpanKind> = new Set(["phase", "blackout", "seam", "unattributed", "printk", "task"]);
+const FRAMES = kindSet("phase", "blackout", "seam", "unattributed", "printk", "task");
+
+/** A byte for each kind of SPAN_KINDS: 1 for those named. */
+export function kindSet(...kinds: readonly SpanKind[]): Uint8Array {
+  return Uint8Array.from(SPAN_KINDS, (kind) => (kinds.includes(kind) ? 1 : 0));
+}
 
 function longestSpans(update: LiveUpdate, keep: number): readonly number[] {
   const { spans, document } = update;
   const { beginNs, endNs } = document.blackout;
+  const from = beginNs ?? Number.NEGATIVE_INFINITY;
+  const to = endNs ?? Number.POSITIVE_INFINITY;
   const length = (row: number) => (spans.endNs[row] as number) - (spans.beginNs[row] as number);
   const best: number[] = [];
   for (let row = 0; row < spans.count; row++) {
-    if (FRAMES.has(SPAN_KINDS[spans.kind[row] as number] as SpanKind)) continue;
-    if (beginNs !== null && (spans.endNs[row] as number) <= beginNs) continue;
-    if (endNs !== null && (spans.beginNs[row] as number) >= endNs) continue;
-    if (best.length === keep && length(row) <= length(best[keep - 1] as number)) continue;
-    const at = best.findIndex((other) => length(other) < length(row));
+    const begin = spans.beginNs[row] as number;
+    const end = spans.endNs[row] as number;
+    if (best.length === keep && end - begin <= length(best[keep - 1] as number)) continue;
+    if (FRAMES[spans.kind[row] as number] === 1 || end <= from || begin >= to) continue;
+    const at = best.findIndex((other) => length(other) < end - begin);
     best.splice(at < 0 ? best.length : at, 0, row);
     if (best.length > keep) best.pop();
   }
   return best;
 }
 
-function buildAxis(update: LiveUpdate, name: AxisName): Axis {
+function buildAxis(update: LiveUpdate, name: AxisName, order: Uint32Array): Axis {
   const { document, spans } = update;
   const boot = name === "joint" ? null : name;
-  const trackRows = collectRows(spans, name);
+  const sorted = sortRows(spans, name, order);
+  const depths = unplacedDepths(spans.count);
   const groups: Group[] = [];
   for (const { id, label: heading } of GROUPS) {
     const tracks: Track[] = [];
     let count = 0;
-    for (const [key, rows] of trackRows.get(id) ?? []) {
-      const { lanes, deeper } = packLanes(spans, rows);
-      const label = trackLabel(spans, id, rows[0] as number, key);
-      tracks.push({ what: "spans", key, label: deeper === 0 ? label : `${deeper} too deep · ${label}`, lanes });
+    for (const [track, rows] of sorted.tracks.entries()) {
+      if (sorted.groups[track] !== id) continue;
+      const { lanes, deeper } = packLanes(spans, rows, depths, sorted.trackOf);
+      const first = rows[0] as number;
+      const label = trackLabel(spans, id, first);
+      tracks.push({ what: "spans", boot: spans.boot[first] as number, label, lanes, deeper });
       count += rows.length;
     }
     if (id === "printk" || id === "defects") {
@@ -153,7 +181,7 @@ function buildAxis(update: LiveUpdate, name: AxisName): Axis {
         if (track.what !== "spans") count += track.points.at.length;
       }
     }
-    if (count > 0) groups.push({ id, label: heading, count, tracks: id === "blackout" ? tracks : sortTracks(tracks) });
+    if (count > 0) groups.push({ id, label: heading, count, tracks: sortTracks(tracks) });
   }
   const phases = document.phases.flatMap((phase, index): PhaseBand[] =>
     phase.axis === name && phase.beginNs !== null && phase.endNs !== null
@@ -184,6 +212,8 @@ function buildAxis(update: LiveUpdate, name: AxisName): Axis {
     }
   }
   const bounds: readonly [number, number] = low <= high ? [low, Math.max(high, low + 1)] : [0, 1e9];
+  const home = withAir(marked ?? bounds);
+  const around = home[1] - home[0];
   return {
     name,
     phases,
@@ -191,7 +221,8 @@ function buildAxis(update: LiveUpdate, name: AxisName): Axis {
     seam: seam === null ? null : { ...seam, softNs: document.seam.uncertaintyNs ?? 0 },
     groups,
     boundsNs: bounds,
-    homeNs: withAir(marked ?? bounds),
+    homeNs: home,
+    mapNs: [Math.max(bounds[0], home[0] - around), Math.min(bounds[1], home[1] + around)],
   };
 }
 
@@ -200,51 +231,108 @@ function withAir([begin, end]: readonly [number, number]): readonly [number, num
   return [begin - air, end + air];
 }
 
-/** Every row of the axis by group and track key. */
-function collectRows(spans: SpanTable, axis: AxisName): Map<GroupId, Map<string, number[]>> {
-  const groups = new Map<GroupId, Map<string, number[]>>();
+interface SortedRows {
+  /** Rows of each track, in drawing order. */
+  readonly tracks: readonly Uint32Array[];
+  readonly groups: readonly GroupId[];
+  /** Track of each row of the table. */
+  readonly trackOf: Uint32Array;
+}
+
+const GROUP_IDS = GROUPS.map(({ id }) => id);
+const NO_GROUP = 255;
+const GROUP_OF_KIND_INDEX = Uint8Array.from(SPAN_KINDS, (kind) => {
+  const group = GROUP_OF_KIND[kind];
+  return group === null ? NO_GROUP : GROUP_IDS.indexOf(group);
+});
+const NO_TRACK = 0xffffffff;
+
+/** The group a row of the table is drawn in; null for what the head draws. */
+export function groupOfKind(kind: number): GroupId | null {
+  return GROUP_IDS[GROUP_OF_KIND_INDEX[kind] ?? NO_GROUP] ?? null;
+}
+
+/** Every row of the axis by group and track. Keys are numbers: a text for each of millions of rows takes seconds. */
+function sortRows(spans: SpanTable, axis: AxisName, order: Uint32Array): SortedRows {
+  const trackOf = new Uint32Array(spans.count).fill(NO_TRACK);
+  const groups: GroupId[] = [];
+  const sizes: number[] = [];
+  const known = new Map<number, Map<number, number>>();
+  const sessionIds = new Map<string, number>();
+  const only = axis === "old" ? 1 : 2;
   for (let row = 0; row < spans.count; row++) {
     const boot = spans.boot[row] as number;
     // Without a link a span over both boots has no place on either axis: the phase table tells of it.
-    if (axis !== "joint" && boot !== (axis === "old" ? 1 : 2)) continue;
-    const kind = SPAN_KINDS[spans.kind[row] as number] as SpanKind;
-    const group = GROUP_OF_KIND[kind];
-    const key = trackKey(spans, group, kind, row);
-    const tracks = groups.get(group) ?? new Map<string, number[]>();
-    groups.set(group, tracks);
-    const rows = tracks.get(key);
-    if (rows === undefined) tracks.set(key, [row]);
-    else rows.push(row);
+    if (axis !== "joint" && boot !== only) continue;
+    const groupIndex = GROUP_OF_KIND_INDEX[spans.kind[row] as number] as number;
+    if (groupIndex === NO_GROUP) continue;
+    const group = GROUP_IDS[groupIndex] as GroupId;
+    // Which track of the group: by these two numbers.
+    let first = 0;
+    let second = 0;
+    switch (group) {
+      case "accounts":
+        break;
+      case "sessions":
+        first = idOf(sessionIds, sessionName(spans, row));
+        break;
+      case "devices":
+      case "initcalls":
+      case "printk":
+      case "defects":
+        first = boot;
+        break;
+      case "functions":
+      case "userspace":
+        first = ((spans.pid[row] as number) + 1) * 4 + boot;
+        second = spans.pid[row] === -1 ? (spans.task[row] as number) + 1 : 0;
+        break;
+      case "cpus":
+      case "scheduling":
+      case "interrupts":
+        first = ((spans.cpu[row] as number) + 1) * 4 + boot;
+        break;
+    }
+    const firstKey = first * 16 + groupIndex;
+    let seconds = known.get(firstKey);
+    if (seconds === undefined) {
+      seconds = new Map();
+      known.set(firstKey, seconds);
+    }
+    let track = seconds.get(second);
+    if (track === undefined) {
+      track = groups.length;
+      seconds.set(second, track);
+      groups.push(group);
+      sizes.push(0);
+    }
+    trackOf[row] = track;
+    sizes[track] = (sizes[track] as number) + 1;
   }
-  return groups;
+  const tracks = sizes.map((size) => new Uint32Array(size));
+  sizes.fill(0);
+  for (let i = 0; i < order.length; i++) {
+    const row = order[i] as number;
+    const track = trackOf[row] as number;
+    if (track === NO_TRACK) continue;
+    const at = sizes[track] as number;
+    (tracks[track] as Uint32Array)[at] = row;
+    sizes[track] = at + 1;
+  }
+  return { tracks, groups, trackOf };
 }
 
-function trackKey(spans: SpanTable, group: GroupId, kind: SpanKind, row: number): string {
-  const boot = spans.boot[row] as number;
-  switch (group) {
-    case "blackout":
-      return "";
-    case "sessions":
-      return sessionName(spans, kind, row);
-    case "devices":
-    case "initcalls":
-    case "printk":
-    case "defects":
-      return `${boot}`;
-    case "functions":
-    case "userspace":
-      return `${boot} ${spans.pid[row]} ${spans.pid[row] === -1 ? spans.task[row] : ""}`;
-    case "cpus":
-    case "scheduling":
-    case "interrupts":
-      return `${boot} ${spans.cpu[row]}`;
-  }
+function idOf(ids: Map<string, number>, text: string): number {
+  const known = ids.get(text);
+  if (known !== undefined) return known;
+  ids.set(text, ids.size);
+  return ids.size - 1;
 }
 
 /** A file belongs to its enclosing session; where that is not recorded, to the one in its name, `session token`. */
-function sessionName(spans: SpanTable, kind: SpanKind, row: number): string {
+function sessionName(spans: SpanTable, row: number): string {
   const text = spans.strings[spans.name[row] as number] ?? "";
-  if (kind === "file") {
+  if (SPAN_KINDS[spans.kind[row] as number] === "file") {
     const parent = spans.parent[row] as number;
     if (parent >= 0 && SPAN_KINDS[spans.kind[parent] as number] === "session") {
       return spans.strings[spans.name[parent] as number] ?? "";
@@ -254,19 +342,21 @@ function sessionName(spans: SpanTable, kind: SpanKind, row: number): string {
   return text;
 }
 
-function trackLabel(spans: SpanTable, group: GroupId, row: number, key: string): string {
+function trackLabel(spans: SpanTable, group: GroupId, row: number): string {
   const boot = spans.boot[row] === 1 ? "old" : spans.boot[row] === 2 ? "new" : "";
   const pid = spans.pid[row] as number;
   const cpu = spans.cpu[row] as number;
   const task = visibleText(spans.strings[spans.task[row] as number] ?? "");
   switch (group) {
-    case "blackout":
-      return "blackout, phases";
+    case "accounts":
+      return "no cause seen";
     case "sessions":
-      return visibleText(key) || "session";
+      return visibleText(sessionName(spans, row)) || "session";
     case "functions":
-    case "userspace":
-      return `${task || "task"}${pid >= 0 && !task.endsWith(`${pid}`) ? ` ${pid}` : ""} · ${boot}`;
+    case "userspace": {
+      const name = task === "" || task === "<...>" ? (pid >= 0 ? "pid" : "task") : task;
+      return `${name}${pid >= 0 && !task.endsWith(`${pid}`) ? ` ${pid}` : ""} · ${boot}`;
+    }
     case "cpus":
     case "scheduling":
     case "interrupts":
@@ -278,12 +368,8 @@ function trackLabel(spans: SpanTable, group: GroupId, row: number, key: string):
 
 /** Old boot before new, then by label, numbers by value. */
 function sortTracks(tracks: readonly Track[]): readonly Track[] {
-  const bootOf = (track: Track) => track.key.split(" ")[0] ?? "";
-  return [...tracks].sort(
-    (a, b) =>
-      bootOf(a).localeCompare(bootOf(b), "en", { numeric: true }) ||
-      a.label.localeCompare(b.label, "en", { numeric: true }),
-  );
+  const { compare } = new Intl.Collator("en", { numeric: true });
+  return [...tracks].sort((a, b) => a.boot - b.boot || compare(a.label, b.label));
 }
 
 /** Severity of a printk level (0..7, null unknown), as PointLane has it. */
@@ -306,7 +392,7 @@ function printkTracks(update: LiveUpdate, boot: "old" | "new" | null): Track[] {
     const items = points.items.map((at) => placed[at]?.item as number);
     tracks.push({
       what: "printk",
-      key: of === "old" ? "1" : "2",
+      boot: of === "old" ? 1 : 2,
       label: `${of} kernel's log`,
       points: { ...points, items },
     });
@@ -325,5 +411,5 @@ function defectTracks(update: LiveUpdate, boot: "old" | "new" | null): Track[] {
     placed.map(({ found }) => ({ at: found.atNs as number, severity: DEFECT_SEVERITY[found.severity] ?? 2 })),
   );
   const items = points.items.map((at) => placed[at]?.item as number);
-  return [{ what: "defects", key: "0", label: "placed on the axis", points: { ...points, items } }];
+  return [{ what: "defects", boot: 0, label: "placed on the axis", points: { ...points, items } }];
 }

@@ -22,8 +22,15 @@ export interface Palette {
   readonly severity: readonly [string, string, string, string];
   /** By index of SPAN_KINDS: a few near shades, told apart by name. */
   readonly kinds: readonly (readonly string[])[];
-  /** The same, stronger: for spans of a pixel or two, which pale colours would lose. */
-  readonly slivers: readonly string[];
+  /** The same, stronger, for spans of a pixel or two, which pale colours would lose; by how densely they stand. */
+  readonly slivers: readonly (readonly string[])[];
+  /** Spans that are sought. */
+  readonly sought: string;
+  readonly mark: string;
+  /** Curves over the seam. */
+  readonly flow: string;
+  /** Laid over the minimap outside the window. */
+  readonly shade: string;
 }
 
 export const SHADES = 6;
@@ -60,8 +67,13 @@ function kindColours(lightness: number, spread: number): readonly (readonly stri
   });
 }
 
-function sliverColours(lightness: number): readonly string[] {
-  return SPAN_KINDS.map((kind) => `hsl(${HUES[kind][0]} ${HUES[kind][1] + 8}% ${lightness}%)`);
+/** Opacity of a run of slivers by how much of it is covered: see SHADE_LEVELS. */
+const COVER = [0.38, 0.58, 0.8, 1] as const;
+
+function sliverColours(lightness: number): readonly (readonly string[])[] {
+  return SPAN_KINDS.map((kind) =>
+    COVER.map((alpha) => `hsl(${HUES[kind][0]} ${HUES[kind][1] + 8}% ${lightness}% / ${alpha})`),
+  );
 }
 
 export const PALETTES: Readonly<Record<Theme, Palette>> = {
@@ -83,6 +95,10 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     severity: ["#c0262d", "#b26a00", "#8f8b83", "#c4c0b8"],
     kinds: kindColours(79, 4),
     slivers: sliverColours(54),
+    sought: "#d6006c",
+    mark: "#8a3ffc",
+    flow: "rgba(31, 95, 191, 0.35)",
+    shade: "rgba(247, 246, 243, 0.66)",
   },
   dark: {
     ground: "#17181b",
@@ -102,5 +118,15 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     severity: ["#ff6b6b", "#f0a93b", "#8d8a82", "#55534e"],
     kinds: kindColours(36, 4),
     slivers: sliverColours(62),
+    sought: "#ff5fae",
+    mark: "#c9a6ff",
+    flow: "rgba(125, 176, 255, 0.4)",
+    shade: "rgba(16, 17, 19, 0.6)",
   },
 };
+
+/** A kind's colour where it stands alone, in tables and bars; the same in both themes. */
+export function kindColour(kind: SpanKind): string {
+  const [hue, saturation] = HUES[kind];
+  return `hsl(${hue} ${saturation + 8}% 57%)`;
+}

@@ -1,0 +1,105 @@
+/** Files opened on the page: told apart by what is in them, not by their names. Every error says what to do. */
+import type { LiveUpdate, LiveUpdateDocument } from "../../../src/analyze/live-update.js";
+import { reportEntry } from "../../../src/analyze/report-data.js";
+import { SpanFlag, SpanTableBuilder } from "../../../src/analyze/span-table.js";
+import { err, ok, type Result } from "../../../src/base/result.js";
+import { libraryOf, type Source } from "./library.js";
+
+/** The updates in a file. The error is a sentence without the file's name. */
+export async function sourcesInFile(file: Blob): Promise<Result<readonly Source[], string>> {
+  const head = new Uint8Array(await file.slice(0, 512).arrayBuffer());
+  if (head.length === 0) return err("the file is empty");
+  const begins = (...bytes: readonly number[]) => bytes.every((byte, i) => head[i] === byte);
+  const capture = "it is a capture, or an archive; write a report of it with “blackout report FILE -o report.html”";
+  if (begins(0x1f, 0x8b) || begins(0x28, 0xb5, 0x2f, 0xfd)) return err(capture);
+  if (new TextDecoder().decode(head.subarray(257, 262)) === "ustar") return err(capture);
+  const start = new TextDecoder().decode(head).trimStart();
+  if (start.startsWith("<")) return sourcesInReport(await file.text());
+  if (start.startsWith("{")) return sourcesInJson(await file.text());
+  if (begins(0x0a)) {
+    return err(
+      "it is a Perfetto trace; open it in the Perfetto UI, or drop the report or the JSON of the same capture here",
+    );
+  }
+  return err("it is neither a blackout report nor what “blackout analyze --json” prints");
+}
+
+async function sourcesInReport(text: string): Promise<Result<readonly Source[], string>> {
+  // Parsed, never put into this page: a parsed document runs no script and loads nothing.
+  const library = await libraryOf(new DOMParser().parseFromString(text, "text/html"));
+  if (!library.ok) return err(`it is no blackout report that this viewer reads: ${library.error}`);
+  return ok(library.value.sources);
+}
+
+/** One document per line, as `blackout analyze --json` prints them, or one document over several lines. */
+function sourcesInJson(text: string): Result<readonly Source[], string> {
+  const whole = parsed(text);
+  const documents: unknown[] = [];
+  if (whole.ok) documents.push(whole.value);
+  else {
+    const lines = text.split("\n");
+    for (const [i, line] of lines.entries()) {
+      if (line.trim() === "") continue;
+      const one = parsed(line);
+      if (!one.ok) return err(`line ${i + 1} is not JSON: ${one.error}`);
+      documents.push(one.value);
+    }
+  }
+  const sources: Source[] = [];
+  for (const value of documents) {
+    const document = asDocument(value);
+    if (document === null) {
+      return err("its JSON is no blackout-live-update document of version 1; make it with “blackout analyze --json”");
+    }
+    const update = updateOfDocument(document);
+    sources.push({ entry: reportEntry(update), read: () => Promise.resolve(ok(update)) });
+  }
+  return ok(sources);
+}
+
+function parsed(text: string): Result<unknown, string> {
+  try {
+    return ok(JSON.parse(text));
+  } catch (error) {
+    return err(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Checks what the viewer relies on; the rest of the schema is the writer's word. */
+function asDocument(value: unknown): LiveUpdateDocument | null {
+  const document = value as Partial<LiveUpdateDocument> | null;
+  const right =
+    document?.format === "blackout-live-update" &&
+    document.version === 1 &&
+    typeof document.capture?.name === "string" &&
+    [document.phases, document.sessions, document.vms, document.defects, document.sources].every(Array.isArray) &&
+    [document.clock, document.blackout, document.seam].every((part) => typeof part === "object" && part !== null);
+  return right ? (document as LiveUpdateDocument) : null;
+}
+
+/** The document alone has no spans of functions or devices: its sessions and VMs are what can be drawn. */
+function updateOfDocument(document: LiveUpdateDocument): LiveUpdate {
+  const builder = new SpanTableBuilder();
+  const add = (kind: "session" | "marker", name: string, detail: string, begin: number | null, end: number | null) => {
+    if (begin === null && end === null) return;
+    builder.add({
+      beginNs: (begin ?? end) as number,
+      endNs: (end ?? begin) as number,
+      parent: -1,
+      kind,
+      name,
+      detail,
+      boot: null,
+      cpu: -1,
+      pid: -1,
+      task: "",
+      evidence: "analysed document",
+      flags: (begin === null ? SpanFlag.beginUnseen : 0) | (end === null ? SpanFlag.endUnseen : 0),
+    });
+  };
+  for (const session of document.sessions) {
+    for (const phase of session.phases) add("session", session.name, phase.name, phase.beginNs, phase.endNs);
+  }
+  for (const vm of document.vms) add("marker", `vm ${vm.id}`, "pause to resume", vm.beginNs, vm.endNs);
+  return { document, spans: builder.build(), printk: [] };
+}
