@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { AttributedUpdate } from "./attribution/update.js";
 import type { LiveUpdate } from "./live-update.js";
-import { decodeLiveUpdate, encodeLiveUpdate, parseReportIndex, reportIndex } from "./report-data.js";
+import { decodeLiveUpdate, encodeLiveUpdate, isAttributed, parseReportIndex, reportIndex } from "./report-data.js";
 import { SPAN_KINDS, type Span, SpanTableBuilder, spanAt } from "./span-table.js";
 
 function updateOf(spans: readonly Span[]): LiveUpdate {
@@ -75,6 +76,36 @@ test("every span table comes back as it was", () => {
     }),
     { numRuns: 200 },
   );
+});
+
+test("what attribution needs comes back as it was", () => {
+  const numbers = fc.array(fc.tuple(anyTime, fc.integer({ min: 1, max: 2 }), fc.nat(), fc.nat()), { maxLength: 20 });
+  fc.assert(
+    fc.property(numbers, (wakeups) => {
+      const update: AttributedUpdate = {
+        ...updateOf([]),
+        path: [{ boot: "old", pid: 7, task: "</script>", role: "reboots" }],
+        restorerSinceNs: null,
+        schedClockZeroNs: { ns: 1, uncertaintyNs: 2 },
+        armsGraphAtBoot: true,
+        devices: [{ id: "0000:00:03.0", bus: "pci", driver: "e1000", model: null }],
+        sessions: [],
+        wakeups: {
+          count: wakeups.length,
+          ns: Float64Array.from(wakeups, ([ns]) => ns),
+          boot: Uint8Array.from(wakeups, ([, boot]) => boot),
+          woken: Int32Array.from(wakeups, ([, , woken]) => woken),
+          waker: Int32Array.from(wakeups, ([, , , waker]) => waker),
+        },
+      };
+      const back = decodeLiveUpdate(encodeLiveUpdate(update));
+      assert.ok(back.ok, back.ok ? "" : back.error);
+      assert.ok(isAttributed(back.value));
+      assert.deepEqual(back.value, update);
+    }),
+  );
+  const plain = decodeLiveUpdate(encodeLiveUpdate(updateOf([])));
+  assert.ok(plain.ok && !isAttributed(plain.value));
 });
 
 test("a damaged update is an error in words, never a throw, whatever the damage", () => {

@@ -4,14 +4,16 @@
  *
  * An encoded live update, version 1:
  *
- *     "BLKU"  u8 version  varint n  n bytes of JSON (UTF-8): { document, printk, kinds, count, strings }
+ *     "BLKU"  u8 version  varint n  n bytes of JSON (UTF-8): { document, printk, kinds, count, strings, attribution }
  *     then the columns of the span table in COLUMNS' order: u8 coding  varint n  n bytes
+ *     then, where `attribution` is not null, those of the wake-ups in WAKEUP_COLUMNS' order, in the same form
  *
  * Codings: 0, signed varints of the difference to a prediction (begin: the row before; end: its begin; parent: its own
  * row; others: the row before); 1, raw float64, little endian, for a column that holds what a difference cannot carry.
- * Varints are LEB128, signed ones zigzag, as in protobuf..
+ * Varints are LEB128, signed ones zigzag, as in protobuf.
  */
 import { err, ok, type Result } from "../base/result.js";
+import type { AttributedUpdate, Wakeups } from "./attribution/update.js";
 import type { ClockMethod, LiveUpdate, LiveUpdateDocument, Outcome, PlacedPrintk } from "./live-update.js";
 import { PHASES } from "./live-update.js";
 import { SPAN_KINDS, type SpanTable } from "./span-table.js";
@@ -37,6 +39,12 @@ const COLUMNS = [
   "flags",
 ] as const;
 type ColumnName = (typeof COLUMNS)[number];
+const WAKEUP_COLUMNS = ["ns", "boot", "woken", "waker"] as const;
+
+/** Whether an update carries what attribution needs: trees, chain and what-if can be built from it. */
+export function isAttributed(update: LiveUpdate): update is AttributedUpdate {
+  return "wakeups" in update && "path" in update;
+}
 
 /** What a list of updates and its plots need of each, without decoding it. */
 export interface ReportEntry {
@@ -106,6 +114,7 @@ export function encodeLiveUpdate(update: LiveUpdate): Uint8Array {
       kinds: SPAN_KINDS,
       count: spans.count,
       strings: spans.strings,
+      attribution: isAttributed(update) ? attributionHeader(update) : null,
     }),
   );
   const out = new ByteWriter(json.length + spans.count * 24 + 64);
@@ -113,8 +122,24 @@ export function encodeLiveUpdate(update: LiveUpdate): Uint8Array {
   out.byte(VERSION);
   out.varint(json.length);
   out.bytes(json);
-  for (const name of COLUMNS) writeColumn(out, spans, name);
+  for (const name of COLUMNS) writeColumn(out, spans[name], spans.count, (row) => prediction(name, row, spans));
+  if (isAttributed(update)) {
+    for (const name of WAKEUP_COLUMNS) {
+      const column = update.wakeups[name];
+      writeColumn(out, column, update.wakeups.count, (row) => (row === 0 ? 0 : (column[row - 1] as number)));
+    }
+  }
   return out.done();
+}
+
+type AttributionHeader = Pick<
+  AttributedUpdate,
+  "path" | "restorerSinceNs" | "schedClockZeroNs" | "armsGraphAtBoot" | "devices" | "sessions"
+> & { readonly wakeups: number };
+
+function attributionHeader(update: AttributedUpdate): AttributionHeader {
+  const { path, restorerSinceNs, schedClockZeroNs, armsGraphAtBoot, devices, sessions, wakeups } = update;
+  return { path, restorerSinceNs, schedClockZeroNs, armsGraphAtBoot, devices, sessions, wakeups: wakeups.count };
 }
 
 /** Reads what `encodeLiveUpdate` wrote. The error is one sentence on what is damaged. */
@@ -142,15 +167,15 @@ function decode(reader: ByteReader): LiveUpdate {
   if (count * COLUMNS.length > reader.left) {
     throw new Damaged(`${count} spans are announced, and ${reader.left} bytes are left for them`);
   }
-  const begin = new Float64Array(count);
-  const rows = (name: ColumnName, into: { [row: number]: number; readonly length: number }) => {
-    readColumn(reader, name, into, begin);
+  const beginNs = new Float64Array(count);
+  const rows = <T extends NumberColumn>(name: ColumnName, into: T): T => {
+    readColumn(reader, name, into, name === "endNs" ? "begin" : name === "parent" ? "row" : "before", beginNs);
     return into;
   };
-  rows("beginNs", begin);
-  const endNs = rows("endNs", new Float64Array(count)) as Float64Array;
-  const parent = rows("parent", new Int32Array(count)) as Int32Array;
-  const kind = rows("kind", new Uint8Array(count)) as Uint8Array;
+  rows("beginNs", beginNs);
+  const endNs = rows("endNs", new Float64Array(count));
+  const parent = rows("parent", new Int32Array(count));
+  const kind = rows("kind", new Uint8Array(count));
   const unknown = SPAN_KINDS.indexOf("unattributed");
   const kinds = header.kinds.map((name) => {
     const at = (SPAN_KINDS as readonly string[]).indexOf(name);
@@ -158,29 +183,51 @@ function decode(reader: ByteReader): LiveUpdate {
   });
   for (let row = 0; row < count; row++) kind[row] = kinds[kind[row] as number] ?? unknown;
   for (let row = 0; row < count; row++) if ((parent[row] as number) >= count) parent[row] = -1;
+  const text = (name: ColumnName) => rows(name, new Uint32Array(count));
+  const spans: SpanTable = {
+    count,
+    beginNs,
+    endNs,
+    parent,
+    kind,
+    name: text("name"),
+    id: text("id"),
+    action: text("action"),
+    detail: text("detail"),
+    boot: rows("boot", new Uint8Array(count)),
+    cpu: rows("cpu", new Int16Array(count)),
+    pid: rows("pid", new Int32Array(count)),
+    task: text("task"),
+    evidence: text("evidence"),
+    flags: rows("flags", new Uint8Array(count)),
+    strings: header.strings,
+  };
+  const update: LiveUpdate = { document: header.document, printk: header.printk, spans };
+  if (header.attribution === null) return update;
+  const { wakeups, ...attribution } = header.attribution;
+  const attributed: AttributedUpdate = { ...update, ...attribution, wakeups: readWakeups(reader, wakeups) };
+  return attributed;
+}
+
+function readWakeups(reader: ByteReader, count: number): Wakeups {
+  if (count * WAKEUP_COLUMNS.length > reader.left) {
+    throw new Damaged(`${count} wake-ups are announced, and ${reader.left} bytes are left for them`);
+  }
+  const none = new Float64Array(0);
+  const column = <T extends NumberColumn>(name: string, into: T): T => {
+    readColumn(reader, name, into, "before", none);
+    return into;
+  };
   return {
-    document: header.document,
-    printk: header.printk,
-    spans: {
-      count,
-      beginNs: begin,
-      endNs,
-      parent,
-      kind,
-      name: rows("name", new Uint32Array(count)) as Uint32Array,
-      id: rows("id", new Uint32Array(count)) as Uint32Array,
-      action: rows("action", new Uint32Array(count)) as Uint32Array,
-      detail: rows("detail", new Uint32Array(count)) as Uint32Array,
-      boot: rows("boot", new Uint8Array(count)) as Uint8Array,
-      cpu: rows("cpu", new Int16Array(count)) as Int16Array,
-      pid: rows("pid", new Int32Array(count)) as Int32Array,
-      task: rows("task", new Uint32Array(count)) as Uint32Array,
-      evidence: rows("evidence", new Uint32Array(count)) as Uint32Array,
-      flags: rows("flags", new Uint8Array(count)) as Uint8Array,
-      strings: header.strings,
-    },
+    count,
+    ns: column("ns", new Float64Array(count)),
+    boot: column("boot", new Uint8Array(count)),
+    woken: column("woken", new Int32Array(count)),
+    waker: column("waker", new Int32Array(count)),
   };
 }
+
+type NumberColumn = Float64Array | Int32Array | Uint32Array | Int16Array | Uint8Array;
 
 interface Header {
   readonly document: LiveUpdateDocument;
@@ -188,6 +235,7 @@ interface Header {
   readonly kinds: readonly string[];
   readonly count: number;
   readonly strings: readonly string[];
+  readonly attribution: AttributionHeader | null;
 }
 
 function parseHeader(bytes: Uint8Array): Header {
@@ -207,32 +255,29 @@ function parseHeader(bytes: Uint8Array): Header {
   }
   if (!Number.isSafeInteger(count) || (count as number) < 0)
     throw new Damaged("a live update's span count is no count");
-  return header as Header;
+  const { attribution = null } = header;
+  if (attribution !== null) {
+    const { path, devices, sessions, wakeups } = attribution;
+    if (![path, devices, sessions].every(Array.isArray) || !Number.isSafeInteger(wakeups) || wakeups < 0)
+      throw new Damaged("a live update's attribution lacks path, devices, sessions or wake-ups");
+  }
+  return { ...(header as Header), attribution };
 }
 
 /** What the coder expects in row `row`, so that the difference is small. */
-function prediction(
-  name: ColumnName,
-  row: number,
-  column: { readonly [row: number]: number },
-  begin: Float64Array,
-): number {
-  if (name === "endNs") return begin[row] as number;
+function prediction(name: ColumnName, row: number, spans: SpanTable): number {
+  if (name === "endNs") return spans.beginNs[row] as number;
   if (name === "parent") return row;
-  return row === 0 ? 0 : (column[row - 1] as number);
+  return row === 0 ? 0 : (spans[name][row - 1] as number);
 }
 
-function writeColumn(out: ByteWriter, spans: SpanTable, name: ColumnName): void {
-  const column = spans[name];
-  const part = new ByteWriter(spans.count * 2 + 16);
-  for (let row = 0; row < spans.count; row++) {
-    const difference = (column[row] as number) - prediction(name, row, column, spans.beginNs);
+function writeColumn(out: ByteWriter, column: NumberColumn, count: number, predicted: (row: number) => number): void {
+  const part = new ByteWriter(count * 2 + 16);
+  for (let row = 0; row < count; row++) {
+    const difference = (column[row] as number) - predicted(row);
     if (!Number.isInteger(difference) || Math.abs(difference) > LARGEST_DIFFERENCE) {
-      const raw = Float64Array.from(column.subarray(0, spans.count));
-      const view = new DataView(new ArrayBuffer(raw.length * 8));
-      raw.forEach((value, i) => {
-        view.setFloat64(i * 8, value, true);
-      });
+      const view = new DataView(new ArrayBuffer(count * 8));
+      for (let i = 0; i < count; i++) view.setFloat64(i * 8, column[i] as number, true);
       out.byte(1);
       out.varint(view.byteLength);
       out.bytes(new Uint8Array(view.buffer));
@@ -246,26 +291,57 @@ function writeColumn(out: ByteWriter, spans: SpanTable, name: ColumnName): void 
   out.bytes(bytes);
 }
 
+/** `from`: what differences count from: the row's begin, its own number, or the value before. */
 function readColumn(
   reader: ByteReader,
-  name: ColumnName,
-  column: { [row: number]: number; readonly length: number },
+  name: string,
+  column: NumberColumn,
+  from: "begin" | "row" | "before",
   begin: Float64Array,
 ): void {
   const coding = reader.byte();
-  const part = new ByteReader(reader.bytes(reader.varint()));
+  const part = reader.bytes(reader.varint());
+  if (coding === 0) readDifferences(part, name, column, from, begin);
+  else if (coding === 1) readFloats(part, name, column);
+  else throw new Damaged(`column ${name} has the unknown coding ${coding}`);
+}
+
+function readFloats(part: Uint8Array, name: string, column: NumberColumn): void {
+  if (part.length !== column.length * 8) throw new Damaged(`column ${name} has ${part.length} bytes, not 8 a row`);
+  const view = new DataView(part.buffer, part.byteOffset, part.length);
+  for (let row = 0; row < column.length; row++) column[row] = view.getFloat64(row * 8, true);
+}
+
+/** One loop without a call a value: an update of five million spans has seventy million of them. */
+function readDifferences(
+  part: Uint8Array,
+  name: string,
+  column: NumberColumn,
+  from: "begin" | "row" | "before",
+  begin: Float64Array,
+): void {
+  let at = 0;
+  let before = 0;
   for (let row = 0; row < column.length; row++) {
-    if (coding === 0) {
-      const coded = part.varint();
-      const difference = coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
-      column[row] = prediction(name, row, column, begin) + difference;
-    } else if (coding === 1) {
-      column[row] = part.float64();
-    } else {
-      throw new Damaged(`column ${name} has the unknown coding ${coding}`);
+    let coded = part[at++];
+    if (coded === undefined) throw new Damaged(`column ${name} ends at row ${row}`);
+    if (coded >= 0x80) {
+      coded &= 0x7f;
+      let scale = 0x80;
+      for (;;) {
+        const next = part[at++];
+        if (next === undefined) throw new Damaged(`column ${name} ends at row ${row}`);
+        coded += (next & 0x7f) * scale;
+        if (next < 0x80) break;
+        scale *= 0x80;
+        if (scale > 2 ** 53) throw new Damaged(`a number in column ${name} is longer than 53 bits`);
+      }
     }
+    const difference = coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
+    before = difference + (from === "before" ? before : from === "row" ? row : (begin[row] as number));
+    column[row] = before;
   }
-  if (part.left > 0) throw new Damaged(`column ${name} has ${part.left} bytes too many`);
+  if (at < part.length) throw new Damaged(`column ${name} has ${part.length - at} bytes too many`);
 }
 
 class ByteWriter {
@@ -343,10 +419,5 @@ class ByteReader {
       scale *= 0x80;
       if (scale > 2 ** 53) throw new Damaged("a number in a live update is longer than 53 bits");
     }
-  }
-
-  float64(): number {
-    const part = this.bytes(8);
-    return new DataView(part.buffer, part.byteOffset, 8).getFloat64(0, true);
   }
 }

@@ -14,7 +14,9 @@ import { sharingOf } from "./chrome/share.js";
 import { renderTabs } from "./chrome/side.js";
 import { renderSpansTable } from "./chrome/spans-table.js";
 import { createTimelineView, type TimelineView } from "./chrome/timeline-view.js";
+import { renderTree } from "./chrome/tree.js";
 import { createUpdatesPage } from "./chrome/updates-page.js";
+import { renderWhatIf } from "./chrome/what-if.js";
 import { sourcesInFile } from "./data/dropped.js";
 import { libraryOf, type Source } from "./data/library.js";
 import { actionsForKey } from "./interaction/keys.js";
@@ -135,7 +137,17 @@ function mount(app: Element, store: Store, shelf: Source[]): void {
     (state) => keepingFocus(tabs, () => renderTabs(tabs, state, dispatch)),
   );
   on(
-    (state) => [state.opened, state.panel, state.selection, state.range, state.marks, state.noting],
+    (state) => [
+      state.opened,
+      state.panel,
+      state.selection,
+      state.range,
+      state.marks,
+      state.noting,
+      state.unfolded,
+      state.costs,
+      state.parallel,
+    ],
     (state) => {
       panel.setAttribute("aria-labelledby", `tab-${state.panel}`);
       panel.className = `panel-${state.panel}`;
@@ -144,6 +156,10 @@ function mount(app: Element, store: Store, shelf: Source[]): void {
           return renderAbout(detailsIn(panel), state, dispatch);
         case "details":
           return renderDetails(detailsIn(panel), state, dispatch);
+        case "tree":
+          return keepingFocus(panel, () => renderTree(detailsIn(panel), state, dispatch));
+        case "whatif":
+          return renderWhatIf(detailsIn(panel), state, dispatch);
         case "findings":
           return renderFindings(detailsIn(panel), state, dispatch);
         case "spans":
@@ -283,13 +299,14 @@ function onKey(event: KeyboardEvent, store: Store, focusSearch: () => void, plot
 function open(index: number, store: Store, shelf: readonly Source[]): void {
   const source = shelf[index];
   if (source === undefined) return;
-  void source.read().then((update) => {
-    store.dispatch(
-      update.ok
-        ? { what: "opened", index, timeline: buildTimeline(update.value) }
-        : { what: "open-failed", index, reason: update.error },
-    );
-  });
+  const failed = (reason: string) => store.dispatch({ what: "open-failed", index, reason });
+  void source
+    .read()
+    .then((update) => {
+      if (update.ok) store.dispatch({ what: "opened", index, timeline: buildTimeline(update.value) });
+      else failed(update.error);
+    })
+    .catch((error: unknown) => failed(error instanceof Error ? error.message : String(error)));
 }
 
 /** Adds what is in the files; each that cannot be used is said by name, and does not stop the others. */

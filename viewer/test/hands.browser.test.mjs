@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { dist, drawn, root, skip, useBrowser } from "./browser.mjs";
+import { dist, drawn, picture, root, skip, useBrowser } from "./browser.mjs";
 import { viewerModules } from "./bundle.mjs";
 
 const { folder, withPage } = useBrowser();
@@ -264,6 +264,67 @@ test("T tells what is drawn as a table; it follows the view, and selects", { ski
   }),
 );
 
+test("the tree unfolds to causes, every level adds up, a node leads to its record", { skip }, () =>
+  withPage(url, async (page) => {
+    await page.click("#tab-tree");
+    const rows = () =>
+      page.$$eval(".tree tr", (all) =>
+        all.map((row) => ({
+          level: parseFloat(row.querySelector("th").style.paddingLeft),
+          ns: Number((row.querySelector("td")?.title ?? "0").replace(/[^0-9]/g, "")),
+        })),
+      );
+    const [whole, ...phases] = await rows();
+    assert.equal(
+      phases.reduce((sum, { ns }) => sum + ns, 0),
+      whole.ns,
+    );
+    await page.click('[aria-label="Unfold kexec"]');
+    await page.waitForSelector('[aria-label="Fold kexec"]');
+    assert.ok((await rows()).length > phases.length + 5);
+    await page.click(".tree [data-node] .row-button >> nth=4");
+    await drawn(page);
+    assert.ok((await link(page, "select")).startsWith("node,"));
+    await page.keyboard.press("f");
+    assert.notEqual(await viewOf(page), null);
+    const box = await timelineBox(page);
+    await page.keyboard.press("0");
+    await page.mouse.click(box.x + PLOT_LEFT + 55, box.y + 110 + 23 + 4 + 17 + 4 + 8);
+    await drawn(page);
+    assert.match(await page.textContent("#details .detail-kind"), /device/);
+    await page.click('#details button:has-text("Its record")');
+    assert.ok((await link(page, "select")).startsWith("span,"));
+  }),
+);
+
+test("a slider on a cause redraws the bound at once, as the command line has it", { skip }, () =>
+  withPage(url, async (page) => {
+    await page.click("#tab-whatif");
+    const ns = async () => Number(await page.getAttribute(".what-if-figure", "data-ns"));
+    const before = await ns();
+    await page.fill('[data-selector="device:0000:00:03.0"]', "0");
+    await drawn(page);
+    const without = await ns();
+    assert.ok(without < before - 500e6, "e1000 took 186 ms to shut down and 477 ms to probe");
+    await page.fill('[data-selector="device:0000:00:03.0"]', "100");
+    await drawn(page);
+    assert.equal(await ns(), before);
+  }),
+);
+
+test("C shows the critical path alone", { skip }, () =>
+  withPage(url, async (page) => {
+    const before = await picture(page);
+    await page.keyboard.press("c");
+    await drawn(page);
+    assert.notEqual(await picture(page), before);
+    assert.equal(await link(page, "chain"), "1");
+    await page.keyboard.press("c");
+    await drawn(page);
+    assert.equal(await picture(page), before);
+  }),
+);
+
 test("the picture and the view can be taken away", { skip }, () =>
   withPage(url, async (page) => {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -352,6 +413,10 @@ for (const scheme of ["light", "dark"]) {
         await page.keyboard.press("m");
         await page.keyboard.press("Escape");
         assert.deepEqual(await faults(page), []);
+        for (const tab of ["tree", "whatif"]) {
+          await page.click(`#tab-${tab}`);
+          assert.deepEqual(await faults(page), []);
+        }
         await page.click("#tab-spans");
         assert.deepEqual(await faults(page), []);
         const moving = await page.evaluate(() =>

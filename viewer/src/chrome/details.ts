@@ -6,6 +6,7 @@ import type { Mark, Selection, State } from "../interaction/state.js";
 import { timelineOf } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
 import { placeOf } from "../interaction/targets.js";
+import { analysisOf, nodeName } from "../model/analysis.js";
 import { exactDuration, humanDuration, humanOffset, percent, plural, plusMinus, visibleText } from "../model/format.js";
 import { type RangeStatistics, rangeStatistics } from "../model/range-statistics.js";
 import { rangeDuration, unseenSentence } from "../model/sentences.js";
@@ -100,6 +101,42 @@ function selectionPart(timeline: Timeline, selection: Selection, dispatch: Dispa
         ...notes.map((note) => h("p", { class: "note" }, note)),
         fit,
       );
+    }
+    case "node": {
+      const node = analysisOf(update).nodes[selection.node];
+      if (node === undefined) return null;
+      const rows: Row[] = [
+        [zero, humanOffset(node.beginNs)],
+        ["", exact(node.beginNs)],
+        ...duration(node.beginNs, node.endNs),
+      ];
+      if (node.phase !== null) rows.push(["Phase", node.phase]);
+      if (node.stage !== null) rows.push(["Stage", visibleText(node.stage)]);
+      if (node.boot !== null) rows.push(["Kernel", node.boot]);
+      if (node.task !== "") rows.push(["Task", visibleText(node.task)]);
+      if (node.children.length > 0) {
+        rows.push([
+          "Unattributed",
+          `${humanDuration(node.unattributedNs)}, ${percent(node.unattributedNs, node.durationNs)}`,
+        ]);
+      }
+      if (node.evidence !== "") rows.push(["Evidence", visibleText(node.evidence)]);
+      const { row } = node;
+      const toSpan =
+        row < 0
+          ? null
+          : h(
+              "button",
+              {
+                class: "quiet-button",
+                onclick: () => dispatch({ what: "select", selection: { what: "span", row } }),
+              },
+              "Its record",
+            );
+      const inferred = node.inferred
+        ? h("p", { class: "note" }, "It follows from the order of what was recorded, not from a record of its own.")
+        : null;
+      return panel(visibleText(nodeName(node)), node.kind, rows, inferred, fit, toSpan);
     }
     case "phase": {
       const phase = update.document.phases[selection.index];

@@ -3,6 +3,7 @@ import { spanAt } from "../../../src/analyze/span-table.js";
 import { linkOf } from "../interaction/link.js";
 import { type State, timelineOf } from "../interaction/state.js";
 import type { Store } from "../interaction/store.js";
+import { analysisOf } from "../model/analysis.js";
 import { rangeStatistics } from "../model/range-statistics.js";
 import type { Frame } from "../painter/pen.js";
 import { svgOf } from "../painter/svg.js";
@@ -107,9 +108,11 @@ export function jsonOf(state: State): string {
             ? { what: "span", ...spanAt(timeline.update.spans, selection.row) }
             : selection.what === "phase"
               ? { ...timeline.update.document.phases[selection.index], what: "phase" }
-              : selection.what === "printk"
-                ? { ...timeline.update.printk[selection.item], what: "printk" }
-                : { ...timeline.update.document.defects[selection.item], what: "defect" },
+              : selection.what === "node"
+                ? { ...analysisOf(timeline.update).nodes[selection.node], children: undefined, what: "node" }
+                : selection.what === "printk"
+                  ? { ...timeline.update.printk[selection.item], what: "printk" }
+                  : { ...timeline.update.document.defects[selection.item], what: "defect" },
       range:
         timeline === null || range === null || axis === undefined
           ? null

@@ -1,4 +1,5 @@
 /** The panel beside the timeline: tabs, and under them what the chosen one holds. */
+import { isAttributed } from "../../../src/analyze/report-data.js";
 import { type Panel, type State, timelineOf } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
 import { analysisOf } from "../model/analysis.js";
@@ -7,15 +8,24 @@ import { fill, h } from "./dom.js";
 const NAMES: Readonly<Record<Panel, string>> = {
   about: "Overview",
   details: "Details",
+  tree: "Tree",
+  whatif: "What if",
   findings: "Findings",
   spans: "Spans",
 };
-const ORDER: readonly Panel[] = ["about", "details", "findings", "spans"];
+const ORDER: readonly Panel[] = ["about", "details", "tree", "whatif", "findings", "spans"];
 
 export function renderTabs(root: Element, state: State, dispatch: Dispatch): void {
   const timeline = timelineOf(state);
-  const findings = timeline === null ? 0 : analysisOf(timeline.update).findings.length;
-  const there = ORDER.filter((panel) => panel !== "findings" || findings > 0);
+  const analysis = timeline === null ? null : analysisOf(timeline.update);
+  const findings = analysis?.findings.length ?? 0;
+  const has = (panel: Panel) =>
+    panel === "findings"
+      ? findings > 0
+      : panel === "tree" || panel === "whatif"
+        ? timeline !== null && isAttributed(timeline.update)
+        : true;
+  const there = ORDER.filter(has);
   const choose = (panel: Panel | undefined) => {
     if (panel !== undefined) dispatch({ what: "panel", panel });
   };

@@ -5,7 +5,7 @@ import type { Side, State } from "../interaction/state.js";
 import { timelineOn } from "../interaction/state.js";
 import type { Store } from "../interaction/store.js";
 import { buildScene, HEAD_HEIGHT, type Hit, METRICS, middleOf, type Scene } from "../layout/scene.js";
-import { analysisOf } from "../model/analysis.js";
+import { analysisOf, nodeName } from "../model/analysis.js";
 import { flowsOf } from "../model/flows.js";
 import { humanDuration, humanOffset, visibleText } from "../model/format.js";
 import type { Timeline } from "../model/timeline.js";
@@ -48,7 +48,6 @@ export function createTimelineView(store: Store, timeline: Timeline, axis: numbe
   let scene: Scene | null = null;
   let foldedSeen: ReadonlySet<string> | null = null;
   let shownSelection: State["selection"] = null;
-  let chain: ReadonlySet<number> | null = null;
 
   const plotWidth = () => Math.max(1, box.clientWidth - METRICS.gutter);
   const frame = (state: State, whole: boolean): Frame | null => {
@@ -57,7 +56,6 @@ export function createTimelineView(store: Store, timeline: Timeline, axis: numbe
     if (scene === null || view === undefined || width === 0 || height === 0) return null;
     const own = side === "one";
     const pointer = state.pointer?.axis === axis ? state.pointer : null;
-    chain ??= new Set(analysisOf(timeline.update).chain);
     return {
       update: timeline.update,
       timeline,
@@ -71,7 +69,7 @@ export function createTimelineView(store: Store, timeline: Timeline, axis: numbe
       range: state.range,
       marks: state.marks,
       matches: foundIn(timeline, state.query),
-      chain: state.showChain ? chain : NO_ROWS,
+      chain: state.showChain ? analysisOf(timeline.update).chain : NO_ROWS,
       flows: own ? flowsShown(timeline, state) : [],
       pointerX: whole ? null : (pointer?.x ?? null),
       axis,
@@ -151,6 +149,11 @@ function tooltipText(timeline: Timeline, hit: Hit): readonly [string, string] | 
       const [begin, end] = [spans.beginNs[hit.row] ?? 0, spans.endNs[hit.row] ?? 0];
       const name = spans.strings[spans.name[hit.row] ?? 0] ?? "";
       return [visibleText(name), `${humanDuration(end - begin)}, begins ${humanOffset(begin)}`];
+    }
+    case "node": {
+      const node = analysisOf(update).nodes[hit.node];
+      if (node === undefined) return null;
+      return [visibleText(nodeName(node)), `${humanDuration(node.durationNs)}, begins ${humanOffset(node.beginNs)}`];
     }
     case "phase": {
       const phase = update.document.phases[hit.index];

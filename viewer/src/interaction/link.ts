@@ -5,7 +5,7 @@
 import type { Selection, State, Theme } from "./state.js";
 import { type Mark, openedIndex, PAGES, PANELS, type Place, type Range } from "./state.js";
 
-const SELECTIONS = ["span", "phase", "printk", "defect"] as const;
+const SELECTIONS = ["span", "node", "phase", "printk", "defect"] as const;
 /** Marks and notes beyond these would make an address that programs cut. */
 const MOST_MARKS = 40;
 const MOST_NOTE = 200;
@@ -28,9 +28,7 @@ export function linkOf(state: State): string {
   }
   const { selection, range } = state;
   if (selection !== null) {
-    const id =
-      selection.what === "span" ? selection.row : selection.what === "phase" ? selection.index : selection.item;
-    out.set("select", `${selection.what},${id}`);
+    out.set("select", `${selection.what},${selectedId(selection)}`);
   }
   if (range !== null) out.set("range", `${range.axis},${range.beginNs},${range.endNs}`);
   if (state.marks.length > 0) {
@@ -50,6 +48,19 @@ export function linkOf(state: State): string {
   if (state.panel !== "about" && state.panel !== "details") out.set("panel", state.panel);
   if (state.themeChosen) out.set("theme", state.theme);
   return out.toString();
+}
+
+function selectedId(selection: Selection): number {
+  switch (selection.what) {
+    case "span":
+      return selection.row;
+    case "node":
+      return selection.node;
+    case "phase":
+      return selection.index;
+    default:
+      return selection.item;
+  }
 }
 
 function short(ns: number): string {
@@ -135,6 +146,8 @@ function selectionIn(given: URLSearchParams): Selection | null {
   switch (known) {
     case "span":
       return { what: "span", row: number };
+    case "node":
+      return { what: "node", node: number };
     case "phase":
       return { what: "phase", index: number };
     default:

@@ -6,6 +6,7 @@ import type { ReportEntry } from "../../../src/analyze/report-data.js";
 import { assertNever } from "../../../src/base/result.js";
 import type { Hit } from "../layout/scene.js";
 import { fitted, panned, type View, zoomed } from "../layout/viewport.js";
+import { above, analysisOf } from "../model/analysis.js";
 import type { Axis, Timeline } from "../model/timeline.js";
 
 export type Theme = "light" | "dark";
@@ -13,7 +14,7 @@ export type Theme = "light" | "dark";
 export const PAGES = ["updates", "timeline", "compare"] as const;
 export type Page = (typeof PAGES)[number];
 
-export const PANELS = ["details", "about", "findings", "spans"] as const;
+export const PANELS = ["details", "about", "tree", "whatif", "findings", "spans"] as const;
 export type Panel = (typeof PANELS)[number];
 
 export type Selection = Exclude<Hit, { readonly what: "group" }>;
@@ -92,6 +93,11 @@ export interface State {
   readonly folded: ReadonlySet<string>;
   readonly query: string;
   readonly showChain: boolean;
+  /** Tree nodes (by number) whose children are shown. */
+  readonly unfolded: ReadonlySet<number>;
+  /** By selector, what a cause would take of what it took: 0 to 1; and those that would run in parallel. */
+  readonly costs: ReadonlyMap<string, number>;
+  readonly parallel: ReadonlySet<string>;
   /** Names of curves left out of the plots. */
   readonly hiddenCurves: ReadonlySet<string>;
   readonly logScale: boolean;
@@ -127,6 +133,9 @@ export type Action =
   | { readonly what: "fold"; readonly id: string }
   | { readonly what: "query"; readonly query: string }
   | { readonly what: "chain" }
+  | { readonly what: "unfold"; readonly node: number }
+  | { readonly what: "cost"; readonly selector: string; readonly share: number }
+  | { readonly what: "parallel"; readonly selector: string }
   | { readonly what: "curve"; readonly name: string }
   | { readonly what: "log-scale" }
   | { readonly what: "filter"; readonly filter: string }
@@ -155,6 +164,9 @@ export function initialState(title: string, entries: readonly ReportEntry[], the
     folded: new Set(),
     query: "",
     showChain: false,
+    unfolded: new Set(),
+    costs: new Map(),
+    parallel: new Set(),
     hiddenCurves: new Set(),
     logScale: false,
     filter: "",
@@ -180,6 +192,13 @@ export function openedIndex(opened: Opened): number {
   return opened.what === "none" ? -1 : opened.index;
 }
 
+/** The tree opened down to a node. */
+function opensTo(state: State, node: number): ReadonlySet<number> {
+  const timeline = timelineOf(state);
+  if (timeline === null) return state.unfolded;
+  return new Set([...state.unfolded, ...above(analysisOf(timeline.update), node)]);
+}
+
 function homeOf(axis: Axis): View {
   return { beginNs: axis.homeNs[0], endNs: axis.homeNs[1] };
 }
@@ -190,13 +209,23 @@ function withView(state: State, axis: number, change: (view: View, of: Axis) => 
   return { ...state, views: state.views.map((view, i) => (i === axis ? change(view, of) : view)) };
 }
 
-function toggled(set: ReadonlySet<string>, member: string): ReadonlySet<string> {
+function toggled<T>(set: ReadonlySet<T>, member: T): ReadonlySet<T> {
   const next = new Set(set);
   if (!next.delete(member)) next.add(member);
   return next;
 }
 
-const NOTHING_CHOSEN = { views: [], selection: null, range: null, marks: [], noting: null, pointer: null } as const;
+const NOTHING_CHOSEN = {
+  views: [],
+  selection: null,
+  range: null,
+  marks: [],
+  noting: null,
+  pointer: null,
+  unfolded: new Set<number>(),
+  costs: new Map<string, number>(),
+  parallel: new Set<string>(),
+} as const;
 
 /** The views a link asks for where they fit the timeline's axes, else home. */
 function viewsOf(timeline: Timeline, pending: Place | null): readonly View[] {
@@ -268,7 +297,12 @@ export function reduce(state: State, action: Action): State {
     case "reset":
       return { ...state, views: timelineOf(state)?.axes.map(homeOf) ?? [] };
     case "select":
-      return { ...state, selection: action.selection, panel: action.selection === null ? state.panel : "details" };
+      return {
+        ...state,
+        selection: action.selection,
+        panel: action.selection === null ? state.panel : "details",
+        unfolded: action.selection?.what === "node" ? opensTo(state, action.selection.node) : state.unfolded,
+      };
     case "range":
       return { ...state, range: action.range, panel: action.range === null ? state.panel : "details" };
     case "mark":
@@ -292,6 +326,16 @@ export function reduce(state: State, action: Action): State {
       return { ...state, query: action.query };
     case "chain":
       return { ...state, showChain: !state.showChain };
+    case "unfold":
+      return { ...state, unfolded: toggled(state.unfolded, action.node) };
+    case "cost": {
+      const costs = new Map(state.costs);
+      if (action.share === 1) costs.delete(action.selector);
+      else costs.set(action.selector, action.share);
+      return { ...state, costs };
+    }
+    case "parallel":
+      return { ...state, parallel: toggled(state.parallel, action.selector) };
     case "curve":
       return { ...state, hiddenCurves: toggled(state.hiddenCurves, action.name) };
     case "log-scale":

@@ -2,6 +2,7 @@
 
 import type { Selection } from "../interaction/state.js";
 import { indexInLane } from "../layout/scene.js";
+import { analysisOf } from "../model/analysis.js";
 import { firstAbove, type Lane } from "../model/lanes.js";
 import type { Timeline } from "../model/timeline.js";
 
@@ -27,6 +28,10 @@ export function placeOf(timeline: Timeline, selection: Selection): Place | null 
       if (begin === undefined || end === undefined) return null;
       const bootOf = boot[selection.row] === 1 ? "old" : boot[selection.row] === 2 ? "new" : null;
       return { axis: axisOf(bootOf), beginNs: begin, endNs: end };
+    }
+    case "node": {
+      const node = analysisOf(update).nodes[selection.node];
+      return node === undefined ? null : { axis: 0, beginNs: node.beginNs, endNs: node.endNs };
     }
     case "phase": {
       const phase = update.document.phases[selection.index];

@@ -2,6 +2,7 @@
  * The scene: what stands where, top to bottom, for one axis and one set of folded groups. Painter and pointer read the
  * same scene, so that what is clicked is what was drawn.
  */
+import type { Bands } from "../model/analysis.js";
 import { firstAbove, type Lane } from "../model/lanes.js";
 import { type Axis, type Group, groupOfKind, type Timeline, type Track } from "../model/timeline.js";
 import { nsAt, nsPerPixel, type View } from "./viewport.js";
@@ -107,6 +108,7 @@ export type Hit =
   | { readonly what: "phase"; readonly index: number }
   | { readonly what: "printk"; readonly item: number }
   | { readonly what: "defect"; readonly item: number }
+  | { readonly what: "node"; readonly node: number }
   | { readonly what: "group"; readonly id: string };
 
 export type Part = "overview" | "ribbon" | "head" | "gutter" | "lanes";
@@ -149,7 +151,14 @@ function length(of: { readonly beginNs: number; readonly endNs: number }): numbe
   return of.endNs - of.beginNs;
 }
 
+function hitBand({ begin, end, node }: Bands, ns: number, reach: number): Hit | null {
+  const at = firstAbove(end, ns);
+  if (at < end.length && (begin[at] as number) <= ns + reach) return { what: "node", node: node[at] as number };
+  return at > 0 && (end[at - 1] as number) >= ns - reach ? { what: "node", node: node[at - 1] as number } : null;
+}
+
 function hitLane(track: Track, index: number, ns: number, reach: number): Hit | null {
+  if (track.what === "bands") return hitBand(track.bands, ns, reach);
   if (track.what !== "spans") {
     const { at, items, severity } = track.points;
     let best = -1;

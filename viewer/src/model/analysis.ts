@@ -1,10 +1,16 @@
 /**
- * What attribution adds to a live update, in the viewer's own terms: where it is absent, everything here is empty and
- * nothing of it is shown.
+ * Attribution in the viewer's own terms: the span tree laid out as bands, the causes one may change. Worked out from the
+ * update when it is opened, by the functions that the command line uses; where a capture's data does not carry it,
+ * everything here is empty and nothing of it is shown.
  */
+import { buildTrees } from "../../../src/analyze/attribution/build.js";
+import { isCauseNode, type TreeNode, walk } from "../../../src/analyze/attribution/tree.js";
+import type { AttributedUpdate } from "../../../src/analyze/attribution/update.js";
 import type { LiveUpdate } from "../../../src/analyze/live-update.js";
+import { isAttributed } from "../../../src/analyze/report-data.js";
+import { SPAN_KINDS, type SpanKind } from "../../../src/analyze/span-table.js";
 
-export interface ViewFinding {
+export interface Finding {
   readonly title: string;
   /** The evidence, in words. */
   readonly text: string;
@@ -14,18 +20,146 @@ export interface ViewFinding {
   readonly row: number;
 }
 
-export interface Analysis {
-  /** Rows of the critical chain, in the order of time. */
-  readonly chain: readonly number[];
-  readonly findings: readonly ViewFinding[];
+/** Pieces of the blackout side by side, in order of time, without gaps: each a node of the tree, or what is left over. */
+export interface Bands {
+  readonly label: string;
+  readonly begin: Float64Array;
+  readonly end: Float64Array;
+  /** Index into `nodes`; of a remainder, that of the node it is left over in. */
+  readonly node: Uint32Array;
+  /** 1 where no child of the node covers it. */
+  readonly remainder: Uint8Array;
 }
 
-const EMPTY: Analysis = { chain: [], findings: [] };
+export interface Analysis {
+  readonly update: AttributedUpdate | null;
+  /** The blackout's tree; null where the blackout is not known. */
+  readonly root: TreeNode | null;
+  readonly outside: readonly TreeNode[];
+  /** All nodes of the root's tree, parents first; what selections and links name by number. */
+  readonly nodes: readonly TreeNode[];
+  readonly stages: Bands | null;
+  readonly causes: Bands | null;
+  /** Rows of the span table that are on the critical path. */
+  readonly chain: ReadonlySet<number>;
+  readonly findings: readonly Finding[];
+}
+
+const EMPTY: Analysis = {
+  update: null,
+  root: null,
+  outside: [],
+  nodes: [],
+  stages: null,
+  causes: null,
+  chain: new Set(),
+  findings: [],
+};
+/** Trees are objects: of more spans than these they would take seconds and gigabytes. */
+export const MOST_ATTRIBUTED = 400_000;
 const made = new WeakMap<LiveUpdate, Analysis>();
 
 export function analysisOf(update: LiveUpdate): Analysis {
   const known = made.get(update);
   if (known !== undefined) return known;
-  made.set(update, EMPTY);
-  return EMPTY;
+  const analysis = isAttributed(update) && update.spans.count <= MOST_ATTRIBUTED ? analyse(update) : EMPTY;
+  made.set(update, analysis);
+  return analysis;
+}
+
+/** Why there is no tree, where that is for the viewer's own sake; null otherwise. */
+export function notAttributed(update: LiveUpdate): string | null {
+  if (!isAttributed(update) || update.spans.count <= MOST_ATTRIBUTED) return null;
+  return `No span tree is shown: this update has ${update.spans.count.toLocaleString("en")} spans, and this page builds trees of up to ${MOST_ATTRIBUTED.toLocaleString("en")}. “blackout tree” shows it.`;
+}
+
+function analyse(update: AttributedUpdate): Analysis {
+  const { blackout: root, outside } = buildTrees(update);
+  if (root === null) return { ...EMPTY, update, outside };
+  const nodes: TreeNode[] = [];
+  walk(root, (node) => nodes.push(node));
+  const index = new Map(nodes.map((node, i) => [node, i]));
+  const chain = new Set(nodes.filter((node) => node.row >= 0).map((node) => node.row));
+  const stages = bandsOf(
+    "stages",
+    root,
+    index,
+    (node) => node.kind === "stage" || node.kind === "gap" || isCauseNode(node),
+  );
+  const causes = bandsOf("causes", root, index, isCause);
+  return { update, root, outside, nodes, stages, causes, chain, findings: [] };
+}
+
+/** A cause as it stands on the critical chain; of an initcall that probes devices, the devices. */
+function isCause(node: TreeNode): boolean {
+  return isCauseNode(node) && !(node.kind === "initcall" && node.children.some(({ kind }) => kind === "device"));
+}
+
+/** Goes down from the root until `stop`; what lies between the nodes found is a remainder. */
+function bandsOf(
+  label: string,
+  root: TreeNode,
+  index: ReadonlyMap<TreeNode, number>,
+  stop: (node: TreeNode) => boolean,
+): Bands {
+  const begin: number[] = [];
+  const end: number[] = [];
+  const ids: number[] = [];
+  const remainder: number[] = [];
+  const push = (node: TreeNode, from: number, to: number, left: 0 | 1) => {
+    if (to <= from) return;
+    begin.push(from);
+    end.push(to);
+    ids.push(index.get(node) as number);
+    remainder.push(left);
+  };
+  const visit = (node: TreeNode) => {
+    if (stop(node)) return push(node, node.beginNs, node.endNs, 0);
+    let at = node.beginNs;
+    for (const child of node.children) {
+      push(node, at, child.beginNs, 1);
+      visit(child);
+      at = child.endNs;
+    }
+    push(node, at, node.endNs, 1);
+  };
+  visit(root);
+  return {
+    label,
+    begin: Float64Array.from(begin),
+    end: Float64Array.from(end),
+    node: Uint32Array.from(ids),
+    remainder: Uint8Array.from(remainder),
+  };
+}
+
+/** Numbers of the nodes that hold a node, the outermost first. */
+export function above({ nodes }: Analysis, node: number): readonly number[] {
+  const found = nodes[node];
+  const path: number[] = [];
+  for (let i = 0; i < node && found !== undefined; i++) {
+    const other = nodes[i] as TreeNode;
+    if (other.children.length > 0 && holds(other, found)) path.push(i);
+  }
+  return path;
+}
+
+function holds(outer: TreeNode, node: TreeNode): boolean {
+  return (
+    outer.beginNs <= node.beginNs &&
+    outer.endNs >= node.endNs &&
+    outer.children.some((child) => child === node || holds(child, node))
+  );
+}
+
+/** The kind whose colour a node is drawn in. */
+export function colourKind(node: TreeNode): SpanKind {
+  if (node.kind === "kthread" || node.kind === "idle") return "task";
+  return (SPAN_KINDS as readonly string[]).includes(node.kind) ? (node.kind as SpanKind) : "unattributed";
+}
+
+/** `e1000 0000:00:03.0, shutdown`. */
+export function nodeName(node: TreeNode): string {
+  const name = node.name === "" ? node.id : node.name;
+  return node.action === "" ? name : `${name}, ${node.action}`;
 }

@@ -13,7 +13,10 @@ export function humanDuration(ns: number): string {
     if (size >= unit) {
       const value = ns / unit;
       const digits = size >= 100 * unit ? 1 : size >= 10 * unit ? 2 : 3;
-      return `${Number(value.toFixed(digits)).toLocaleString("en", { maximumFractionDigits: 3 })} ${name}`;
+      const rounded = Number(value.toFixed(digits));
+      // Only hours have thousands of seconds; toLocaleString is too slow for each label of each frame.
+      const text = Math.abs(rounded) < 1000 ? `${rounded}` : rounded.toLocaleString("en", { maximumFractionDigits: 1 });
+      return `${text} ${name}`;
     }
   }
   return `${Number(ns.toFixed(3))} ns`;
@@ -37,6 +40,7 @@ export function humanOffset(ns: number): string {
 
 export function percent(part: number, whole: number): string {
   const value = (100 * part) / whole;
+  if (value > 0 && value < 0.005) return "< 0.01 %";
   return `${value < 10 ? value.toFixed(2) : value.toFixed(1)} %`;
 }
 
@@ -55,4 +59,11 @@ export function visibleText(text: string): string {
     if (code === 0x7f) return "\u2421";
     return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
   });
+}
+
+/** The text, or its head and tail where it is longer than `most` characters: the ends of ids tell them apart. */
+export function middleCut(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const head = Math.ceil((most - 1) / 3);
+  return `${text.slice(0, head)}…${text.slice(text.length - (most - 1 - head))}`;
 }

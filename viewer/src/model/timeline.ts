@@ -4,6 +4,7 @@
  */
 import type { AxisName, LiveUpdate, LiveUpdateDocument, PhaseName } from "../../../src/analyze/live-update.js";
 import { SPAN_KINDS, type SpanKind, type SpanTable } from "../../../src/analyze/span-table.js";
+import { analysisOf, type Bands } from "./analysis.js";
 import { visibleText } from "./format.js";
 import { type Lane, type PointLane, packLanes, packPoints, unplacedDepths } from "./lanes.js";
 import { drawingOrder } from "./order.js";
@@ -37,7 +38,16 @@ export type Track =
       readonly boot: number;
       readonly label: string;
       readonly points: PointLane;
-    };
+    }
+  | BandTrack;
+
+/** A row of bands: the blackout's accounts at one level of its tree. */
+export interface BandTrack {
+  readonly what: "bands";
+  readonly boot: number;
+  readonly label: string;
+  readonly bands: Bands;
+}
 
 export interface Group {
   readonly id: GroupId;
@@ -83,13 +93,13 @@ export type GroupId =
 
 /** In the order they are drawn. */
 export const GROUPS: readonly { readonly id: GroupId; readonly label: string }[] = [
-  { id: "accounts", label: "Not attributed" },
+  { id: "accounts", label: "Accounts" },
   { id: "sessions", label: "Sessions" },
   { id: "devices", label: "Devices" },
   { id: "initcalls", label: "Initcalls" },
   { id: "functions", label: "Functions" },
   { id: "userspace", label: "User space" },
-  { id: "cpus", label: "CPUs and notifiers" },
+  { id: "cpus", label: "CPUs" },
   { id: "scheduling", label: "Scheduling" },
   { id: "interrupts", label: "Interrupts" },
   { id: "printk", label: "Kernel log" },
@@ -178,10 +188,18 @@ function buildAxis(update: LiveUpdate, name: AxisName, order: Uint32Array): Axis
     if (id === "printk" || id === "defects") {
       for (const track of id === "printk" ? printkTracks(update, boot) : defectTracks(update, boot)) {
         tracks.push(track);
-        if (track.what !== "spans") count += track.points.at.length;
+        if (track.what === "printk" || track.what === "defects") count += track.points.at.length;
       }
     }
-    if (count > 0) groups.push({ id, label: heading, count, tracks: sortTracks(tracks) });
+    if (id === "accounts" && name === "joint") {
+      const { stages, causes } = analysisOf(update);
+      for (const bands of [stages, causes]) {
+        if (bands === null) continue;
+        tracks.push({ what: "bands", boot: 0, label: bands.label, bands });
+        count += bands.begin.length;
+      }
+    }
+    if (count > 0) groups.push({ id, label: heading, count, tracks: id === "accounts" ? tracks : sortTracks(tracks) });
   }
   const phases = document.phases.flatMap((phase, index): PhaseBand[] =>
     phase.axis === name && phase.beginNs !== null && phase.endNs !== null
@@ -206,7 +224,7 @@ function buildAxis(update: LiveUpdate, name: AxisName, order: Uint32Array): Axis
       if (track.what === "spans") {
         for (const lane of track.lanes)
           if (lane.rows.length > 0) include(lane.begin[0] as number, lane.end.at(-1) as number);
-      } else {
+      } else if (track.what !== "bands") {
         include(track.points.at[0] as number, track.points.at.at(-1) as number);
       }
     }

@@ -2,6 +2,7 @@
 import { SPAN_KINDS, SpanFlag } from "../../../src/analyze/span-table.js";
 import { layoutLane, layoutPoints, WHOLE } from "../layout/level-of-detail.js";
 import { HEAD_HEIGHT, indexInLane, METRICS, type SceneItem, visibleItems } from "../layout/scene.js";
+import { analysisOf, type Bands, colourKind, nodeName } from "../model/analysis.js";
 import { humanDuration, visibleText } from "../model/format.js";
 import { firstAbove, type Lane } from "../model/lanes.js";
 import { type Found, isFound } from "../model/search.js";
@@ -31,7 +32,8 @@ export function paintLanes(tools: Tools, frame: Frame): void {
       context.rect(METRICS.gutter, item.y, width - METRICS.gutter, item.height);
       context.clip();
       context.translate(METRICS.gutter, 0);
-      if (item.track.what !== "spans") paintPoints(tools, frame, item);
+      if (item.track.what === "bands") paintBands(tools, frame, item, item.track.bands);
+      else if (item.track.what !== "spans") paintPoints(tools, frame, item);
       else {
         const lane = item.track.lanes[item.lane];
         if (lane !== undefined) paintSpans(tools, frame, item, lane);
@@ -190,9 +192,54 @@ function fadeEdge(context: Pen, ground: string, x: number, y: number, w: number,
   context.fillRect(x, y, w, h);
 }
 
+/** The blackout's accounts at one level: nothing between the bands, and what no cause covers is hatched. */
+function paintBands(tools: Tools, frame: Frame, item: Extract<SceneItem, { what: "lane" }>, bands: Bands): void {
+  const { context, plot, glyph, hatch } = tools;
+  const { palette, view, selection, update } = frame;
+  const { nodes } = analysisOf(update);
+  const { begin, end, node: ids, remainder } = bands;
+  const [top, tall] = [item.y + 1, item.height - 2];
+  context.font = `11px ${MONO}`;
+  let drawnTo = -1;
+  for (let i = firstAbove(end, view.beginNs); i < end.length && (begin[i] as number) < view.endNs; i++) {
+    const x = Math.max(heldX(tools, frame, begin[i] as number), -1);
+    const to = Math.min(heldX(tools, frame, end[i] as number), plot + 1);
+    const id = ids[i] as number;
+    const node = nodes[id];
+    if (node === undefined || (to - x < 0.5 && to <= drawnTo)) continue;
+    drawnTo = Math.max(drawnTo, x + 1);
+    const wide = Math.max(1, to - x);
+    const opaque = remainder[i] === 1 || node.kind === "seam" || node.kind === "idle";
+    const kind = SPAN_KINDS.indexOf(colourKind(node));
+    const shade = (Math.imul(textHash(node.id), 0x9e3779b1) >>> 16) % SHADES;
+    context.fillStyle = opaque
+      ? hatch
+      : ((wide < 3 ? palette.slivers[kind]?.[3] : palette.kinds[kind]?.[shade]) ?? palette.faint);
+    context.globalAlpha = node.inferred && !opaque ? 0.6 : 1;
+    context.fillRect(x, top, wide > 3 ? wide - 0.5 : wide, tall);
+    context.globalAlpha = 1;
+    if (opaque && wide > 2) strokeBox(context, palette.strong, x, top, wide - 0.5, tall);
+    if (selection?.what === "node" && selection.node === id) outline(context, palette, x, top, wide, tall);
+    const from = Math.max(x, 0);
+    const fits = Math.floor((x + wide - from - 8) / glyph);
+    if (fits < 3) continue;
+    const name = visibleText(remainder[i] === 1 ? `unattributed in ${node.name || node.id}` : nodeName(node));
+    const took = humanDuration((end[i] as number) - (begin[i] as number));
+    const text = fits - name.length > took.length + 2 ? `${name}  ${took}` : name;
+    context.fillStyle = palette.spanInk;
+    context.fillText(text.length <= fits ? text : `${text.slice(0, fits - 1)}…`, from + 4, top + tall / 2 + 0.5);
+  }
+}
+
+function textHash(text: string): number {
+  let hash = 7;
+  for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0;
+  return hash;
+}
+
 function paintPoints(tools: Tools, frame: Frame, item: Extract<SceneItem, { what: "lane" }>): void {
   const { track } = item;
-  if (track.what === "spans") return;
+  if (track.what !== "printk" && track.what !== "defects") return;
   const { context, scratch, plot, glyph } = tools;
   const { palette, update, selection } = frame;
   layoutPoints(track.points, frame.view, plot, scratch);
