@@ -222,7 +222,7 @@ function markDefects(
   const lost = found.pause.ns === null ? "pause" : "resume";
   return [
     {
-      code: `vm-${lost}-unseen`,
+      code: lost === "pause" ? "vm-pause-unseen" : "vm-resume-unseen",
       severity: "error",
       file: "",
       line: null,
