@@ -41,8 +41,16 @@ export function clockMap<D extends ClockDomain>(domain: D, segments: readonly Cl
   return { domain, segments };
 }
 
+/**
+ * The axis ends here, 52 days on either side of its origin: a difference of two instants on it, with a ± of minutes, is
+ * an exact integer. What a damaged stamp would place beyond lies on the edge.
+ */
+export const AXIS_EDGE_NS = 2 ** 52 - 2 ** 40;
+
+const onAxis = (ns: number): number => Math.max(-AXIS_EDGE_NS, Math.min(AXIS_EDGE_NS, ns));
+
 function segmentNs(segment: ClockSegment, count: bigint): number {
-  return segment.axisNs + Math.round(Number(count - segment.fromCount) * segment.nsPerCount);
+  return onAxis(segment.axisNs + Math.round(Number(count - segment.fromCount) * segment.nsPerCount));
 }
 
 function segmentAt(segments: readonly ClockSegment[], count: bigint): ClockSegment {
@@ -85,7 +93,7 @@ export function placeColumn<D extends ClockDomain>(
     while (at + 1 < starts.length && count >= (starts[at + 1] as number)) at++;
     while (at > 0 && count < (starts[at] as number)) at--;
     const segment = map.segments[at] as ClockSegment;
-    out[i] = segment.axisNs + Math.round((count - (starts[at] as number)) * segment.nsPerCount);
+    out[i] = onAxis(segment.axisNs + Math.round((count - (starts[at] as number)) * segment.nsPerCount));
   }
 }
 

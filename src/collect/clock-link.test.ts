@@ -144,3 +144,17 @@ test("a clock stepped between the rounds widens the bracket to the union of its 
   assert.equal(link.method, "clock-pairs");
   assert.ok((link.uncertaintyNs ?? 0) >= 2_500_000);
 });
+
+test("readings that no clock could have given place nothing, and break nothing", () => {
+  const far = pairsOf("local", 0, [[100, 100]]).map((pair) => ({ ...pair, valueNs: 10n ** 29n }));
+  const refined = { tscDetectedKhz: 2_441_000, tscRefinedKhz: KHZ, tscRefinedAtNs: 1_841_868_000 };
+  const { old: map } = linkClocks(old({ pairs: far, ...refined }), fresh(refined), firsts);
+  if (map !== null) assert.ok(Number.isSafeInteger(axisNsOf(map, instant("old:trace", 0n))));
+  const apart = linkClocks(
+    old({ kvmClockOffsetNs: 0n }),
+    fresh({ traceClock: "local", kvmClockOffsetNs: 10n ** 19n }),
+    firsts,
+  ).link;
+  assert.equal(apart.method, "none");
+  assert.ok(apart.rejected.some(({ method, reason }) => method === "kvm-clock" && /26 days apart/.test(reason)));
+});

@@ -2,7 +2,7 @@
  * Clock links: what ties the clocks of two kernels together. The methods are tried best first; each that cannot be
  * used says why, and the one that is used states its ±.
  */
-import { type ClockMap, type ClockSegment, clockMap } from "../base/clock-map.js";
+import { AXIS_EDGE_NS, type ClockMap, type ClockSegment, clockMap } from "../base/clock-map.js";
 import type { Boot } from "../base/time.js";
 import type { ClockLink, ClockPair, LinkMethod, TraceClock, UncertaintyPart } from "./types.js";
 
@@ -85,8 +85,8 @@ type Attempt = { readonly ok: true; readonly relation: Relation } | { readonly o
 
 const refuse = (reason: string): Attempt => ({ ok: false, reason });
 
-/** Beyond 104 days in nanoseconds (2^53) numbers are no longer whole, and no two kernels of one update are so far apart. */
-const placeable = (ns: number): boolean => Number.isSafeInteger(ns);
+/** No two kernels of one update are further apart than half the axis is long. */
+const placeable = (ns: number): boolean => Math.abs(ns) <= AXIS_EDGE_NS / 2;
 
 /** Nanoseconds of the TSC since `tscZero`, for counts of the x86-tsc trace clock. */
 function tscDirect(rate: Rate, tscZero: bigint, boot: BootClocks): Attempt {
@@ -139,7 +139,7 @@ function byPairs(rate: Rate, tscZero: bigint, boot: BootClocks): Attempt {
   ];
   if (boot.stampCounts > 1) parts.push({ what: `the ${boot.boot} boot's printed stamps`, ns: boot.stampCounts });
   if (!placeable(offset) || !placeable(bracket)) {
-    return refuse(`the ${boot.boot} boot's (tsc, ${clock}) pairs are more than 104 days apart`);
+    return refuse(`the ${boot.boot} boot's (tsc, ${clock}) pairs are more than 26 days apart`);
   }
   const uncertaintyNs = sum(parts);
   const after: ClockSegment = { fromCount: reference, axisNs: offset, nsPerCount: 1, uncertaintyNs };
@@ -159,7 +159,7 @@ function earlySegment(
   if (boot.traceClock !== "local" && boot.traceClock !== "global") return null;
   if (!rate.refined || boot.tscDetectedKhz === null || boot.tscRefinedAtNs === null) return null;
   const at = BigInt(boot.tscRefinedAtNs);
-  if (at >= after.fromCount) return null;
+  if (at >= after.fromCount || !placeable(Number(after.fromCount - at))) return null;
   const atNs = after.axisNs - Number(after.fromCount - at);
   const nsPerCount = boot.tscDetectedKhz / rate.khz;
   const wander = Math.ceil(Math.abs(nsPerCount - 1) * REFINE_STAMP_WANDER_NS);
@@ -183,7 +183,7 @@ function byKvmClock(kvmZero: bigint, boot: BootClocks): Attempt {
   }
   const parts = [{ what: `resolution of the ${boot.boot} boot's stamps`, ns: Math.max(1, boot.stampCounts) }];
   const axisNs = Number(boot.kvmClockOffsetNs - kvmZero);
-  if (!placeable(axisNs)) return refuse("kvm-clock's offsets are more than 104 days apart");
+  if (!placeable(axisNs)) return refuse("kvm-clock's offsets are more than 26 days apart");
   return {
     ok: true,
     relation: {
@@ -202,7 +202,7 @@ function byRealtime(rate: Rate | null, realtimeZero: bigint, boot: BootClocks): 
   if (nsPerCount === null) return refuse(`the rate of the ${boot.boot} boot's trace clock is not known`);
   const parts = [{ what: `${best.what} in the ${boot.boot} boot`, ns: best.uncertaintyNs }];
   const axisNs = Number(best.realtimeNs - realtimeZero);
-  if (!placeable(axisNs)) return refuse("the realtime clocks are more than 104 days apart");
+  if (!placeable(axisNs)) return refuse("the realtime clocks are more than 26 days apart");
   return {
     ok: true,
     relation: {

@@ -1,6 +1,7 @@
 /** From a capture's files to events on one axis: picks the sources, reads each once, links the clocks, places all. */
-import { axisNsOf, type ClockMap, placeColumn } from "../base/clock-map.js";
+import { AXIS_EDGE_NS, axisNsOf, type ClockMap, placeColumn } from "../base/clock-map.js";
 import { type DefectInput, DefectLog } from "../base/defect.js";
+import { formatDuration, formatUncertainty } from "../base/format.js";
 import { type Boot, instant } from "../base/time.js";
 import type { Capture } from "./capture.js";
 import { type BootClocks, type LinkedClocks, linkClocks, type RealtimeAnchor, taiAnchors } from "./clock-link.js";
@@ -62,6 +63,9 @@ export function collectCapture(
     new: firstCount(fresh),
   });
   const maps = { old: linked.old, new: linked.new };
+  for (const read of boots) for (const found of placeDefects(read, maps[read.boot])) sink.defect(found);
+  if (linked.old !== null && linked.new !== null)
+    contradiction(extentOf(old, linked.old), extentOf(fresh, linked.new), linked, sink);
   const logged = boots.map((boot) => placeLog(boot, maps[boot.boot], linked));
   const collected: Collected = {
     name: capture.name,
@@ -130,6 +134,41 @@ function readBoot(boot: Boot, capture: Capture, files: CaptureFiles, log: BootLo
     log,
     counts: { boot, dialect: source.dialect, files: source.files, clock: source.clock, ...counts },
   };
+}
+
+/** Stamps that lie beyond the axis: the file, or the clock's name, is not what it says. */
+function placeDefects(read: ReadBoot, map: TraceMap | null): readonly DefectInput[] {
+  const extent = extentOf(read, map);
+  if (extent === null || Math.max(Math.abs(extent.firstNs), Math.abs(extent.lastNs)) < AXIS_EDGE_NS) return [];
+  return [
+    {
+      code: "events-far-off",
+      severity: "error",
+      file: read.source?.files[0] ?? "",
+      boot: read.boot,
+      message: `Events of the ${read.boot} boot are stamped more than 52 days away from the others; those lie on the axis' edge, and what rests on them is wrong.`,
+      advice: "Check that the file is whole, and that trace_clock is the clock it was recorded on.",
+    },
+  ];
+}
+
+/** A new kernel that begins before the old one ends, by more than the link's ±, disproves the link. */
+function contradiction(
+  old: Extent | null,
+  fresh: Extent | null,
+  { link }: LinkedClocks,
+  sink: { defect(input: DefectInput): void },
+): void {
+  if (!link.joint || old === null || fresh === null || link.uncertaintyNs === null) return;
+  const early = old.lastNs - fresh.firstNs - link.uncertaintyNs;
+  if (early <= 0) return;
+  sink.defect({
+    code: "clock-link-contradicted",
+    severity: "error",
+    file: "capture.json",
+    message: `By the clock link (${link.method}) the new kernel's first event lies ${formatDuration(early + link.uncertaintyNs)} before the old kernel's last, more than its ${formatUncertainty(link.uncertaintyNs)}: durations across the kexec are wrong.`,
+    advice: "Check that both parts are of one live update, and that no clock was set or stepped between them.",
+  });
 }
 
 /** A boot without one event: no phase can be read from it. */

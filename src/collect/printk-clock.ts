@@ -4,6 +4,7 @@
  * the trace event of the same line (`printk:console`) where there is one; between such anchors by interpolation, with
  * what the clocks wandered in between as its ±; by another clock's link alone never.
  */
+import { AXIS_EDGE_NS } from "../base/clock-map.js";
 import type { PlacedLine, PrintkLine } from "./types.js";
 
 /** A log line that is also a trace event: its stamp, and where the event lies on the axis. */
@@ -55,7 +56,8 @@ export function placeLines(
     const unplaced = { line, ns: null, uncertaintyNs: null };
     // Stamps before the clock ran are zero or unordered: they say nothing of when.
     if (line.stampNs === null || line.stampNs === 0 || i < lastReset) return unplaced;
-    return between(line, line.stampNs, anchors[next - 1], anchor, stable) ?? unplaced;
+    const placed = between(line, line.stampNs, anchors[next - 1], anchor, stable);
+    return placed?.ns != null && Math.abs(placed.ns) <= AXIS_EDGE_NS ? placed : unplaced;
   });
 }
 
@@ -74,7 +76,9 @@ function lastResetOf(lines: readonly PrintkLine[]): number {
 export function placeByStamp(lines: readonly PrintkLine[], stableFromNs: number | null): readonly PlacedLine[] {
   const lastReset = lastResetOf(lines);
   return lines.map((line, i) => {
-    if (line.stampNs === null || line.stampNs === 0 || i < lastReset) return { line, ns: null, uncertaintyNs: null };
+    if (line.stampNs === null || line.stampNs === 0 || line.stampNs > AXIS_EDGE_NS || i < lastReset) {
+      return { line, ns: null, uncertaintyNs: null };
+    }
     const settled = stableFromNs !== null && line.stampNs >= stableFromNs;
     return { line, ns: line.stampNs, uncertaintyNs: STAMP_RESOLUTION_NS + (settled ? 0 : EARLY_WANDER_NS) };
   });

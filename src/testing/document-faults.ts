@@ -8,11 +8,19 @@ import { projectRoot } from "./places.js";
 const schema = JSON.parse(readFileSync(join(projectRoot, "docs/live-update.schema.json"), "utf8"));
 const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(schema);
 
+/** Places of numbers that are not whole, or beyond what a number holds exactly. */
+function unsafeNumbers(value: unknown, place: string): readonly string[] {
+  if (typeof value === "number") return Number.isSafeInteger(value) ? [] : [`${place}: ${value} is no exact integer`];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => unsafeNumbers(inner, `${place}/${key}`));
+}
+
 /** Each breach in words; empty where the document is sound. */
 export function documentFaults(document: LiveUpdateDocument): readonly string[] {
   const printed: unknown = JSON.parse(JSON.stringify(document));
   validate(printed);
   const faults = (validate.errors ?? []).map(({ instancePath, message }) => `schema: ${instancePath} ${message}`);
+  faults.push(...unsafeNumbers(printed, ""));
   for (const source of document.sources) {
     const { lines, events, continuations, structural, undecoded, boot, dialect } = source;
     if (dialect === "ftrace-text" && lines !== events + continuations + structural + undecoded) {
