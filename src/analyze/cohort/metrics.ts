@@ -1,9 +1,10 @@
 /** What is measured of every update of a cohort: the blackout, its VMs', each phase, each cause. */
+
+import { globMatcher } from "../../base/glob.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { didYouMean } from "../../base/suggest.js";
 import { parseSelector } from "../attribution/selector.js";
 import { PHASES, type PhaseName } from "../live-update.js";
-import { globMatches } from "../presets.js";
 import type { ClusteredValue } from "../statistics/clusters.js";
 import { type Cohort, isMeasured } from "./cohort.js";
 import { CAUSE_KINDS, type CauseKind, type CauseSample, causeKey, type UpdateSample } from "./update-sample.js";
@@ -107,7 +108,7 @@ function selectedTotal(causes: readonly CauseSample[], selector: CauseSelector):
   let total = 0;
   for (const { kind, id, detail, parts, totalNs } of causes) {
     if (kind !== selector.cause) continue;
-    if (![id, detail, ...id.split(" ")].some((word) => globMatches(selector.glob, word))) continue;
+    if (![id, detail, ...id.split(" ")].some(globMatcher(selector.glob))) continue;
     if (selector.action === null) total += totalNs;
     else for (const part of parts) if (part.name === selector.action) total += part.totalNs;
   }
