@@ -55,9 +55,9 @@ test("around the pause of the shipped capture", async () => {
   assert.deepEqual(lines, [
     "# plain: zero is the blackout's begin (marker 'luo: vm_pause')",
     "#       time (s) boot   cpu             task-pid event: fields",
-    "    -0.000114905 old  [001]             <idle>-0 sched_switch: prev_comm=swapper/1 prev_pid=0 prev_prio=120 prev_state=0 next_comm=rcu_sched next_pid=15 next_prio=120",
+    "    -0.000114905 old  [001]             <idle>-0 sched_switch: prev_comm=swapper/1 prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=rcu_sched next_pid=15 next_prio=120",
     "    -0.000056456 old  [000]            <...>-144 print: clock: realtime=1795431740.226790871 monotonic=6.596839203",
-    "    -0.000010650 old  [001]         rcu_sched-15 sched_switch: prev_comm=rcu_sched prev_pid=15 prev_prio=120 prev_state=128 next_comm=swapper/1 next_pid=0 next_prio=120",
+    "    -0.000010650 old  [001]         rcu_sched-15 sched_switch: prev_comm=rcu_sched prev_pid=15 prev_prio=120 prev_state=I ==> next_comm=swapper/1 next_pid=0 next_prio=120",
     "     0.000000000 old  [000]            <...>-144 print: luo: vm_pause",
     "     0.000001142 old  [001]             <idle>-0 irq_handler_entry: irq=4 name=ttyS0",
   ]);
