@@ -97,6 +97,8 @@ function bar(update: LiveUpdateDocument, { palette, width }: TextLayout): string
   const { blackout, seam } = update;
   if (blackout.durationNs === null || blackout.durationNs <= 0) return "";
   if (seam.beginNs === null || seam.endNs === null || seam.durationNs === null) return "";
+  // A clock link that is off puts the new kernel's first event before the old one's last: there is no scale to draw to.
+  if (seam.durationNs < 0) return "";
   const columns = Math.min(72, (width ?? 80) - 4);
   const at = (ns: number): number =>
     Math.max(0, Math.min(columns, Math.round((ns / (blackout.durationNs as number)) * columns)));
