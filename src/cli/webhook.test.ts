@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
 import { sendWebhook, webhookTarget } from "./webhook.js";
 
-const QUICK = { attempts: 4, firstPauseMs: 5, timeoutMs: 200 };
+const QUICK = { attempts: 4, firstPauseMs: 5, timeoutMs: 20_000 };
 
 interface Received {
   readonly body: string;
