@@ -53,8 +53,9 @@ function ownLines(boot: Boot, capture: Capture, files: CaptureFiles, layout: Tra
     },
   });
   printer.finish();
+  // What a buffer lost is told, and true of some captures; of what is left nothing may be undecoded.
   assert.deepEqual(
-    defects.filter(({ code }) => code !== "ring-cpu-missing"),
+    defects.filter(({ code }) => code !== "ring-cpu-missing" && code !== "ring-overwritten"),
     [],
   );
   // The kernel's file is bytes: a name that is no UTF-8 is compared as such.
