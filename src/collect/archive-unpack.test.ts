@@ -64,7 +64,7 @@ for (const [packing, pack] of packings) {
 
   test(`${packing}: cut anywhere it is refused, and nothing but an error comes of it`, async () => {
     const packed = pack(tarArchive([FILE, { name: "c/trace", data: "y".repeat(1_500) }]));
-    for (let keep = 0; keep < packed.length - 1_024; keep += Math.max(1, packed.length >> 5)) {
+    for (let keep = 0; keep < packed.length - 1_024; keep += Math.max(1, Math.ceil(packed.length / 12))) {
       const { result } = await unpack(packed.subarray(0, keep), packing);
       assert.ok(!result.ok, `${keep} of ${packed.length}`);
       assert.ok(["truncated", "corrupt", "not-a-capture"].includes(result.error.code), result.error.code);
@@ -276,7 +276,7 @@ test("any damage to any archive is a result or an error with a code, and writes 
         if (!result.ok) assert.match(result.error.code, /^[a-z-]+$/);
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
 });
 
@@ -290,6 +290,6 @@ test("garbage is refused, whatever it is", async () => {
         assert.ok(!result.ok);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
 });
