@@ -15,6 +15,7 @@ async function demo() {
   mkdirSync(inProject("out"), { recursive: true });
   for (const args of [
     ["analyze", capture],
+    ["findings", capture],
     ["report", capture, "-o", report],
     ["perfetto", capture, "-o", trace],
   ]) {
