@@ -1,4 +1,5 @@
 import { liveUpdateText } from "./analyze-text.js";
+import { expandCaptures } from "./capture-paths.js";
 import { defineCommand, exit, unusable } from "./command.js";
 import { analyzeCaptures, spellingOf, spellingOptions } from "./load.js";
 import { flag, oneOrMore } from "./options.js";
@@ -14,7 +15,7 @@ export const analyze = defineCommand({
     json: flag("One JSON document per capture, one per line (docs/live-update.schema.json)"),
     ...spellingOptions,
   },
-  positionals: { capture: oneOrMore("Captures: folders or archives") },
+  positionals: { capture: oneOrMore("Captures: folders or archives, or a folder of these") },
   examples: [
     { command: "blackout analyze traces/plain.tar.gz", what: "The phases of one live update" },
     { command: "blackout analyze --json traces/cohorts/base/*", what: "Ten updates, one JSON document a line" },
@@ -25,7 +26,11 @@ export const analyze = defineCommand({
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
-    const { updates, failures } = await analyzeCaptures(context, positionals.capture, spellingOf(options));
+    const { updates, failures } = await analyzeCaptures(
+      context,
+      expandCaptures(positionals.capture),
+      spellingOf(options),
+    );
     updates.forEach(({ document }, i) => {
       if (options.json) context.stdout.write(`${JSON.stringify(document)}\n`);
       else {

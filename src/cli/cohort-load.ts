@@ -2,17 +2,8 @@
  * A cohort argument: a folder of captures, a pattern, one capture, a file of analysed updates (JSON lines, also
  * gzipped), or `@FILE`, a list of any of these, one a line. Several joined by commas are one cohort.
  */
-import {
-  closeSync,
-  createReadStream,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  statSync,
-} from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { closeSync, createReadStream, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
 import type { MarkSpelling } from "../analyze/boundaries.js";
 import { type Cohort, unlikeSentence, unlikeTraits } from "../analyze/cohort/cohort.js";
@@ -20,8 +11,9 @@ import { parseUpdateLine } from "../analyze/cohort/parse-sample.js";
 import { sampleOfUpdate } from "../analyze/cohort/sample-of-update.js";
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
 import { err, ok, type Result } from "../base/result.js";
+import { capturesIn, isCapturePath } from "./capture-paths.js";
 import type { Context } from "./command.js";
-import { glob, isPattern, naturalOrder } from "./glob.js";
+import { glob, isPattern } from "./glob.js";
 import { withCapture } from "./load.js";
 
 export const COHORT_FORMS =
@@ -36,7 +28,6 @@ export interface LoadedCohort {
 /** Where a cohort's updates come from, in order. */
 type Source = { readonly kind: "capture" | "lines"; readonly path: string };
 
-const ARCHIVE = /\.(?:tar|tgz|tar\.gz|tar\.zst|tzst)$/;
 const LINES = /\.(?:jsonl|ndjson|json)(?:\.gz)?$/;
 const LIST_BYTES = 16 << 20;
 /** A line is one update: with a thousand causes it has about 200 kB. */
@@ -122,11 +113,8 @@ function sourcesOfPart(part: string, depth: number): Result<readonly Source[], s
   const single = sourceOfPath(part);
   if (single !== null) return ok([single]);
   if (!stats.isDirectory()) return ok([{ kind: "capture", path: part }]);
-  const members = readdirSync(part)
-    .sort(naturalOrder)
-    .flatMap((name) => sourceOfPath(join(part, name)) ?? [])
-    .filter(({ kind }) => kind === "capture");
-  if (members.length > 0) return ok(members);
+  const members = capturesIn(part);
+  if (members.length > 0) return ok(members.map((path) => ({ kind: "capture", path })));
   return err(`${part}: holds no captures (folders with a capture.json, .tar, .tar.gz, .tar.zst)`);
 }
 
@@ -134,8 +122,8 @@ function sourcesOfPart(part: string, depth: number): Result<readonly Source[], s
 function sourceOfPath(path: string): Source | null {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return null;
-  if (stats.isDirectory()) return existsSync(join(path, "capture.json")) ? { kind: "capture", path } : null;
-  if (ARCHIVE.test(path)) return { kind: "capture", path };
+  if (isCapturePath(path)) return { kind: "capture", path };
+  if (stats.isDirectory()) return null;
   return LINES.test(path) || beginsWithBrace(path) ? { kind: "lines", path } : null;
 }
 

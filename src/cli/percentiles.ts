@@ -26,6 +26,7 @@ import {
 } from "../analyze/percentiles.js";
 import { err, ok, type Result } from "../base/result.js";
 import { type Hlog, type HlogEntry, writeHlog } from "../export/hlog.js";
+import { expandCaptures } from "./capture-paths.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { spellingOf, spellingOptions, withCapture } from "./load.js";
 import { flag, oneOrMore, text } from "./options.js";
@@ -65,7 +66,7 @@ export const percentiles = defineCommand({
   ],
   exitCodes: [{ code: exit.usage, meaning: "the command line is wrong, or the updates are unlike" }],
   run: async (context, { options, positionals }) => {
-    const inputs = await readInputs(context, positionals.capture, spellingOf(options));
+    const inputs = await readInputs(context, expandCaptures(positionals.capture), spellingOf(options));
     for (const failure of inputs.failures) unusable(context, failure);
     const samples = sampleUpdates(inputs.updates);
     if (samples.counted.length === 0 && inputs.logs.length === 0) {

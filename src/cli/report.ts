@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { renderReport } from "../export/report.js";
+import { expandCaptures } from "./capture-paths.js";
 import { defineCommand, exit, unusable } from "./command.js";
 import { analyzeCaptures, spellingOf, spellingOptions } from "./load.js";
 import { oneOrMore, required, text } from "./options.js";
@@ -19,14 +20,18 @@ export const report = defineCommand({
     title: text("TEXT", "Its title; the captures' names unless given"),
     ...spellingOptions,
   },
-  positionals: { capture: oneOrMore("Captures: folders or archives") },
+  positionals: { capture: oneOrMore("Captures: folders or archives, or a folder of these") },
   examples: [
     { command: "blackout report traces/plain.tar.gz -o out/report.html", what: "One live update" },
     { command: "blackout report traces/cohorts/base/* -o out/base.html", what: "Ten, with their percentiles" },
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
-    const { updates, failures } = await analyzeCaptures(context, positionals.capture, spellingOf(options));
+    const { updates, failures } = await analyzeCaptures(
+      context,
+      expandCaptures(positionals.capture),
+      spellingOf(options),
+    );
     for (const failure of failures) unusable(context, failure);
     if (updates.length === 0) return exit.unusableInput;
     const names = updates.map(({ document }) => document.capture.name);
