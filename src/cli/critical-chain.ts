@@ -52,7 +52,7 @@ function chainTable(steps: readonly ChainStep[], totalNs: number, context: Conte
     const section = [step.phase, step.stage].filter((part) => part !== null && part !== step.id).join(", ");
     if (section !== stage && section !== "") rows.push(["", "", "", { text: section, style: "heading" }]);
     stage = section;
-    const action = step.action === "" ? "" : ` ${step.action}`;
+    const action = step.action === "" || step.name.endsWith(step.action) ? "" : ` ${step.action}`;
     const waited = step.waits.filter(({ totalNs: ns }) => ns >= MIN_WAIT_NS).slice(0, 2);
     const notes = [
       step.inferred ? "inferred" : "",

@@ -43,7 +43,7 @@ function grouped(
 function labelOf(node: TreeNode): string {
   if (STRUCTURE.has(node.kind) || node.kind === "seam" || node.kind === "idle" || node.kind === "printk")
     return node.name;
-  const action = node.action === "" ? "" : ` ${node.action}`;
+  const action = node.action === "" || node.name.endsWith(node.action) ? "" : ` ${node.action}`;
   return `${node.kind} ${node.name}${action}`;
 }
 

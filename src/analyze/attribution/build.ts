@@ -2,7 +2,7 @@
 import type { Boot } from "../../base/time.js";
 import type { PhaseDocument, PhaseName } from "../live-update.js";
 import { type CauseRows, causeRows, fill, type Setting } from "./fill.js";
-import { FIRST_STAGE, findStages, STAGES, type StageBegin, type StageRow } from "./stages.js";
+import { FIRST_STAGE, findStages, INITCALL_LEVELS, STAGES, type StageBegin, type StageRow } from "./stages.js";
 import { structureNode, type TreeNode } from "./tree.js";
 import type { AttributedUpdate } from "./update.js";
 
@@ -148,7 +148,7 @@ function kexecStages(
   const nodes = [
     ...oldSide(update, rows, own, beginNs, oldEnd, found),
     ...(joined ? [seamNode(update, own, oldEnd, newBegin)] : []),
-    ...newSide(rows, own, newBegin, endNs, found),
+    ...newSide(update, rows, own, newBegin, endNs, found),
   ];
   const seen = new Set(found.map(({ stage }) => stage.id));
   return { nodes, notSeen: STAGES.filter(({ id }) => !seen.has(id)).map(({ id }) => id) };
@@ -243,51 +243,77 @@ function seamNode(update: AttributedUpdate, own: PhaseName | null, beginNs: numb
   return structureNode({ ...part, id: "seam", name: "the seam", beginNs, endNs }, children);
 }
 
+interface Piece {
+  /** More than one where what divides them was not seen. */
+  readonly stages: readonly StageRow[];
+  readonly ns: number;
+  readonly evidence: string;
+  readonly inferred: boolean;
+}
+
 function newSide(
+  update: AttributedUpdate,
   rows: CauseRows,
   own: PhaseName | null,
   beginNs: number,
   endNs: number,
   found: readonly StageBegin[],
 ): readonly TreeNode[] {
-  const begins = found.filter(({ stage, ns }) => stage.boot === "new" && ns >= beginNs && ns < endNs);
   const order = [FIRST_STAGE, ...STAGES.filter(({ boot }) => boot === "new")];
-  const first = begins[0];
-  // What ran last before the first stage that was seen to begin: the stages before that lie in the seam.
-  const opening: StageRow =
-    first === undefined ? FIRST_STAGE : (order[Math.max(0, order.indexOf(first.stage) - 1)] as StageRow);
-  const list: {
-    readonly stage: StageRow;
-    readonly ns: number;
-    readonly evidence: string;
-    readonly inferred: boolean;
-  }[] = [
-    { stage: opening, ns: beginNs, evidence: "the new kernel's first event", inferred: opening !== FIRST_STAGE },
-    ...begins,
+  const begins = found.filter(({ stage, ns }) => stage.boot === "new" && ns >= beginNs && ns < endNs);
+  // Starting the function graph wipes what was recorded before: the stages before the last one lie in the seam then.
+  const before = order.slice(0, begins[0] === undefined ? 1 : order.indexOf(begins[0].stage));
+  const opening = update.armsGraphAtBoot ? before.slice(-1) : before;
+  const pieces: readonly Piece[] = [
+    {
+      stages: opening.length === 0 ? [FIRST_STAGE] : opening,
+      ns: beginNs,
+      evidence: "the new kernel's first event",
+      inferred: opening.length !== 1 || opening[0] !== FIRST_STAGE,
+    },
+    ...begins.map(({ stage, ns, evidence, inferred }, i): Piece => {
+      const next = begins[i + 1];
+      const to = next === undefined ? order.length : order.indexOf(next.stage);
+      return { stages: order.slice(order.indexOf(stage), to), ns, evidence, inferred };
+    }),
   ];
-  return list.flatMap(({ stage, ns, evidence, inferred }, i): readonly TreeNode[] => {
-    const to = Math.min(endNs, list[i + 1]?.ns ?? endNs);
-    if (to <= ns) return [];
-    const last = list[i + 1] === undefined && stage.id === "after initcalls";
-    const id = last ? "after initcalls + user space" : stage.id;
+  return pieces.flatMap((piece, i): readonly TreeNode[] => {
+    const to = Math.min(endNs, pieces[i + 1]?.ns ?? endNs);
+    if (to <= piece.ns) return [];
+    const { stages, evidence, inferred } = piece;
+    const id = joinedId(stages);
+    const base = stages[0]?.base ?? null;
+    const sure = stages.every((stage) => stage.base?.id === base?.id);
     const setting: Setting = {
       phase: own,
       stage: id,
-      mode: stage.id === "user space" || last ? "user" : "kernel",
-      base: stage.base === null || last ? null : { ...stage.base, evidence: "the kernel's own order (init/main.c)" },
+      mode: stages.some((stage) => stage.id === "user space") ? "user" : "kernel",
+      base: base === null || !sure ? null : { ...base, evidence: "the kernel's own order (init/main.c)" },
     };
-    const part = {
-      kind: "stage",
-      id,
-      name: last ? `${id}, not seen apart` : id,
-      phase: own,
-      stage: id,
-      boot: "new",
-      evidence,
-      inferred,
-    } as const;
-    return [structureNode({ ...part, beginNs: ns, endNs: to }, fill(rows, setting, ns, to))];
+    const name = stages.length > 1 && !sure ? `${id}, not seen apart` : id;
+    const part = { kind: "stage", id, name, phase: own, stage: id, boot: "new", evidence, inferred } as const;
+    return [structureNode({ ...part, beginNs: piece.ns, endNs: to }, fill(rows, setting, piece.ns, to))];
   });
+}
+
+/** `initcalls: fs + initcalls: device` is `initcalls: fs + device`; all of them are `initcalls`. */
+function joinedId(stages: readonly StageRow[]): string {
+  const parts: string[] = [];
+  let levels: string[] = [];
+  const flush = (): void => {
+    if (levels.length > 0)
+      parts.push(levels.length === INITCALL_LEVELS.length ? "initcalls" : `initcalls: ${levels.join(" + ")}`);
+    levels = [];
+  };
+  for (const { id } of stages) {
+    if (id.startsWith("initcalls: ")) levels.push(id.slice("initcalls: ".length));
+    else {
+      flush();
+      parts.push(id);
+    }
+  }
+  flush();
+  return parts.join(" + ");
 }
 
 /** A phase that lies outside the blackout, or has no blackout to lie in. */

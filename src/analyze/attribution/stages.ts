@@ -70,7 +70,8 @@ const NEW_STAGES: readonly StageRow[] = [
     (name): StageRow => ({
       id: `initcalls: ${name}`,
       boot: "new",
-      begins: [level(name)],
+      // driver_init() prints it in do_basic_setup(), right before do_initcalls().
+      begins: name === "pure" ? [level(name), printed("devtmpfs: initialized")] : [level(name)],
       base: { kind: "function", id: "do_initcalls" },
     }),
   ),
