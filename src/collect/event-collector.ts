@@ -3,6 +3,7 @@
  * of events make. Names are classified once each, so that the rows of all other events cost a table look-up.
  */
 import type { DefectInput } from "../base/defect.js";
+import type { StringTable } from "../base/string-table.js";
 import { float64Column, int32Column } from "./columns.js";
 import { functionOfReturnProbe, KEY_FUNCTIONS, symbolName } from "./key-functions.js";
 import { type OpenSpan, SpanCollector } from "./span-collector.js";
@@ -140,12 +141,14 @@ export class EventCollector implements EventSink {
   /** End of the level's last initcall so far. */
   #lastInitcall = Number.NaN;
   readonly #runningSince = new Map<number, number>();
+  readonly #cpus = new CpuSights();
   #dropped = 0;
   /** Stacks of notifier callbacks that run, by task. */
   readonly #notifying = new Map<number, string>();
   /** Tasks with key events of their own. */
   readonly #pathTasks = new Set<number>();
   #decodedSwitches = 0;
+  #strings: StringTable | null = null;
 
   /** `report` takes the reader's defects and the collector's own. */
   constructor(report: (input: DefectInput) => void) {
@@ -155,7 +158,8 @@ export class EventCollector implements EventSink {
   chunk(chunk: EventChunk): void {
     if (chunk.count === 0) return;
     this.base ??= chunk.base;
-    const { kind, name, time } = chunk;
+    const { kind, name, time, cpu, pid, comm } = chunk;
+    this.#strings = chunk.strings;
     for (let row = 0; row < chunk.count; row++) {
       const at = time[row] as number;
       // A function graph printed without absolute time shows order, not when.
@@ -165,6 +169,7 @@ export class EventCollector implements EventSink {
         this.spans.seen(at);
       }
       this.last = at;
+      this.#cpus.seen(cpu[row] as number, at, pid[row] as number, comm[row] as number);
       switch (kind[row]) {
         case EventKind.event: {
           const id = name[row] as number;
@@ -187,6 +192,7 @@ export class EventCollector implements EventSink {
   finish(): void {
     this.#endLevel();
     for (const stack of this.#notifying.values()) this.spans.abandon(stack);
+    this.#endRuns();
     this.spans.finish();
     if (this.#dropped > 0) {
       this.defect({
@@ -196,6 +202,21 @@ export class EventCollector implements EventSink {
         message: `${this.#dropped} further key events were left out: more than ${MAX_KEY_EVENTS} were found.`,
         advice: "Record fewer events, or only the time around the update.",
       });
+    }
+  }
+
+  /** What ran when a CPU's records ended ran on: no switch ended it, but its own events say that it was there. */
+  #endRuns(): void {
+    for (const [cpu, since] of this.#runningSince) {
+      const { pid, comm, last } = this.#cpus.lastOf(cpu);
+      if (pid <= 0 || last <= since) continue;
+      const recorded = this.#strings?.stringOf(comm) ?? "";
+      const task = recorded === UNKNOWN_TASK ? (this.taskNames.get(pid) ?? recorded) : recorded;
+      this.spans.openAfter(
+        { kind: "task", name: task, detail: "", evidence: "sched_switch", cpu, pid, task },
+        since,
+        last,
+      );
     }
   }
 
@@ -435,7 +456,7 @@ export class EventCollector implements EventSink {
 
   /**
    * Who ran: at a switch the row's own task stops and another starts. What ran from a CPU's first event to its first
-   * switch is open at the front. The idle task's runs are not kept. The state it was left in says whether the task was
+   * switch is open at the front, and after its last one at the end. The idle task's runs are not kept. The state it was left in says whether the task was
    * blocked or had to give way.
    */
   #switch(chunk: EventChunk, row: number): void {
@@ -452,7 +473,7 @@ export class EventCollector implements EventSink {
     if (name !== recorded && this.taskNames.size < MAX_TASK_NAMES) this.taskNames.set(pid, name);
     const state = taskState(fields.get("prev_state"));
     const span = this.#open(chunk, row, "task", name, state === "" ? "" : `state=${state}`, "sched_switch");
-    if (since === undefined) this.spans.openedBefore(span, time);
+    if (since === undefined) this.spans.openedBefore(span, this.#cpus.firstOf(cpu), time);
     else this.spans.whole(span, since, time);
   }
 
@@ -539,6 +560,52 @@ export class EventCollector implements EventSink {
       default:
         return;
     }
+  }
+}
+
+interface LastOfCpu {
+  readonly pid: number;
+  readonly comm: number;
+  readonly last: number;
+}
+
+/** The first event of each CPU, and the last: when, and of which task. Columns by CPU; the hot loop writes three numbers. */
+class CpuSights {
+  #first = new Float64Array(0);
+  #last = new Float64Array(0);
+  #pid = new Int32Array(0);
+  #comm = new Uint32Array(0);
+
+  seen(cpu: number, at: number, pid: number, comm: number): void {
+    if (cpu < 0) return;
+    if (cpu >= this.#first.length) this.#grow(cpu + 1);
+    if (Number.isNaN(this.#first[cpu])) this.#first[cpu] = at;
+    this.#last[cpu] = at;
+    this.#pid[cpu] = pid;
+    this.#comm[cpu] = comm;
+  }
+
+  firstOf(cpu: number): number {
+    return this.#first[cpu] ?? Number.NaN;
+  }
+
+  lastOf(cpu: number): LastOfCpu {
+    return { pid: this.#pid[cpu] ?? -1, comm: this.#comm[cpu] ?? 0, last: this.#last[cpu] ?? Number.NaN };
+  }
+
+  /** A CPU number is 15 bits in the event table, so that this ends at a megabyte. */
+  #grow(least: number): void {
+    const length = Math.max(64, 2 ** Math.ceil(Math.log2(least)));
+    const [first, last] = [new Float64Array(length).fill(Number.NaN), new Float64Array(length)];
+    const [pid, comm] = [new Int32Array(length).fill(-1), new Uint32Array(length)];
+    first.set(this.#first);
+    last.set(this.#last);
+    pid.set(this.#pid);
+    comm.set(this.#comm);
+    this.#first = first;
+    this.#last = last;
+    this.#pid = pid;
+    this.#comm = comm;
   }
 }
 

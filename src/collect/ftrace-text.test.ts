@@ -423,6 +423,15 @@ test("every line of every cohort member is decoded", () => {
   }
 });
 
+test("a text with fewer events than its header counts says so", () => {
+  const header = "# tracer: nop\n#\n# entries-in-buffer/entries-written: 100/100   #P:2\n#\n";
+  const lines = (count: number): string =>
+    Array.from({ length: count }, (_, i) => `task-1 [000] 1.${String(i).padStart(6, "0")}: event: x=1`).join("\n");
+  assert.deepEqual(read(header + lines(96)).defects, []);
+  const [defect, ...more] = read(header + lines(60)).defects;
+  assert.deepEqual([defect?.code, defect?.count, more], ["text-incomplete", 40, []]);
+});
+
 test("ever new names are bounded, and those left out are counted", () => {
   const lines = Array.from({ length: 70_000 }, (_, i) => `task${i}-1 [000] 1.000001: event${i}: x=1`);
   const { rows, defects } = read(lines.join("\n"));

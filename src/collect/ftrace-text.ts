@@ -32,6 +32,8 @@ const MAX_OPEN_BYTES = 64 * 1024;
 const BLOCK_BYTES = 1024 * 1024;
 /** Of each code so many defects are told one by one; all further ones are told as one, with their number. */
 const MAX_TOLD = 100;
+/** Some entries print no line (of 3,641 of a recording 19 did not): fewer than this share of the header's count is a loss. */
+const LEAST_PRINTED = 0.95;
 const MARKER_PREFIXES = ["luo:", "clock:"];
 const STACK_CALLER = new TextEncoder().encode(" => ");
 
@@ -42,7 +44,8 @@ const STACK_CALLER = new TextEncoder().encode(" => ");
  * trace that shows no absolute time have the time NaN, and one defect (`text-no-time`) says how many they are.
  *
  * Every line is counted as one of event (one row each), continuation, structural, undecoded. Defects: `text-undecoded`,
- * `text-lost-events`, `text-nameless-event`, `text-no-time`, `text-names-dropped`.
+ * `text-lost-events`, `text-nameless-event`, `text-no-time`, `text-names-dropped`,
+ * `text-incomplete`.
  */
 export function ftraceTextSource(input: FtraceTextInput): EventSource {
   return {
@@ -300,6 +303,19 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
       count: parser.names.refused,
       message: `${parser.names.refused} task or event names were left out: the file holds more different names than any host has.`,
       advice: "Check that the file is a trace and whole.",
+    });
+  }
+  const { entries } = parser;
+  const found = events + undecoded;
+  if (entries !== null && found < entries * LEAST_PRINTED) {
+    sink.defect({
+      code: "text-incomplete",
+      severity: "warning",
+      file,
+      boot,
+      count: entries - found,
+      message: `The header says that the buffer held ${entries} entries, but the text holds ${found} events.`,
+      advice: "Copy the trace file again and whole, or collect the raw per-CPU pages.",
     });
   }
   defects.finish();

@@ -65,9 +65,14 @@ export class SpanCollector {
     return this.kind.length - 1;
   }
 
-  /** A span that began before the first event. */
-  openedBefore(span: OpenSpan, end: number): void {
-    this.#row(span, this.#first, end, BEGIN_UNSEEN);
+  /** A span that began before `begin`, the first event that can tell. */
+  openedBefore(span: OpenSpan, begin: number, end: number): void {
+    this.#row(span, begin, end, BEGIN_UNSEEN);
+  }
+
+  /** A span that went on after `end`, the last event that can tell. */
+  openAfter(span: OpenSpan, begin: number, end: number): void {
+    this.#row(span, begin, end, END_UNSEEN);
   }
 
   /** A span known from one record. */
@@ -77,10 +82,15 @@ export class SpanCollector {
 
   /** Opens a span on `stack` (one stack per kind of evidence and task). */
   enter(stack: string, span: OpenSpan, time: number): void {
-    const row = this.#row(span, time, Number.NaN, END_UNSEEN);
     const open = this.#open.get(stack);
+    if (open !== undefined && open.length >= MAX_DEPTH) {
+      // Its exit will not be found, and with an end at the last event thousands of these would nest.
+      this.#row(span, time, time, END_UNSEEN);
+      return;
+    }
+    const row = this.#row(span, time, Number.NaN, END_UNSEEN);
     if (open === undefined) this.#open.set(stack, [row]);
-    else if (open.length < MAX_DEPTH) open.push(row);
+    else open.push(row);
   }
 
   /**

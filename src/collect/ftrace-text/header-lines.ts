@@ -18,6 +18,15 @@ export function tracerOf(line: string): string | null {
   return /^# tracer: (\S{1,64})\s*$/.exec(line)?.[1] ?? null;
 }
 
+/**
+ * How many entries the buffer held when it was printed, from `# entries-in-buffer/entries-written: 3641/3641   #P:2`
+ * (print_event_info in trace.c; function_graph's header has no such line), or null.
+ */
+export function entriesOf(line: string): number | null {
+  const match = /^# entries-in-buffer\/entries-written: (\d{1,15})\/\d{1,15}\s/.exec(line);
+  return match === null ? null : Number(match[1]);
+}
+
 /** The columns from function_graph's header (print_graph_headers in trace_functions_graph.c), or null. */
 export function graphColumns(line: string): GraphColumns | null {
   if (!line.includes("FUNCTION CALLS")) return null;

@@ -34,7 +34,15 @@ import {
   ZERO,
 } from "./bytes.js";
 import { EventWords, Word } from "./event-words.js";
-import { type GraphColumns, graphColumns, lostEvents, MAX_NOTICE, reportNotice, tracerOf } from "./header-lines.js";
+import {
+  entriesOf,
+  type GraphColumns,
+  graphColumns,
+  lostEvents,
+  MAX_NOTICE,
+  reportNotice,
+  tracerOf,
+} from "./header-lines.js";
 import { afterInstance, decode, isFunction, isProbe, isRule, isSyscall, MAX_HEADER, MAX_NAME } from "./lexemes.js";
 import { NameCache } from "./name-cache.js";
 import { Shape } from "./shape.js";
@@ -89,6 +97,8 @@ export class LineParser {
   layout: Layout = "unknown";
   columns: GraphColumns | null = null;
   traceCmd = false;
+  /** How many entries the header says the buffer held; null where it does not say. */
+  entries: number | null = null;
 
   /** The stamp is `high * 1e9 + low` counts; high is -1 where the line has none. */
   high = -1;
@@ -179,6 +189,7 @@ export class LineParser {
     // Inside the trace the kernel itself prints one line of this kind only; a marker may hold any.
     if (continued && !startsWith(buffer, begin, end, BUFFER_STARTED)) return Line.undecoded;
     const header = decode(buffer, begin, Math.min(end, begin + MAX_HEADER));
+    this.entries ??= entriesOf(header);
     const tracer = tracerOf(header);
     if (tracer !== null) {
       this.layout = tracer === "function_graph" ? "graph" : "columns";
