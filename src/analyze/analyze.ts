@@ -241,14 +241,23 @@ function axisName(begin: FoundBoundary, end: FoundBoundary, collected: Collected
   return begin.boot === end.boot ? begin.boot : null;
 }
 
+/** Where records are missing, the first one seen of a phase may lie after its end: then its begin was not seen. */
+function notAfter(begin: FoundBoundary, end: FoundBoundary, axis: Axis): FoundBoundary {
+  const [from, to] = [placed(begin), placed(end)];
+  const length = from === null || to === null ? null : axis.between(from, to);
+  if (to === null || length === null || length >= 0) return begin;
+  return { ...begin, ns: null, evidence: null, earliest: null, latest: begin.boot === end.boot ? to.ns : null };
+}
+
 function phaseOf(
   name: PhaseName,
-  begin: FoundBoundary,
+  seenBegin: FoundBoundary,
   end: FoundBoundary,
   axis: Axis,
   zero: Zero,
   collected: Collected,
 ): PhaseDocument {
+  const begin = notAfter(seenBegin, end, axis);
   const [from, to] = [placed(begin), placed(end)];
   const range = (found: FoundBoundary): readonly [number | null, number | null] | null =>
     found.ns !== null

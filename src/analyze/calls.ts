@@ -13,6 +13,9 @@ export interface Call {
   readonly fields: EventFields;
 }
 
+/** LUO's calls nest three deep, marks two: more are calls whose returns were lost. */
+const MAX_OPEN = 64;
+
 const MARK = /^(.*?) (begin|end)(?: |$)/;
 
 /** Pairs entries with returns, per boot, source and task; entries without a return have a null end. Sorted by begin. */
@@ -26,7 +29,7 @@ export function pairCalls(events: readonly KeyEvent[]): readonly Call[] {
     const stack = open.get(key) ?? [];
     open.set(key, stack);
     if (step.edge === "begin") {
-      stack.push({ name: step.name, at: calls.length });
+      if (stack.length < MAX_OPEN) stack.push({ name: step.name, at: calls.length });
       calls.push({
         name: step.name,
         source: event.source,

@@ -3,12 +3,13 @@
  * span with two pieces of evidence (a kprobe and the function graph on one function; a mark, the syscall inside it and
  * the probe inside that on one file).
  */
+import { firstIndexWhere } from "../base/search.js";
 import type { Boot } from "../base/time.js";
 import type { KeyEvent, RawSpans } from "../collect/types.js";
 import type { Zero } from "./axis.js";
 import { busOf, type DeviceFacts, nameProbes } from "./devices.js";
 import type { PlacedPrintk } from "./live-update.js";
-import { presetOf } from "./presets.js";
+import { type PresetRow, presetFinder } from "./presets.js";
 import { fileCalls, tokenText } from "./sessions.js";
 import { SpanFlag, type SpanKind } from "./span-table.js";
 
@@ -76,9 +77,17 @@ const RANK: Readonly<Record<string, number>> = {
 /** Sources of a task's calls: they nest with one another. */
 const CALLS = new Set(["kprobe", "function graph"]);
 
+const NEXT_PAIR = / [A-Za-z_]\w*=/g;
+
+/** The value of `key` in `key=value` pairs joined by blanks. A value may hold blanks, as a session's name does: it ends where the next pair begins. */
 export function detailValue(detail: string, key: string): string | null {
-  const match = new RegExp(`(?:^| )${key}=(\\S+)`).exec(detail);
-  return match === null ? null : (match[1] as string);
+  const pair = `${key}=`;
+  const at = detail.startsWith(pair) ? 0 : detail.indexOf(` ${pair}`) + 1;
+  if (at === 0 && !detail.startsWith(pair)) return null;
+  const begin = at + pair.length;
+  NEXT_PAIR.lastIndex = begin;
+  const value = detail.slice(begin, NEXT_PAIR.exec(detail)?.index ?? detail.length);
+  return value === "" ? null : value;
 }
 
 export interface CauseSources {
@@ -102,6 +111,7 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
       a - b,
   );
   const files = fileCalls(sources.events);
+  const presetOf = presetFinder();
   const open = new Map<string, Cause[]>();
   const causes: Cause[] = [];
   for (const row of order) {
@@ -122,7 +132,7 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
       absorb(same, cause);
       continue;
     }
-    identify(cause, around, files.get(`${cause.boot} ${cause.record} ${raw.beginNs[row]}`) ?? null);
+    identify(cause, around, files.get(`${cause.boot} ${cause.record} ${raw.beginNs[row]}`) ?? null, presetOf);
     const twin = around.findLast(
       (outer) =>
         (cause.kind === "file" || cause.kind === "session") &&
@@ -197,7 +207,12 @@ function absorb(outer: Cause, inner: Cause): void {
   if (news.length > 0) outer.detail = [outer.detail, ...news].filter((part) => part !== "").join(" ");
 }
 
-function identify(cause: Cause, around: readonly Cause[], joined: { session: string; token: string } | null): void {
+function identify(
+  cause: Cause,
+  around: readonly Cause[],
+  joined: { session: string; token: string } | null,
+  presetOf: (name: string) => PresetRow | null,
+): void {
   const { record, detail } = cause;
   const session = detailValue(detail, "session");
   const fileAction = FILE_ACTIONS.get(record);
@@ -248,23 +263,34 @@ function identify(cause: Cause, around: readonly Cause[], joined: { session: str
   }
 }
 
+/** Finds the initcall that a call of the same task lies in. Initcalls run one after the other (init/main.c). */
+function initcallFinder(causes: readonly Cause[]): (call: Cause) => Cause | undefined {
+  const byTask = new Map<string, Cause[]>();
+  for (const cause of causes) {
+    if (cause.kind !== "initcall" || cause.record.startsWith("level ")) continue;
+    const task = `${cause.boot} ${cause.pid}`;
+    const list = byTask.get(task);
+    if (list === undefined) byTask.set(task, [cause]);
+    else list.push(cause);
+  }
+  for (const list of byTask.values()) list.sort((a, b) => a.beginNs - b.beginNs);
+  return (call) => {
+    const list = byTask.get(`${call.boot} ${call.pid}`) ?? [];
+    const last = list[firstIndexWhere(list, ({ beginNs }) => beginNs > call.beginNs) - 1];
+    return last !== undefined && last.endNs >= call.endNs ? last : undefined;
+  };
+}
+
 /** Probes get their devices, and devices the names that an engineer knows them by: driver and address. */
 function nameDevices(causes: readonly Cause[], { devices, printk }: CauseSources): void {
   const probes = causes.filter((cause) => cause.record === "pci_device_probe");
-  const initcalls = causes.filter((cause) => cause.kind === "initcall" && !cause.record.startsWith("level "));
+  const initcallAround = initcallFinder(causes);
   const found = nameProbes(
     probes.map((probe) => ({
       boot: probe.boot,
       beginNs: probe.beginNs,
       endNs: probe.endNs,
-      initcall:
-        initcalls.find(
-          (initcall) =>
-            initcall.boot === probe.boot &&
-            initcall.pid === probe.pid &&
-            initcall.beginNs <= probe.beginNs &&
-            initcall.endNs >= probe.endNs,
-        )?.record ?? null,
+      initcall: initcallAround(probe)?.record ?? null,
     })),
     devices,
     printk,

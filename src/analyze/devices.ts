@@ -4,6 +4,7 @@
  * order in which a driver is offered its devices (by address: drivers/pci/probe.c adds them in that order), and is then
  * marked inferred.
  */
+import { firstIndexWhere } from "../base/search.js";
 import type { Boot } from "../base/time.js";
 import type { PlacedLine } from "../collect/types.js";
 
@@ -100,26 +101,38 @@ export function nameProbes(
       ? []
       : [{ ...line, atNs: line.atNs as number, uncertaintyNs: line.uncertaintyNs ?? 0, id: found.id }];
   });
+  driven.sort((a, b) => a.atNs - b.atNs);
   const named: (ProbedDevice | null)[] = probes.map((probe) => {
-    const sure = new Set(
-      driven
-        .filter(
-          ({ boot, atNs, uncertaintyNs }) =>
-            boot === probe.boot && atNs - uncertaintyNs >= probe.beginNs && atNs + uncertaintyNs <= probe.endNs,
-        )
-        .map(({ id }) => id),
-    );
+    const sure = new Set<string>();
+    for (
+      let i = firstIndexWhere(driven, ({ atNs }) => atNs >= probe.beginNs);
+      i < driven.length && sure.size < 2;
+      i++
+    ) {
+      const { boot, atNs, uncertaintyNs, id } = driven[i] as (typeof driven)[number];
+      if (atNs > probe.endNs) break;
+      if (boot === probe.boot && atNs - uncertaintyNs >= probe.beginNs && atNs + uncertaintyNs <= probe.endNs)
+        sure.add(id);
+    }
     return sure.size === 1 ? { id: [...sure][0] as string, inferred: false } : null;
   });
   const taken = new Set(named.flatMap((device) => (device === null ? [] : [device.id])));
-  for (const initcall of new Set(probes.map((probe) => probe.initcall))) {
-    if (initcall === null) continue;
-    const open = probes.flatMap((probe, i) => (probe.initcall === initcall && named[i] === null ? [i] : []));
-    const driver = driverOfInitcall(initcall);
-    const left = [...devices.values()]
-      .filter((device) => device.driver !== null && spelt(device.driver) === driver && !taken.has(device.id))
-      .map(({ id }) => id)
-      .sort();
+  const openByInitcall = new Map<string, number[]>();
+  probes.forEach(({ initcall }, i) => {
+    if (initcall === null || named[i] !== null) return;
+    const open = openByInitcall.get(initcall);
+    if (open === undefined) openByInitcall.set(initcall, [i]);
+    else open.push(i);
+  });
+  const leftByDriver = new Map<string, string[]>();
+  for (const { id, driver } of devices.values()) {
+    if (driver === null || taken.has(id)) continue;
+    const left = leftByDriver.get(spelt(driver));
+    if (left === undefined) leftByDriver.set(spelt(driver), [id]);
+    else left.push(id);
+  }
+  for (const [initcall, open] of openByInitcall) {
+    const left = (leftByDriver.get(driverOfInitcall(initcall)) ?? []).sort();
     // One more or one less of either, and the order no longer says which is which.
     if (left.length !== open.length) continue;
     open.forEach((i, k) => {

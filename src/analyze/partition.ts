@@ -5,6 +5,9 @@
  * The rule: the innermost running cause wins. Where two causes overlap without one enclosing the other, as parallel work
  * does, the one that began later is taken as the inner one for as long as both run, and what remains of it after the
  * outer one's end is a piece of its own; so every nanosecond is counted once on the axis. Lanes keep the whole spans.
+ *
+ * Memory is bounded whatever the causes are: below MAX_NESTING, and once crosswise overlaps have made MAX_SPLITS pieces
+ * for each cause, a cause's time stays its encloser's.
  */
 
 export interface Cause {
@@ -21,6 +24,11 @@ export interface Piece {
   readonly parent: number;
 }
 
+/** The kernel's own call chains end at 50 (FTRACE_RETFUNC_DEPTH); some lanes of these on top of one another. */
+export const MAX_NESTING = 256;
+/** A cause of a real trace is split once or twice. */
+const MAX_SPLITS = 4;
+
 interface Waiting {
   readonly begin: number;
   readonly end: number;
@@ -34,8 +42,7 @@ function order(a: Waiting, b: Waiting): number {
 
 /**
  * The pieces of `causes` inside [beginNs, endNs), in order of begin, parents before children. Causes are clipped to the
- * interval; those of no length are left out. O(n log n) but for what overlaps crosswise, which is split at most once
- * per enclosing end.
+ * interval; those of no length are left out. O(n log n).
  */
 export function partition(beginNs: number, endNs: number, causes: readonly Cause[]): readonly Piece[] {
   const queue: Waiting[] = [];
@@ -49,6 +56,7 @@ export function partition(beginNs: number, endNs: number, causes: readonly Cause
   const pieces: Piece[] = [];
   const stack: { readonly end: number; readonly piece: number }[] = [];
   let next = 0;
+  let splits = queue.length * MAX_SPLITS;
   for (;;) {
     const fresh = queue[next];
     const rest = remainders.peek();
@@ -65,7 +73,11 @@ export function partition(beginNs: number, endNs: number, causes: readonly Cause
     while ((stack.at(-1)?.end ?? Number.POSITIVE_INFINITY) <= waiting.begin) stack.pop();
     const enclosing = stack.at(-1);
     const end = Math.min(waiting.end, enclosing?.end ?? Number.POSITIVE_INFINITY);
-    if (end < waiting.end) remainders.push({ begin: end, end: waiting.end, cause: waiting.cause });
+    if (end < waiting.end && splits > 0) {
+      splits -= 1;
+      remainders.push({ begin: end, end: waiting.end, cause: waiting.cause });
+    }
+    if (stack.length >= MAX_NESTING) continue;
     pieces.push({ beginNs: waiting.begin, endNs: end, cause: waiting.cause, parent: enclosing?.piece ?? -1 });
     stack.push({ end, piece: pieces.length - 1 });
   }

@@ -79,7 +79,16 @@ export const PRESETS: readonly PresetRow[] = [
   },
 ];
 
-/** The preset that a function belongs to, or null. */
-export function presetOf(name: string, presets: readonly PresetRow[] = PRESETS): PresetRow | null {
-  return presets.find(({ functions }) => functions.some((pattern) => globMatcher(pattern)(name))) ?? null;
+/** Finds the preset that a function belongs to, or null. Names come in thousands of calls: each is matched once. */
+export function presetFinder(presets: readonly PresetRow[] = PRESETS): (name: string) => PresetRow | null {
+  const rows = presets.map((preset) => ({ preset, matchers: preset.functions.map(globMatcher) }));
+  const known = new Map<string, PresetRow | null>();
+  return (name) => {
+    let found = known.get(name);
+    if (found === undefined) {
+      found = rows.find(({ matchers }) => matchers.some((matches) => matches(name)))?.preset ?? null;
+      known.set(name, found);
+    }
+    return found;
+  };
 }

@@ -1,4 +1,5 @@
 /** Sessions and their files, joined over the kexec by session name, by token, and by the handler's serialized data. */
+import { firstIndexWhere } from "../base/search.js";
 import type { KeyEvent } from "../collect/types.js";
 import type { Axis, Zero } from "./axis.js";
 import { type Call, pairCalls } from "./calls.js";
@@ -50,14 +51,22 @@ export function tokenText(value: unknown): string | null {
   return /^\d+$/.test(value) ? `0x${BigInt(value).toString(16)}` : null;
 }
 
-function within(outer: Call, inner: Call): boolean {
-  return (
-    inner.begin.boot === outer.begin.boot &&
-    inner.pid === outer.pid &&
-    inner.begin.ns >= outer.begin.ns &&
-    outer.end !== null &&
-    inner.begin.ns <= outer.end.ns
-  );
+/** Finds the calls of `inner` that begin inside a call of the same task. */
+function callsWithin(inner: readonly Call[]): (outer: Call) => readonly Call[] {
+  const byTask = new Map<string, Call[]>();
+  for (const call of inner) {
+    const task = `${call.begin.boot} ${call.pid}`;
+    const list = byTask.get(task);
+    if (list === undefined) byTask.set(task, [call]);
+    else list.push(call);
+  }
+  for (const list of byTask.values()) list.sort((a, b) => a.begin.ns - b.begin.ns);
+  return (outer) => {
+    if (outer.end === null) return [];
+    const list = byTask.get(`${outer.begin.boot} ${outer.pid}`) ?? [];
+    const first = (ns: number): number => firstIndexWhere(list, ({ begin }) => begin.ns >= ns);
+    return list.slice(first(outer.begin.ns), first(outer.end.ns + 1));
+  };
 }
 
 /** Sessions by name, files by token; instants are relative to `zero`. */
@@ -192,14 +201,14 @@ function noteFile(session: SessionRow, call: Call): void {
  */
 function noteHandlers(calls: readonly Call[], own: readonly Call[], sessions: ReadonlyMap<string, SessionRow>): void {
   const inner = calls.filter((call) => call.source === "kprobe" && call.fields.has("compat"));
+  const handlersOf = callsWithin(inner);
   const byData = new Map<string, FileRow>();
   for (const outer of own) {
     const session = sessions.get(String(outer.fields.get("session")));
     const token = tokenText(outer.fields.get("token"));
     const file = token === null ? undefined : session?.files.get(token);
     if (file === undefined) continue;
-    for (const handler of inner) {
-      if (!within(outer, handler)) continue;
+    for (const handler of handlersOf(outer)) {
       file.handler ??= String(handler.fields.get("compat"));
       const data = tokenText(handler.fields.get("data"));
       if (data !== null) {
@@ -211,8 +220,7 @@ function noteHandlers(calls: readonly Call[], own: readonly Call[], sessions: Re
   for (const outer of own) {
     if (outer.name !== "luo_file_freeze") continue;
     const files = [...(sessions.get(String(outer.fields.get("session")))?.files.values() ?? [])];
-    const frozen = inner.filter((handler) => within(outer, handler));
-    frozen.forEach((handler, i) => {
+    handlersOf(outer).forEach((handler, i) => {
       const data = tokenText(handler.fields.get("data"));
       const file = (data === null ? undefined : byData.get(data)) ?? files[i];
       if (file !== undefined) file.freeze ??= handler;

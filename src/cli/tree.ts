@@ -74,10 +74,10 @@ function linesOf(nodes: readonly TreeNode[], depth: number, deepest: number, tot
     .flatMap((node) => node.children)
     .filter((child) => !(child.kind === first.kind && child.id === first.id && child.action === first.action));
   const groups = grouped(children);
-  const shown = groups.filter(
-    (group) => group.durationNs >= totalNs * MIN_SHOWN_SHARE || STRUCTURE.has(group.nodes[0]?.kind as never),
-  );
-  const folded = groups.filter((group) => !shown.includes(group));
+  const isShown = (group: (typeof groups)[number]): boolean =>
+    group.durationNs >= totalNs * MIN_SHOWN_SHARE || STRUCTURE.has(group.nodes[0]?.kind as never);
+  const shown = groups.filter(isShown);
+  const folded = groups.filter((group) => !isShown(group));
   // Structure stands in the order of time, causes by what they took.
   const ordered = shown.some(({ nodes: own }) => STRUCTURE.has((own[0] as TreeNode).kind))
     ? shown

@@ -1,5 +1,7 @@
 /** Reads and analyses captures for tests, without the command line. */
 import { type AnchoredUpdate, analyzeUpdate } from "../analyze/analyze.js";
+import { memorySource } from "../base/byte-source.js";
+import { seededRandom } from "../base/random.js";
 import { type Capture, readCapture } from "../collect/capture.js";
 import { type CaptureLimits, DEFAULT_LIMITS } from "../collect/capture-error.js";
 import { openCaptureFiles } from "../collect/capture-files.js";
@@ -50,4 +52,40 @@ export function hiding(files: CaptureFiles, hidden: RegExp): CaptureFiles {
     bytes: (path, limit, sink) => (hidden.test(path) ? null : files.bytes(path, limit, sink)),
     close: () => files.close(),
   };
+}
+
+/** The same files, those whose path matches with other text in them. */
+function replacing(files: CaptureFiles, changed: RegExp, change: (text: string) => string): CaptureFiles {
+  return {
+    ...files,
+    paths: files.paths,
+    open: (path) => {
+      const source = files.open(path);
+      if (source === null || !changed.test(path)) return source;
+      const bytes = new Uint8Array(source.size);
+      source.read(bytes, 0);
+      return memorySource(source.name, Buffer.from(change(Buffer.from(bytes).toString("latin1")), "latin1"));
+    },
+    bytes: (path, limit, sink) => files.bytes(path, limit, sink),
+    close: () => files.close(),
+  };
+}
+
+/** The capture read from its trace text alone, of which only the lines that `keeps` takes are there. */
+async function readLines(path: string, without: RegExp, keeps: (line: string) => boolean): Promise<ReadUpdate> {
+  const change = (text: string): string => text.split("\n").filter(keeps).join("\n");
+  return withFiles(path, (files) =>
+    updateOf(replacing(hiding(files, without), /(?:^|\/)(?:ring|new)\/trace$/, change)),
+  );
+}
+
+/** Without half of its events, taken at random. */
+export async function readHalf(path: string, seed: number): Promise<ReadUpdate> {
+  const { uniform } = seededRandom(seed);
+  return readLines(path, /trace_pipe_raw$/, (line) => line.startsWith("#") || uniform() < 0.5);
+}
+
+/** Without all that ties the two kernels' clocks together. */
+export async function readUnlinked(path: string): Promise<ReadUpdate> {
+  return readLines(path, /(?:trace_pipe_raw|clock_pairs|dmesg)$/, (line) => !line.includes("clock: realtime="));
 }

@@ -9,7 +9,10 @@ import type { AttributedUpdate } from "./update.js";
 export interface UpdateTrees {
   /** null where the blackout is not known: its ends were not recorded, or no clock link joins them. */
   readonly blackout: TreeNode | null;
-  /** Phases that lie outside the blackout, or have none to lie in; the kexec's load; in order of time. */
+  /**
+   * Phases that lie outside the blackout, or have none to lie in; the kexec's load; in order of time. Where the blackout
+   * is not known, what is of each boot's part of it is a tree here: without a clock link, on that boot's own axis.
+   */
   readonly outside: readonly TreeNode[];
 }
 
@@ -24,12 +27,14 @@ const gap = (id: string): Cut["before"] => ({ kind: "gap", id, phase: null });
 
 /** A span between two cuts that were seen: the parts it holds (more than one where cuts between were not seen). */
 interface Section {
+  /** null: of both, apart at the seam. */
+  readonly boot: Boot | null;
   readonly parts: readonly Cut["before"][];
   readonly beginNs: number;
   readonly endNs: number;
 }
 
-function sectionsOf(beginNs: number, cuts: readonly Cut[]): readonly Section[] {
+function sectionsOf(boot: Boot | null, beginNs: number, cuts: readonly Cut[]): readonly Section[] {
   const sections: Section[] = [];
   let at = beginNs;
   let parts: Cut["before"][] = [];
@@ -38,7 +43,7 @@ function sectionsOf(beginNs: number, cuts: readonly Cut[]): readonly Section[] {
     if (ns === null) continue;
     const end = Math.max(at, ns);
     if (end > at) {
-      sections.push({ parts, beginNs: at, endNs: end });
+      sections.push({ boot, parts, beginNs: at, endNs: end });
       parts = [];
     } else if (parts.length > 1) parts = parts.slice(0, -1);
     else parts = [];
@@ -51,31 +56,67 @@ export function buildTrees(update: AttributedUpdate): UpdateTrees {
   const rows = causeRows(update.spans, update.printk, update.path, update.restorerSinceNs);
   const { blackout, phases } = update.document;
   const of = (name: PhaseName): PhaseDocument | undefined => phases.find((each) => each.name === name);
-  const joint = phases.some(({ axis }) => axis === "joint") || update.document.clock.method !== "none";
+  const joint = update.document.clock.method !== "none";
   const root =
     blackout.durationNs === null || blackout.beginNs === null || blackout.endNs === null
       ? null
-      : blackoutTree(update, rows, blackout.beginNs, blackout.endNs, of);
-  const inside = (node: PhaseDocument): boolean =>
-    root !== null && (node.beginNs ?? 0) >= root.beginNs && (node.endNs ?? 0) <= root.endNs;
+      : blackoutTree(update, rows, null, blackout.beginNs, blackout.endNs, of);
+  const halves = root === null ? blackoutHalves(update, rows, of) : [];
+  const inside = ({ name, beginNs, endNs }: PhaseDocument): boolean =>
+    [...(root === null ? [] : [root]), ...halves].some(
+      (tree) =>
+        (tree.boot === null || tree.boot === bootOf(name)) &&
+        (beginNs ?? 0) >= tree.beginNs &&
+        (endNs ?? 0) <= tree.endNs,
+    );
   const outside = phases
-    .filter((node) => node.durationNs !== null && !inside(node) && (joint || node.axis !== null))
+    .filter((node) => node.durationNs !== null && !inside(node))
     .map((node) => phaseTree(update, rows, node));
-  return { blackout: root, outside: [...kexecLoad(update, rows), ...outside].sort((a, b) => a.beginNs - b.beginNs) };
+  const all = [...kexecLoad(update, rows), ...outside, ...halves];
+  const bootRank = ({ boot }: TreeNode): number => (joint || boot !== "new" ? 0 : 1);
+  return { blackout: root, outside: all.sort((a, b) => bootRank(a) - bootRank(b) || a.beginNs - b.beginNs) };
 }
 
+/** The boot that a phase is of; the kexec is of both. */
+function bootOf(name: PhaseName): Boot | null {
+  switch (name) {
+    case "prepare":
+    case "freeze":
+      return "old";
+    case "kexec":
+      return null;
+    case "restore":
+    case "finish":
+      return "new";
+  }
+}
+
+type PhaseOf = (name: PhaseName) => PhaseDocument | undefined;
+
+/** What is known of a blackout that is not: in the old boot up to its last event, in the new one from its first. */
+function blackoutHalves(update: AttributedUpdate, rows: CauseRows, of: PhaseOf): readonly TreeNode[] {
+  const { blackout, seam } = update.document;
+  const half = (boot: Boot, beginNs: number | null, endNs: number | null): readonly TreeNode[] =>
+    beginNs === null || endNs === null || endNs <= beginNs
+      ? []
+      : [blackoutTree(update, rows, boot, beginNs, endNs, of)];
+  return [...half("old", blackout.beginNs, seam.beginNs), ...half("new", seam.endNs, blackout.endNs)];
+}
+
+/** `boot`: only this one's part of it; null: both, on one axis. */
 function blackoutTree(
   update: AttributedUpdate,
   rows: CauseRows,
+  boot: Boot | null,
   beginNs: number,
   endNs: number,
-  of: (name: PhaseName) => PhaseDocument | undefined,
+  of: PhaseOf,
 ): TreeNode {
   const clamp = (ns: number | null | undefined): number | null =>
     ns === null || ns === undefined ? null : Math.min(endNs, Math.max(beginNs, ns));
   const [prepare, freeze, restore] = (["prepare", "freeze", "restore"] as const).map(of);
   const finish = (of("finish")?.beginNs ?? endNs) < endNs ? of("finish") : undefined;
-  const cuts: Cut[] = [
+  const oldCuts: readonly Cut[] = [
     { ns: clamp(prepare?.beginNs ?? beginNs), before: gap("pause to prepare") },
     { ns: clamp(prepare?.endNs ?? prepare?.beginNs ?? beginNs), before: phase("prepare") },
     {
@@ -83,17 +124,25 @@ function blackoutTree(
       before: gap((prepare?.endNs ?? beginNs) > beginNs ? "prepare to freeze" : "pause to freeze"),
     },
     { ns: clamp(freeze?.endNs), before: phase("freeze") },
+  ];
+  const newCuts: readonly Cut[] = [
     { ns: clamp(restore?.beginNs), before: phase("kexec") },
     { ns: clamp(restore?.endNs), before: phase("restore") },
     { ns: clamp(finish?.beginNs ?? restore?.endNs), before: gap("restore to finish") },
     { ns: clamp(finish?.endNs ?? finish?.beginNs ?? restore?.endNs), before: phase("finish") },
     { ns: endNs, before: gap(finish === undefined ? "restore to resume" : "finish to resume") },
   ];
-  const children = sectionsOf(beginNs, cuts).map((section) => sectionNode(update, rows, section));
-  return structureNode({ kind: "blackout", id: "blackout", beginNs, endNs }, children);
+  const cuts = [
+    ...(boot === "new" ? [] : oldCuts),
+    ...(boot === "old" ? [{ ns: endNs, before: phase("kexec") }] : newCuts),
+  ];
+  const children = sectionsOf(boot, beginNs, cuts).map((section) => sectionNode(update, rows, section));
+  const name = boot === null ? "blackout" : `the blackout's part in the ${boot} kernel`;
+  return structureNode({ kind: "blackout", id: "blackout", name, boot, beginNs, endNs }, children);
 }
 
-function sectionNode(update: AttributedUpdate, rows: CauseRows, { parts, beginNs, endNs }: Section): TreeNode {
+function sectionNode(update: AttributedUpdate, rows: CauseRows, section: Section): TreeNode {
+  const { parts, beginNs, endNs } = section;
   const phases = parts.flatMap((part) => (part.phase === null ? [] : [part.phase]));
   const [only] = parts;
   const alone = parts.length === 1 && only !== undefined;
@@ -102,18 +151,19 @@ function sectionNode(update: AttributedUpdate, rows: CauseRows, { parts, beginNs
   const own = phases.length === 1 && alone ? (phases[0] as PhaseName) : null;
   const name = alone ? id : `${id}, not seen apart`;
   if (phases.includes("kexec")) {
-    const { nodes, notSeen } = kexecStages(update, rows, own, beginNs, endNs);
-    return structureNode({ kind, id, name, phase: own, beginNs, endNs, notSeen }, nodes);
+    const { nodes, notSeen } = kexecStages(update, rows, own, section);
+    return structureNode({ kind, id, name, phase: own, boot: section.boot, beginNs, endNs, notSeen }, nodes);
   }
-  const nodes = fill(rows, userSetting(update, own, beginNs), beginNs, endNs);
-  return structureNode({ kind, id, name, phase: own, beginNs, endNs }, nodes);
+  const boot = section.boot ?? bootAt(update, beginNs);
+  const nodes = fill(rows, userSetting(update, own, boot), beginNs, endNs);
+  return structureNode({ kind, id, name, phase: own, boot, beginNs, endNs }, nodes);
 }
 
 /** Outside the kexec a task of the host's user space carries the update: its system calls are causes, the rest is its own. */
-function userSetting(update: AttributedUpdate, own: PhaseName | null, atNs: number): Setting {
-  const boot = bootAt(update, atNs);
+function userSetting(update: AttributedUpdate, own: PhaseName | null, boot: Boot): Setting {
   const carrier = update.path.findLast((each) => each.boot === boot && each.role !== "boots");
   return {
+    boot,
     phase: own,
     stage: null,
     mode: "user",
@@ -124,7 +174,8 @@ function userSetting(update: AttributedUpdate, own: PhaseName | null, atNs: numb
 
 function bootAt({ document }: AttributedUpdate, ns: number): Boot {
   const { seam } = document;
-  return seam.beginNs !== null && ns > seam.beginNs ? "new" : "old";
+  if (seam.beginNs === null) return seam.endNs === null ? "old" : "new";
+  return ns > seam.beginNs ? "new" : "old";
 }
 
 interface Stages {
@@ -137,21 +188,26 @@ function kexecStages(
   update: AttributedUpdate,
   rows: CauseRows,
   own: PhaseName | null,
-  beginNs: number,
-  endNs: number,
+  { boot, beginNs, endNs }: Section,
 ): Stages {
   const { seam } = update.document;
-  const joined = seam.beginNs !== null && seam.endNs !== null && seam.endNs > beginNs && seam.beginNs < endNs;
-  const oldEnd = joined ? Math.max(beginNs, seam.beginNs) : bootAt(update, beginNs) === "old" ? endNs : beginNs;
+  const joined =
+    boot === null && seam.beginNs !== null && seam.endNs !== null && seam.endNs > beginNs && seam.beginNs < endNs;
+  const side = boot ?? bootAt(update, beginNs);
+  const oldEnd = joined ? Math.max(beginNs, seam.beginNs) : side === "old" ? endNs : beginNs;
   const newBegin = joined ? Math.min(endNs, seam.endNs) : oldEnd;
-  const found = findStages(update.spans, update.printk, { old: [beginNs, oldEnd], new: [newBegin, endNs] });
+  const found = findStages(update.spans, update.printk, {
+    old: oldEnd > beginNs ? [beginNs, oldEnd] : null,
+    new: endNs > newBegin ? [newBegin, endNs] : null,
+  });
   const nodes = [
     ...oldSide(update, rows, own, beginNs, oldEnd, found),
     ...(joined ? [seamNode(update, own, oldEnd, newBegin)] : []),
     ...newSide(update, rows, own, newBegin, endNs, found),
   ];
   const seen = new Set(found.map(({ stage }) => stage.id));
-  return { nodes, notSeen: STAGES.filter(({ id }) => !seen.has(id)).map(({ id }) => id) };
+  const wanted = STAGES.filter((stage) => boot === null || stage.boot === boot);
+  return { nodes, notSeen: wanted.filter(({ id }) => !seen.has(id)).map(({ id }) => id) };
 }
 
 function oldSide(
@@ -173,7 +229,7 @@ function oldSide(
       : ({ kind: "function", id: "reboot", evidence: `reboot(KEXEC) by ${carrier.task}` } as const);
   const add = (id: string, name: string, from: number, to: number, begin: StageBegin | null): void => {
     if (to <= from) return;
-    const setting: Setting = { phase: own, stage: id, mode: "kernel", base };
+    const setting: Setting = { boot: "old", phase: own, stage: id, mode: "kernel", base };
     nodes.push(
       structureNode(
         {
@@ -285,6 +341,7 @@ function newSide(
     const base = stages[0]?.base ?? null;
     const sure = stages.every((stage) => stage.base?.id === base?.id);
     const setting: Setting = {
+      boot: "new",
       phase: own,
       stage: id,
       mode: stages.some((stage) => stage.id === "user space") ? "user" : "kernel",
@@ -318,8 +375,13 @@ function joinedId(stages: readonly StageRow[]): string {
 
 /** A phase that lies outside the blackout, or has no blackout to lie in. */
 function phaseTree(update: AttributedUpdate, rows: CauseRows, node: PhaseDocument): TreeNode {
-  const section: Section = { parts: [phase(node.name)], beginNs: node.beginNs as number, endNs: node.endNs as number };
-  return sectionNode(update, rows, section);
+  const { name, beginNs, endNs } = node;
+  return sectionNode(update, rows, {
+    boot: bootOf(name),
+    parts: [phase(name)],
+    beginNs: beginNs as number,
+    endNs: endNs as number,
+  });
 }
 
 /** kexec_file_load(2) is prepare's sibling: it may run long before. */
@@ -328,7 +390,7 @@ function kexecLoad(update: AttributedUpdate, rows: CauseRows): readonly TreeNode
   for (let row = spans.count - 1; row >= 0; row--) {
     if (spans.boot[row] !== 1 || spans.strings[spans.id[row] as number] !== "kexec_file_load") continue;
     const [beginNs, endNs] = [spans.beginNs[row] as number, spans.endNs[row] as number];
-    const setting: Setting = { phase: null, stage: "kexec load", mode: "user", base: null };
+    const setting: Setting = { boot: "old", phase: null, stage: "kexec load", mode: "user", base: null };
     return [
       structureNode(
         { kind: "stage", id: "kexec load", stage: "kexec load", boot: "old", beginNs, endNs },

@@ -3,8 +3,8 @@
  * update runs through one task after the other, so that every cause on it is on the chain; where its task was blocked,
  * the chain goes through whoever woke it.
  */
-import type { Wait } from "./on-cpu.js";
-import { type TaskTime, timeOnCpu } from "./on-cpu.js";
+import { type TaskTime, timeOnCpu, type Wait } from "./on-cpu.js";
+import { apart, forOverlaps } from "./overlaps.js";
 import { isCauseNode, type NodeKind, type TreeNode } from "./tree.js";
 import type { AttributedUpdate } from "./update.js";
 
@@ -34,16 +34,19 @@ export interface CriticalChain {
 /** `root` is the update's blackout tree. Consecutive steps of one cause are one step. */
 export function criticalChain(update: AttributedUpdate, root: TreeNode): CriticalChain {
   const tasks = timeOnCpu(update, root.beginNs, root.endNs);
-  const waits = tasks.flatMap((task) => task.waits).filter(({ why }) => why === "blocked");
+  const waits = apart(tasks.flatMap((task) => task.waits).filter(({ why }) => why === "blocked"));
   const steps: ChainStep[] = [];
+  /** Index of the last step that is no interrupt. */
+  let held = -1;
   for (const step of stepsOf(root)) {
     // An interrupt between two parts of one cause is part of the step: it held that cause up.
-    const beyond = steps.findLastIndex(({ kind }) => kind !== "irq");
-    const last = steps[step.kind === "irq" ? steps.length - 1 : beyond];
+    const at = step.kind === "irq" ? steps.length - 1 : held;
+    const last = steps[at];
     if (last !== undefined && isSame(last, step)) {
-      steps.splice(steps.indexOf(last));
+      steps.length = at;
       steps.push({ ...last, endNs: step.endNs, durationNs: step.endNs - last.beginNs });
     } else steps.push(step);
+    if (step.kind !== "irq") held = steps.length - 1;
   }
   return { steps: steps.map((step) => ({ ...step, waits: waitsIn(waits, step) })), tasks };
 }
@@ -88,13 +91,11 @@ function stepOf(node: TreeNode): ChainStep {
 
 function waitsIn(waits: readonly Wait[], { beginNs, endNs }: ChainStep): ChainStep["waits"] {
   const byWaker = new Map<string, { total: number; count: number }>();
-  for (const wait of waits) {
-    const overlap = Math.min(endNs, wait.endNs) - Math.max(beginNs, wait.beginNs);
-    if (overlap <= 0) continue;
-    const waker = wait.waker ?? "not recorded";
-    const known = byWaker.get(waker) ?? { total: 0, count: 0 };
-    byWaker.set(waker, { total: known.total + overlap, count: known.count + 1 });
-  }
+  forOverlaps(waits, beginNs, endNs, ({ waker }, shared) => {
+    const name = waker ?? "not recorded";
+    const known = byWaker.get(name) ?? { total: 0, count: 0 };
+    byWaker.set(name, { total: known.total + shared, count: known.count + 1 });
+  });
   return [...byWaker]
     .map(([waker, { total, count }]) => ({ waker, totalNs: total, count }))
     .sort((a, b) => b.totalNs - a.totalNs || (a.waker < b.waker ? -1 : 1));

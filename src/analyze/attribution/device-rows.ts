@@ -22,9 +22,10 @@ export function deviceRows(update: AttributedUpdate, trees: readonly TreeNode[])
     if (node.action === "probe") row.probe = (row.probe ?? 0) + node.durationNs;
   };
   for (const tree of trees) visit(tree);
+  const known = new Map(update.devices.map((device) => [device.id, device]));
   return [...rows]
     .map(([id, { name, shutdown, probe, total, inferred }]): DeviceRow => {
-      const facts = update.devices.find((device) => device.id === id);
+      const facts = known.get(id);
       return {
         id,
         name,

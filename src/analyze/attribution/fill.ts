@@ -1,13 +1,17 @@
 /** Covers an interval with causes: what was recorded on the path first, then who ran, then what the log and order tell. */
 
+import { firstIndexWhere } from "../../base/search.js";
+import type { Boot } from "../../base/time.js";
 import type { PhaseName, PlacedPrintk } from "../live-update.js";
 import { type Cause as Interval, partition } from "../partition.js";
 import type { PathTask } from "../path.js";
 import { SPAN_KINDS, type Span, SpanFlag, type SpanTable, spanAt } from "../span-table.js";
-import { type CauseKind, isSpanCause, type TreeNode } from "./tree.js";
+import { type CauseKind, isSpanCause, leavesOf, type TreeNode } from "./tree.js";
 
 /** Where in the tree an interval lies. */
 export interface Setting {
+  /** Whose records explain it: without a clock link the other boot's lie on another axis. */
+  readonly boot: Boot;
   readonly phase: PhaseName | null;
   readonly stage: string | null;
   /** Kernel code runs (log lines may name what it does), or user space does (tasks may). */
@@ -26,16 +30,23 @@ const MAX_LINE_UNCERTAINTY_NS = 10_000;
 /** And what it names must have taken this long: the log is not a profile. */
 const MIN_LINE_NS = 500_000;
 
-/** The rows of one update that causes are drawn from, by begin. */
-export interface CauseRows {
-  readonly spans: SpanTable;
+/** The rows of one boot that causes are drawn from, by begin. */
+interface BootRows {
   /** Rows of the path's own calls and interrupts. */
-  readonly path: readonly number[];
+  readonly path: number[];
   /** Rows of tasks' runs: the path's, other user tasks', the kernel's threads'. */
-  readonly runs: readonly (readonly number[])[];
+  readonly runs: readonly [number[], number[], number[]];
   /** Rows of pid 1's runs in the new kernel. */
-  readonly boots: readonly number[];
-  readonly printk: readonly PlacedPrintk[];
+  readonly boots: number[];
+  /** Log lines that are placed well enough to name what ran after them, by time. */
+  readonly lines: readonly SureLine[];
+}
+
+type SureLine = PlacedPrintk & { readonly atNs: number };
+
+/** The rows of one update that causes are drawn from. */
+export interface CauseRows extends Readonly<Record<Boot, BootRows>> {
+  readonly spans: SpanTable;
 }
 
 const CAUSE_KIND_ROWS = SPAN_KINDS.map(isSpanCause);
@@ -52,9 +63,15 @@ export function causeRows(
 ): CauseRows {
   const reboots = path.find(({ role }) => role === "reboots")?.pid ?? null;
   const restores = path.find(({ role }) => role === "restores")?.pid ?? null;
-  const rows: number[] = [];
-  const runs: [number[], number[], number[]] = [[], [], []];
-  const boots: number[] = [];
+  const bootRows = (boot: Boot): BootRows => ({
+    path: [],
+    runs: [[], [], []],
+    boots: [],
+    lines: printk
+      .filter((line): line is SureLine => line.boot === boot && isSure(line))
+      .sort((a, b) => a.atNs - b.atNs),
+  });
+  const rows = { old: bootRows("old"), new: bootRows("new") };
   const taskKind = SPAN_KINDS.indexOf("task");
   let firstOfInit = Number.POSITIVE_INFINITY;
   for (let row = 0; row < spans.count; row++) {
@@ -71,22 +88,40 @@ export function causeRows(
   };
   for (let row = 0; row < spans.count; row++) {
     const kind = spans.kind[row] as number;
+    const boot = spans.boot[row];
+    if (boot === 0) continue;
+    const into = boot === 1 ? rows.old : rows.new;
     if (kind === taskKind) {
-      const own =
-        (spans.boot[row] === 1 && spans.pid[row] === reboots) || (spans.boot[row] === 2 && spans.pid[row] === restores);
-      const list = own ? runs[0] : isKernelThread(spans.strings[spans.task[row] as number] ?? "") ? runs[2] : runs[1];
-      list.push(row);
-      if (spans.boot[row] === 2 && spans.pid[row] === 1) boots.push(row);
+      const own = spans.pid[row] === (boot === 1 ? reboots : restores);
+      const thread = !own && isKernelThread(spans.strings[spans.task[row] as number] ?? "");
+      into.runs[own ? 0 : thread ? 2 : 1].push(row);
+      if (boot === 2 && spans.pid[row] === 1) into.boots.push(row);
     } else if (CAUSE_KIND_ROWS[kind] === true && onPath(row)) {
-      const isLevel = (spans.strings[spans.id[row] as number] ?? "").startsWith("level ");
-      if (!isLevel) rows.push(row);
+      const id = spans.strings[spans.id[row] as number] ?? "";
+      if (!id.startsWith("level ") && isBounded(spans.flags[row] as number, id)) into.path.push(row);
     }
   }
   const byBegin = (a: number, b: number): number =>
     (spans.beginNs[a] as number) - (spans.beginNs[b] as number) || a - b;
-  for (const list of [rows, boots, ...runs]) list.sort(byBegin);
-  return { spans, path: rows, runs, boots, printk };
+  for (const { path: own, boots, runs } of [rows.old, rows.new]) {
+    for (const list of [own, boots, ...runs]) list.sort(byBegin);
+  }
+  return { spans, ...rows };
 }
+
+/** What the old kernel's path calls and never returns from (kernel/reboot.c, kernel/kexec_core.c). */
+const NEVER_RETURN: ReadonlySet<string> = new Set(["reboot", "kernel_kexec", "machine_kexec"]);
+
+/**
+ * A span that lost its begin or its end is known to have run at one moment, not for how long: as a cause it would claim
+ * all from the first event on, or up to the last.
+ */
+function isBounded(flags: number, id: string): boolean {
+  return (flags & SpanFlag.beginUnseen) === 0 && ((flags & SpanFlag.endUnseen) === 0 || NEVER_RETURN.has(id));
+}
+
+const isSure = ({ atNs, uncertaintyNs }: PlacedPrintk): boolean =>
+  atNs !== null && (uncertaintyNs ?? 0) <= MAX_LINE_UNCERTAINTY_NS;
 
 /** Rows that overlap the interval. `rows` ascend in begin. */
 function overlapping(spans: SpanTable, rows: readonly number[], beginNs: number, endNs: number): readonly number[] {
@@ -226,107 +261,80 @@ export function gapsIn(
   return gaps;
 }
 
+/** Parts of `nodes` that lie in the gaps. Both ascend, and neither overlaps itself. */
+function clipped(nodes: readonly TreeNode[], gaps: readonly (readonly [number, number])[]): readonly TreeNode[] {
+  const parts: TreeNode[] = [];
+  let first = 0;
+  for (const [from, to] of gaps) {
+    while ((nodes[first]?.endNs ?? Number.POSITIVE_INFINITY) <= from) first++;
+    for (let i = first; i < nodes.length; i++) {
+      const node = nodes[i] as TreeNode;
+      if (node.beginNs >= to) break;
+      const beginNs = Math.max(from, node.beginNs);
+      const endNs = Math.min(to, node.endNs);
+      parts.push({ ...node, beginNs, endNs, durationNs: endNs - beginNs });
+    }
+  }
+  return parts;
+}
+
 /** Covers [beginNs, endNs) as far as the capture can; what is left is the caller's remainder. In order of time. */
 export function fill(rows: CauseRows, setting: Setting, beginNs: number, endNs: number): readonly TreeNode[] {
   const { spans } = rows;
-  let nodes = nodesOf(spans, setting, drafts(spans, overlapping(spans, rows.path, beginNs, endNs), beginNs, endNs));
-  const inGaps = (make: (from: number, to: number) => readonly TreeNode[]): void => {
-    const more = gapsIn(beginNs, endNs, nodes).flatMap(([from, to]) => make(from, to));
+  const own = rows[setting.boot];
+  const { base } = setting;
+  const nodesFrom = (list: readonly number[]): readonly TreeNode[] => {
+    const found = overlapping(spans, list, beginNs, endNs);
+    return found.length === 0 ? [] : nodesOf(spans, setting, drafts(spans, found, beginNs, endNs));
+  };
+  let nodes = nodesFrom(own.path);
+  const inGaps = (make: (gaps: readonly (readonly [number, number])[]) => readonly TreeNode[]): void => {
+    const more = make(gapsIn(beginNs, endNs, nodes));
     if (more.length > 0) nodes = [...nodes, ...more].sort((a, b) => a.beginNs - b.beginNs);
   };
+  /** What is said of a whole gap. */
+  const whole = (part: Pick<Leaf, "kind" | "id" | "name" | "evidence" | "inferred">): void =>
+    inGaps((gaps) => gaps.map(([from, to]) => causeNode(setting, { ...part, beginNs: from, endNs: to }, [])));
+
   if (setting.mode === "user") {
-    const scheduled = rows.runs.some((list) => overlapping(spans, list, beginNs, endNs).length > 0);
-    for (const list of rows.runs) {
-      const own = overlapping(spans, list, beginNs, endNs);
-      if (own.length > 0) inGaps((from, to) => nodesOf(spans, setting, drafts(spans, own, from, to)).flatMap(leaves));
+    let scheduled = false;
+    for (const list of own.runs) {
+      const ran = nodesFrom(list).flatMap(leavesOf);
+      scheduled ||= ran.length > 0;
+      inGaps((gaps) => clipped(ran, gaps));
     }
     if (scheduled) {
-      inGaps((from, to) => [
-        causeNode(
-          setting,
-          {
-            kind: "idle",
-            id: "idle",
-            name: "idle: nothing ran",
-            beginNs: from,
-            endNs: to,
-            evidence: "sched_switch",
-            inferred: false,
-          },
-          [],
-        ),
-      ]);
+      whole({ kind: "idle", id: "idle", name: "idle: nothing ran", evidence: "sched_switch", inferred: false });
     }
   } else {
-    inGaps((from, to) => lineNodes(rows.printk, setting, from, to));
+    inGaps((gaps) => gaps.flatMap(([from, to]) => lineNodes(own.lines, setting, from, to)));
   }
-  const { base } = setting;
+  if (base === null) return nodes;
   // pid 1 is the only task that the new kernel boots through: where the scheduler shows it running, its function is sure.
-  if (base !== null && setting.mode === "kernel") {
-    const own = overlapping(spans, rows.boots, beginNs, endNs);
-    inGaps((from, to) =>
-      own.flatMap((row) => {
-        const begin = Math.max(from, spans.beginNs[row] as number);
-        const end = Math.min(to, spans.endNs[row] as number);
-        const leaf = {
-          kind: base.kind,
-          id: base.id,
-          name: base.id,
-          evidence: "sched_switch",
-          inferred: false,
-        } as const;
-        return end > begin ? [causeNode(setting, { ...leaf, beginNs: begin, endNs: end, boot: "new" }, [])] : [];
-      }),
-    );
+  if (setting.mode === "kernel") {
+    const ran = nodesFrom(own.boots)
+      .flatMap(leavesOf)
+      .map(({ beginNs: from, endNs: to, boot }) => {
+        const { kind, id } = base;
+        const leaf = { kind, id, name: id, evidence: "sched_switch", inferred: false, boot, beginNs: from, endNs: to };
+        return causeNode(setting, leaf, []);
+      });
+    inGaps((gaps) => clipped(ran, gaps));
   }
-  if (base !== null) {
-    inGaps((from, to) => [
-      causeNode(
-        setting,
-        {
-          kind: base.kind,
-          id: base.id,
-          name: base.id,
-          beginNs: from,
-          endNs: to,
-          evidence: base.evidence,
-          inferred: true,
-        },
-        [],
-      ),
-    ]);
-  }
+  whole({ kind: base.kind, id: base.id, name: base.id, evidence: base.evidence, inferred: true });
   return nodes;
 }
 
-const leaves = (node: TreeNode): readonly TreeNode[] =>
-  node.children.length === 0 ? [node] : node.children.flatMap(leaves);
-
 /** From a log line to the next, where that took long: the kernel did what the earlier line began, or the later one reports. */
-function lineNodes(printk: readonly PlacedPrintk[], setting: Setting, from: number, to: number): readonly TreeNode[] {
-  const sure = printk.filter(
-    ({ atNs, uncertaintyNs }) =>
-      atNs !== null && (uncertaintyNs ?? 0) <= MAX_LINE_UNCERTAINTY_NS && atNs >= from && atNs < to,
-  );
-  return sure.flatMap((line, i): readonly TreeNode[] => {
-    const begin = line.atNs as number;
-    const end = sure[i + 1]?.atNs ?? to;
-    if (end - begin < MIN_LINE_NS) return [];
-    return [
-      causeNode(
-        setting,
-        {
-          kind: "printk",
-          id: line.text,
-          name: `after "${line.text}"`,
-          boot: line.boot,
-          beginNs: begin,
-          endNs: end,
-          evidence: "printk",
-          inferred: true,
-        },
-        [],
-      ),
-    ];
-  });
+function lineNodes(lines: readonly SureLine[], setting: Setting, from: number, to: number): readonly TreeNode[] {
+  const nodes: TreeNode[] = [];
+  for (let i = firstIndexWhere(lines, ({ atNs }) => atNs >= from); i < lines.length; i++) {
+    const { atNs: begin, text, boot } = lines[i] as SureLine;
+    if (begin >= to) break;
+    const end = Math.min(to, lines[i + 1]?.atNs ?? to);
+    if (end - begin < MIN_LINE_NS) continue;
+    const part = { kind: "printk", id: text, name: `after "${text}"`, evidence: "printk", inferred: true } as const;
+    nodes.push(causeNode(setting, { ...part, boot, beginNs: begin, endNs: end }, []));
+  }
+  return nodes;
 }

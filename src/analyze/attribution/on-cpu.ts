@@ -1,4 +1,5 @@
 /** Who was on the CPU: what the task that carries the update did with each nanosecond, from the scheduler's records. */
+import { firstIndexWhere } from "../../base/search.js";
 import { SPAN_KINDS, type Span, type SpanTable, spanAt } from "../span-table.js";
 import type { AttributedUpdate, Wakeups } from "./update.js";
 
@@ -35,6 +36,7 @@ export interface TaskTime {
 export function timeOnCpu(update: AttributedUpdate, beginNs: number, endNs: number): readonly TaskTime[] {
   const { spans, path, document, restorerSinceNs } = update;
   const { seam } = document;
+  const names = { old: taskNames(spans, "old"), new: taskNames(spans, "new") };
   return path.flatMap(({ boot, pid, task, role }): readonly TaskTime[] => {
     const from =
       boot === "old"
@@ -49,7 +51,7 @@ export function timeOnCpu(update: AttributedUpdate, beginNs: number, endNs: numb
     if (to <= from) return [];
     const runs = rowsOf(spans, boot, pid, "task", from, to);
     if (runs.length === 0) return [];
-    return [taskTime(update, { boot, pid, task, role, from, to }, runs)];
+    return [taskTime(update, { boot, pid, task, role, from, to }, runs, names[boot])];
   });
 }
 
@@ -75,15 +77,19 @@ function taskTime(
   { spans, wakeups }: AttributedUpdate,
   who: { boot: "old" | "new"; pid: number; task: string; role: string; from: number; to: number },
   runs: readonly Span[],
+  names: ReadonlyMap<number, string>,
 ): TaskTime {
   const { boot, pid, task, role, from, to } = who;
-  const running = runs.reduce((sum, run) => sum + Math.min(to, run.endNs) - Math.max(from, run.beginNs), 0);
+  const running = unionNs(runs, from, to);
   const waits: Wait[] = [];
-  const names = taskNames(spans, boot);
+  const wakings = wakingsOf(wakeups, boot, pid);
+  let latest = runs[0] as Span;
   runs.forEach((run, i) => {
     const next = runs[i + 1];
-    if (next === undefined || next.beginNs <= run.endNs) return;
-    waits.push(waitOf(run, next, wakeups, boot, pid, names));
+    // Of runs that overlap (records were lost) the one that ends last bounds the wait.
+    latest = run.endNs > latest.endNs ? run : latest;
+    if (next === undefined || next.beginNs <= latest.endNs) return;
+    waits.push(waitOf(latest, next, wakings, names));
   });
   const sum = (list: readonly Wait[], of: (wait: Wait) => number): number =>
     list.reduce((total, wait) => total + of(wait), 0);
@@ -113,31 +119,34 @@ function taskTime(
   };
 }
 
-function waitOf(
-  run: Span,
-  next: Span,
-  wakeups: Wakeups,
-  boot: "old" | "new",
-  pid: number,
-  names: ReadonlyMap<number, string>,
-): Wait {
-  const preempted = run.detail.includes("state=R");
-  const wait = { beginNs: run.endNs, endNs: next.beginNs } as const;
-  if (preempted) return { ...wait, why: "preempted", wokenNs: null, waker: null };
+interface Waking {
+  readonly ns: number;
+  readonly waker: number;
+}
+
+/** Wake-ups of one task, by time. */
+function wakingsOf(wakeups: Wakeups, boot: "old" | "new", pid: number): readonly Waking[] {
   const code = boot === "old" ? 1 : 2;
-  for (let i = wakeups.count - 1; i >= 0; i--) {
-    const at = wakeups.ns[i] as number;
-    if (wakeups.boot[i] !== code || wakeups.woken[i] !== pid || at > next.beginNs) continue;
-    if (at < run.endNs) break;
-    const waker = wakeups.waker[i] as number;
-    return {
-      ...wait,
-      why: "blocked",
-      wokenNs: at,
-      waker: waker <= 0 ? "an interrupt" : `${names.get(waker) ?? "?"}-${waker}`,
-    };
+  const found: Waking[] = [];
+  for (let i = 0; i < wakeups.count; i++) {
+    if (wakeups.boot[i] === code && wakeups.woken[i] === pid)
+      found.push({ ns: wakeups.ns[i] as number, waker: wakeups.waker[i] as number });
   }
-  return { ...wait, why: "blocked", wokenNs: null, waker: null };
+  return found.sort((a, b) => a.ns - b.ns);
+}
+
+function waitOf(run: Span, next: Span, wakings: readonly Waking[], names: ReadonlyMap<number, string>): Wait {
+  const wait = { beginNs: run.endNs, endNs: next.beginNs } as const;
+  if (run.detail.includes("state=R")) return { ...wait, why: "preempted", wokenNs: null, waker: null };
+  const waking = wakings[firstIndexWhere(wakings, ({ ns }) => ns > next.beginNs) - 1];
+  if (waking === undefined || waking.ns < run.endNs) return { ...wait, why: "blocked", wokenNs: null, waker: null };
+  const { ns, waker } = waking;
+  return {
+    ...wait,
+    why: "blocked",
+    wokenNs: ns,
+    waker: waker <= 0 ? "an interrupt" : `${names.get(waker) ?? "?"}-${waker}`,
+  };
 }
 
 function taskNames(spans: SpanTable, boot: "old" | "new"): ReadonlyMap<number, string> {

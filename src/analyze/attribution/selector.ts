@@ -38,10 +38,11 @@ export function parseSelector(text: string): Result<Selector, string> {
   return ok({ kind: kindPart as NodeKind, glob, action, text });
 }
 
-/** Whether the node is what the selector names: by identity, by name, or by a word of the name (a device's driver). */
-export function selects(selector: Selector, node: TreeNode): boolean {
-  if (node.kind !== selector.kind) return false;
-  if (selector.action !== null && node.action !== selector.action) return false;
-  const names = [node.id, node.name, ...node.name.split(" "), ...node.id.split(" ")];
-  return names.some(globMatcher(selector.glob));
+/** Whether a node is what the selector names: by identity, by name, or by a word of the name (a device's driver). */
+export function selectorTest({ kind, glob, action }: Selector): (node: TreeNode) => boolean {
+  const matches = globMatcher(glob);
+  return (node) =>
+    node.kind === kind &&
+    (action === null || node.action === action) &&
+    [node.id, node.name, ...node.name.split(" "), ...node.id.split(" ")].some(matches);
 }

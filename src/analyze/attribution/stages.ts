@@ -160,8 +160,13 @@ export function findStages(
       ? null
       : { ns: line.atNs as number, evidence: `printk '${line.text}'`, inferred: (line.uncertaintyNs ?? 0) > 1_000 };
   };
-  return STAGES.flatMap((stage) => {
+  const reached = { old: Number.NEGATIVE_INFINITY, new: Number.NEGATIVE_INFINITY };
+  return STAGES.flatMap((stage): readonly StageBegin[] => {
     const found = stage.begins.map((record) => find(stage.boot, record)).find((each) => each !== null);
-    return found === undefined ? [] : [{ stage, ...found }];
+    if (found === undefined) return [];
+    // A log line's stamp may lie before the record of the stage before it; the order of the stages is the kernel's own.
+    const early = found.ns < reached[stage.boot];
+    reached[stage.boot] = Math.max(found.ns, reached[stage.boot]);
+    return [{ stage, ns: reached[stage.boot], evidence: found.evidence, inferred: found.inferred || early }];
   });
 }

@@ -6,7 +6,8 @@
 
 import { SPAN_KINDS } from "../span-table.js";
 import { timeOnCpu } from "./on-cpu.js";
-import { type Selector, selects } from "./selector.js";
+import { apart, forOverlaps } from "./overlaps.js";
+import { type Selector, selectorTest } from "./selector.js";
 import { type TreeNode, walk } from "./tree.js";
 import type { AttributedUpdate } from "./update.js";
 
@@ -114,8 +115,10 @@ function costText(cost: NewCost): string {
   return cost.what === "share" ? `${Number((cost.share * 100).toFixed(4))}%` : `${cost.ns}ns`;
 }
 
-function outermost(node: TreeNode, selector: Selector): readonly TreeNode[] {
-  return selects(selector, node) ? [node] : node.children.flatMap((child) => outermost(child, selector));
+function outermost(root: TreeNode, selector: Selector): readonly TreeNode[] {
+  const selects = selectorTest(selector);
+  const below = (node: TreeNode): readonly TreeNode[] => (selects(node) ? [node] : node.children.flatMap(below));
+  return below(root);
 }
 
 /** A span inside another one that is changed too changes with it. */
@@ -162,13 +165,18 @@ function overlap(node: { readonly beginNs: number; readonly endNs: number }, fro
 
 /** Of the time taken out, what the path's task spent blocked until another task (not an interrupt) woke it. */
 function waitsOnOthers(update: AttributedUpdate, root: TreeNode, changed: readonly Selected[]): number {
-  const waits = timeOnCpu(update, root.beginNs, root.endNs)
-    .flatMap(({ waits: own }) => own)
-    .filter(({ why, waker }) => why === "blocked" && waker !== null && waker !== "an interrupt");
+  const waits = apart(
+    timeOnCpu(update, root.beginNs, root.endNs)
+      .flatMap(({ waits: own }) => own)
+      .filter(({ why, waker }) => why === "blocked" && waker !== null && waker !== "an interrupt"),
+  );
   let total = 0;
   for (const { node, afterNs } of changed) {
     if (node.durationNs <= 0 || afterNs >= node.durationNs) continue;
-    const inside = waits.reduce((sum, wait) => sum + overlap(wait, node.beginNs, node.endNs), 0);
+    let inside = 0;
+    forOverlaps(waits, node.beginNs, node.endNs, (_wait, shared) => {
+      inside += shared;
+    });
     total += Math.round(inside * (1 - afterNs / node.durationNs));
   }
   return total;
