@@ -22,7 +22,7 @@ import type {
 } from "./live-update.js";
 import { outcomeOf } from "./outcome.js";
 import { findPath, firstOf, type PathTask } from "./path.js";
-import { findSessions, sessionStates } from "./sessions.js";
+import { findSessions, sessionStates, storedNames } from "./sessions.js";
 import { buildSpans } from "./spans.js";
 import { findVms } from "./vms.js";
 
@@ -137,7 +137,13 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     text: line.text,
   }));
   const devices = findDevices(collected.printk);
-  const sources = { raw: collected.spans, events: collected.keyEvents, devices, printk };
+  const sources = {
+    raw: collected.spans,
+    names: storedNames(collected.agents),
+    events: collected.keyEvents,
+    devices,
+    printk,
+  };
   const path = findPath(collected.keyEvents, spelling).map((each) => ({ ...each, task: taskNameOf(collected, each) }));
   const schedClock = collected.schedClockZero.new;
   return {
@@ -151,7 +157,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     armsGraphAtBoot: printk.some(({ boot, text }) => boot === "new" && ARMS_GRAPH.test(text)),
     wakeups: anchoredWakeups(collected, zero),
     devices: [...devices.values()],
-    sessions: sessionStates(collected.keyEvents, axis, zero),
+    sessions: sessionStates(collected.keyEvents, axis, zero, collected.agents),
   };
 }
 

@@ -133,6 +133,16 @@ const before = (row: Row): Row => ({ ...row, role: "before" });
 const said = (name: string): readonly Row[] =>
   (["printk", "marker"] as const).map((what) => before({ ...mark(name, "first"), what, confidence: "agent" }));
 
+/** A message of an agent's own protocol, from its log. */
+const heard = (name: string, pick: Pick): Row => ({
+  role: "at",
+  what: "message",
+  name,
+  condition: "none",
+  pick,
+  confidence: "agent",
+});
+
 /** What the old kernel does, in this order, once `liveupdate_reboot` has returned 0 (kernel/kexec_core.c). */
 const PAST_FREEZE: readonly Row[] = [
   before(call("kernel_restart_prepare")),
@@ -165,6 +175,7 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
       mark("luo: session_create begin", "first"),
       call("luo_prepare"),
       mark("luo: prepare begin", "first"),
+      heard("luod START_PRESERVATION", "first"),
       before(printed("luo: Switched from [normal] to [prepared] state")),
       ...BEFORE_FREEZE,
     ]),
@@ -175,6 +186,7 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
       returned("luo_prepare", "succeeded"),
       mark("luo: preserve_fd end", "last"),
       mark("luo: prepare end", "last"),
+      heard("luod READY", "last"),
       printed("luo: Switched from [normal] to [prepared] state", "last"),
       ...BEFORE_FREEZE,
     ]),
@@ -213,6 +225,9 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
       before(entered("ioctl", RETRIEVE_FD)),
       before(entered("ioctl", SERIES_2025_RESTORE_FD)),
       ...said("[INFO] Found preserved session"),
+      // luod has opened the device before it answers its first client.
+      before(heard("luod FOUND", "first")),
+      before(heard("luod CLAIM", "first")),
     ]),
     ...rows("restore.end", "new", [
       returned("luo_retrieve_file", "succeeded"),
@@ -221,6 +236,8 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
       left("ioctl", SERIES_2025_RESTORE_FD),
       mark("luo: retrieve_fd end", "last"),
       mark("luo: restore end", "last"),
+      // A client retrieves its fds from the session that its claim gives it.
+      after(heard("luod CLAIM", "last")),
       after(returned("luo_session_retrieve", "succeeded")),
       before(call("luo_session_finish")),
       before(call("luo_file_finish")),
@@ -276,6 +293,8 @@ function describe(row: BoundaryRow, event: KeyEvent): string {
       return `${row.name}${row.cmd === undefined ? "" : `(0x${row.cmd.toString(16)})`} returned ${event.fields.get("ret")}`;
     case "marker":
       return `marker '${row.name}'`;
+    case "message":
+      return `${row.name} said`;
     case "printk":
       return `printk '${row.name}'`;
   }

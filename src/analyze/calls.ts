@@ -66,6 +66,7 @@ function stepOf(event: KeyEvent): { name: string; edge: "begin" | "end" } | null
       return match === null ? null : { name: match[1] as string, edge: match[2] as "begin" | "end" };
     }
     case "printk":
+    case "message":
       return null;
   }
 }

@@ -90,8 +90,12 @@ export function detailValue(detail: string, key: string): string | null {
   return value === "" ? null : value;
 }
 
+/** What agents call a file, by its identity. */
+export type FileNames = ReadonlyMap<string, { readonly unit: string; readonly fdName: string }>;
+
 export interface CauseSources {
   readonly raw: RawSpans;
+  readonly names: FileNames;
   readonly events: readonly KeyEvent[];
   readonly devices: ReadonlyMap<string, DeviceFacts>;
   readonly printk: readonly PlacedPrintk[];
@@ -132,7 +136,8 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
       absorb(same, cause);
       continue;
     }
-    identify(cause, around, files.get(`${cause.boot} ${cause.record} ${raw.beginNs[row]}`) ?? null, presetOf);
+    const joined = files.get(`${cause.boot} ${cause.record} ${raw.beginNs[row]}`) ?? null;
+    identify(cause, around, joined, presetOf, sources.names);
     const twin = around.findLast(
       (outer) =>
         (cause.kind === "file" || cause.kind === "session") &&
@@ -212,6 +217,7 @@ function identify(
   around: readonly Cause[],
   joined: { session: string; token: string } | null,
   presetOf: (name: string) => PresetRow | null,
+  names: FileNames,
 ): void {
   const { record, detail } = cause;
   const session = detailValue(detail, "session");
@@ -220,7 +226,9 @@ function identify(
   const handler = HANDLER_CALL.exec(record);
   const ofFile = (name: string, token: string, action: string): void => {
     const id = `${name} ${tokenText(token) ?? token}`;
-    Object.assign(cause, { kind: "file", id, name: id, action });
+    const stored = names.get(id);
+    const label = stored === undefined ? id : `${id} (${stored.unit} ${stored.fdName})`;
+    Object.assign(cause, { kind: "file", id, name: label, action });
   };
   if (session !== null && fileAction !== undefined) {
     ofFile(session, detailValue(detail, "token") ?? "?", fileAction);

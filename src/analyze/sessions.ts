@@ -1,6 +1,6 @@
 /** Sessions and their files, joined over the kexec by session name, by token, and by the handler's serialized data. */
 import { firstIndexWhere } from "../base/search.js";
-import type { KeyEvent } from "../collect/types.js";
+import type { AgentClient, AgentFacts, KeyEvent } from "../collect/types.js";
 import type { Axis, Zero } from "./axis.js";
 import { type Call, pairCalls } from "./calls.js";
 import { type FileDocument, PHASES, type PhaseName, type SessionDocument, type SessionPhase } from "./live-update.js";
@@ -95,13 +95,45 @@ export interface FileState extends FileDocument {
 /** The whole state of a session, as far as the capture shows it. */
 export interface SessionState extends Omit<SessionDocument, "files"> {
   readonly owners: readonly { readonly boot: "old" | "new"; readonly pid: number; readonly task: string }[];
+  /** systemd's unit that keeps the session in its fd store, and under which name. */
+  readonly unit: string | null;
+  readonly fdName: string | null;
+  /** luod's clients that named the session as theirs. */
+  readonly clients: readonly Pick<AgentClient, "boot" | "fd">[];
   readonly files: readonly FileState[];
 }
 
-/** Sessions with owners, fds and data: what `findSessions` knows, and more. Sorted by name; files by token as preserved. */
-export function sessionStates(events: readonly KeyEvent[], axis: Axis, zero: Zero): readonly SessionState[] {
+/** What systemd calls a file, by `session token`: the identity of its causes. */
+export function storedNames(
+  agents: AgentFacts,
+): ReadonlyMap<string, { readonly unit: string; readonly fdName: string }> {
+  return new Map(
+    agents.fds.map(({ session, token, unit, fdName }) => [`${session} ${tokenText(token)}`, { unit, fdName }]),
+  );
+}
+
+/**
+ * Sessions with owners, fds and data: what `findSessions` knows, and what agents say of them. Sessions that only agents
+ * tell of come last.
+ */
+export function sessionStates(
+  events: readonly KeyEvent[],
+  axis: Axis,
+  zero: Zero,
+  agents: AgentFacts,
+): readonly SessionState[] {
   const tasks = new Map(events.map((event) => [`${event.at.boot} ${event.pid}`, event.task]));
-  return [...sessionRows(events).values()].map((session) => {
+  const names = storedNames(agents);
+  const rows = new Map(sessionRows(events));
+  for (const name of [...agents.fds, ...agents.sessions, ...agents.clients].map(({ session }) => session)) {
+    if (!rows.has(name)) rows.set(name, { name, files: new Map(), calls: new Map() });
+  }
+  for (const { session, token } of agents.fds) {
+    const row = rows.get(session) as SessionRow;
+    const text = tokenText(token) as string;
+    if (!row.files.has(text)) row.files.set(text, bareFile(text));
+  }
+  return [...rows.values()].map((session) => {
     const owners = new Map<string, SessionState["owners"][number]>();
     for (const call of [...session.calls.values()].flat()) {
       const key = `${call.begin.boot} ${call.pid}`;
@@ -111,9 +143,13 @@ export function sessionStates(events: readonly KeyEvent[], axis: Axis, zero: Zer
       const value = Number(call?.fields.get(key) ?? Number.NaN);
       return Number.isSafeInteger(value) ? value : null;
     };
+    const stored = agents.sessions.find((entry) => entry.session === session.name);
     return {
       name: session.name,
       owners: [...owners.values()],
+      unit: stored?.unit ?? null,
+      fdName: stored?.fdName ?? null,
+      clients: agents.clients.filter((client) => client.session === session.name).map(({ boot, fd }) => ({ boot, fd })),
       phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
       files: [...session.files.values()].map(
         (file): FileState => ({
@@ -122,8 +158,8 @@ export function sessionStates(events: readonly KeyEvent[], axis: Axis, zero: Zer
           newFd: integer(file.retrieve, "fd"),
           serializedData: file.data,
           folios: integer(file.preserve, "folios"),
-          unit: null,
-          fdName: null,
+          unit: names.get(`${session.name} ${file.token}`)?.unit ?? null,
+          fdName: names.get(`${session.name} ${file.token}`)?.fdName ?? null,
         }),
       ),
     };
@@ -168,18 +204,20 @@ function sessionRows(events: readonly KeyEvent[]): ReadonlyMap<string, SessionRo
   return sessions;
 }
 
+const bareFile = (token: string): FileRow => ({
+  token,
+  handler: null,
+  data: null,
+  bytes: null,
+  preserve: null,
+  freeze: null,
+  retrieve: null,
+});
+
 function noteFile(session: SessionRow, call: Call): void {
   const token = tokenText(call.fields.get("token"));
   if (token === null) return;
-  const file: FileRow = session.files.get(token) ?? {
-    token,
-    handler: null,
-    data: null,
-    bytes: null,
-    preserve: null,
-    freeze: null,
-    retrieve: null,
-  };
+  const file = session.files.get(token) ?? bareFile(token);
   session.files.set(token, file);
   switch (call.name) {
     case "luo_preserve_file":

@@ -1,7 +1,7 @@
 /** The span table of an update: what was paired in the traces, and above it phases, blackout, seam, sessions and files. */
 import type { KeyEvent, RawSpans } from "../collect/types.js";
 import type { Zero } from "./axis.js";
-import { type Cause, mergeCauses } from "./causes.js";
+import { type Cause, type FileNames, mergeCauses } from "./causes.js";
 import type { DeviceFacts } from "./devices.js";
 import type { LiveUpdateDocument, PlacedPrintk } from "./live-update.js";
 import { type Span, type SpanTable, SpanTableBuilder } from "./span-table.js";
@@ -10,6 +10,7 @@ const NOWHERE = { boot: null, cpu: -1, pid: -1, task: "", parent: -1, flags: 0, 
 
 export interface SpanSources {
   readonly raw: RawSpans;
+  readonly names: FileNames;
   readonly events: readonly KeyEvent[];
   readonly devices: ReadonlyMap<string, DeviceFacts>;
   readonly printk: readonly PlacedPrintk[];

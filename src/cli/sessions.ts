@@ -6,6 +6,7 @@ import { type Context, defineCommand, exit } from "./command.js";
 import { spellingOf, spellingOptions } from "./load.js";
 import { flag, one } from "./options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
+import { escapeControls } from "./terminal-text.js";
 
 const MIB = 1_048_576;
 
@@ -14,7 +15,10 @@ const perMib = (ns: number | null, bytes: number | null): string =>
   ns === null || bytes === null || bytes < MIB ? "" : formatDuration(Math.round((ns * MIB) / bytes));
 
 function sessionText(session: SessionState, context: Context): string {
-  const owners = session.owners.map(({ boot, task, pid }) => `${task}-${pid} (${boot})`).join(", ");
+  const stored = session.unit === null ? [] : [`${session.unit} ${session.fdName ?? ""} (systemd)`];
+  const clients = session.clients.map(({ boot, fd }) => `luod client${fd === null ? "" : ` fd ${fd}`} (${boot})`);
+  const tasks = session.owners.map(({ boot, task, pid }) => `${task}-${pid} (${boot})`);
+  const owners = [...stored, ...tasks, ...clients].join(", ");
   const phases = session.phases
     .map(({ name, durationNs }) => `${name} ${durationNs === null ? "not seen whole" : formatDuration(durationNs)}`)
     .join(", ");
@@ -43,7 +47,8 @@ function sessionText(session: SessionState, context: Context): string {
     leftColumn("serialized data"),
   ];
   const table = renderTable(columns, rows, { width: context.width, palette: context.colour, indent: 4 });
-  return `  ${context.colour.strong(session.name)}\n    ${context.colour.quiet(`owners: ${owners || "not seen"}; ${phases}`)}\n${table}`;
+  const about = [`owners: ${owners || "not seen"}`, ...(phases === "" ? [] : [phases])].join("; ");
+  return `  ${context.colour.strong(escapeControls(session.name))}\n    ${context.colour.quiet(escapeControls(about))}\n${table}`;
 }
 
 /** The document of --json; schema in docs/sessions.schema.json. */
@@ -57,7 +62,7 @@ export const sessions = defineCommand({
   summary: "LUO's sessions over the kexec: owners, files, tokens, handlers, phases and costs",
   usage: null,
   description:
-    "Each session with the tasks that made and retrieved it, and its files: token, handler, size, what preserving, freezing and retrieving each cost, also per MiB. The two kernels are joined by session name, token and the handler's serialized data.",
+    "Each session with its owners (the tasks that made and retrieved it; systemd's unit and luod's clients, where the capture holds what agents say), and its files: token, handler, size, what preserving, freezing and retrieving each cost, also per MiB. The two kernels are joined by session name, token and the handler's serialized data.",
   options: { json: flag("One JSON document (docs/sessions.schema.json)"), ...spellingOptions },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [{ command: "blackout sessions traces/plain.tar.gz", what: "What was carried over, and at what cost" }],

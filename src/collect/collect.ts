@@ -1,8 +1,9 @@
 /** From a capture's files to events on one axis: picks the sources, reads each once, links the clocks, places all. */
-import { AXIS_EDGE_NS, axisNsOf, type ClockMap, placeColumn } from "../base/clock-map.js";
+import { AXIS_EDGE_NS, axisNsOf, type ClockMap, placeColumn, uncertaintyOf } from "../base/clock-map.js";
 import { type DefectInput, DefectLog } from "../base/defect.js";
 import { formatDuration, formatUncertainty } from "../base/format.js";
 import { type Boot, instant } from "../base/time.js";
+import { type AgentRecords, markedClocks, pairedClocks, placeMessages, readAgents } from "./agents.js";
 import type { Capture } from "./capture.js";
 import { type BootClocks, type LinkedClocks, linkClocks, type RealtimeAnchor, taiAnchors } from "./clock-link.js";
 import { EventCollector, type UnplacedKeyEvent } from "./event-collector.js";
@@ -25,6 +26,10 @@ import type {
 } from "./types.js";
 
 export type TraceMap = ClockMap<"old:trace"> | ClockMap<"new:trace">;
+
+interface Sink {
+  defect(input: DefectInput): void;
+}
 
 /** One boot as read: its source, what was kept of its events, and its log. */
 interface ReadBoot {
@@ -67,6 +72,13 @@ export function collectCapture(
   if (linked.old !== null && linked.new !== null)
     contradiction(extentOf(old, linked.old), extentOf(fresh, linked.new), linked, sink);
   const logged = boots.map((boot) => placeLog(boot, maps[boot.boot], linked));
+  const agents = readAgents(files, sink);
+  const keyEvents = boots.flatMap((read, i) => {
+    const map = maps[read.boot];
+    const traced = placeKeyEvents(read, map, logged[i] ?? []);
+    const told = placeAgents(read, map, traced, agents, { capture, tscKhz: linked.link.tscKhz, sink });
+    return told.length === 0 ? traced : [...traced, ...told].sort((a, b) => a.at.ns - b.at.ns);
+  });
   const collected: Collected = {
     name: capture.name,
     kernel: capture.kernel,
@@ -74,15 +86,16 @@ export function collectCapture(
     probeLevel: capture.labels.probe_level ?? null,
     link: linked.link,
     newBootReached: capture.boots.new !== null,
-    keyEvents: boots.flatMap((boot, i) => placeKeyEvents(boot, maps[boot.boot], logged[i] ?? [])),
+    keyEvents,
     extents: { old: extentOf(old, maps.old), new: extentOf(fresh, maps.new) },
     spans: placeSpans(boots, maps, linked),
     wakeups: placeWakeups(boots, maps),
     vcpus: boots.flatMap((boot) => placeVcpus(boot, maps[boot.boot])),
+    agents: agents.facts,
     schedClockZero: { old: schedClockZero(linked, "old"), new: schedClockZero(linked, "new") },
     printk: logged.flat(),
     verdicts: logs.verdicts,
-    sources: boots.flatMap((boot) => (boot.counts === null ? [] : [boot.counts])),
+    sources: [...boots.flatMap((boot) => (boot.counts === null ? [] : [boot.counts])), ...agents.sources],
     defects: defects.all().map((defect): PlacedDefect => {
       const map = defect.boot === null ? null : maps[defect.boot];
       const at = defect.time === null || map === null ? null : placeCount(map, defect.time);
@@ -208,6 +221,11 @@ function placeCount(map: TraceMap, count: bigint): number {
     : axisNsOf(map as ClockMap<"new:trace">, instant("new:trace", count));
 }
 
+function placeWithSurety(map: TraceMap, count: bigint): { readonly ns: number; readonly uncertaintyNs: number } {
+  const own = map as ClockMap<"old:trace">;
+  return { ns: placeCount(map, count), uncertaintyNs: uncertaintyOf(own, instant("old:trace", count)) };
+}
+
 function extentOf({ events }: ReadBoot, map: TraceMap | null): Extent | null {
   if (map === null || Number.isNaN(events.first)) return null;
   return {
@@ -267,6 +285,24 @@ function placeKeyEvents(read: ReadBoot, map: TraceMap | null, log: readonly Plac
           return { ...rest, task, at: { boot, ns: placeCount(map, countOfEvent(events, count)) } };
         });
   return [...traced, ...loggedKeyEvents(boot, traced, log)].sort((a, b) => a.at.ns - b.at.ns);
+}
+
+/** An agent's messages, by readings of its log's clock: in clock_pairs, or in the workload's marks. */
+function placeAgents(
+  { boot, source }: ReadBoot,
+  map: TraceMap | null,
+  traced: readonly KeyEvent[],
+  agents: AgentRecords,
+  from: { readonly capture: Capture; readonly tscKhz: number | null; readonly sink: Sink },
+): readonly KeyEvent[] {
+  const messages = agents.messages[boot];
+  if (messages.length === 0) return [];
+  const pairs = from.capture.boots[boot]?.pairs ?? [];
+  const anchors =
+    map === null || source === null
+      ? []
+      : pairedClocks(pairs, source.clock, (count) => placeWithSurety(map, count), from.tscKhz);
+  return placeMessages(boot, messages, [...anchors, ...markedClocks(traced)], from.sink);
 }
 
 /** Lines of the kernel log that a boundary may rest upon. */

@@ -172,11 +172,11 @@ export interface Placed {
  */
 export interface KeyEvent {
   readonly at: Placed;
-  readonly what: "call" | "return" | "syscall-enter" | "syscall-exit" | "marker" | "printk";
-  /** Function or syscall name; a marker's or a printk line's text. */
+  readonly what: "call" | "return" | "syscall-enter" | "syscall-exit" | "marker" | "printk" | "message";
+  /** Function or syscall name; a marker's or a printk line's text; an agent and what it said: `luod CLAIM`. */
   readonly name: string;
   readonly fields: EventFields;
-  readonly source: "kprobe" | "function-graph" | "syscall" | "marker" | "printk";
+  readonly source: "kprobe" | "function-graph" | "syscall" | "marker" | "printk" | "agent";
   readonly cpu: number;
   readonly pid: number;
   readonly task: string;
@@ -247,6 +247,37 @@ export interface LogVerdict {
   readonly line: number;
 }
 
+/** systemd's name for a token of its LUO session. */
+export interface StoredFd {
+  readonly session: string;
+  readonly token: number;
+  readonly unit: string;
+  readonly fdName: string;
+}
+
+/** A LUO session that a unit keeps in its fd store. */
+export interface StoredSession {
+  readonly session: string;
+  readonly unit: string;
+  readonly fdName: string;
+}
+
+/** A client of luod, by the id that it gave itself: its session's name. */
+export interface AgentClient {
+  readonly boot: Boot;
+  readonly session: string;
+  /** luod's end of its connection; null where the log does not say. */
+  readonly fd: number | null;
+}
+
+/** What user space's agents say beside events: who owns which session, and what tokens are called. */
+export interface AgentFacts {
+  readonly fds: readonly StoredFd[];
+  readonly sessions: readonly StoredSession[];
+  /** In the log's order, each once. */
+  readonly clients: readonly AgentClient[];
+}
+
 /** First and last event of a boot, on its axis. */
 export interface Extent {
   readonly firstNs: number;
@@ -281,6 +312,7 @@ export interface Collected {
   readonly spans: RawSpans;
   readonly wakeups: RawWakeups;
   readonly vcpus: readonly VcpuSeen[];
+  readonly agents: AgentFacts;
   /** Where each boot's sched_clock read zero, on its axis; null where it cannot be placed. */
   readonly schedClockZero: Readonly<Record<Boot, { readonly ns: number; readonly uncertaintyNs: number } | null>>;
   readonly printk: readonly PlacedLine[];
