@@ -8,6 +8,7 @@ import { criticalChain } from "./critical-chain.js";
 import { events } from "./events.js";
 import { findings } from "./findings.js";
 import { gate } from "./gate.js";
+import { history } from "./history.js";
 import { percentiles } from "./percentiles.js";
 import { perfetto } from "./perfetto.js";
 import { report } from "./report.js";
@@ -30,4 +31,5 @@ export const commands: readonly Command[] = [
   compare,
   gate,
   cohort,
+  history,
 ];

@@ -1,0 +1,220 @@
+/**
+ * Where, in a series of builds, updates began to take longer or less. `HistoryDocument` is what `blackout history
+ * --json` prints, normative in docs/history.schema.json. Pure; seeded.
+ */
+import { ok, type Result } from "../../base/result.js";
+import type { Duration } from "../../base/time.js";
+import { type Cohort, isMeasured, type Unlike, unlikeTraits } from "../cohort/cohort.js";
+import { type DistributionDocument, distributionOf } from "../cohort/distribution.js";
+import { type Metric, metricName, valuesOf } from "../cohort/metrics.js";
+import { type CauseKind, causeName, type UpdateSample } from "../cohort/update-sample.js";
+import { breakdownOf } from "../compare/breakdown.js";
+import { type Floors, floorOf } from "../compare/levels.js";
+import { clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
+import { eDivisive } from "../statistics/e-divisive.js";
+import { hodgesLehmann } from "../statistics/hodges-lehmann.js";
+import { median } from "../statistics/order-statistics.js";
+import { type SampleProblem, sampleOf } from "../statistics/sample.js";
+import { type Series, seriesKeyName } from "./series.js";
+
+/** A change of chance in a series that has none: at most one series in a hundred. */
+export const CHANGE_LEVEL = 0.01;
+const PERMUTATIONS = 999;
+/** Longer series are summarised first: a scan costs the square of its length, and a test a thousand scans. */
+const MAX_POINTS = 300;
+export const SHIFT_CONFIDENCE = 0.95;
+
+export interface HistoryBuild {
+  readonly name: string;
+  readonly updates: number;
+  readonly notCompleted: number;
+  /** When the first was taken; null where the captures do not say. */
+  readonly firstAtMs: number | null;
+  /** Null where the metric was not measured in any. */
+  readonly distribution: DistributionDocument | null;
+}
+
+export interface HistoryChange {
+  /** The change lies after the first and not after the second; the same twice where it lies within one build. */
+  readonly after: string;
+  readonly notAfter: string;
+  readonly direction: "longer" | "shorter";
+  readonly shiftNs: Duration;
+  readonly shiftIntervalNs: readonly [Duration, Duration] | null;
+  /** Share of the median before. */
+  readonly shiftRelative: number;
+  readonly pValue: number;
+  /** Below the comparison's floors: it is there, and does not matter. */
+  readonly belowFloor: boolean;
+  /** What changed most, of updates between the change before and the one after; for the blackout only. */
+  readonly causes: readonly {
+    readonly kind: CauseKind;
+    readonly id: string;
+    readonly name: string;
+    readonly shiftNs: Duration;
+    readonly share: number;
+    readonly presence: "both" | "new" | "vanished";
+  }[];
+}
+
+export interface HistoryDocument {
+  readonly format: "blackout-history";
+  readonly version: 1;
+  readonly by: string;
+  readonly metric: string;
+  readonly forced: boolean;
+  readonly unlike: readonly Unlike[];
+  readonly seed: number;
+  readonly level: number;
+  /** How many values were looked at, and how many updates each stands for (1 unless the series is long). */
+  readonly points: number;
+  readonly updatesPerPoint: number;
+  readonly builds: readonly HistoryBuild[];
+  readonly changes: readonly HistoryChange[];
+  /** Updates that do not say what the series is by, or did not complete, or were not measured. */
+  readonly left: number;
+}
+
+export interface HistoryOptions {
+  readonly metric: Metric;
+  readonly floors: Floors;
+  readonly seed: number;
+  /** Fewest updates between two changes. */
+  readonly minimumSegment: number;
+}
+
+interface Point {
+  readonly value: number;
+  readonly build: number;
+  readonly updates: readonly UpdateSample[];
+}
+
+/** The error: fewer than one value. */
+export function historyOf(series: Series, options: HistoryOptions): Result<HistoryDocument, SampleProblem> {
+  const { metric, floors, seed, minimumSegment } = options;
+  const { points, updatesPerPoint } = pointsOf(series, metric);
+  const values = points.map(({ value }) => value);
+  const found = eDivisive(values, { seed, minimumSegment, permutations: PERMUTATIONS, significance: CHANGE_LEVEL });
+  if (!found.ok) return found;
+  const places = found.value.accepted.map(({ index }) => index);
+  const changes = found.value.accepted.map(({ index, p }, i): HistoryChange => {
+    const before = points.slice(places[i - 1] ?? 0, index);
+    const after = points.slice(index, places[i + 1] ?? points.length);
+    return changeOf(before, after, p, rangeOf(points, index, series.builds), metric, floors, seed);
+  });
+  const counted = points.reduce((sum, { updates }) => sum + updates.length, 0);
+  const all = series.builds.reduce((sum, { updates }) => sum + updates.length, series.left.length);
+  const unlike = unlikeTraits(series.builds);
+  return ok({
+    format: "blackout-history",
+    version: 1,
+    by: seriesKeyName(series.key),
+    metric: metricName(metric),
+    forced: unlike.length > 0,
+    unlike,
+    seed,
+    level: CHANGE_LEVEL,
+    points: points.length,
+    updatesPerPoint,
+    builds: series.builds.map((build) => buildOf(build, metric)),
+    changes,
+    left: all - counted,
+  });
+}
+
+function buildOf(build: Cohort, metric: Metric): HistoryBuild {
+  const sample = clusteredSampleOf(valuesOf(build, metric));
+  return {
+    name: build.name,
+    updates: build.updates.length,
+    notCompleted: build.updates.filter(({ outcome }) => outcome !== "completed").length,
+    firstAtMs: build.updates[0]?.takenAtMs ?? null,
+    distribution: sample.ok ? distributionOf(sample.value) : null,
+  };
+}
+
+/** One value an update, or of a long series the median of as many neighbours of one build as keep it short. */
+function pointsOf(
+  { builds }: Series,
+  metric: Metric,
+): { readonly points: readonly Point[]; readonly updatesPerPoint: number } {
+  const measured = builds.map((build) =>
+    build.updates.flatMap((update): readonly Point["updates"][number][] => (isMeasured(update) ? [update] : [])),
+  );
+  const total = measured.reduce((sum, updates) => sum + updates.length, 0);
+  const each = Math.max(1, Math.ceil(total / MAX_POINTS));
+  const points: Point[] = [];
+  for (const [build, updates] of measured.entries()) {
+    for (let i = 0; i < updates.length; i += each) {
+      const members = updates.slice(i, i + each);
+      const sample = clusteredSampleOf(valuesOf({ name: "", updates: members }, metric));
+      if (sample.ok) points.push({ value: median(oneValuePerCluster(sample.value)), build, updates: members });
+    }
+  }
+  return { points, updatesPerPoint: each };
+}
+
+/**
+ * The builds that a change at `index` lies between. One that is found within a build but as near to its edge as a fifth
+ * of it is that edge's: the place of a change is known to a few values only.
+ */
+function rangeOf(points: readonly Point[], index: number, builds: readonly Cohort[]): readonly [string, string] {
+  const name = (build: number): string => builds[build]?.name ?? "";
+  const [left, right] = [points[index - 1]!.build, points[index]!.build];
+  if (left !== right) return [name(left), name(right)];
+  const first = points.findIndex(({ build }) => build === right);
+  const end = points.findLastIndex(({ build }) => build === right) + 1;
+  const near = Math.max(1, Math.floor((end - first) / 5));
+  if (index - first <= near && first > 0) return [name(points[first - 1]!.build), name(right)];
+  if (end - index <= near && end < points.length) return [name(right), name(points[end]!.build)];
+  return [name(right), name(right)];
+}
+
+const CAUSES_NAMED = 5;
+
+function changeOf(
+  before: readonly Point[],
+  after: readonly Point[],
+  pValue: number,
+  [from, to]: readonly [string, string],
+  metric: Metric,
+  floors: Floors,
+  seed: number,
+): HistoryChange {
+  const sample = (points: readonly Point[]) => {
+    const made = sampleOf(points.map(({ value }) => value));
+    // A segment has at least two values, all finite, or it would not have been divided.
+    if (!made.ok) throw new Error(made.error.message);
+    return made.value;
+  };
+  const [b, c] = [sample(before), sample(after)];
+  const { shift, interval } = hodgesLehmann(b, c, SHIFT_CONFIDENCE);
+  const cohort = (points: readonly Point[]): Cohort => ({
+    name: "",
+    updates: points.flatMap(({ updates }) => updates),
+  });
+  const breakdown =
+    metric.kind === "blackout"
+      ? breakdownOf(cohort(before), cohort(after), { listedFromNs: floors.absoluteNs / 2, seed })
+      : null;
+  const causes = (breakdown?.causes ?? []).filter(({ lowerNs, upperNs }) => lowerNs > 0 || upperNs < 0);
+  const base = median(b);
+  return {
+    after: from,
+    notAfter: to,
+    direction: shift >= 0 ? "longer" : "shorter",
+    shiftNs: Math.round(shift),
+    shiftIntervalNs: interval.kind === "known" ? [Math.floor(interval.lower), Math.ceil(interval.upper)] : null,
+    shiftRelative: base === 0 ? 0 : shift / base,
+    pValue,
+    belowFloor: Math.abs(shift) < floorOf(floors, base),
+    causes: causes.slice(0, CAUSES_NAMED).map(({ kind, id, shiftNs, presence }) => ({
+      kind,
+      id,
+      name: causeName({ kind, id }),
+      shiftNs,
+      share: breakdown === null || breakdown.totalNs === 0 ? 0 : shiftNs / breakdown.totalNs,
+      presence,
+    })),
+  };
+}
