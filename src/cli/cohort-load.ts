@@ -107,16 +107,18 @@ function sourcesOfPart(part: string, depth: number): Result<readonly Source[], s
   const stats = statSync(part, { throwIfNoEntry: false });
   if (stats === undefined) {
     if (!isPattern(part)) return err(`${part}: found nothing there, expected ${COHORT_FORMS}`);
-    const matched = glob(part).flatMap((path) => sourceOfPath(path) ?? []);
+    const matched = glob(part).flatMap((path) => sourceOfPath(path) ?? capturesIn(path).map(captureSource));
     return matched.length > 0 ? ok(matched) : err(`${part}: matches no capture and no file of analysed updates`);
   }
   const single = sourceOfPath(part);
   if (single !== null) return ok([single]);
   if (!stats.isDirectory()) return ok([{ kind: "capture", path: part }]);
   const members = capturesIn(part);
-  if (members.length > 0) return ok(members.map((path) => ({ kind: "capture", path })));
+  if (members.length > 0) return ok(members.map(captureSource));
   return err(`${part}: holds no captures (folders with a capture.json, .tar, .tar.gz, .tar.zst)`);
 }
+
+const captureSource = (path: string): Source => ({ kind: "capture", path });
 
 /** Null for what is neither a capture nor a file of lines by its name or first byte. */
 function sourceOfPath(path: string): Source | null {

@@ -11,6 +11,7 @@ import { gate } from "./gate.js";
 import { history } from "./history.js";
 import { percentiles } from "./percentiles.js";
 import { perfetto } from "./perfetto.js";
+import { qualify } from "./qualify.js";
 import { report } from "./report.js";
 import { sessions } from "./sessions.js";
 import { tree } from "./tree.js";
@@ -32,4 +33,5 @@ export const commands: readonly Command[] = [
   gate,
   cohort,
   history,
+  qualify,
 ];

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+import { Ajv } from "ajv";
+import { seededRandom } from "../../base/random.js";
+import { schemaPath, updateOf } from "../../testing/samples.js";
+import { parseMetric } from "../cohort/metrics.js";
+import type { UpdateSample } from "../cohort/update-sample.js";
+import { DEFAULT_FLOORS } from "../compare/levels.js";
+import { type QualifyDocument, type QualifyOptions, qualify } from "./qualify.js";
+
+const DEFAULTS: QualifyOptions = { from: [], to: [], reference: "old", budget: null, floors: DEFAULT_FLOORS, seed: 1 };
+const random = seededRandom(5);
+
+function updates(
+  old: string,
+  fresh: string,
+  n: number,
+  ms: number,
+  change: Partial<UpdateSample> = {},
+): readonly UpdateSample[] {
+  return Array.from({ length: n }, (_, i) =>
+    updateOf(ms * (1 + 0.02 * random.normal()), {
+      kernel: { old, new: fresh },
+      source: `${old}-${fresh}/${i}`,
+      ...change,
+    }),
+  );
+}
+
+function statuses(matrix: QualifyDocument): Readonly<Record<string, string>> {
+  return Object.fromEntries(matrix.cells.map((cell) => [`${cell.old} ${cell.new}`, cell.status]));
+}
+
+const evil = "<script>alert(1)</script> | **x** \u0000";
+const samples = [
+  ...updates("7.9", "7.9", 8, 1000),
+  ...updates("7.9", "7.10", 8, 1500),
+  ...updates("7.10", "7.10", 8, 1000),
+  ...updates("7.10", "7.9", 5, 1000),
+  ...updates("7.10", "7.9", 1, 1000, { outcome: "failed", outcomeReason: evil }),
+  ...updates("7.10", "7.11", 8, 1000),
+];
+
+test("each pair of kernels is passed, regressed, failed or not tested, with its evidence", () => {
+  const matrix = qualify(samples, DEFAULTS);
+  assert.deepEqual(matrix.old, ["7.9", "7.10", "7.11"]);
+  assert.deepEqual(statuses(matrix), {
+    "7.9 7.9": "passed",
+    "7.9 7.10": "regressed",
+    "7.9 7.11": "not-tested",
+    "7.10 7.9": "failed",
+    "7.10 7.10": "passed",
+    "7.10 7.11": "passed",
+    "7.11 7.9": "not-tested",
+    "7.11 7.10": "not-tested",
+    "7.11 7.11": "not-tested",
+  });
+  const [, regressed, , failed] = matrix.cells;
+  assert.match(regressed?.evidence[1] ?? "", /^Blackout \+5\d\d\.\d ms against 7\.9 → 7\.9 \(p = 0\.0\d+\): regressed/);
+  assert.deepEqual(failed?.evidence.slice(0, 2), ["5 of 6 updates completed.", `7.10-7.9/0: failed: ${evil}`]);
+  assert.equal(matrix.verdict, "failed");
+  const validate = new Ajv().compile(JSON.parse(readFileSync(schemaPath("qualify"), "utf8")));
+  assert.ok(validate(JSON.parse(JSON.stringify(matrix))), JSON.stringify(validate.errors));
+});
+
+test("kernels that are asked for and were never tried are not tested", () => {
+  const matrix = qualify(updates("a", "b", 5, 1000), { ...DEFAULTS, from: ["a"], to: ["b", "c"] });
+  assert.deepEqual(statuses(matrix), { "a b": "passed", "a c": "not-tested" });
+  assert.equal(matrix.verdict, "incomplete");
+  assert.equal(qualify(updates("a", "b", 5, 1000), { ...DEFAULTS, from: ["a"], to: ["b"] }).verdict, "passed");
+});
+
+test("the reference is a choice: against the new kernel's own updates nothing regressed", () => {
+  const slowNew = [...updates("a", "a", 8, 1000), ...updates("a", "b", 8, 1500), ...updates("b", "b", 8, 1500)];
+  assert.equal(statuses(qualify(slowNew, DEFAULTS))["a b"], "regressed");
+  assert.equal(statuses(qualify(slowNew, { ...DEFAULTS, reference: "new" }))["a b"], "passed");
+  assert.equal(statuses(qualify(slowNew, { ...DEFAULTS, reference: "none" }))["a b"], "passed");
+});
+
+test("a budget holds in every cell", () => {
+  const metric = parseMetric("blackout");
+  assert.ok(metric.ok);
+  const limit = {
+    metric: metric.value,
+    statistic: { kind: "max" },
+    atMostNs: 1.2e9,
+    text: "max",
+    why: "",
+    line: 1,
+  } as const;
+  const budget = {
+    decideBy: "bounds",
+    limits: [limit],
+    regression: null,
+    failedAtMost: null,
+    updatesAtLeast: null,
+  } as const;
+  const matrix = qualify(samples, { ...DEFAULTS, reference: "none", budget });
+  assert.equal(statuses(matrix)["7.9 7.10"], "regressed");
+  assert.equal(statuses(matrix)["7.9 7.9"], "passed");
+});

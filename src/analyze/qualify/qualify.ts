@@ -1,0 +1,257 @@
+/**
+ * From which kernel to which an update may go: a matrix of cohorts by old and new kernel. `QualifyDocument` is what
+ * `blackout qualify --json` prints, normative in docs/qualify.schema.json. Pure.
+ */
+import { formatDuration } from "../../base/format.js";
+import type { Duration } from "../../base/time.js";
+import {
+  type Cohort,
+  type Excluded,
+  excludedOf,
+  isMeasured,
+  outcomeCounts,
+  type Unlike,
+  unlikeTraits,
+} from "../cohort/cohort.js";
+import { type DistributionDocument, distributionOf } from "../cohort/distribution.js";
+import { valuesOf } from "../cohort/metrics.js";
+import type { UpdateSample } from "../cohort/update-sample.js";
+import { compareCohorts } from "../compare/comparison.js";
+import { type Floors, LEVELS } from "../compare/levels.js";
+import { pText, signedDuration } from "../compare/reason.js";
+import { type Judgement, judgeFamily, type Pair, pairOf, type Verdict } from "../compare/verdict.js";
+import type { Budget } from "../gate/budget.js";
+import { type Check, gate } from "../gate/gate.js";
+import type { Outcome } from "../live-update.js";
+import { clusteredSampleOf } from "../statistics/clusters.js";
+
+/**
+ * `failed`: an update did not complete. `regressed`: all did, but a budget is breached or the blackout is shown to be
+ * longer than the reference's. `passed`: neither. `not-tested`: no update of this pair of kernels.
+ */
+export type CellStatus = "passed" | "regressed" | "failed" | "not-tested";
+
+/** With what a cell's blackout is compared: the old kernel's updates to itself, the new one's, or nothing. */
+export const REFERENCES = ["old", "new", "none"] as const;
+export type Reference = (typeof REFERENCES)[number];
+
+export interface QualifyCell {
+  readonly old: string;
+  readonly new: string;
+  readonly status: CellStatus;
+  /** Sentences: what the status rests on. */
+  readonly evidence: readonly string[];
+  readonly updates: number;
+  readonly outcomes: Readonly<Record<Outcome, number>>;
+  /** Updates that did not complete, or have no known blackout. */
+  readonly excluded: readonly Excluded[];
+  readonly blackout: DistributionDocument | null;
+  readonly comparison: {
+    readonly with: readonly [string, string];
+    readonly verdict: Verdict;
+    readonly shiftNs: Duration;
+    readonly pValue: number;
+    /** Holm's, over all cells that are compared. */
+    readonly adjustedP: number;
+    readonly neededUpdates: number | null;
+  } | null;
+  readonly checks: readonly Check[];
+  /** Where the cell's updates came from. */
+  readonly sources: readonly string[];
+}
+
+export interface QualifyDocument {
+  readonly format: "blackout-qualify";
+  readonly version: 1;
+  readonly verdict: "passed" | "failed" | "incomplete";
+  readonly forced: boolean;
+  readonly unlike: readonly Unlike[];
+  readonly reference: Reference;
+  readonly old: readonly string[];
+  readonly new: readonly string[];
+  /** By old kernel, then by new. */
+  readonly cells: readonly QualifyCell[];
+  /** Updates that do not name both kernels. */
+  readonly unnamed: readonly string[];
+}
+
+export interface QualifyOptions {
+  /** Empty: those that the updates have. */
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+  readonly reference: Reference;
+  readonly budget: Budget | null;
+  readonly floors: Floors;
+  readonly seed: number;
+}
+
+export function qualify(updates: readonly UpdateSample[], options: QualifyOptions): QualifyDocument {
+  const groups = new Map<string, UpdateSample[]>();
+  const unnamed: string[] = [];
+  for (const update of updates) {
+    const { old, new: fresh } = update.kernel;
+    if (old === null || fresh === null) unnamed.push(update.source);
+    else groups.set(pairKey(old, fresh), [...(groups.get(pairKey(old, fresh)) ?? []), update]);
+  }
+  const versions = sorted(updates.flatMap(({ kernel }) => [kernel.old ?? [], kernel.new ?? []].flat()));
+  const rows = options.from.length > 0 ? options.from : versions;
+  const columns = options.to.length > 0 ? options.to : versions;
+  const cohortAt = (old: string, fresh: string): Cohort => ({
+    name: `${old} → ${fresh}`,
+    updates: groups.get(pairKey(old, fresh)) ?? [],
+  });
+  const places = rows.flatMap((old) => columns.map((fresh) => ({ old, fresh })));
+  const compared = places.flatMap(({ old, fresh }) => {
+    const reference = referenceOf(old, fresh, options.reference);
+    const pair = reference === null ? null : pairBetween(cohortAt(reference, reference), cohortAt(old, fresh));
+    return pair === null || reference === null ? [] : [{ old, fresh, reference, pair }];
+  });
+  // One level for the whole matrix: twelve cells must not raise twelve times as many alarms.
+  const judged = judgeFamily(
+    compared.map(({ pair }) => pair),
+    LEVELS.primary,
+    options.floors,
+  );
+  const judgements = new Map(
+    compared.map(({ old, fresh, reference }, i) => [pairKey(old, fresh), { reference, judgement: judged[i]! }]),
+  );
+  const cells = places.map(({ old, fresh }): QualifyCell => {
+    const found = judgements.get(pairKey(old, fresh)) ?? null;
+    const reference = found === null ? null : cohortAt(found.reference, found.reference);
+    return cellOf(old, fresh, cohortAt(old, fresh), reference, found, options);
+  });
+  const unlike = unlikeTraits([{ name: "the matrix", updates }]);
+  const bad = cells.some(({ status }) => status === "failed" || status === "regressed");
+  const open = cells.some(({ status }) => status === "not-tested");
+  return {
+    format: "blackout-qualify",
+    version: 1,
+    verdict: bad ? "failed" : open ? "incomplete" : "passed",
+    forced: unlike.length > 0,
+    unlike,
+    reference: options.reference,
+    old: rows,
+    new: columns,
+    cells,
+    unnamed,
+  };
+}
+
+function pairKey(old: string, fresh: string): string {
+  return `${old}\0${fresh}`;
+}
+
+function sorted(versions: readonly string[]): readonly string[] {
+  return [...new Set(versions)].sort((a, b) => a.localeCompare(b, "en", { numeric: true }) || (a < b ? -1 : 1));
+}
+
+/** The kernel whose updates to itself are the reference; null where there is none, or the cell is its own. */
+function referenceOf(old: string, fresh: string, reference: Reference): string | null {
+  if (old === fresh) return null;
+  switch (reference) {
+    case "old":
+      return old;
+    case "new":
+      return fresh;
+    case "none":
+      return null;
+  }
+}
+
+function pairBetween(reference: Cohort, cohort: Cohort): Pair | null {
+  const [from, to] = [reference, cohort].map((each) => clusteredSampleOf(valuesOf(each, { kind: "blackout" })));
+  return from?.ok && to?.ok ? pairOf(from.value, to.value) : null;
+}
+
+function cellOf(
+  old: string,
+  fresh: string,
+  cohort: Cohort,
+  reference: Cohort | null,
+  found: { readonly reference: string; readonly judgement: Judgement } | null,
+  options: QualifyOptions,
+): QualifyCell {
+  const outcomes = outcomeCounts(cohort);
+  const excluded = excludedOf(cohort);
+  const sample = clusteredSampleOf(valuesOf(cohort, { kind: "blackout" }));
+  const checks = checksOf(cohort, options.budget);
+  const failures = excluded.filter(({ outcome }) => outcome !== "completed");
+  const breached = checks.filter(({ status }) => status === "failed");
+  const verdict = found?.judgement.verdict ?? null;
+  const status: CellStatus =
+    cohort.updates.length === 0
+      ? "not-tested"
+      : failures.length > 0
+        ? "failed"
+        : breached.length > 0 || verdict === "regressed"
+          ? "regressed"
+          : "passed";
+  const evidence = [
+    ...(cohort.updates.length === 0 ? ["No update from this kernel to that one."] : [outcomeSentence(cohort)]),
+    ...failures.map(({ source, outcome, reason }) => `${source}: ${outcome}: ${reason}`),
+    ...breached.map(({ name, message }) => `${name}: ${message}`),
+    ...(found === null || reference === null ? [] : [comparedSentence(cohort, reference, found.judgement, options)]),
+  ];
+  return {
+    old,
+    new: fresh,
+    status,
+    evidence,
+    updates: cohort.updates.length,
+    outcomes,
+    excluded,
+    blackout: sample.ok ? distributionOf(sample.value) : null,
+    comparison:
+      found === null
+        ? null
+        : {
+            with: [found.reference, found.reference],
+            verdict: found.judgement.verdict,
+            shiftNs: Math.round(found.judgement.shiftNs),
+            pValue: found.judgement.pValue,
+            adjustedP: found.judgement.adjustedP,
+            neededUpdates: found.judgement.neededUpdates,
+          },
+    checks,
+    sources: cohort.updates.map(({ source }) => source),
+  };
+}
+
+/** Limits only: outcomes are the cell's own matter, and regressions the matrix'. */
+function checksOf(cohort: Cohort, budget: Budget | null): readonly Check[] {
+  if (budget === null || cohort.updates.length === 0) return [];
+  const limits: Budget = { ...budget, regression: null, failedAtMost: null };
+  const input = { budget: limits, budgetFile: "", cohort, baseline: null, comparison: null, requireData: false };
+  return gate(input).checks;
+}
+
+function outcomeSentence(cohort: Cohort): string {
+  const completed = cohort.updates.filter(({ outcome }) => outcome === "completed").length;
+  const measured = cohort.updates.filter(isMeasured).length;
+  const known = measured === completed ? "" : `, ${measured} with a known blackout`;
+  return `${completed} of ${cohort.updates.length} updates completed${known}.`;
+}
+
+function comparedSentence(
+  cohort: Cohort,
+  reference: Cohort,
+  { verdict, shiftNs, adjustedP, neededUpdates }: Judgement,
+  { floors, seed }: QualifyOptions,
+): string {
+  const against = `Blackout ${signedDuration(shiftNs)} against ${reference.name} (${pText(adjustedP)})`;
+  switch (verdict) {
+    case "regressed":
+    case "improved": {
+      const causes = compareCohorts(reference, cohort, { floors, seed })?.causes ?? [];
+      const shown = causes.filter(({ shiftIntervalNs: [low, high] }) => low > 0 || high < 0).slice(0, 3);
+      const why = shown.map(({ kind, id, shiftNs: ns }) => `${kind} ${id} ${signedDuration(ns)}`).join(", ");
+      return `${against}: ${verdict}${why === "" ? "" : `, most in ${why}`}.`;
+    }
+    case "unchanged":
+      return `${against}: unchanged within ${formatDuration(Math.max(floors.absoluteNs, 0))} or ${(100 * floors.relative).toFixed(0)} %.`;
+    case "inconclusive":
+      return `${against}: neither a change nor its absence is shown.`;
+    case "insufficient":
+      return `${against}: too few updates to show a difference, ${neededUpdates ?? "more"} a side are needed.`;
+  }
+}
