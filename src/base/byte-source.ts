@@ -19,3 +19,16 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
     },
   };
 }
+
+/** The `size` bytes from `offset` on of another source, as far as that has them. */
+export function sliceSource(name: string, whole: ByteSource, offset: number, size: number): ByteSource {
+  const length = Math.max(0, Math.min(size, whole.size - offset));
+  return {
+    name,
+    size: length,
+    read(into, position) {
+      const wanted = Math.min(into.length, length - position);
+      return wanted <= 0 ? 0 : whole.read(wanted === into.length ? into : into.subarray(0, wanted), offset + position);
+    },
+  };
+}

@@ -69,42 +69,13 @@ interface Draft {
   printFmt: string;
 }
 
+interface Sink {
+  defect(input: DefectInput): void;
+}
+
 /** Formats by id. A file that makes no sense is a defect of its own; the others stand. */
-export function parseFormats(
-  bytes: Uint8Array,
-  file: string,
-  sink: { defect(input: DefectInput): void },
-): ParsedFormats {
-  const byId = new Map<number, EventFormat>();
-  const names = new Set<string>();
-  let pidOffset = 4;
-  const close = (draft: Draft | null): void => {
-    if (draft === null) return;
-    const fault =
-      draft.name === ""
-        ? "it has no name"
-        : draft.id < 0
-          ? "it has no ID"
-          : byId.has(draft.id)
-            ? "its ID is taken"
-            : null;
-    if (fault !== null) {
-      sink.defect({
-        code: "formats-malformed",
-        severity: "warning",
-        file,
-        line: draft.line,
-        message: `The format of ${draft.path} cannot be used: ${fault}.`,
-        advice: "Events of this kind in raw pages are counted, not decoded.",
-      });
-      return;
-    }
-    const system = draft.path.replace(/^\.\//, "").split("/").at(-3) ?? "";
-    const { id, name, fields, commonFields, printFmt } = draft;
-    byId.set(id, { id, system, name, fields, commonFields, printFmt });
-    names.add(draft.name);
-    if (draft.pidOffset >= 0) pidOffset = draft.pidOffset;
-  };
+export function parseFormats(bytes: Uint8Array, file: string, sink: Sink): ParsedFormats {
+  const builder = new FormatsBuilder(file, sink);
   let draft: Draft | null = null;
   const text = new TextDecoder("utf-8").decode(bytes);
   let line = 0;
@@ -118,13 +89,75 @@ export function parseFormats(
     if (colon < 0) continue;
     const path = whole.slice(0, colon + "/format".length);
     if (draft === null || draft.path !== path) {
-      close(draft);
-      draft = { path, line, name: "", id: -1, fields: [], commonFields: [], pidOffset: -1, printFmt: "" };
+      builder.close(draft);
+      draft = newDraft(path, line);
     }
     addLine(draft, whole.slice(colon + "/format:".length));
   }
-  close(draft);
-  return { byId, names, pidOffset };
+  builder.close(draft);
+  return builder.formats();
+}
+
+/** As parseFormats, of format files that are apart: what a trace.dat holds. */
+export function parseFormatFiles(
+  files: readonly { readonly system: string; readonly text: string }[],
+  file: string,
+  sink: Sink,
+): ParsedFormats {
+  const builder = new FormatsBuilder(file, sink);
+  for (const [i, { system, text }] of files.entries()) {
+    const draft = newDraft(`${system}/${/^name: (.*)$/m.exec(text)?.[1] ?? `#${i + 1}`}/format`, 0);
+    for (const line of text.trimEnd().split("\n")) addLine(draft, line);
+    builder.close(draft);
+  }
+  return builder.formats();
+}
+
+function newDraft(path: string, line: number): Draft {
+  return { path, line, name: "", id: -1, fields: [], commonFields: [], pidOffset: -1, printFmt: "" };
+}
+
+class FormatsBuilder {
+  readonly #byId = new Map<number, EventFormat>();
+  readonly #names = new Set<string>();
+  #pidOffset = 4;
+
+  constructor(
+    readonly file: string,
+    readonly sink: Sink,
+  ) {}
+
+  close(draft: Draft | null): void {
+    if (draft === null) return;
+    const fault =
+      draft.name === ""
+        ? "it has no name"
+        : draft.id < 0
+          ? "it has no ID"
+          : this.#byId.has(draft.id)
+            ? "its ID is taken"
+            : null;
+    if (fault !== null) {
+      this.sink.defect({
+        code: "formats-malformed",
+        severity: "warning",
+        file: this.file,
+        line: draft.line,
+        message: `The format of ${draft.path} cannot be used: ${fault}.`,
+        advice: "Events of this kind in raw pages are counted, not decoded.",
+      });
+      return;
+    }
+    const system = draft.path.replace(/^\.\//, "").split("/").at(-3) ?? "";
+    const { id, name, fields, commonFields, printFmt } = draft;
+    this.#byId.set(id, { id, system, name, fields, commonFields, printFmt });
+    this.#names.add(name);
+    if (draft.pidOffset >= 0) this.#pidOffset = draft.pidOffset;
+  }
+
+  formats(): ParsedFormats {
+    return { byId: this.#byId, names: this.#names, pidOffset: this.#pidOffset };
+  }
 }
 
 function addLine(draft: Draft, text: string): void {

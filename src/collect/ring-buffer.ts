@@ -36,6 +36,8 @@ export interface RingBufferInput {
   readonly littleEndian?: boolean;
   /** What is wanted of the events; all unless given. */
   readonly filter?: RecordFilter;
+  /** How the pages' counts become those that are handed on; as they are unless given. */
+  readonly retime?: Retime;
   /** What the pages came in, for the report; `ring-buffer` unless given. */
   readonly dialect?: EventSource["dialect"];
 }
@@ -47,6 +49,11 @@ export interface RingCpu {
   /** The kernel's own count of entries, to check against. */
   readonly entries: number | null;
 }
+
+/** A count of the trace clock, on a CPU, as it is to be shown. It must not turn time round. */
+export type Retime =
+  | { readonly kind: "shift"; readonly by: bigint }
+  | { readonly kind: "map"; readonly of: (count: bigint, cpu: number) => bigint };
 
 /** Which events are read at all. Pages wholly before `from` are passed over, records of other events cost next to nothing. */
 export interface RecordFilter {
@@ -233,7 +240,18 @@ class RingReader {
     this.#events += count;
     const file = single?.source.name ?? this.#file;
     const base = this.#base.value ?? 0n;
-    this.#sink.chunk(new RecordChunk(file, base, count, this.#table, this.#cursors, this.#columns, rows, single));
+    const { retime } = this.#input;
+    const shown = retime === undefined ? base : retime.kind === "shift" ? base + retime.by : retime.of(base, 0);
+    const chunk = new RecordChunk(file, shown, count, this.#table, this.#cursors, this.#columns, rows, single);
+    if (retime?.kind === "map") {
+      const { time } = rows;
+      const { cpu } = chunk;
+      for (let row = 0; row < count; row++) {
+        const at = base + BigInt(Math.trunc(time[row] as number));
+        time[row] = Number(retime.of(at, cpu[row] as number) - shown);
+      }
+    }
+    this.#sink.chunk(chunk);
   }
 
   #defect(
@@ -241,13 +259,23 @@ class RingReader {
     cursor?: PageCursor,
     word?: number,
   ): void {
-    const timed = cursor !== undefined && Number.isFinite(cursor.now) && this.#base.value !== null;
+    const base = this.#base.value;
+    const { retime } = this.#input;
+    const at =
+      cursor === undefined || base === null || !Number.isFinite(cursor.now)
+        ? null
+        : base + BigInt(Math.trunc(cursor.now));
     this.#defects.add({
       ...part,
       file: cursor?.source.name ?? this.#file,
       byte: cursor === undefined ? null : cursor.blockAt + 4 * (word ?? cursor.at),
       boot: this.#input.boot,
-      time: timed ? (this.#base.value ?? 0n) + BigInt(Math.trunc(cursor.now)) : null,
+      time:
+        at === null || retime === undefined
+          ? at
+          : retime.kind === "shift"
+            ? at + retime.by
+            : retime.of(at, cursor?.cpu ?? 0),
     });
   }
 

@@ -1,0 +1,459 @@
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { memorySource } from "../base/byte-source.js";
+import type { DefectInput } from "../base/defect.js";
+import { traces } from "../testing/places.js";
+import { payloadOf, writePages } from "../testing/ring-pages.js";
+import { type TraceDatContent, writeTraceDat6, writeTraceDat7 } from "../testing/trace-dat-writer.js";
+import { openCaptureFiles } from "./capture-files.js";
+import { RecordChunk } from "./ring-buffer/record-chunk.js";
+import { hostTime } from "./trace-dat/options.js";
+import { isTraceDat, openTraceDat, type TraceDat } from "./trace-dat.js";
+import type { EventSource, ReadCounts } from "./types.js";
+
+const folder = mkdtempSync(join(tmpdir(), "trace-dat-"));
+after(() => rmSync(folder, { recursive: true }));
+const hasTraceCmd = spawnSync("trace-cmd", ["--version"]).error === undefined;
+
+interface Row {
+  readonly time: bigint;
+  readonly cpu: number;
+  readonly pid: number;
+  readonly comm: string;
+  readonly name: string;
+  readonly text: string;
+}
+
+function rowsOf(source: EventSource): { rows: Row[]; defects: DefectInput[]; counts: ReadCounts } {
+  const rows: Row[] = [];
+  const defects: DefectInput[] = [];
+  const counts = source.read({
+    defect: (defect) => defects.push(defect),
+    chunk(chunk) {
+      assert.ok(chunk instanceof RecordChunk);
+      for (let row = 0; row < chunk.count; row++) {
+        rows.push({
+          time: chunk.base + BigInt(chunk.time[row] as number),
+          cpu: chunk.cpu[row] as number,
+          pid: chunk.pid[row] as number,
+          comm: chunk.strings.stringOf(chunk.comm[row] as number),
+          name: chunk.strings.stringOf(chunk.name[row] as number),
+          text: chunk.text(row),
+        });
+      }
+    },
+  });
+  return { rows, defects, counts };
+}
+
+function open(bytes: Uint8Array): { dat: TraceDat; defects: DefectInput[] } {
+  const defects: DefectInput[] = [];
+  const found = openTraceDat(memorySource("trace.dat", bytes), "old", { defect: (defect) => defects.push(defect) });
+  assert.ok(found.ok, found.ok ? "" : found.error);
+  return { dat: found.value, defects };
+}
+
+/** The old ring of a shipped capture with all that a trace.dat wants to know of its kernel. */
+async function recorded(): Promise<TraceDatContent> {
+  const files = await openCaptureFiles(join(traces, "plain.tar.gz"));
+  assert.ok(files.ok);
+  const bytes = (path: string): Uint8Array => {
+    const found = files.value.bytes(path, 1 << 28, { defect: (defect) => assert.fail(defect.message) });
+    assert.ok(found !== null, path);
+    return found;
+  };
+  const text = (path: string): string => new TextDecoder().decode(bytes(path));
+  const byPath = new Map<string, string[]>();
+  for (const line of text("old/formats.gz").split("\n")) {
+    const match = /^(.*?\/format):(.*)$/.exec(line);
+    if (match !== null) byPath.set(match[1] as string, [...(byPath.get(match[1] as string) ?? []), match[2] as string]);
+  }
+  const content: TraceDatContent = {
+    littleEndian: true,
+    longBytes: 8,
+    headerPage: text("old/header_page"),
+    formats: [...byPath].map(([path, lines]) => ({
+      system: path.split("/").at(-3) as string,
+      text: `${lines.join("\n")}\n`,
+    })),
+    kallsyms: bytes("old/kallsyms.gz"),
+    printkFormats: text("old/printk_formats"),
+    cmdlines: text("old/saved_cmdlines"),
+    clock: "local",
+    buffers: [
+      { name: "", cpus: [0, 1].map((cpu) => bytes(`ring/per_cpu/cpu${cpu}/trace_pipe_raw`)) },
+      { name: "again", cpus: [bytes("ring/per_cpu/cpu1/trace_pipe_raw")] },
+    ],
+  };
+  files.value.close();
+  return content;
+}
+const content = await recorded();
+
+/** What trace-cmd's report prints; its plugins, which print in their own way, left out. */
+function report(path: string): { instance: string | null; row: Row }[] {
+  const printed = execFileSync("trace-cmd", ["report", "-N", "-t", "-i", path], {
+    maxBuffer: 1 << 30,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const rows: { instance: string | null; row: Row }[] = [];
+  for (const line of printed.split("\n")) {
+    if (line === "" || /^cpus=|^\s*(?:\w+: )?CPU:\d+ \[.*EVENTS DROPPED\]$/.test(line)) continue;
+    const match = /^(?:\s*([\w-]+): )?\s*(.*)-(-?\d+)\s+\[(\d+)\]\s+(\d+)\.(\d{9}): ([^:]+):\s*(.*)$/.exec(line);
+    // A marker with a newline in it goes on in a line of its own.
+    if (match === null) continue;
+    const [, instance, comm, pid, cpu, seconds, ns, name, text] = match as unknown as string[];
+    rows.push({
+      instance: instance ?? null,
+      row: {
+        time: BigInt(seconds as string) * 1_000_000_000n + BigInt(ns as string),
+        cpu: Number(cpu),
+        pid: Number(pid),
+        comm: comm as string,
+        name: name as string,
+        text: (text as string).trim(),
+      },
+    });
+  }
+  return rows;
+}
+
+/**
+ * Both texts in a form that must be the same. libtraceevent prints, unlike the kernel:
+ * - a pointer with 0x and without leading zeros (%p), a symbol without its size (%pS);
+ * - a syscall by its `print fmt`, where the kernel has a printer of its own: left out;
+ * - enumerators that the format does not resolve as numbers: left out (hrtimer's mode);
+ * - `x & (A | B)` in __print_flags wrongly (libtraceevent 1.7: timer_start's flags): left out;
+ * - what it cannot parse as a list of raw fields, `[FAILED TO PARSE]`: left out.
+ * - probes by their `print fmt`, with bare addresses where the kernel writes symbols: left out;
+ * - the marker's function with its offset, or without.
+ */
+function comparable(name: string, text: string): string | null {
+  if (/^sys_(?:enter|exit)_/.test(name) || text.includes("FAILED TO PARSE") || text.includes("(____ptrval____)"))
+    return null;
+  if (/^\((?:0x)?[0-9a-f]+( <- (?:0x)?[0-9a-f]+)?\)/.test(text) || /^\(\S+\+0x/.test(text)) return null;
+  if (name === "print") return text.replace(/^\S+ /, "");
+  return text
+    .replace(/\b0x0*([0-9a-f]{6,})\b/g, "$1")
+    .replace(/\b0*([0-9a-f]{6,16})\b/g, "$1")
+    .replace(/(\+0x[0-9a-f]+)\/0x[0-9a-f]+/g, "$1")
+    .replace(/\b(mode|flags)=\S*/g, "$1")
+    .replace(/\s+/g, " ")
+    .trim();
+}
+
+/** Every event in both, its head equal, its text equal where it can be; returns how many texts were. */
+function assertAsReported(dat: TraceDat, path: string): { events: number; texts: number } {
+  const own = new Map<string, Row[]>();
+  let events = 0;
+  for (const instance of dat.instances) {
+    for (const row of rowsOf(instance.source()).rows) {
+      const key = `${row.cpu} ${row.time} ${row.pid} ${row.name}`;
+      const rows = own.get(key);
+      if (rows === undefined) own.set(key, [row]);
+      else rows.push(row);
+      events += 1;
+    }
+  }
+  const reported = report(path);
+  let texts = 0;
+  for (const { row } of reported) {
+    const found = own.get(`${row.cpu} ${row.time} ${row.pid} ${row.name}`)?.shift();
+    assert.ok(found !== undefined, `only trace-cmd has ${row.name} of ${row.pid} on CPU ${row.cpu} at ${row.time}`);
+    const [theirs, ours] = [comparable(row.name, row.text), comparable(row.name, found.text)];
+    if (theirs === null || ours === null) continue;
+    assert.equal(ours, theirs, row.name);
+    texts += 1;
+  }
+  assert.equal(reported.length, events);
+  return { events, texts };
+}
+
+const built = {
+  "version 6": writeTraceDat6(content),
+  "version 7": writeTraceDat7(content, "none"),
+  "version 7, zlib": writeTraceDat7(content, "zlib"),
+};
+
+test("all versions and packings of one recording hold the same events", () => {
+  const expected = open(built["version 6"]).dat.instances.map(({ source }) => rowsOf(source()).rows);
+  assert.deepEqual(
+    expected.map(({ length }) => length > 1000),
+    [true, true],
+  );
+  for (const [name, bytes] of Object.entries(built)) {
+    const { dat, defects } = open(bytes);
+    assert.ok(isTraceDat(bytes));
+    assert.deepEqual(defects, [], name);
+    assert.equal(dat.facts.clock, "local");
+    assert.deepEqual(
+      dat.instances.map(({ name: instance, clock }) => [instance, clock]),
+      [
+        ["", "local"],
+        ["again", "local"],
+      ],
+    );
+    for (const [i, { source }] of dat.instances.entries()) {
+      const { rows, defects: own } = rowsOf(source());
+      assert.deepEqual(own, []);
+      assert.deepEqual(rows, expected[i], name);
+      // A source may be read again.
+      assert.equal(rowsOf(source()).rows.length, rows.length);
+    }
+  }
+});
+
+test("trace-cmd reads the same events from them", { skip: !hasTraceCmd && "no trace-cmd" }, () => {
+  for (const name of ["version 6", "version 7"] as const) {
+    const path = join(folder, "built.dat");
+    writeFileSync(path, built[name]);
+    const { events, texts } = assertAsReported(open(built[name]).dat, path);
+    assert.ok(events > 4000 && texts > 3000, `${events} events, ${texts} texts`);
+  }
+});
+
+test("what trace-cmd converts to version 7, with and without zstd, is read alike", {
+  skip: !hasTraceCmd && "no trace-cmd",
+}, () => {
+  const path = join(folder, "convert.dat");
+  writeFileSync(path, built["version 6"]);
+  const expected = open(built["version 6"]).dat.instances.map(({ source }) => rowsOf(source()).rows);
+  for (const compression of ["none", "zstd"]) {
+    const into = join(folder, `${compression}.dat`);
+    execFileSync(
+      "trace-cmd",
+      ["convert", "-i", path, "-o", into, "--file-version", "7", "--compression", compression],
+      {
+        stdio: "ignore",
+      },
+    );
+    const { dat, defects } = open(readFileSync(into));
+    assert.equal(dat.version, 7);
+    assert.deepEqual(defects, []);
+    const found = new Map(dat.instances.map(({ name, source }) => [name, rowsOf(source()).rows]));
+    assert.deepEqual([found.get(""), found.get("again")], expected, compression);
+  }
+});
+
+/** Where events can be recorded: tracefs, mounted by root. */
+function tracefs(): string | null {
+  if (process.getuid?.() !== 0) return null;
+  const place = "/sys/kernel/tracing";
+  if (existsSync(join(place, "instances"))) return place;
+  return spawnSync("mount", ["-t", "tracefs", "none", place]).status === 0 ? place : null;
+}
+
+test("a recording made here is read as trace-cmd reports it", { skip: !hasTraceCmd && "no trace-cmd" }, (context) => {
+  const place = tracefs();
+  if (place === null) return context.skip("no tracefs");
+  const name = `blackout-test-${process.pid}`;
+  const instance = join(place, "instances", name);
+  mkdirSync(instance);
+  try {
+    for (const event of ["sched", "irq", "timer", "raw_syscalls", "signal", "workqueue", "kmem/kmem_cache_alloc"]) {
+      if (existsSync(join(instance, "events", event))) writeFileSync(join(instance, "events", event, "enable"), "1");
+    }
+    writeFileSync(join(instance, "tracing_on"), "1");
+    writeFileSync(join(instance, "trace_marker"), "a marker");
+    execFileSync("ls", ["-l", "/"], { stdio: "ignore" });
+    writeFileSync(join(instance, "tracing_on"), "0");
+    const path = join(folder, "recorded.dat");
+    // It takes the instance away.
+    if (spawnSync("trace-cmd", ["extract", "-B", name, "-o", path], { stdio: "ignore" }).status !== 0) {
+      return context.skip("trace-cmd extract does not work here");
+    }
+    const { events, texts } = assertAsReported(open(readFileSync(path)).dat, path);
+    context.diagnostic(`${events} events, ${texts} texts compared`);
+    assert.ok(events > 10);
+    const old = join(folder, "recorded6.dat");
+    execFileSync("trace-cmd", ["convert", "-i", path, "-o", old, "--file-version", "6"], { stdio: "ignore" });
+    assert.equal(assertAsReported(open(readFileSync(old)).dat, old).events, events);
+  } finally {
+    if (existsSync(instance)) {
+      writeFileSync(join(instance, "tracing_on"), "0");
+      rmdirSync(instance);
+    }
+  }
+});
+
+/** A small file of a made-up kernel, of either byte order and word length. */
+function small(littleEndian: boolean, longBytes: 4 | 8, options: TraceDatContent["options"] = []): TraceDatContent {
+  const layout = { pageBytes: 4096, dataOffset: 8 + longBytes, commitBytes: longBytes } as const;
+  const rest = new Uint8Array(4);
+  new DataView(rest.buffer).setUint32(0, 77, littleEndian);
+  const records = [1000n, 2000n, 900_000_000_000n].map((time) => ({
+    time,
+    payload: payloadOf(7, 5, rest, littleEndian),
+  }));
+  const line = (name: string, offset: number, size: number): string =>
+    `\tfield:${name};\toffset:${offset};\tsize:${size};\tsigned:0;\n`;
+  return {
+    littleEndian,
+    longBytes,
+    headerPage:
+      `\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:0;\n\tfield: local_t commit;\toffset:8;\tsize:${longBytes};\tsigned:1;\n` +
+      `\tfield: int overwrite;\toffset:8;\tsize:1;\tsigned:1;\n\tfield: char data;\toffset:${8 + longBytes};\tsize:${4096 - 8 - longBytes};\tsigned:1;\n`,
+    formats: [
+      {
+        system: "test",
+        text: `name: made_up\nID: 7\nformat:\n${line("unsigned short common_type", 0, 2)}${line("int common_pid", 4, 4)}\n${line("u32 value", 8, 4)}\nprint fmt: "value=%u", REC->value\n`,
+      },
+    ],
+    kallsyms: new Uint8Array(0),
+    printkFormats: "",
+    cmdlines: "5 worker\n",
+    clock: "local",
+    options,
+    buffers: [{ name: "", cpus: [writePages(records, { layout, littleEndian })] }],
+  };
+}
+
+test("either byte order, either word length", () => {
+  for (const littleEndian of [true, false]) {
+    for (const longBytes of [4, 8] as const) {
+      const file = small(littleEndian, longBytes);
+      for (const bytes of [writeTraceDat6(file), writeTraceDat7(file, "none"), writeTraceDat7(file, "zlib")]) {
+        const { dat, defects } = open(bytes);
+        assert.deepEqual(defects, []);
+        assert.deepEqual(
+          dat.instances.flatMap(({ source }) =>
+            rowsOf(source()).rows.map(({ time, comm, text }) => [time, comm, text]),
+          ),
+          [1000n, 2000n, 900_000_000_000n].map((time) => [time, "worker", "value=77"]),
+        );
+      }
+    }
+  }
+});
+
+const ascii = (value: string): Uint8Array => new TextEncoder().encode(`${value}\0`);
+
+test("DATE, OFFSET, TSC2NSEC and TIME_SHIFT move the stamps as trace-cmd moves them", () => {
+  const times = (options: TraceDatContent["options"], clock = "local"): bigint[] => {
+    const { dat } = open(writeTraceDat7({ ...small(true, 8, options), clock }, "none"));
+    return dat.instances.flatMap(({ source }) => rowsOf(source()).rows.map(({ time }) => time));
+  };
+  assert.deepEqual(times([{ id: 7, data: ascii("-500") }]), [500n, 1500n, 899_999_999_500n]);
+  assert.deepEqual(times([{ id: 1, data: ascii("0x10") }]), [17_000n, 18_000n, 900_000_016_000n]);
+  const rate = new Uint8Array(16);
+  // 2.5 GHz: 0.4 ns a count.
+  new DataView(rate.buffer).setUint32(0, Math.round(0.4 * 2 ** 30), true);
+  new DataView(rate.buffer).setUint32(4, 30, true);
+  assert.deepEqual(times([{ id: 14, data: rate }], "x86-tsc"), [400n, 800n, 360_000_000_335n]);
+  // Of another clock's counts the rate is not the rate.
+  assert.deepEqual(times([{ id: 14, data: rate }]), [1000n, 2000n, 900_000_000_000n]);
+  const shift = new Uint8Array(16 + 4 + 2 * 24 + 2 * 8);
+  const view = new DataView(shift.buffer);
+  view.setUint32(8, 1, true);
+  view.setUint32(12, 1, true);
+  view.setUint32(16, 2, true);
+  [0n, 2000n, 100n, 300n, 1n, 1n].forEach((value, i) => {
+    view.setBigInt64(20 + i * 8, value, true);
+  });
+  assert.deepEqual(times([{ id: 12, data: shift }]).slice(0, 2), [1200n, 2300n]);
+});
+
+test("a guest's time between samples", () => {
+  const sample = (time: bigint, offset: bigint) => ({ time, offset, scaling: 1n, fraction: 0n });
+  const samples = [sample(0n, 10n), sample(100n, 20n), sample(200n, 0n)];
+  assert.deepEqual(
+    [0n, 50n, 100n, 150n, 300n].map((count) => hostTime(count, samples, true)),
+    [10n, 65n, 120n, 161n, 281n],
+  );
+  assert.equal(hostTime(150n, samples, false), 170n);
+  assert.equal(hostTime(150n, [], true), 150n);
+  assert.equal(hostTime(7n, [{ time: 0n, offset: -1n, scaling: 6n, fraction: 1n }], true), 20n);
+});
+
+test("a file cut anywhere is read as far as it goes, and says so", () => {
+  for (const [name, whole] of Object.entries({ ...built, small: writeTraceDat7(small(true, 8), "zlib") })) {
+    const all = open(whole).dat.instances.reduce((sum, { source }) => sum + rowsOf(source()).rows.length, 0);
+    for (const share of [0, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999]) {
+      const bytes = whole.subarray(0, Math.floor(whole.length * share));
+      const defects: DefectInput[] = [];
+      const found = openTraceDat(memorySource("cut.dat", bytes), "old", { defect: (defect) => defects.push(defect) });
+      if (!found.ok) continue;
+      let rows = 0;
+      for (const { source } of found.value.instances) {
+        const read = rowsOf(source());
+        rows += read.rows.length;
+        defects.push(...read.defects);
+      }
+      assert.ok(rows <= all, name);
+      if (rows < all)
+        assert.ok(
+          defects.some(({ code }) => /^(?:trace-dat-truncated|ring-page-partial)$/.test(code)),
+          `${name} at ${share}`,
+        );
+    }
+  }
+});
+
+test("what is no trace.dat is refused with a reason", () => {
+  const refusal = (bytes: Uint8Array): string => {
+    const found = openTraceDat(memorySource("x.dat", bytes), "old", { defect: () => {} });
+    assert.ok(!found.ok);
+    return found.error;
+  };
+  assert.match(refusal(new Uint8Array(0)), /does not begin/);
+  const whole = writeTraceDat6(small(true, 8));
+  const changed = whole.slice();
+  changed[10] = 0x39;
+  assert.match(refusal(changed), /version "9"/);
+  assert.match(refusal(whole.subarray(0, 30)), /the file ends at byte 30/);
+});
+
+test("damaged files give defects or an error, never an exception, in bounded memory", () => {
+  const files = [
+    writeTraceDat6(small(true, 8)),
+    writeTraceDat7(small(true, 8), "none"),
+    writeTraceDat7(small(true, 8), "zlib"),
+    writeTraceDat7(small(false, 4), "zlib"),
+  ];
+  let seed = 7;
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    return Math.floor((seed / 2 ** 32) * below);
+  };
+  const runs = Number(process.env.FUZZ_RUNS ?? 20_000);
+  let opened = 0;
+  for (let run = 0; run < runs; run++) {
+    const bytes = (files[run % files.length] as Uint8Array).slice(0, run % 5 === 0 ? random(9000) : 9000);
+    const view = new DataView(bytes.buffer);
+    for (let i = random(4); i >= 0 && bytes.length > 64; i--) {
+      const at = random(3) === 0 ? random(bytes.length - 8) : random(Math.min(bytes.length - 8, 900));
+      const what = random(4);
+      if (what === 0) bytes[at] = (bytes[at] as number) ^ (1 << random(8));
+      else if (what === 1)
+        view.setUint32(at, [0, 1, 0xffff_ffff, 0x7fff_ffff, 4096, 1 << 28][random(6)] as number, true);
+      else if (what === 2)
+        view.setBigUint64(at, [0n, 1n << 63n, (1n << 64n) - 1n, BigInt(bytes.length)][random(4)] as bigint, true);
+      else bytes.copyWithin(at, random(bytes.length), random(bytes.length));
+    }
+    const found = openTraceDat(memorySource("fuzzed.dat", bytes), "old", { defect: () => {} });
+    if (!found.ok) continue;
+    opened += 1;
+    for (const { source } of found.value.instances) {
+      const { rows } = rowsOfAny(source());
+      assert.ok(rows <= 4_000_000);
+    }
+  }
+  assert.ok(opened > runs / 20, `${opened} of ${runs} could be opened`);
+});
+
+function rowsOfAny(source: EventSource): { rows: number } {
+  let rows = 0;
+  source.read({
+    defect: () => {},
+    chunk: (chunk) => {
+      rows += chunk.count;
+      if (chunk.count > 0) chunk.text(0);
+    },
+  });
+  return { rows };
+}

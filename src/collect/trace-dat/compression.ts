@@ -1,0 +1,137 @@
+/** trace.dat v7's compressed sections and chunks: `u32 packed, u32 unpacked, bytes` (man 5 trace-cmd.dat.v7). */
+import { inflateSync } from "node:zlib";
+import { decompress } from "fzstd";
+import type { ByteSource } from "../../base/byte-source.js";
+import { err, ok, type Result } from "../../base/result.js";
+
+export type Compression = "none" | "zlib" | "zstd";
+
+/** Unpacks one chunk; exactly `unpacked` bytes must come out. */
+export function unpack(packed: Uint8Array, unpacked: number, compression: Compression): Result<Uint8Array, string> {
+  try {
+    switch (compression) {
+      case "none":
+        return packed.length === unpacked ? ok(packed) : err(`${packed.length} bytes where ${unpacked} are announced`);
+      case "zlib": {
+        const bytes = inflateSync(packed, { maxOutputLength: Math.max(1, unpacked) });
+        return bytes.length === unpacked ? ok(bytes) : err(`${bytes.length} bytes where ${unpacked} are announced`);
+      }
+      case "zstd": {
+        const announced = zstdContentBytes(packed);
+        if (announced !== null && announced !== unpacked) {
+          return err(`its frame holds ${announced} bytes where ${unpacked} are announced`);
+        }
+        const bytes = decompress(packed, new Uint8Array(unpacked));
+        return bytes.length === unpacked ? ok(bytes) : err(`${bytes.length} bytes where ${unpacked} are announced`);
+      }
+    }
+  } catch (error) {
+    return err(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** What a zstd frame's header says that it holds (RFC 8878 section 3.1.1.1); null where it does not say. */
+function zstdContentBytes(bytes: Uint8Array): number | null {
+  if (bytes.length < 6) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(0, true) !== 0xfd2fb528) return null;
+  const descriptor = bytes[4] as number;
+  const single = (descriptor & 0x20) !== 0;
+  const dictionary = [0, 1, 2, 4][descriptor & 3] as number;
+  const size = [single ? 1 : 0, 2, 4, 8][descriptor >> 6] as number;
+  const at = 5 + (single ? 0 : 1) + dictionary;
+  if (size === 0 || at + size > bytes.length) return null;
+  if (size === 1) return bytes[at] as number;
+  if (size === 2) return view.getUint16(at, true) + 256;
+  return size === 4 ? view.getUint32(at, true) : Number(view.getBigUint64(at, true));
+}
+
+/** A chunk is ten pages (PAGES_IN_CHUNK); with sub-buffers of 4 MiB that is the most there can be. */
+const MAX_CHUNK = 10 << 22;
+
+interface Chunk {
+  readonly at: number;
+  readonly packed: number;
+  readonly from: number;
+  readonly unpacked: number;
+}
+
+/** What was found of a CPU's chunks; `fault` says why the list ends before its announced end. */
+export interface ChunkList {
+  readonly chunks: readonly Chunk[];
+  readonly bytes: number;
+  readonly fault: string | null;
+}
+
+/** The chunks of one CPU's data: `u32 count`, then that many, at `offset` of the file. */
+export function listChunks(source: ByteSource, offset: number, littleEndian: boolean): ChunkList {
+  const head = new Uint8Array(8);
+  const view = new DataView(head.buffer);
+  const chunks: Chunk[] = [];
+  let from = 0;
+  const ends = (fault: string | null): ChunkList => ({ chunks, bytes: from, fault });
+  if (source.read(head.subarray(0, 4), offset) < 4) return ends("the file ends before the number of its chunks");
+  const count = view.getUint32(0, littleEndian);
+  let at = offset + 4;
+  for (let i = 0; i < count; i++) {
+    if (source.read(head, at) < 8) return ends(`the file ends before chunk ${i + 1} of ${count}`);
+    const [packed, unpacked] = [view.getUint32(0, littleEndian), view.getUint32(4, littleEndian)];
+    if (unpacked > MAX_CHUNK || unpacked === 0) return ends(`chunk ${i + 1} of ${count} announces ${unpacked} bytes`);
+    if (at + 8 + packed > source.size) return ends(`the file ends inside chunk ${i + 1} of ${count}`);
+    chunks.push({ at: at + 8, packed, from, unpacked });
+    from += unpacked;
+    at += 8 + packed;
+  }
+  return ends(null);
+}
+
+/** The unpacked bytes of a chunk list; it reads forward, holding one chunk. A chunk that is damaged ends it: `fault`. */
+export function chunkSource(
+  name: string,
+  source: ByteSource,
+  { chunks, bytes }: ChunkList,
+  compression: Compression,
+  fault: (message: string) => void,
+): ByteSource {
+  let held = -1;
+  let content: Uint8Array = new Uint8Array(0);
+  let broken = false;
+  const open = (index: number): boolean => {
+    if (held === index) return true;
+    const chunk = chunks[index];
+    if (chunk === undefined || broken) return false;
+    const packed = new Uint8Array(chunk.packed);
+    source.read(packed, chunk.at);
+    const found = unpack(packed, chunk.unpacked, compression);
+    if (!found.ok) {
+      broken = true;
+      fault(`chunk ${index + 1} of ${chunks.length} at byte ${chunk.at} cannot be unpacked: ${found.error}`);
+      return false;
+    }
+    held = index;
+    content = found.value;
+    return true;
+  };
+  return {
+    name,
+    size: bytes,
+    read(into, position) {
+      let done = 0;
+      let index = Math.max(0, held);
+      while (index > 0 && (chunks[index]?.from ?? 0) > position) index -= 1;
+      while (done < into.length) {
+        while (index < chunks.length && position + done >= chunkEnd(chunks[index])) index += 1;
+        if (!open(index)) break;
+        const begin = position + done - (chunks[index] as Chunk).from;
+        const part = content.subarray(begin, begin + into.length - done);
+        into.set(part, done);
+        done += part.length;
+      }
+      return done;
+    },
+  };
+}
+
+function chunkEnd(chunk: Chunk | undefined): number {
+  return chunk === undefined ? Number.POSITIVE_INFINITY : chunk.from + chunk.unpacked;
+}
