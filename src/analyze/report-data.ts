@@ -168,8 +168,9 @@ function decode(reader: ByteReader): LiveUpdate {
     throw new Damaged(`${count} spans are announced, and ${reader.left} bytes are left for them`);
   }
   const beginNs = new Float64Array(count);
+  const scratch = new Float64Array(count);
   const rows = <T extends NumberColumn>(name: ColumnName, into: T): T => {
-    readColumn(reader, name, into, name === "endNs" ? "begin" : name === "parent" ? "row" : "before", beginNs);
+    readColumn(reader, name, into, name === "endNs" ? "begin" : name === "parent" ? "row" : "before", beginNs, scratch);
     return into;
   };
   rows("beginNs", beginNs);
@@ -214,8 +215,9 @@ function readWakeups(reader: ByteReader, count: number): Wakeups {
     throw new Damaged(`${count} wake-ups are announced, and ${reader.left} bytes are left for them`);
   }
   const none = new Float64Array(0);
+  const scratch = new Float64Array(count);
   const column = <T extends NumberColumn>(name: string, into: T): T => {
-    readColumn(reader, name, into, "before", none);
+    readColumn(reader, name, into, "before", none, scratch);
     return into;
   };
   return {
@@ -291,17 +293,18 @@ function writeColumn(out: ByteWriter, column: NumberColumn, count: number, predi
   out.bytes(bytes);
 }
 
-/** `from`: what differences count from: the row's begin, its own number, or the value before. */
+/** `from`: what differences count from: the row's begin, its own number, or the value before. `scratch`: room for it. */
 function readColumn(
   reader: ByteReader,
   name: string,
   column: NumberColumn,
   from: "begin" | "row" | "before",
   begin: Float64Array,
+  scratch: Float64Array,
 ): void {
   const coding = reader.byte();
   const part = reader.bytes(reader.varint());
-  if (coding === 0) readDifferences(part, name, column, from, begin);
+  if (coding === 0) readDifferences(part, name, column, from, begin, scratch);
   else if (coding === 1) readFloats(part, name, column);
   else throw new Damaged(`column ${name} has the unknown coding ${coding}`);
 }
@@ -319,29 +322,37 @@ function readDifferences(
   column: NumberColumn,
   from: "begin" | "row" | "before",
   begin: Float64Array,
+  scratch: Float64Array,
 ): void {
+  // Into one type of array whatever the column's: stores into many types at one place are several times slower.
+  const count = column.length;
+  const values = column instanceof Float64Array ? column : scratch.subarray(0, count);
   let at = 0;
   let before = 0;
-  for (let row = 0; row < column.length; row++) {
-    let coded = part[at++];
-    if (coded === undefined) throw new Damaged(`column ${name} ends at row ${row}`);
-    if (coded >= 0x80) {
+  for (let row = 0; row < count; row++) {
+    let coded = part[at++] as number;
+    let difference: number;
+    if (coded < 0x80) difference = (coded >>> 1) ^ -(coded & 1);
+    else {
       coded &= 0x7f;
       let scale = 0x80;
       for (;;) {
-        const next = part[at++];
-        if (next === undefined) throw new Damaged(`column ${name} ends at row ${row}`);
+        const next = part[at++] as number;
         coded += (next & 0x7f) * scale;
-        if (next < 0x80) break;
+        if (!(next >= 0x80)) break;
         scale *= 0x80;
         if (scale > 2 ** 53) throw new Damaged(`a number in column ${name} is longer than 53 bits`);
       }
+      difference = coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
     }
-    const difference = coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
-    before = difference + (from === "before" ? before : from === "row" ? row : (begin[row] as number));
-    column[row] = before;
+    if (from === "before") before += difference;
+    else before = difference + (from === "row" ? row : (begin[row] as number));
+    values[row] = before;
   }
+  // Past the end bytes read as undefined, which ends each number: it is enough to look once.
+  if (at > part.length) throw new Damaged(`column ${name} ends before its last row`);
   if (at < part.length) throw new Damaged(`column ${name} has ${part.length - at} bytes too many`);
+  if (values !== column) column.set(values);
 }
 
 class ByteWriter {

@@ -4,7 +4,7 @@
  */
 import { deflateRawSync } from "node:zlib";
 import type { LiveUpdate } from "../analyze/live-update.js";
-import { encodeLiveUpdate, reportIndex } from "../analyze/report-data.js";
+import { encodeLiveUpdate, type ReportIndex, reportIndex } from "../analyze/report-data.js";
 
 /** Where the template takes the data; scripts/build-viewer.mjs puts it there. */
 export const REPORT_DATA_PLACE = "<!-- blackout:data -->";
@@ -16,12 +16,17 @@ const TITLE_PLACE = "<!-- blackout:title -->";
  * report template: build the viewer again).
  */
 export function renderReport(updates: readonly LiveUpdate[], template: string, title: string): string {
+  return renderReportOf(reportIndex(updates, title), updates, template);
+}
+
+/** The same with an index made before: an index may list updates that the report does not hold whole. */
+export function renderReportOf(index: ReportIndex, updates: readonly LiveUpdate[], template: string): string {
   const [head, tail, ...more] = template.split(REPORT_DATA_PLACE);
   if (head === undefined || tail === undefined || more.length > 0) {
     throw new RangeError(`the report template must contain "${REPORT_DATA_PLACE}" exactly once`);
   }
-  const index = new TextEncoder().encode(JSON.stringify(reportIndex(updates, title)));
-  const parts = [head.split(TITLE_PLACE).join(escapeHtml(title)), dataElement("blackout-index", index)];
+  const list = new TextEncoder().encode(JSON.stringify(index));
+  const parts = [head.split(TITLE_PLACE).join(escapeHtml(index.title)), dataElement("blackout-index", list)];
   updates.forEach((update, i) => {
     parts.push(dataElement(`blackout-update-${i}`, encodeLiveUpdate(update)));
   });

@@ -198,7 +198,11 @@ function mount(app: Element, store: Store, shelf: Source[]): void {
       views = timeline === null ? [] : timeline.axes.map((_, axis) => createTimelineView(store, timeline, axis, "one"));
       fill(lanes, ...views.map((view) => view.element));
     }
-    if (state.page === "timeline") for (const view of views) view.render(state);
+    if (state.page !== "timeline") return;
+    for (const view of views) view.render(state);
+    if (timeline !== null && performance.getEntriesByName("blackout:painted").length === 0) {
+      performance.mark("blackout:painted");
+    }
   });
   on(
     (state) => [state.opened.what, openedIndex(state.opened), state.other.what, openedIndex(state.other)],
@@ -303,8 +307,9 @@ function open(index: number, store: Store, shelf: readonly Source[]): void {
   void source
     .read()
     .then((update) => {
-      if (update.ok) store.dispatch({ what: "opened", index, timeline: buildTimeline(update.value) });
-      else failed(update.error);
+      if (!update.ok) return failed(update.error);
+      performance.mark("blackout:read");
+      store.dispatch({ what: "opened", index, timeline: buildTimeline(update.value) });
     })
     .catch((error: unknown) => failed(error instanceof Error ? error.message : String(error)));
 }
@@ -330,6 +335,11 @@ async function addFiles(files: readonly File[], store: Store, shelf: Source[]): 
 
 /** Renders, and gives the focus back to the control in the same place: a keyboard must not lose its way. */
 function keepingFocus(root: HTMLElement, render: () => void): void {
+  // What is empty has no focus to keep; and asking where it is scrolled to would lay the page out for nothing.
+  if (root.childElementCount === 0) {
+    render();
+    return;
+  }
   const controls = () => [...root.querySelectorAll<HTMLElement>("button, summary, input, [tabindex]")];
   const at = controls().indexOf(document.activeElement as HTMLElement);
   const scroll = root.scrollTop;

@@ -35,7 +35,9 @@ export function createUpdatesPage(store: Store): PageView {
     whenChanged(
       (state) => [visible(state), openedIndex(state.opened), state.entries],
       (state) => {
-        if (visible(state)) renderUpdateTable(updates, state, store.dispatch);
+        if (!visible(state)) return;
+        renderUpdateTable(updates, state, store.dispatch);
+        performance.mark("blackout:listed");
       },
     ),
   );

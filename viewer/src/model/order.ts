@@ -1,11 +1,12 @@
 /** The order spans are drawn in: by begin, of equal begins the longer first, so that what encloses comes first. */
 
-const DIGIT = 16;
+const DIGIT = 11;
 const BUCKETS = 1 << DIGIT;
+const KEY_BITS = 32;
 
 /**
  * Row numbers of `begin` and `end` in drawing order. Sorted by radix, since millions of rows are compared too slowly;
- * a table already in order costs one pass. Times are integers; fractions of a nanosecond are not told apart.
+ * a table already in order costs one pass. Keys are times of 32 bits; what they do not tell apart is compared.
  */
 export function drawingOrder(begin: Float64Array, end: Float64Array, count: number): Uint32Array {
   let rows = new Uint32Array(count);
@@ -18,27 +19,34 @@ export function drawingOrder(begin: Float64Array, end: Float64Array, count: numb
     if (at < low) low = at;
     if (at > high) high = at;
   }
-  let other = new Uint32Array(count);
+  const scale = Math.min(1, (2 ** KEY_BITS - 1) / (high - low));
+  let keys = new Uint32Array(count);
+  for (let row = 0; row < count; row++) keys[row] = ((begin[row] as number) - low) * scale;
+  let otherRows = new Uint32Array(count);
+  let otherKeys = new Uint32Array(count);
   const starts = new Uint32Array(BUCKETS + 1);
-  for (let scale = 1; high - low >= scale; scale *= BUCKETS) {
+  const range = (high - low) * scale;
+  for (let shift = 0; shift < KEY_BITS && range >= 2 ** shift; shift += DIGIT) {
     starts.fill(0);
     for (let i = 0; i < count; i++) {
-      const digit = Math.floor(((begin[i] as number) - low) / scale) % BUCKETS;
-      starts[digit + 1] = (starts[digit + 1] as number) + 1;
+      const after = (((keys[i] as number) >>> shift) & (BUCKETS - 1)) + 1;
+      starts[after] = (starts[after] as number) + 1;
     }
     for (let digit = 0; digit < BUCKETS; digit++) {
       starts[digit + 1] = (starts[digit + 1] as number) + (starts[digit] as number);
     }
     for (let i = 0; i < count; i++) {
-      const row = rows[i] as number;
-      const digit = Math.floor(((begin[row] as number) - low) / scale) % BUCKETS;
+      const key = keys[i] as number;
+      const digit = (key >>> shift) & (BUCKETS - 1);
       const at = starts[digit] as number;
-      other[at] = row;
+      otherKeys[at] = key;
+      otherRows[at] = rows[i] as number;
       starts[digit] = at + 1;
     }
-    [rows, other] = [other, rows];
+    [rows, otherRows] = [otherRows, rows];
+    [keys, otherKeys] = [otherKeys, keys];
   }
-  orderTies(begin, end, rows);
+  orderTies(begin, end, rows, keys);
   return rows;
 }
 
@@ -50,14 +58,18 @@ function isOrdered(begin: Float64Array, end: Float64Array, count: number): boole
   return true;
 }
 
-function orderTies(begin: Float64Array, end: Float64Array, rows: Uint32Array): void {
+/** Rows of one key are few and mostly in order: looked at in pairs, sorted only where they are not. */
+function orderTies(begin: Float64Array, end: Float64Array, rows: Uint32Array, keys: Uint32Array): void {
+  const compare = (a: number, b: number) =>
+    (begin[a] as number) - (begin[b] as number) || (end[b] as number) - (end[a] as number) || a - b;
   for (let from = 0; from < rows.length; ) {
     let to = from + 1;
-    const at = begin[rows[from] as number] as number;
-    while (to < rows.length && begin[rows[to] as number] === at) to++;
-    if (to - from > 1) {
-      rows.subarray(from, to).sort((a, b) => (end[b] as number) - (end[a] as number) || a - b);
+    let ordered = true;
+    while (to < rows.length && keys[to] === keys[from]) {
+      ordered &&= compare(rows[to - 1] as number, rows[to] as number) <= 0;
+      to++;
     }
+    if (!ordered) rows.subarray(from, to).sort(compare);
     from = to;
   }
 }
