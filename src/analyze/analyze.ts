@@ -12,6 +12,7 @@ import {
   type MarkSpelling,
 } from "./boundaries.js";
 import { findDevices } from "./devices.js";
+import { luoDialect, namedStateEvents, withoutCancelled } from "./dialect.js";
 import type {
   AxisName,
   BlackoutDocument,
@@ -54,8 +55,9 @@ function wentOn(collected: Collected): boolean {
  * Where the new kernel was reached, marks of an earlier attempt that was aborted (paused, refused, resumed in the old
  * kernel) are not this update's: pauses up to the old kernel's last resume are left out.
  */
-function ofThisAttempt(collected: Collected, spelling: MarkSpelling): Collected {
-  if (!collected.newBootReached) return collected;
+function ofThisAttempt(all: Collected, spelling: MarkSpelling): Collected {
+  if (!all.newBootReached) return all;
+  const collected = { ...all, keyEvents: withoutCancelled(all.keyEvents) };
   const marked = (name: string, text: string): boolean => name === text || name.startsWith(`${text} `);
   const isOldMark = (event: KeyEvent, text: string): boolean =>
     event.at.boot === "old" && event.what === "marker" && marked(event.name, text);
@@ -77,9 +79,11 @@ export interface AnchoredUpdate extends AttributedUpdate {
 export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_SPELLING): AnchoredUpdate {
   const collected = ofThisAttempt(all, spelling);
   const axis = axisOf(collected.link);
-  const table = boundaryTable(spelling);
+  const dialect = luoDialect(collected.keyEvents);
+  const table = boundaryTable(spelling, dialect);
+  const events = namedStateEvents(collected.keyEvents, dialect);
   const on = wentOn(collected);
-  const find = (boundary: Boundary): FoundBoundary => findBoundary(boundary, table, collected.keyEvents, on);
+  const find = (boundary: Boundary): FoundBoundary => findBoundary(boundary, table, events, on);
   const found = {
     pause: find("pause"),
     resume: find("resume"),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { EventFields, KeyEvent } from "../collect/types.js";
 import { type Boundary, boundaryTable, type FoundBoundary, findBoundary } from "./boundaries.js";
+import { luoDialect } from "./dialect.js";
 
 function event(
   part: Partial<KeyEvent> & Pick<KeyEvent, "what" | "name"> & { ns: number; boot?: "old" | "new" },
@@ -21,7 +22,7 @@ function event(
 }
 const fields = (values: Record<string, string | number>): EventFields => new Map(Object.entries(values));
 const find = (boundary: Boundary, events: readonly KeyEvent[], wentOn = true): FoundBoundary =>
-  findBoundary(boundary, boundaryTable(), events, wentOn);
+  findBoundary(boundary, boundaryTable(undefined, luoDialect(events)), events, wentOn);
 
 test("the best evidence wins, whatever comes first in time", () => {
   const events = [

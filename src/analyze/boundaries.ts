@@ -7,6 +7,7 @@
  */
 import type { Boot } from "../base/time.js";
 import type { KeyEvent } from "../collect/types.js";
+import { ioctlNumber, type LuoDialect } from "./dialect.js";
 import type { Evidence } from "./live-update.js";
 
 export const BOUNDARIES = [
@@ -64,13 +65,6 @@ export interface MarkSpelling {
 }
 export const DEFAULT_SPELLING: MarkSpelling = { pause: "luo: vm_pause", resume: "luo: vm_resume" };
 
-const CREATE_SESSION = 0xba00;
-const RETRIEVE_SESSION = 0xba01;
-const PRESERVE_FD = 0xba40;
-const RETRIEVE_FD = 0xba41;
-/** Only the 2025 series had this one; what it numbered 0xba00, FD_PRESERVE, is now CREATE_SESSION: both begin a prepare. */
-const SERIES_2025_RESTORE_FD = 0xba02;
-const FINISH = 0xba42;
 const REBOOT_KEXEC = 0x45584543;
 
 type Row = Omit<BoundaryRow, "boundary" | "boot">;
@@ -164,48 +158,81 @@ const BEFORE_FREEZE: readonly Row[] = [
   ...PAST_FREEZE,
 ];
 
-export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readonly BoundaryRow[] {
+/** The table for a dialect of LUO: a number that means something else there, or nothing, has no row. */
+export function boundaryTable(
+  spelling: MarkSpelling = DEFAULT_SPELLING,
+  dialect: LuoDialect = "sessions",
+): readonly BoundaryRow[] {
+  const ioctl = (make: (cmd: number) => Row, ...names: readonly string[]): readonly Row[] =>
+    names.flatMap((name) => {
+      const cmd = ioctlNumber(dialect, name);
+      return cmd === null ? [] : [make(cmd)];
+    });
+  const ask = (cmd: number): Row => entered("ioctl", cmd);
+  const answered = (cmd: number): Row => left("ioctl", cmd);
+  const CREATE_SESSION = "LIVEUPDATE_IOCTL_CREATE_SESSION";
+  const RETRIEVE_SESSION = "LIVEUPDATE_IOCTL_RETRIEVE_SESSION";
+  const PRESERVE_FD = ["LIVEUPDATE_SESSION_PRESERVE_FD", "LIVEUPDATE_IOCTL_FD_PRESERVE"];
+  const RETRIEVE_FD = [
+    "LIVEUPDATE_SESSION_RETRIEVE_FD",
+    "LIVEUPDATE_SESSION_RESTORE_FD",
+    "LIVEUPDATE_IOCTL_FD_RESTORE",
+  ];
+  const FINISH = "LIVEUPDATE_SESSION_FINISH";
+  /** Of the kernels with one state for the whole host. */
+  const states = (...list: readonly Row[]): readonly Row[] => (dialect === "sessions" ? [] : list);
   return [
     ...rows("pause", "old", [mark(spelling.pause, "first")]),
     ...rows("prepare.begin", "old", [
       call("luo_session_create"),
       call("luo_preserve_file"),
-      entered("ioctl", CREATE_SESSION),
-      entered("ioctl", PRESERVE_FD),
+      ...ioctl(ask, CREATE_SESSION, ...PRESERVE_FD),
       mark("luo: session_create begin", "first"),
-      call("luo_prepare"),
+      ...states(call("luo_prepare"), entered("SET_EVENT(prepare)", undefined)),
       mark("luo: prepare begin", "first"),
       heard("luod START_PRESERVATION", "first"),
-      before(printed("luo: Switched from [normal] to [prepared] state")),
+      ...states(before(printed("luo: Switched from [normal] to [prepared] state"))),
       ...BEFORE_FREEZE,
     ]),
     ...rows("prepare.end", "old", [
+      // The state machine saves what was preserved in the prepare that follows.
+      ...states(
+        returned("luo_prepare", "succeeded"),
+        returned("luo_prepare", "went-on"),
+        left("SET_EVENT(prepare)", undefined),
+      ),
       returned("luo_preserve_file", "succeeded"),
       returned("luo_preserve_file", "went-on"),
-      left("ioctl", PRESERVE_FD),
-      returned("luo_prepare", "succeeded"),
+      ...(dialect === "states" ? [] : ioctl(answered, ...PRESERVE_FD)),
       mark("luo: preserve_fd end", "last"),
       mark("luo: prepare end", "last"),
       heard("luod READY", "last"),
-      printed("luo: Switched from [normal] to [prepared] state", "last"),
+      ...states(printed("luo: Switched from [normal] to [prepared] state", "last")),
+      ...(dialect === "states" ? ioctl((cmd) => after(answered(cmd)), ...PRESERVE_FD) : []),
       ...BEFORE_FREEZE,
     ]),
     ...rows("freeze.begin", "old", [
       call("kernel_kexec", "last"),
       call("liveupdate_reboot", "last"),
       { ...REBOOT_ENTERED, pick: "last" },
-      call("luo_freeze", "last"),
+      ...states(call("luo_freeze", "last"), entered("SET_EVENT(freeze)", undefined, "last")),
       after(TO_KEXEC_MARK),
-      after(printed("luo: Switched from [normal] to [prepared] state", "last")),
+      ...states(after(printed("luo: Switched from [normal] to [prepared] state", "last"))),
       before(call("luo_session_serialize")),
-      before(printed("luo: Switched from [prepared] to [frozen] state")),
+      ...states(
+        before(call("luo_do_subsystems_freeze_calls", "last")),
+        before(printed("luo: Switched from [prepared] to [frozen] state")),
+      ),
       ...PAST_FREEZE,
     ]),
     ...rows("freeze.end", "old", [
       returned("liveupdate_reboot", "succeeded"),
       returned("liveupdate_reboot", "went-on"),
-      returned("luo_freeze", "succeeded"),
-      printed("luo: Switched from [prepared] to [frozen] state", "last"),
+      ...states(
+        returned("luo_freeze", "succeeded"),
+        returned("luo_freeze", "went-on"),
+        printed("luo: Switched from [prepared] to [frozen] state", "last"),
+      ),
       after(returned("luo_session_serialize", "succeeded")),
       after(call("luo_session_serialize", "last")),
       after(call("kernel_kexec", "last")),
@@ -221,9 +248,7 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
       after(printed("luo: Retrieved live update data,")),
       after(printed("KHO: exec from:")),
       before(call("luo_session_retrieve")),
-      before(entered("ioctl", RETRIEVE_SESSION)),
-      before(entered("ioctl", RETRIEVE_FD)),
-      before(entered("ioctl", SERIES_2025_RESTORE_FD)),
+      ...ioctl((cmd) => before(ask(cmd)), RETRIEVE_SESSION, ...RETRIEVE_FD),
       ...said("[INFO] Found preserved session"),
       // luod has opened the device before it answers its first client.
       before(heard("luod FOUND", "first")),
@@ -232,8 +257,7 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
     ...rows("restore.end", "new", [
       returned("luo_retrieve_file", "succeeded"),
       returned("luo_retrieve_file", "went-on"),
-      left("ioctl", RETRIEVE_FD),
-      left("ioctl", SERIES_2025_RESTORE_FD),
+      ...ioctl(answered, ...RETRIEVE_FD),
       mark("luo: retrieve_fd end", "last"),
       mark("luo: restore end", "last"),
       // A client retrieves its fds from the session that its claim gives it.
@@ -241,8 +265,8 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
       after(returned("luo_session_retrieve", "succeeded")),
       before(call("luo_session_finish")),
       before(call("luo_file_finish")),
-      before(entered("ioctl", FINISH)),
-      before(call("luo_finish")),
+      ...ioctl((cmd) => before(ask(cmd)), FINISH),
+      ...states(before(call("luo_finish")), before(entered("SET_EVENT(finish)", undefined))),
     ]),
     // In the old kernel only where the update was aborted and the VMs went on there.
     ...rows("resume", "new", [mark(spelling.resume, "last")]),
@@ -250,21 +274,21 @@ export function boundaryTable(spelling: MarkSpelling = DEFAULT_SPELLING): readon
     ...rows("finish.begin", "new", [
       call("luo_session_finish"),
       call("luo_file_finish"),
-      entered("ioctl", FINISH),
-      call("luo_finish"),
+      ...ioctl(ask, FINISH),
+      ...states(call("luo_finish"), entered("SET_EVENT(finish)", undefined)),
       mark("luo: session_finish begin", "first"),
       mark("luo: finish begin", "first"),
-      before(printed("luo: Switched from [updated] to [normal] state")),
+      ...states(before(printed("luo: Switched from [updated] to [normal] state"))),
     ]),
     ...rows("finish.end", "new", [
       returned("luo_session_finish", "succeeded", "last-first"),
       returned("luo_session_finish", "went-on", "last-first"),
       returned("luo_file_finish", "went-on", "last-first"),
-      left("ioctl", FINISH, "last-first"),
-      returned("luo_finish", "succeeded"),
+      ...ioctl((cmd) => left("ioctl", cmd, "last-first"), FINISH),
+      ...states(returned("luo_finish", "succeeded"), left("SET_EVENT(finish)", undefined)),
       mark("luo: session_finish end", "last-first"),
       mark("luo: finish end", "last"),
-      printed("luo: Switched from [updated] to [normal] state", "last"),
+      ...states(printed("luo: Switched from [updated] to [normal] state", "last")),
     ]),
   ];
 }

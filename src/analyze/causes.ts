@@ -8,6 +8,7 @@ import type { Boot } from "../base/time.js";
 import type { KeyEvent, RawSpans } from "../collect/types.js";
 import type { Zero } from "./axis.js";
 import { busOf, type DeviceFacts, nameProbes } from "./devices.js";
+import { LUO_IOCTLS, type LuoDialect, luoDialect } from "./dialect.js";
 import type { PlacedPrintk } from "./live-update.js";
 import { type PresetRow, presetFinder } from "./presets.js";
 import { fileCalls, tokenText } from "./sessions.js";
@@ -54,17 +55,9 @@ const FILE_ACTIONS: ReadonlyMap<string, string> = new Map([
 ]);
 /** A handler's callbacks, by the end of their names (`memfd_luo_preserve`). */
 const HANDLER_CALL = /_luo_(preserve|freeze|retrieve|finish)$/;
-/** ioctls of include/uapi/linux/liveupdate.h. */
-const IOCTLS: ReadonlyMap<
-  string,
-  { readonly name: string; readonly kind: "session" | "file"; readonly action: string }
-> = new Map([
-  ["0xba00", { name: "LIVEUPDATE_IOCTL_CREATE_SESSION", kind: "session", action: "create" }],
-  ["0xba01", { name: "LIVEUPDATE_IOCTL_RETRIEVE_SESSION", kind: "session", action: "retrieve" }],
-  ["0xba40", { name: "LIVEUPDATE_SESSION_PRESERVE_FD", kind: "file", action: "preserve" }],
-  ["0xba41", { name: "LIVEUPDATE_SESSION_RETRIEVE_FD", kind: "file", action: "retrieve" }],
-  ["0xba42", { name: "LIVEUPDATE_SESSION_FINISH", kind: "session", action: "finish" }],
-]);
+/** The 2025 series' step for one file, which had no session. */
+const ONE_FILE = /^luo_files_(prepare|freeze|finish|cancel)_one$/;
+const HOST_SESSION = "luo";
 
 /** What beats what where the same cause is seen by several: the nearer to the work, the better. */
 const RANK: Readonly<Record<string, number>> = {
@@ -115,7 +108,7 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
       a - b,
   );
   const files = fileCalls(sources.events);
-  const presetOf = presetFinder();
+  const known: Known = { presetOf: presetFinder(), names: sources.names, dialect: luoDialect(sources.events) };
   const open = new Map<string, Cause[]>();
   const causes: Cause[] = [];
   for (const row of order) {
@@ -137,7 +130,7 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
       continue;
     }
     const joined = files.get(`${cause.boot} ${cause.record} ${raw.beginNs[row]}`) ?? null;
-    identify(cause, around, joined, presetOf, sources.names);
+    identify(cause, around, joined, known);
     const twin = around.findLast(
       (outer) =>
         (cause.kind === "file" || cause.kind === "session") &&
@@ -212,18 +205,25 @@ function absorb(outer: Cause, inner: Cause): void {
   if (news.length > 0) outer.detail = [outer.detail, ...news].filter((part) => part !== "").join(" ");
 }
 
+/** What a whole update tells of each of its causes. */
+interface Known {
+  readonly presetOf: (name: string) => PresetRow | null;
+  readonly names: FileNames;
+  readonly dialect: LuoDialect;
+}
+
 function identify(
   cause: Cause,
   around: readonly Cause[],
   joined: { session: string; token: string } | null,
-  presetOf: (name: string) => PresetRow | null,
-  names: FileNames,
+  { presetOf, names, dialect }: Known,
 ): void {
   const { record, detail } = cause;
   const session = detailValue(detail, "session");
   const fileAction = FILE_ACTIONS.get(record);
   const sessionAction = SESSION_ACTIONS.get(record);
   const handler = HANDLER_CALL.exec(record);
+  const oneFile = ONE_FILE.exec(record);
   const ofFile = (name: string, token: string, action: string): void => {
     const id = `${name} ${tokenText(token) ?? token}`;
     const stored = names.get(id);
@@ -238,13 +238,19 @@ function identify(
     Object.assign(cause, { kind: "session", id: session, name: session, action: sessionAction });
     return;
   }
+  const token = detailValue(detail, "token");
+  if (oneFile !== null && token !== null) {
+    ofFile(HOST_SESSION, token, oneFile[1] as string);
+    return;
+  }
   if (handler !== null && joined !== null) {
     ofFile(joined.session, joined.token, handler[1] as string);
     return;
   }
-  const ioctl = cause.kind === "syscall" ? IOCTLS.get(detailValue(detail, "cmd") ?? "") : undefined;
+  const ioctl =
+    cause.kind === "syscall" ? LUO_IOCTLS[dialect].get(Number(detailValue(detail, "cmd") ?? Number.NaN)) : undefined;
   const action = fileAction ?? sessionAction ?? handler?.[1] ?? ioctl?.action;
-  const outer = action === undefined ? undefined : around.findLast((each) => each.action === action);
+  const outer = action === undefined || action === "" ? undefined : around.findLast((each) => each.action === action);
   if (outer !== undefined && (outer.kind === "file" || outer.kind === "session")) {
     Object.assign(cause, { kind: outer.kind, id: outer.id, name: outer.name, action });
     return;

@@ -1,6 +1,7 @@
 /** How the update ended, and what says so. */
 import type { Collected, KeyEvent, LogVerdict } from "../collect/types.js";
 import type { FoundBoundary } from "./boundaries.js";
+import { lastCancel, stateEvent } from "./dialect.js";
 import type { Outcome } from "./live-update.js";
 
 export interface OutcomeVerdict {
@@ -18,6 +19,18 @@ function abortOf(events: readonly KeyEvent[]): KeyEvent | undefined {
       event.fields.has("ret") &&
       Number(event.fields.get("ret")) !== 0,
   );
+}
+
+/** The state machine's last step in the old kernel, where that took LUO back to normal: the update was called off. */
+function cancelOf({ keyEvents, printk, newBootReached }: Collected): string | null {
+  if (newBootReached) return null;
+  const last = printk.findLast(({ line }) => line.boot === "old" && stateEvent(line.text) !== null)?.line;
+  if (last !== undefined)
+    return stateEvent(last.text) === "cancel" ? `'${last.text}' (${last.file}:${last.line})` : null;
+  const cancel = lastCancel(keyEvents);
+  const prepared = keyEvents.findLast(({ name, what }) => name === "luo_prepare" && what === "call");
+  if (cancel === null || (prepared !== undefined && prepared.at.ns > cancel.at.ns)) return null;
+  return `'${cancel.name}' (${cancel.file}:${cancel.place})`;
 }
 
 function sentenceOf(verdict: LogVerdict): string {
@@ -53,6 +66,8 @@ export function outcomeOf(
       reason: `${abort.name} returned ${abort.fields.get("ret")}: the update was refused and the old kernel went on.`,
     };
   }
+  const cancel = cancelOf(collected);
+  if (cancel !== null) return { outcome: "aborted", reason: `The update was cancelled: ${cancel}.` };
   const refused = collected.verdicts.find((verdict) => verdict.what === "freeze-failed");
   if (refused !== undefined && !collected.newBootReached) return { outcome: "aborted", reason: sentenceOf(refused) };
   const restored = found.restoreEnd.ns !== null;

@@ -26,9 +26,9 @@ const MAX_KEY_EVENTS = 500_000;
 /** Key functions nest three deep; more than this are calls whose returns were lost. */
 const MAX_PENDING_CALLS = 64;
 
-/** ioctls of /dev/liveupdate and of session fds: _IO(0xBA, 0x00..0x43), include/uapi/linux/liveupdate.h. */
+/** ioctls of /dev/liveupdate and of session fds: _IO(0xBA, 0x00..0x44), include/uapi/linux/liveupdate.h of all series. */
 const LUO_IOCTL_FIRST = 0xba00;
-const LUO_IOCTL_LAST = 0xba43;
+const LUO_IOCTL_LAST = 0xba44;
 /** LINUX_REBOOT_CMD_KEXEC, include/uapi/linux/reboot.h. */
 const REBOOT_CMD_KEXEC = 0x45584543;
 const LIVEUPDATE_DEVICE = "/dev/liveupdate";

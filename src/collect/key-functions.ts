@@ -30,6 +30,14 @@ export const KEY_FUNCTIONS: ReadonlySet<string> = new Set([
   "luo_prepare",
   "luo_freeze",
   "luo_finish",
+  "luo_cancel",
+  "luo_do_subsystems_prepare_calls",
+  "luo_do_subsystems_freeze_calls",
+  "luo_do_subsystems_finish_calls",
+  "luo_do_subsystems_cancel_calls",
+  "luo_files_prepare_one",
+  "luo_files_freeze_one",
+  "luo_files_finish_one",
 ]);
 
 /** `name+0x4/0x60 [module]` to `name`; null for an address that no symbol was found for. */
