@@ -4,6 +4,7 @@ import { blame } from "./blame.js";
 import { cohort } from "./cohort.js";
 import type { Command } from "./command.js";
 import { compare } from "./compare.js";
+import { convert } from "./convert.js";
 import { criticalChain } from "./critical-chain.js";
 import { events } from "./events.js";
 import { findings } from "./findings.js";
@@ -28,10 +29,11 @@ export const commands: readonly Command[] = [
   events,
   report,
   perfetto,
+  convert,
   percentiles,
   compare,
   gate,
-  cohort,
   history,
   qualify,
+  cohort,
 ];

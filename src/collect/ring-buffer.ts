@@ -18,7 +18,7 @@ import { DEFAULT_LAYOUT, isLittleEndian, type PageLayout, parseHeaderPage } from
 import { CommCache, RecordChunk, RecordColumns, type RecordTable } from "./ring-buffer/record-chunk.js";
 import { EventKind, type EventSink, type EventSource, type ReadCounts, type TraceClock } from "./types.js";
 
-export { DEFAULT_LAYOUT, type PageLayout, parseHeaderPage };
+export { DEFAULT_LAYOUT, END_OF_TIME, type PageLayout, parseHeaderPage };
 
 export interface RingBufferInput {
   readonly boot: Boot;

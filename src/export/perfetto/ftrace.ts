@@ -93,7 +93,12 @@ export function extentsOf(feed: PerfettoEventFeed): Extents {
 }
 
 /** Writes the rows that have a typed form. */
-export function writeFtrace(writer: TraceWriter, feed: PerfettoEventFeed, tasks: Tasks, time: TraceTime): FtraceCounts {
+export function writeFtrace(
+  writer: TraceWriter,
+  feed: PerfettoEventFeed,
+  tasks: Pick<Tasks, "name">,
+  time: TraceTime,
+): FtraceCounts {
   const cpus = new Map<number, CpuState>();
   const typed = new Map<StringTable, (TypedEvent | null)[]>();
   const counts = { written: 0, untyped: 0, undecoded: 0, closing: 0 };

@@ -1,0 +1,122 @@
+/**
+ * A trace in one file, whatever wrote it: told by its first bytes, and handed on as sources of events. A new dialect is
+ * one reader and one row of `DIALECTS`.
+ */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { basename } from "node:path";
+import type { ByteSource } from "../base/byte-source.js";
+import type { DefectInput } from "../base/defect.js";
+import { err, ok, type Result } from "../base/result.js";
+import { ftraceTextSource } from "./ftrace-text.js";
+import type { RecordFilter } from "./ring-buffer.js";
+import { isTraceDat, openTraceDat } from "./trace-dat.js";
+import type { EventSource } from "./types.js";
+
+export interface TracePart {
+  /** The instance's name; empty for the top one. */
+  readonly name: string;
+  /** As the file names it. */
+  readonly clock: string;
+  /** Where the reader can, it leaves out what the filter does not want; the caller still has to look. */
+  source(filter?: RecordFilter): EventSource;
+}
+
+export interface TraceFile {
+  /** What it is: `trace.dat, version 7`. */
+  readonly what: string;
+  /** `Linux 7.3.4 x86_64`, where the file says. */
+  readonly uname: string | null;
+  readonly parts: readonly TracePart[];
+}
+
+interface Sink {
+  defect(input: DefectInput): void;
+}
+
+interface Dialect {
+  /** `head` is the file's first bytes, up to HEAD_BYTES. */
+  matches(head: Uint8Array): boolean;
+  open(source: ByteSource, sink: Sink): Result<TraceFile, string>;
+}
+
+const HEAD_BYTES = 64 * 1024;
+
+const DIALECTS: readonly Dialect[] = [
+  {
+    matches: isTraceDat,
+    open(source, sink) {
+      const found = openTraceDat(source, "old", sink);
+      if (!found.ok) return found;
+      const { version, facts, instances } = found.value;
+      return ok({ what: `trace.dat, version ${version}`, uname: facts.uname, parts: instances });
+    },
+  },
+  {
+    matches: isFtraceText,
+    open: (source) =>
+      ok({
+        what: "ftrace text",
+        uname: null,
+        parts: [
+          {
+            name: "",
+            clock: "local",
+            source: () => ftraceTextSource({ boot: "old", source, clock: "local", eventNames: null }),
+          },
+        ],
+      }),
+  },
+];
+
+/** The kernel's header, or a line with `[CPU] … TIME: ` as trace_pipe and trace-cmd's report print it. */
+function isFtraceText(head: Uint8Array): boolean {
+  const text = new TextDecoder("latin1").decode(head.subarray(0, 8192));
+  if (text.includes("\0")) return false;
+  return (
+    /^# tracer: /m.test(text) || /^cpus=\d+\n/.test(text) || /-\d+ +(?:\(.{7}\) +)?\[\d{3,}\] .*?[\d.]+: /.test(text)
+  );
+}
+
+/** Opens a trace; the caller closes it. The error says why it cannot be read. */
+export function openTraceFile(path: string, sink: Sink): Result<TraceFile & { close(): void }, string> {
+  let fd: number;
+  try {
+    fd = openSync(path, "r");
+  } catch (error) {
+    return err((error as Error).message);
+  }
+  const close = (): void => closeSync(fd);
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) {
+    close();
+    return err("it is no regular file");
+  }
+  const source: ByteSource = {
+    name: basename(path),
+    size: stat.size,
+    read(into, position) {
+      let done = 0;
+      while (done < into.length) {
+        const got = readSync(fd, into, done, into.length - done, position + done);
+        if (got === 0) break;
+        done += got;
+      }
+      return done;
+    },
+  };
+  const found = readTrace(source, sink);
+  if (!found.ok) {
+    close();
+    return found;
+  }
+  return ok({ ...found.value, close });
+}
+
+/** As openTraceFile, of bytes from anywhere. */
+export function readTrace(source: ByteSource, sink: Sink): Result<TraceFile, string> {
+  const head = new Uint8Array(Math.min(HEAD_BYTES, source.size));
+  source.read(head, 0);
+  const dialect = DIALECTS.find(({ matches }) => matches(head));
+  if (dialect === undefined) return err("it is no trace that can be read: no trace.dat, and no text of ftrace");
+  return dialect.open(source, sink);
+}
