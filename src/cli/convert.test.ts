@@ -117,6 +117,23 @@ test("a trace.dat becomes the text, the JSON and the Perfetto trace of the same 
   }
 });
 
+test("a Perfetto trace gives back the scheduler's events that were written into it", async () => {
+  const dat = newBootDat();
+  const pftrace = join(folder, "round.pftrace");
+  assert.equal((await convert(dat, "-o", pftrace, "--name", "sched_*", "--name", "*irq_*")).code, 0);
+  const back = join(folder, "back.json");
+  const there = join(folder, "there.json");
+  assert.equal((await convert(pftrace, "-o", back)).code, 0);
+  assert.equal((await convert(dat, "-o", there, "--name", "sched_*", "--name", "*irq_*")).code, 0);
+  const events = (path: string): { name: string; ts: number; tid: number; args: Record<string, unknown> }[] =>
+    JSON.parse(readFileSync(path, "utf8")).traceEvents.filter(({ ph }: { ph: string }) => ph === "i");
+  const [ours, theirs] = [events(back), events(there)];
+  const head = ({ name, ts, tid }: { name: string; ts: number; tid: number }): string => `${ts} ${tid} ${name}`;
+  assert.deepEqual(ours.map(head), theirs.map(head));
+  const switches = (all: typeof ours) => all.filter(({ name }) => name === "sched_switch").map(({ args }) => args);
+  assert.deepEqual(switches(ours), switches(theirs));
+});
+
 test("what is not wanted is left out", async () => {
   const dat = newBootDat();
   const out = join(folder, "few.txt");

@@ -33,17 +33,17 @@ const LARGEST = { min: 0, max: Number.MAX_SAFE_INTEGER };
 export const convert = defineCommand({
   name: "convert",
   group: "Any trace",
-  summary: "Turn a trace.dat or an ftrace text into a Perfetto trace, JSON or text",
+  summary: "Turn a trace.dat, a Perfetto trace or an ftrace text into a Perfetto trace, JSON or text",
   usage: null,
   description:
-    "Reads trace-cmd's files (versions 6 and 7, packed or not, all instances) and what the kernel prints as trace and trace_pipe; a file cut short is read as far as it goes.\nThe output's name says what is written: .pftrace for the Perfetto UI and trace_processor, .json for Chrome's trace viewer, .txt as the kernel itself would print it, byte by byte where the input is trace.dat.",
+    "Reads trace-cmd's files (versions 6 and 7, packed or not, all instances), the ftrace events of Perfetto traces, and what the kernel prints as trace and trace_pipe; a file cut short is read as far as it goes.\nThe output's name says what is written: .pftrace for the Perfetto UI and trace_processor, .json for Chrome's trace viewer, .txt as the kernel itself would print it, byte by byte where the input is trace.dat.",
   options: {
     output: required(text("FILE", "Where to write it: .pftrace, .json or .txt", "o")),
     name: repeated(text("GLOB", "Only events of this name: sched_*, irq_*")),
     pid: repeated(integer("PID", LARGEST, "Only this task's events")),
     cpu: repeated(integer("CPU", { min: 0, max: 32_767 }, "Only this CPU's events")),
   },
-  positionals: { trace: one("A trace.dat, or a text that ftrace printed") },
+  positionals: { trace: one("A trace.dat, a Perfetto trace, or a text that ftrace printed") },
   examples: [
     {
       command: "blackout convert trace.dat -o trace.pftrace",

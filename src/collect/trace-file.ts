@@ -8,6 +8,7 @@ import type { ByteSource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
 import { err, ok, type Result } from "../base/result.js";
 import { ftraceTextSource } from "./ftrace-text.js";
+import { isPerfetto, openPerfetto } from "./perfetto-trace.js";
 import type { RecordFilter } from "./ring-buffer.js";
 import { isTraceDat, openTraceDat } from "./trace-dat.js";
 import type { EventSource } from "./types.js";
@@ -51,6 +52,7 @@ const DIALECTS: readonly Dialect[] = [
       return ok({ what: `trace.dat, version ${version}`, uname: facts.uname, parts: instances });
     },
   },
+  // Before Perfetto: a blank line is also how a packet begins.
   {
     matches: isFtraceText,
     open: (source) =>
@@ -65,6 +67,19 @@ const DIALECTS: readonly Dialect[] = [
           },
         ],
       }),
+  },
+  {
+    matches: isPerfetto,
+    open(source) {
+      const found = openPerfetto(source, "old");
+      if (!found.ok) return found;
+      const events = found.value;
+      return ok({
+        what: "Perfetto trace",
+        uname: null,
+        parts: [{ name: "", clock: events.clock, source: () => events }],
+      });
+    },
   },
 ];
 
@@ -117,6 +132,7 @@ export function readTrace(source: ByteSource, sink: Sink): Result<TraceFile, str
   const head = new Uint8Array(Math.min(HEAD_BYTES, source.size));
   source.read(head, 0);
   const dialect = DIALECTS.find(({ matches }) => matches(head));
-  if (dialect === undefined) return err("it is no trace that can be read: no trace.dat, and no text of ftrace");
+  if (dialect === undefined)
+    return err("it is no trace that can be read: no trace.dat, no Perfetto trace, and no text of ftrace");
   return dialect.open(source, sink);
 }
