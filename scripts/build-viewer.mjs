@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Checks the viewer's types and makes viewer/report-template.html in the output folder (first argument, default dist):
- * one page, its script and style inside, with a policy that lets these two run and nothing else.
+ * Checks the viewer's types and makes its pages in viewer/ of the output folder (first argument, default dist): each one
+ * file, its script and style inside, with a policy that lets these two run and nothing else.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -17,17 +17,6 @@ const types = spawnSync(process.execPath, [join(root, "node_modules/typescript/b
 });
 if (types.status !== 0) process.exit(types.status ?? 1);
 
-const { outputFiles } = await build({
-  entryPoints: [join(root, "viewer/src/main.ts")],
-  bundle: true,
-  minify: true,
-  format: "esm",
-  target: "es2022",
-  charset: "ascii",
-  legalComments: "none",
-  write: false,
-});
-const script = outputFiles[0].text.trim();
 const uplot = readFileSync(join(root, "node_modules/uplot/dist/uPlot.min.css"), "utf8");
 const own = await build({
   entryPoints: [join(root, "viewer/src/styles.css")],
@@ -36,23 +25,42 @@ const own = await build({
   write: false,
 });
 const style = `${uplot.trim()}\n${own.outputFiles[0].text.trim()}`;
-if (script.includes("</script") || style.includes("</style")) throw new Error("the bundle would close its own element");
-
 const hash = (text) => `'sha256-${createHash("sha256").update(text, "utf8").digest("base64")}'`;
-const policy = [
-  "default-src 'none'",
-  `script-src ${hash(script)}`,
-  `style-src ${hash(style)}`,
-  "img-src data: blob:",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join("; ");
-const values = { policy, style, script };
-const page = readFileSync(join(root, "viewer/src/page.html.template"), "utf8").replace(
-  /\{\{(policy|style|script)\}\}/g,
-  (_, name) => values[name],
-);
-const file = join(out, "report-template.html");
-mkdirSync(dirname(file), { recursive: true });
-writeFileSync(file, page);
-console.log(`${file}: ${(Buffer.byteLength(page) / 1024).toFixed(0)} KiB`);
+const template = readFileSync(join(root, "viewer/src/page.html.template"), "utf8");
+
+/** One page: the script of `entry`, the style, and a policy that lets these run and nothing else. */
+async function page(entry, name, ...more) {
+  const { outputFiles } = await build({
+    entryPoints: [join(root, "viewer/src", entry)],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    charset: "ascii",
+    legalComments: "none",
+    write: false,
+  });
+  const script = outputFiles[0].text.trim();
+  if (script.includes("</script") || style.includes("</style"))
+    throw new Error("the bundle would close its own element");
+  const policy = [
+    "default-src 'none'",
+    `script-src ${hash(script)}`,
+    `style-src ${hash(style)}`,
+    "img-src data: blob:",
+    ...more,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+  const values = { policy, style, script };
+  const text = template.replace(/\{\{(policy|style|script)\}\}/g, (_, part) => values[part]);
+  const file = join(out, name);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  console.log(`${file}: ${(Buffer.byteLength(text) / 1024).toFixed(0)} KiB`);
+}
+
+// From file:// the report asks for nothing; served, it may ask the server it came from for traces.
+await page("main.ts", "report-template.html");
+await page("main.ts", "served-template.html", "connect-src 'self'");
+await page("open.ts", "open-template.html", "connect-src 'self'");

@@ -13,6 +13,8 @@
  * Varints are LEB128, signed ones zigzag, as in protobuf.
  */
 import { err, ok, type Result } from "../base/result.js";
+import { buildTrees } from "./attribution/build.js";
+import { criticalChain } from "./attribution/chain.js";
 import type { AttributedUpdate, Wakeups } from "./attribution/update.js";
 import type { ClockMethod, LiveUpdate, LiveUpdateDocument, Outcome, PlacedPrintk } from "./live-update.js";
 import { PHASES } from "./live-update.js";
@@ -60,6 +62,31 @@ export interface ReportEntry {
   /** Counting each defect for what it stands for. */
   readonly defects: number;
   readonly spans: number;
+  /** The critical chain by cause, the longest first, cut at MOST_CAUSES; empty where there is none. */
+  readonly causes: readonly EntryCause[];
+}
+
+export interface EntryCause {
+  readonly kind: string;
+  readonly name: string;
+  readonly ns: number;
+}
+
+/** What a list of updates keeps of each: enough for a heat map of what differs between them. */
+const MOST_CAUSES = 24;
+
+function entryCauses(update: LiveUpdate): readonly EntryCause[] {
+  if (!isAttributed(update)) return [];
+  const root = buildTrees(update).blackout;
+  if (root === null) return [];
+  const sums = new Map<string, { kind: string; name: string; ns: number }>();
+  for (const { kind, id, name, durationNs } of criticalChain(update, root).steps) {
+    const key = `${kind} ${id}`;
+    const sum = sums.get(key) ?? { kind, name: name === "" ? id : name, ns: 0 };
+    sum.ns += durationNs;
+    sums.set(key, sum);
+  }
+  return [...sums.values()].sort((a, b) => b.ns - a.ns || (a.name < b.name ? -1 : 1)).slice(0, MOST_CAUSES);
 }
 
 export interface ReportIndex {
@@ -82,11 +109,17 @@ export function reportEntry(update: LiveUpdate): ReportEntry {
     phaseNs: PHASES.map((name) => document.phases.find((phase) => phase.name === name)?.durationNs ?? null),
     defects: document.defects.reduce((sum, found) => sum + found.count, 0),
     spans: update.spans.count,
+    causes: entryCauses(update),
   };
 }
 
-export function reportIndex(updates: readonly LiveUpdate[], title: string): ReportIndex {
-  return { format: "blackout-report", version: 1, title, entries: updates.map(reportEntry) };
+/** `names` stand in the list where the captures' own do not tell them apart. */
+export function reportIndex(updates: readonly LiveUpdate[], title: string, names?: readonly string[]): ReportIndex {
+  const entries = updates.map((update, i) => {
+    const entry = reportEntry(update);
+    return { ...entry, name: names?.[i] ?? entry.name };
+  });
+  return { format: "blackout-report", version: 1, title, entries };
 }
 
 /** The index as read back from JSON; the error says what is wrong with it. */

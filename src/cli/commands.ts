@@ -10,6 +10,7 @@ import { events } from "./events.js";
 import { findings } from "./findings.js";
 import { gate } from "./gate.js";
 import { history } from "./history.js";
+import { open } from "./open.js";
 import { percentiles } from "./percentiles.js";
 import { perfetto } from "./perfetto.js";
 import { qualify } from "./qualify.js";
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   report,
   perfetto,
   convert,
+  open,
   percentiles,
   compare,
   gate,

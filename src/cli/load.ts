@@ -1,4 +1,5 @@
 /** Opens captures, collects and analyses them: what every command that answers from captures begins with. */
+import { basename, dirname, resolve } from "node:path";
 import { type AnchoredUpdate, analyzeUpdate } from "../analyze/analyze.js";
 import { DEFAULT_SPELLING, type MarkSpelling } from "../analyze/boundaries.js";
 import type { LiveUpdate } from "../analyze/live-update.js";
@@ -76,6 +77,8 @@ export function eventFeedOf(
 /** What `analyzeCaptures` found: the updates in the order given, and a sentence for each capture that cannot be used. */
 export interface AnalyzedCaptures {
   readonly updates: readonly LiveUpdate[];
+  /** Where each update was read from. */
+  readonly paths: readonly string[];
   readonly failures: readonly string[];
 }
 
@@ -86,6 +89,7 @@ export async function analyzeCaptures(
   spelling: MarkSpelling,
 ): Promise<AnalyzedCaptures> {
   const updates: LiveUpdate[] = [];
+  const read: string[] = [];
   const failures: string[] = [];
   const progress = context.progress("Analysing", paths.length);
   for (const [i, path] of paths.entries()) {
@@ -95,9 +99,21 @@ export async function analyzeCaptures(
       ({ update }) => update,
       (what) => progress.update(i, `${path}: ${what}`),
     );
-    if (loaded.ok) updates.push(loaded.value);
-    else failures.push(loaded.error);
+    if (loaded.ok) {
+      updates.push(loaded.value);
+      read.push(path);
+    } else failures.push(loaded.error);
   }
   progress.end();
-  return { updates, failures };
+  return { updates, paths: read, failures };
+}
+
+/**
+ * Names for a list: the captures' own; where two have the same, the folder they lie in is put before. Cohorts number
+ * their captures alike.
+ */
+export function listNames(updates: readonly LiveUpdate[], paths: readonly string[]): readonly string[] {
+  const names = updates.map(({ document }) => document.capture.name);
+  if (new Set(names).size === names.length) return names;
+  return names.map((name, i) => `${basename(dirname(resolve(paths[i] ?? "")))}/${name}`);
 }

@@ -1,10 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { renderReport } from "../export/report.js";
+import { redactUpdate } from "../analyze/redact.js";
+import { reportIndex } from "../analyze/report-data.js";
+import { renderReportOf } from "../export/report.js";
 import { expandCaptures } from "./capture-paths.js";
 import { defineCommand, exit, unusable } from "./command.js";
-import { analyzeCaptures, spellingOf, spellingOptions } from "./load.js";
-import { oneOrMore, required, text } from "./options.js";
+import { analyzeCaptures, listNames, spellingOf, spellingOptions } from "./load.js";
+import { flag, oneOrMore, required, text } from "./options.js";
 
 const TEMPLATE = new URL("../viewer/report-template.html", import.meta.url);
 
@@ -17,6 +19,7 @@ export const report = defineCommand({
     "The file holds the viewer and the data. It opens from the disk in any current browser, fetches nothing, and can be mailed. With several captures it also shows percentiles and the series over the updates.",
   options: {
     output: required(text("FILE", "Where to write it", "o")),
+    unredacted: flag("Keep kernel addresses, command lines and KASLR's place, which are left out otherwise"),
     title: text("TEXT", "Its title; the captures' names unless given"),
     ...spellingOptions,
   },
@@ -27,16 +30,17 @@ export const report = defineCommand({
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
-    const { updates, failures } = await analyzeCaptures(
+    const { updates, paths, failures } = await analyzeCaptures(
       context,
       expandCaptures(positionals.capture),
       spellingOf(options),
     );
     for (const failure of failures) unusable(context, failure);
     if (updates.length === 0) return exit.unusableInput;
-    const names = updates.map(({ document }) => document.capture.name);
+    const names = listNames(updates, paths);
     const title = options.title ?? (names.length > 3 ? `${names[0]} and ${names.length - 1} more` : names.join(", "));
-    const html = renderReport(updates, readFileSync(TEMPLATE, "utf8"), title);
+    const shown = options.unredacted ? updates : updates.map(redactUpdate);
+    const html = renderReportOf(reportIndex(shown, title, names), shown, readFileSync(TEMPLATE, "utf8"));
     try {
       mkdirSync(dirname(options.output), { recursive: true });
       writeFileSync(options.output, html);

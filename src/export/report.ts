@@ -40,6 +40,17 @@ function dataElement(id: string, bytes: Uint8Array): string {
   return `<script type="application/json" id="${id}" data-coding="deflate-raw;base64">"${text}"</script>\n`;
 }
 
+/** A page of ours with `value` in it as inert JSON; text of a capture is never parsed as markup. */
+export function embedJson(template: string, id: string, value: unknown, title: string): string {
+  const json = JSON.stringify(value).replaceAll("<", "\\u003c");
+  const element = `<script type="application/json" id="${id}">${json}</script>\n`;
+  return template
+    .split(TITLE_PLACE)
+    .join(escapeHtml(title))
+    .split(REPORT_DATA_PLACE)
+    .join(`${element}${REPORT_DATA_PLACE}`);
+}
+
 function escapeHtml(text: string): string {
   const names: Readonly<Record<string, string>> = {
     "&": "&amp;",

@@ -47,6 +47,9 @@ async function start(app: Element): Promise<void> {
     store.dispatch({ what: "page", page });
   } else if (page === "timeline" && entries.length > 0) {
     store.dispatch({ what: "opening", index: 0 });
+  } else {
+    // Nothing is opened that the link's places could be in.
+    store.dispatch({ what: "restore", saved: { pending: null } });
   }
   if (linked.compareWith !== null && page === "compare")
     store.dispatch({ what: "comparing", index: linked.compareWith });
@@ -271,7 +274,7 @@ function followAddress(store: Store): void {
         saved: { ...details, ...rest, pending: null, views, selection, range, marks },
       });
     } else {
-      store.dispatch({ what: "restore", saved });
+      store.dispatch({ what: "restore", saved: index === null ? { ...saved, pending: null } : saved });
       if (index !== null) store.dispatch({ what: "opening", index });
       if (saved.page !== undefined) store.dispatch({ what: "page", page: saved.page });
     }

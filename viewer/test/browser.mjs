@@ -57,7 +57,7 @@ export function useBrowser() {
     page.on("request", (request) => asked.push(request.url()));
     try {
       await page.goto(url);
-      await page.waitForSelector(".timeline, .state.error, #updates table");
+      await page.waitForSelector(".page:not([hidden]) .timeline, .state.error, .page:not([hidden]) .updates");
       await look(page);
       assert.deepEqual(complaints, []);
       const own = url.replace(/#.*/, "");

@@ -267,6 +267,7 @@ test("T tells what is drawn as a table; it follows the view, and selects", { ski
 test("the tree unfolds to causes, every level adds up, a node leads to its record", { skip }, () =>
   withPage(url, async (page) => {
     await page.click("#tab-tree");
+    await page.waitForSelector(".tree tr");
     const rows = () =>
       page.$$eval(".tree tr", (all) =>
         all.map((row) => ({

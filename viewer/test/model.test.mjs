@@ -8,6 +8,7 @@ const v = await viewerModules(
   "model/format",
   "model/lanes",
   "model/order",
+  "model/filter",
   "model/percentiles",
   "layout/level-of-detail",
   "layout/viewport",
@@ -194,4 +195,62 @@ test("durations read well and control characters are seen", () => {
   assert.equal(v.exactDuration(5_214_506_369), "5,214,506,369 ns");
   assert.equal(v.humanOffset(-3_000_000), "−3 ms");
   assert.equal(v.visibleText("a\u0000b\nc\u202ed\u007f"), "a␀b␊c<U+202E>d␡");
+});
+
+const entry = (given) => ({
+  name: "base/01",
+  kernel: { old: "7.2.13", new: "7.3.4" },
+  outcome: "completed",
+  clockMethod: "x86-tsc",
+  basis: "vm-marks",
+  blackoutNs: 4e9,
+  blackoutUncertaintyNs: 1,
+  phaseNs: [1e6, null, 3e9, 1e6, 1e6],
+  defects: 2,
+  spans: 1,
+  causes: [{ kind: "device", name: "e1000 0000:00:03.0", ns: 2e8 }],
+  ...given,
+});
+
+test("the filter's terms hold for what they say", () => {
+  const holds = (text, given = {}) => {
+    const parsed = v.parseFilter(text);
+    assert.ok(parsed.ok, `${text}: ${parsed.error}`);
+    return parsed.value(entry(given));
+  };
+  for (const text of [
+    "",
+    "kexec > 2s",
+    "phase:kexec>2.9s",
+    "blackout<=4s defects>=2",
+    "device:e1000",
+    "device:e1000 > 100ms",
+    "-device:virtio",
+    "base kernel:7.3 outcome:comp clock:tsc",
+    '"base/01"',
+    "-freeze > 1ns",
+  ]) {
+    assert.ok(holds(text), text);
+  }
+  for (const text of [
+    "kexec > 3s",
+    "freeze > 1ns",
+    "freeze < 1s",
+    "device:e1000 > 1s",
+    "initcall:e1000",
+    "other",
+    "-base",
+  ]) {
+    assert.ok(!holds(text), text);
+  }
+  for (const text of ["kexec", "kexec >", "kexec > 4", "defects > 3s", "name:x > 4s", "> 4s", "device:", "kexec > x"]) {
+    const parsed = v.parseFilter(text);
+    assert.ok(!parsed.ok && /expected|needs|no unit|compared|no number/.test(parsed.error), text);
+  }
+  fc.assert(fc.property(fc.string(), (text) => typeof v.parseFilter(text).ok === "boolean"));
+});
+
+test("a budget reads back as it was written", () => {
+  for (const text of ["5s", "250ms", "1.5s", "3us", "7ns"]) assert.equal(v.durationInput(v.parseBudget(text)), text);
+  for (const text of ["", "5", "s", "-1s", "0s", "1e999s"]) assert.equal(v.parseBudget(text), null, text);
 });

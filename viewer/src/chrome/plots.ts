@@ -1,5 +1,7 @@
-/** The two plots of several updates: percentile curves, and each update in turn. */
+/** The plots of several updates: percentiles, each update in turn, distribution, spread, causes. */
 import uPlot from "uplot";
+import type { ReportEntry } from "../../../src/analyze/report-data.js";
+import { eDivisive } from "../../../src/analyze/statistics/e-divisive.js";
 import { openedIndex, type State } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
 import { humanDuration, plural, visibleText } from "../model/format.js";
@@ -7,18 +9,30 @@ import { percentileCurve, quantileName, supportedQuantile } from "../model/perce
 import { PALETTES } from "../painter/palette.js";
 import { type Curve, curvesOf } from "./curves.js";
 import { fill, h } from "./dom.js";
+import { heatMap } from "./heat-map.js";
+import { stripPlot } from "./strip-plot.js";
 
-const HEIGHT = 240;
+const HEIGHT = 210;
 
-/** Draws both plots anew; returns what destroys them. */
-export function renderPlots(root: Element, state: State, dispatch: Dispatch): () => void {
-  const { entries } = state;
+/** Draws the plots of the updates `kept` anew; returns what destroys them. */
+export function renderPlots(root: Element, state: State, kept: readonly number[], dispatch: Dispatch): () => void {
+  const entries = kept.map((index) => state.entries[index] as ReportEntry);
   const curves = curvesOf(entries, state.theme);
   const shown = curves.filter((curve) => !state.hiddenCurves.has(curve.name));
   const known = Math.max(0, ...shown.map((curve) => curve.valuesNs.filter((value) => value !== null).length));
+  const reading = h("p", { class: "plot-reading", "aria-live": "off" });
+  const say = (text: string) => {
+    reading.textContent = text;
+  };
+  const open = (index: number) => dispatch({ what: "opening", index });
   const percentiles = h("div", { class: "plot", id: "percentile-plot" });
   const series = h("div", { class: "plot", id: "series-plot" });
-  const reading = h("p", { class: "plot-reading", "aria-live": "off" });
+  const ecdf = h("div", { class: "plot", id: "ecdf-plot" });
+  const changes = changePointsOf(entries);
+  const strips = stripPlot(shown, kept, state, HEIGHT, say, open);
+  const heat = heatMap(kept, state, say, open);
+  const figure = (title: string, caption: string, plot: HTMLElement, id?: string) =>
+    h("figure", id === undefined ? {} : { id }, h("figcaption", {}, h("h3", {}, title), h("p", {}, caption)), plot);
   fill(
     root,
     h(
@@ -48,41 +62,58 @@ export function renderPlots(root: Element, state: State, dispatch: Dispatch): ()
     h(
       "div",
       { class: "plots" },
-      h(
-        "figure",
-        {},
-        h("figcaption", {}, h("h3", {}, "Percentiles"), h("p", {}, percentileCaption(known))),
-        percentiles,
+      figure("Percentiles", percentileCaption(known), percentiles),
+      figure("Update by update", seriesCaption(entries.length, changes), series),
+      figure(
+        "Share of updates that took at most so long",
+        "The empirical distribution of each line; steps are single updates.",
+        ecdf,
       ),
-      h(
-        "figure",
-        {},
-        h(
-          "figcaption",
-          {},
-          h("h3", {}, "Update by update"),
-          h("p", {}, "In the report’s order. Click a point to open its timeline."),
-        ),
-        series,
+      figure(
+        "Spread",
+        "Each dot an update, on a logarithmic axis; the bar is the median. Click a dot to open it.",
+        strips.element,
       ),
+      heat === null
+        ? null
+        : figure(
+            "Causes by update",
+            "Those that differ most between the updates, each line from its least (pale) to its most; beside the name its median.",
+            heat.element,
+            "heat-map",
+          ),
     ),
   );
-  const say = (text: string) => {
-    reading.textContent = text;
-  };
-  const charts = [percentilePlot(percentiles, shown, state, say), seriesPlot(series, shown, state, dispatch, say)];
+  const charts = [
+    percentilePlot(percentiles, shown, state, say),
+    seriesPlot(series, shown, kept, changes.at, state, open, say),
+    ecdfPlot(ecdf, shown, state, say),
+  ];
   const observer = new ResizeObserver(() => {
     for (const chart of charts) {
       const width = (chart.root.parentElement as HTMLElement).clientWidth;
       if (width > 0 && width !== chart.width) chart.setSize({ width, height: HEIGHT });
     }
   });
-  observer.observe(percentiles);
-  observer.observe(series);
+  for (const place of [percentiles, series, ecdf]) observer.observe(place);
   return () => {
     observer.disconnect();
+    strips.destroy();
+    heat?.destroy();
     for (const chart of charts) chart.destroy();
   };
+}
+
+function seriesCaption(count: number, changes: Changes): string {
+  const order = "In the report’s order. Click a point to open its timeline.";
+  if (changes.at.length > 0) {
+    const places = changes.at.map((index) => (index + 1).toLocaleString("en")).join(", ");
+    return `${order} The blackout’s distribution changes at ${places} (E-divisive, p ≤ 0.05).`;
+  }
+  if (changes.looked) return `${order} No change point in the blackout (E-divisive, p ≤ 0.05).`;
+  return count > MOST_FOR_CHANGES
+    ? `${order} Change points are looked for among up to ${MOST_FOR_CHANGES} updates: narrow the filter.`
+    : order;
 }
 
 function percentileCaption(n: number): string {
@@ -113,6 +144,109 @@ function axes(state: State, xLabels: (values: number[]) => string[]): uPlot.Axis
 const yScale = (state: State): uPlot.Scale =>
   state.logScale ? { distr: 3 } : { range: (_, _min, max) => [0, Math.max(1, max ?? 1) * 1.06] };
 
+/** Tables of one x are put together as they are: uPlot's own join is slow for tens of thousands of points. */
+function joined(tables: readonly uPlot.AlignedData[]): uPlot.AlignedData {
+  const [first, ...rest] = tables;
+  if (first === undefined) return [[1]] as uPlot.AlignedData;
+  const same = rest.every((table) => table[0].length === first[0].length && table[0].at(-1) === first[0].at(-1));
+  if (!same) return uPlot.join([...tables]);
+  return [first[0], ...tables.flatMap((table) => table.slice(1))] as uPlot.AlignedData;
+}
+
+/** The budget as a line across a plot of durations. */
+function budgetLine(state: State): (plot: uPlot) => void {
+  return (plot) => {
+    if (state.budgetNs === null) return;
+    const y = Math.round(plot.valToPos(state.budgetNs, "y", true));
+    const { left, top, width, height } = plot.bbox;
+    if (y < top || y > top + height) return;
+    plot.ctx.save();
+    plot.ctx.strokeStyle = PALETTES[state.theme].severity[0];
+    plot.ctx.lineWidth = 1.5 * (window.devicePixelRatio || 1);
+    plot.ctx.setLineDash([6, 4]);
+    plot.ctx.beginPath();
+    plot.ctx.moveTo(left, y);
+    plot.ctx.lineTo(left + width, y);
+    plot.ctx.stroke();
+    plot.ctx.restore();
+  };
+}
+
+/** Fewer steps than a curve of ten thousand has: a plot has a thousand pixels. */
+const ECDF_STEPS = 500;
+
+function ecdfPlot(root: HTMLElement, curves: readonly Curve[], state: State, say: (text: string) => void): uPlot {
+  const tables = curves.map(({ valuesNs }): uPlot.AlignedData => {
+    const sorted = valuesNs.filter((value) => value !== null).sort((a, b) => a - b);
+    const steps = Math.min(sorted.length, ECDF_STEPS);
+    const x: number[] = [];
+    const y: number[] = [];
+    for (let i = 0; i < steps; i++) {
+      const at = Math.ceil(((i + 1) * sorted.length) / steps) - 1;
+      const value = Math.max(1, sorted[at] as number);
+      // Equal values are one step, as high as the last of them.
+      if (x.at(-1) === value) y[y.length - 1] = (at + 1) / sorted.length;
+      else {
+        x.push(value);
+        y.push((at + 1) / sorted.length);
+      }
+    }
+    return [x, y];
+  });
+  const [across, up] = axes(state, (values) =>
+    values.map((value) => (value === null ? "" : value === 0 ? "0" : humanDuration(value))),
+  );
+  const stepped = uPlot.paths.stepped?.({ align: 1 });
+  return new uPlot(
+    {
+      width: Math.max(200, root.clientWidth),
+      height: HEIGHT,
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
+      scales: {
+        x: state.logScale
+          ? { time: false, distr: 3 }
+          : { time: false, range: (_, _min, most) => [0, Math.max(1, most ?? 1) * 1.03] },
+        y: { range: [0, 1.02] },
+      },
+      axes: [
+        { ...(across as uPlot.Axis), space: 80 },
+        {
+          ...(up as uPlot.Axis),
+          size: 52,
+          values: (_, values) => values.map((value) => `${Math.round(value * 100)} %`),
+        },
+      ],
+      series: [
+        {},
+        ...curves.map((curve) => ({
+          label: curve.name,
+          stroke: curve.colour,
+          width: curve.width,
+          spanGaps: true,
+          points: { show: false },
+          ...(stepped === undefined ? {} : { paths: stepped }),
+        })),
+      ],
+      hooks: {
+        setCursor: [
+          (plot) => {
+            const idx = plot.cursor.idx;
+            if (idx === null || idx === undefined) return say("");
+            const at = curves.flatMap((curve, i) => {
+              const value = plot.data[i + 1]?.[idx];
+              return value === null || value === undefined ? [] : [`${(100 * value).toFixed(1)} % of ${curve.name}`];
+            });
+            say(`at most ${humanDuration(plot.data[0][idx] as number)}: ${at.join(", ")}`);
+          },
+        ],
+      },
+    },
+    tables.length === 0 ? ([[1]] as uPlot.AlignedData) : uPlot.join(tables),
+    root,
+  );
+}
+
 function percentilePlot(root: HTMLElement, curves: readonly Curve[], state: State, say: (text: string) => void): uPlot {
   const tables: uPlot.AlignedData[] = [];
   const series: uPlot.Series[] = [{}];
@@ -137,7 +271,7 @@ function percentilePlot(root: HTMLElement, curves: readonly Curve[], state: Stat
     series.push({ ...base, label: curve.name }, { ...base, label: `${curve.name}, beyond`, dash: [5, 5] });
     names.push(curve.name, curve.name);
   }
-  const data = tables.length === 0 ? ([[1]] as uPlot.AlignedData) : uPlot.join(tables);
+  const data = joined(tables);
   const nines = [2, 4, 10, 20, 100, 1000, 10_000, 100_000].filter((x) => x <= furthest * 1.2);
   return new uPlot(
     {
@@ -151,6 +285,7 @@ function percentilePlot(root: HTMLElement, curves: readonly Curve[], state: Stat
       ),
       series,
       hooks: {
+        draw: [budgetLine(state)],
         setCursor: [
           (plot) => {
             const idx = plot.cursor.idx;
@@ -170,22 +305,46 @@ function percentilePlot(root: HTMLElement, curves: readonly Curve[], state: Stat
   );
 }
 
+/** `at`: places in `kept` where the blackout's distribution changes. */
+interface Changes {
+  readonly at: readonly number[];
+  readonly looked: boolean;
+}
+
+/** The search takes a time that grows with the square: beyond this it would be waited for. */
+const MOST_FOR_CHANGES = 400;
+/** Fewer cannot show a change at the significance asked for. */
+const LEAST_FOR_CHANGES = 10;
+
+function changePointsOf(entries: readonly ReportEntry[]): Changes {
+  const places = [...entries.keys()].filter((i) => entries[i]?.blackoutNs !== null);
+  if (places.length < LEAST_FOR_CHANGES || places.length > MOST_FOR_CHANGES) return { at: [], looked: false };
+  const found = eDivisive(
+    Float64Array.from(places, (i) => entries[i]?.blackoutNs as number),
+    { seed: 1 },
+  );
+  if (!found.ok) return { at: [], looked: false };
+  return { at: found.value.accepted.map(({ index }) => places[index] as number), looked: true };
+}
+
 function seriesPlot(
   root: HTMLElement,
   curves: readonly Curve[],
+  kept: readonly number[],
+  changes: readonly number[],
   state: State,
-  dispatch: Dispatch,
+  open: (index: number) => void,
   say: (text: string) => void,
 ): uPlot {
-  const { entries } = state;
-  const few = entries.length <= 80;
+  const few = kept.length <= 80;
+  const palette = PALETTES[state.theme];
   const plot = new uPlot(
     {
       width: Math.max(200, root.clientWidth),
       height: HEIGHT,
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
-      scales: { x: { time: false, range: () => [0.5, entries.length + 0.5] }, y: yScale(state) },
+      scales: { x: { time: false, range: () => [0.5, kept.length + 0.5] }, y: yScale(state) },
       axes: axes(state, (values) => values.map((value) => (Number.isInteger(value) && value >= 1 ? `${value}` : ""))),
       series: [
         {},
@@ -199,17 +358,22 @@ function seriesPlot(
       hooks: {
         drawClear: [
           (drawn) => {
-            // A band behind the update that is open.
             const { left, top, height } = drawn.bbox;
-            const x = drawn.valToPos(openedIndex(state.opened) + 1, "x", true);
-            drawn.ctx.fillStyle = PALETTES[state.theme].accentWash;
-            drawn.ctx.fillRect(Math.max(left, x - 6), top, 12, height);
+            const band = (place: number, colour: string, wide: number) => {
+              drawn.ctx.fillStyle = colour;
+              drawn.ctx.fillRect(Math.max(left, drawn.valToPos(place, "x", true) - wide / 2), top, wide, height);
+            };
+            // A band behind the update that is open, a line before each change.
+            const opened = kept.indexOf(openedIndex(state.opened));
+            if (opened >= 0) band(opened + 1, palette.accentWash, 12);
+            for (const at of changes) band(at + 0.5, palette.mark, 2);
           },
         ],
+        draw: [budgetLine(state)],
         setCursor: [
           (drawn) => {
             const idx = drawn.cursor.idx;
-            const entry = idx === null || idx === undefined ? undefined : entries[idx];
+            const entry = idx === null || idx === undefined ? undefined : state.entries[kept[idx] as number];
             if (entry === undefined) return say("");
             const at = curves.flatMap((curve) => {
               const value = curve.valuesNs[idx as number];
@@ -220,12 +384,12 @@ function seriesPlot(
         ],
       },
     },
-    [entries.map((_, i) => i + 1), ...curves.map((curve) => [...curve.valuesNs])] as uPlot.AlignedData,
+    [kept.map((_, i) => i + 1), ...curves.map((curve) => [...curve.valuesNs])] as uPlot.AlignedData,
     root,
   );
   plot.over.addEventListener("click", () => {
-    const idx = plot.cursor.idx;
-    if (idx !== null && idx !== undefined) dispatch({ what: "opening", index: idx });
+    const index = kept[plot.cursor.idx ?? -1];
+    if (index !== undefined) open(index);
   });
   return plot;
 }

@@ -41,6 +41,7 @@ export function linkOf(state: State): string {
   if (state.folded.size > 0) out.set("fold", [...state.folded].join(","));
   if (state.query !== "") out.set("find", state.query);
   if (state.filter !== "") out.set("filter", state.filter);
+  if (state.budgetNs !== null) out.set("budget", `${state.budgetNs}`);
   if (state.sort !== null) out.set("sort", `${state.sort.descending ? "-" : ""}${state.sort.by}`);
   if (state.hiddenCurves.size > 0) out.set("hide", [...state.hiddenCurves].join(","));
   if (state.logScale) out.set("scale", "log");
@@ -89,6 +90,8 @@ export function readLink(hash: string, entries: number): Linked {
   }
   saved.query = given.get("find") ?? "";
   saved.filter = given.get("filter") ?? "";
+  const [budget] = numbers(given.get("budget"));
+  saved.budgetNs = budget !== undefined && budget > 0 ? budget : null;
   saved.folded = new Set(list(given.get("fold")));
   saved.hiddenCurves = new Set(list(given.get("hide")));
   saved.logScale = given.get("scale") === "log";

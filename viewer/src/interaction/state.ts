@@ -102,6 +102,8 @@ export interface State {
   readonly hiddenCurves: ReadonlySet<string>;
   readonly logScale: boolean;
   readonly filter: string;
+  /** A line in the plots, and what is counted above it. */
+  readonly budgetNs: number | null;
   readonly sort: Sort | null;
   readonly theme: Theme;
   /** Whether someone chose the theme, so that a link carries it. */
@@ -139,6 +141,7 @@ export type Action =
   | { readonly what: "curve"; readonly name: string }
   | { readonly what: "log-scale" }
   | { readonly what: "filter"; readonly filter: string }
+  | { readonly what: "budget"; readonly ns: number | null }
   | { readonly what: "sort"; readonly by: string }
   | { readonly what: "theme"; readonly theme: Theme }
   | { readonly what: "help"; readonly shown: boolean }
@@ -170,6 +173,7 @@ export function initialState(title: string, entries: readonly ReportEntry[], the
     hiddenCurves: new Set(),
     logScale: false,
     filter: "",
+    budgetNs: null,
     sort: null,
     theme,
     themeChosen: false,
@@ -199,20 +203,43 @@ function opensTo(state: State, node: number): ReadonlySet<number> {
   return new Set([...state.unfolded, ...above(analysisOf(timeline.update), node)]);
 }
 
-function homeOf(axis: Axis): View {
-  return { beginNs: axis.homeNs[0], endNs: axis.homeNs[1] };
+/** The timelines that share a view: two updates side by side do. */
+function sharing(state: State): readonly Timeline[] {
+  const both = state.page === "compare" ? [timelineOf(state), timelineOn(state, "other")] : [timelineOf(state)];
+  return both.filter((timeline) => timeline !== null);
 }
 
-function withView(state: State, axis: number, change: (view: View, of: Axis) => View): State {
-  const of = timelineOf(state)?.axes[axis];
-  if (of === undefined) return state;
-  return { ...state, views: state.views.map((view, i) => (i === axis ? change(view, of) : view)) };
+function union(state: State, axis: number, of: (axis: Axis) => readonly [number, number]): readonly [number, number] {
+  const ranges = sharing(state).flatMap(({ axes }) => (axes[axis] === undefined ? [] : [of(axes[axis])]));
+  return [Math.min(...ranges.map(([begin]) => begin)), Math.max(...ranges.map(([, end]) => end))];
+}
+
+/** All axes at home. */
+function homeViews(state: State): readonly View[] {
+  const axes = timelineOf(state)?.axes ?? [];
+  return axes.map((_, axis) => {
+    const [beginNs, endNs] = union(state, axis, ({ homeNs }) => homeNs);
+    return { beginNs, endNs };
+  });
+}
+
+function withView(state: State, axis: number, change: (view: View, bounds: readonly [number, number]) => View): State {
+  if (timelineOf(state)?.axes[axis] === undefined) return state;
+  const bounds = union(state, axis, ({ boundsNs }) => boundsNs);
+  return { ...state, views: state.views.map((view, i) => (i === axis ? change(view, bounds) : view)) };
 }
 
 function toggled<T>(set: ReadonlySet<T>, member: T): ReadonlySet<T> {
   const next = new Set(set);
   if (!next.delete(member)) next.add(member);
   return next;
+}
+
+/** What was at home stays at home, though home is another on another page. */
+function atHomeAs(next: State, before: State): State {
+  const home = homeViews(before);
+  const was = before.views.every((view, i) => view.beginNs === home[i]?.beginNs && view.endNs === home[i]?.endNs);
+  return was ? { ...next, views: homeViews(next) } : next;
 }
 
 const NOTHING_CHOSEN = {
@@ -226,11 +253,6 @@ const NOTHING_CHOSEN = {
   costs: new Map<string, number>(),
   parallel: new Set<string>(),
 } as const;
-
-/** The views a link asks for where they fit the timeline's axes, else home. */
-function viewsOf(timeline: Timeline, pending: Place | null): readonly View[] {
-  return timeline.axes.map((axis, i) => pending?.views[i] ?? homeOf(axis));
-}
 
 export function reduce(state: State, action: Action): State {
   switch (action.what) {
@@ -253,15 +275,15 @@ export function reduce(state: State, action: Action): State {
       const { index, timeline } = action;
       let next = state;
       if (state.other.what === "loading" && state.other.index === index) {
-        next = { ...next, other: { what: "ready", index, timeline } };
+        next = atHomeAs({ ...next, other: { what: "ready", index, timeline } }, next);
       }
       // An answer to a question no longer asked: another update was opened meanwhile.
       if (state.opened.what !== "loading" || state.opened.index !== index) return next;
       const { pending } = state;
+      next = { ...next, opened: { what: "ready", index, timeline } };
       return {
         ...next,
-        opened: { what: "ready", index, timeline },
-        views: viewsOf(timeline, pending),
+        views: homeViews(next).map((home, i) => pending?.views[i] ?? home),
         selection: pending?.selection ?? null,
         range: pending?.range ?? null,
         marks: pending?.marks ?? [],
@@ -285,17 +307,17 @@ export function reduce(state: State, action: Action): State {
         other: action.index === null ? { what: "none" } : { what: "loading", index: action.index },
       };
     case "page":
-      return { ...state, page: action.page, pointer: null };
+      return atHomeAs({ ...state, page: action.page, pointer: null }, state);
     case "panel":
       return { ...state, panel: action.panel };
     case "zoom":
-      return withView(state, action.axis, (view, of) => zoomed(view, of.boundsNs, action.centreNs, action.factor));
+      return withView(state, action.axis, (view, bounds) => zoomed(view, bounds, action.centreNs, action.factor));
     case "pan":
-      return withView(state, action.axis, (view, of) => panned(view, of.boundsNs, action.byNs));
+      return withView(state, action.axis, (view, bounds) => panned(view, bounds, action.byNs));
     case "fit":
-      return withView(state, action.axis, (_, of) => fitted(of.boundsNs, action.beginNs, action.endNs));
+      return withView(state, action.axis, (_, bounds) => fitted(bounds, action.beginNs, action.endNs));
     case "reset":
-      return { ...state, views: timelineOf(state)?.axes.map(homeOf) ?? [] };
+      return { ...state, views: homeViews(state) };
     case "select":
       return {
         ...state,
@@ -342,6 +364,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, logScale: !state.logScale };
     case "filter":
       return { ...state, filter: action.filter };
+    case "budget":
+      return { ...state, budgetNs: action.ns };
     case "sort": {
       const { sort } = state;
       if (sort?.by !== action.by) return { ...state, sort: { by: action.by, descending: true } };

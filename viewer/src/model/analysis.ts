@@ -6,19 +6,11 @@
 import { buildTrees } from "../../../src/analyze/attribution/build.js";
 import { isCauseNode, type TreeNode, walk } from "../../../src/analyze/attribution/tree.js";
 import type { AttributedUpdate } from "../../../src/analyze/attribution/update.js";
+import type { Finding, FindingSpan } from "../../../src/analyze/findings/finding.js";
+import { findings } from "../../../src/analyze/findings/findings.js";
 import type { LiveUpdate } from "../../../src/analyze/live-update.js";
 import { isAttributed } from "../../../src/analyze/report-data.js";
 import { SPAN_KINDS, type SpanKind } from "../../../src/analyze/span-table.js";
-
-export interface Finding {
-  readonly title: string;
-  /** The evidence, in words. */
-  readonly text: string;
-  /** What fixing it would gain, where that is estimated. */
-  readonly gainNs: number | null;
-  /** The span it rests on; -1 where it rests on none. */
-  readonly row: number;
-}
 
 /** Pieces of the blackout side by side, in order of time, without gaps: each a node of the tree, or what is left over. */
 export interface Bands {
@@ -87,7 +79,7 @@ function analyse(update: AttributedUpdate): Analysis {
     (node) => node.kind === "stage" || node.kind === "gap" || isCauseNode(node),
   );
   const causes = bandsOf("causes", root, index, isCause);
-  return { update, root, outside, nodes, stages, causes, chain, findings: [] };
+  return { update, root, outside, nodes, stages, causes, chain, findings: findings({ update, root }) };
 }
 
 /** A cause as it stands on the critical chain; of an initcall that probes devices, the devices. */
@@ -131,6 +123,14 @@ function bandsOf(
     node: Uint32Array.from(ids),
     remainder: Uint8Array.from(remainder),
   };
+}
+
+/** Number of the node a finding's span is of; -1 where the tree has it no more. */
+export function nodeOf({ nodes }: Analysis, span: FindingSpan): number {
+  return nodes.findIndex(
+    (node) =>
+      node.kind === span.kind && node.id === span.id && node.beginNs === span.beginNs && node.endNs === span.endNs,
+  );
 }
 
 /** Numbers of the nodes that hold a node, the outermost first. */

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { after, test } from "node:test";
+import { startLoopback } from "./loopback.js";
+
+const started = await startLoopback((method, path) => {
+  if (path === "trace" && method === "GET") return { type: "text/plain", body: "the trace" };
+  return path === "done" && method === "POST" ? { type: "text/plain", body: "" } : null;
+}, 0);
+assert.ok(started.ok);
+const server = started.value;
+after(() => server.close());
+const { port, pathname } = new URL(server.url);
+
+function ask(
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+  method = "GET",
+): Promise<{ status: number; headers: Readonly<Record<string, unknown>>; body: string }> {
+  return new Promise((resolve, reject) => {
+    const call = request({ host: "127.0.0.1", port, path, method, headers }, (answer) => {
+      let body = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (part: string) => {
+        body += part;
+      });
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body }));
+    });
+    call.on("error", reject);
+    call.end();
+  });
+}
+
+test("who has the address gets the answer, and no other site may read or embed it", async () => {
+  const answer = await ask(`${pathname}trace`);
+  assert.equal(answer.body, "the trace");
+  assert.equal(answer.headers["access-control-allow-origin"], undefined);
+  assert.equal(answer.headers["cross-origin-resource-policy"], "same-origin");
+  assert.equal(answer.headers["x-content-type-options"], "nosniff");
+  assert.equal(answer.headers["cache-control"], "no-store");
+  // COOP would cut the tie to the window that takes the trace.
+  assert.equal(answer.headers["cross-origin-opener-policy"], undefined);
+});
+
+test("without the token there is nothing, and the token cannot be guessed a letter at a time", async () => {
+  const token = pathname.split("/")[1] as string;
+  assert.ok(Buffer.from(token, "base64url").length >= 16);
+  for (const path of ["/", "/trace", `/${token.slice(0, -1)}/trace`, `/${token}x/trace`, `//${token}/trace`]) {
+    assert.equal((await ask(path)).status, 404, path);
+  }
+});
+
+test("another name in Host is refused: a rebound name is not this server", async () => {
+  for (const host of ["evil.example", `evil.example:${port}`, "127.0.0.1", "[::1]"]) {
+    assert.equal((await ask(`${pathname}trace`, { host })).status, 403, host);
+  }
+  assert.equal((await ask(`${pathname}trace`, { host: `localhost:${port}` })).status, 200);
+});
+
+test("other origins are refused, with the token too; a post needs our own", async () => {
+  const own = `http://127.0.0.1:${port}`;
+  for (const origin of ["https://evil.example", "null", "https://ui.perfetto.dev", "http://127.0.0.1:1"]) {
+    assert.equal((await ask(`${pathname}trace`, { origin })).status, 403, origin);
+    assert.equal((await ask(`${pathname}done`, { origin }, "POST")).status, 403, origin);
+  }
+  assert.equal((await ask(`${pathname}trace`, { "sec-fetch-site": "cross-site" })).status, 403);
+  assert.equal((await ask(`${pathname}done`, {}, "POST")).status, 403);
+  assert.equal((await ask(`${pathname}done`, { origin: own }, "POST")).status, 200);
+  assert.equal((await ask(`${pathname}trace`, { origin: own }, "OPTIONS")).status, 405);
+});
+
+test("a taken port is a sentence", async () => {
+  const second = await startLoopback(() => null, Number(port));
+  assert.ok(!second.ok);
+  assert.match(second.error, new RegExp(`port ${port} of 127.0.0.1 is taken .*--port`));
+});

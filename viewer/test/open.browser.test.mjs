@@ -1,0 +1,156 @@
+// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
+/** `blackout open` against a page that speaks the Perfetto UI's side of the protocol, in a browser. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { dist, launchOptions, root, skip } from "./browser.mjs";
+
+/** Answers PONG once it listens, which is late, as in the real one; keeps what it is given. */
+const FAKE_UI = `<!doctype html><title>ui</title><script>
+window.got = [];
+const answers = !location.pathname.startsWith("/silent");
+setTimeout(() => addEventListener("message", (event) => {
+  if (event.data === "PING") { if (answers) event.source.postMessage("PONG", event.origin); return; }
+  const { buffer, ...rest } = event.data.perfetto;
+  window.got.push({ ...rest, origin: event.origin, bytes: [...new Uint8Array(buffer).subarray(0, 1)], size: buffer.byteLength,
+    text: new TextDecoder("latin1").decode(buffer) });
+}), 300);
+</script>`;
+
+let browser;
+let ui;
+let uiUrl;
+before(async () => {
+  if (skip) return;
+  browser = await chromium.launch(launchOptions);
+  ui = createServer((_, response) => response.setHeader("content-type", "text/html").end(FAKE_UI));
+  ui.listen(0, "127.0.0.1");
+  await once(ui, "listening");
+  uiUrl = `http://127.0.0.1:${ui.address().port}`;
+});
+after(async () => {
+  await browser?.close();
+  ui?.close();
+  ui?.closeAllConnections();
+});
+
+/** Starts `blackout open --print-url`; resolves with the page's address. */
+async function start(...args) {
+  const child = spawn(process.execPath, [
+    join(dist, "cli/main.js"),
+    "open",
+    "--print-url",
+    ...args,
+    join(root, "traces/plain.tar.gz"),
+  ]);
+  let said = "";
+  child.stderr.on("data", (part) => {
+    said += part;
+  });
+  const ended = once(child, "exit").then(([code]) => ({ code, said }));
+  const [line] = await Promise.race([once(child.stdout, "data"), ended.then((end) => [JSON.stringify(end)])]);
+  return { url: String(line).trim(), ended, stop: () => child.kill() };
+}
+
+async function pageAt(url) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("console", (message) => complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(error.stack));
+  await page.goto(url);
+  await page.waitForSelector("#hand-over:not([disabled])");
+  return { context, page, complaints };
+}
+
+test("the trace, its title and the startup commands reach the UI, and the command ends", { skip }, async () => {
+  const { url, ended } = await start("--ui", uiUrl);
+  const { context, page, complaints } = await pageAt(url);
+  const [window] = await Promise.all([context.waitForEvent("page"), page.click("#hand-over")]);
+  await window.waitForFunction(() => globalThis.got.length === 1);
+  const [{ title, fileName, origin, bytes, size, text, keepApiOpen }] = await window.evaluate(() => globalThis.got);
+  assert.equal(title, "plain");
+  assert.equal(fileName, "plain.pftrace");
+  assert.equal(origin, new URL(url).origin);
+  assert.deepEqual(bytes, [0x0a], "packets of a Perfetto trace begin so");
+  assert.ok(size > 100_000);
+  assert.equal(keepApiOpen, true);
+  const addresses = text.match(/(?:0x)?(?!f{13})ffff[0-9a-f]{12}/gi) ?? [];
+  assert.deepEqual([...new Set(addresses)], [], "no address of the kernel leaves the host");
+  assert.ok(!text.includes("trace_instance="), "nor does a command line");
+  const hash = new URL(window.url()).hash.replace(/^#!\/\?/, "");
+  assert.ok(window.url().length < 8000, "window openers cut longer addresses");
+  const parameters = new Map(hash.split("&").map((part) => part.split("=").map(decodeURIComponent)));
+  const begin = 1_000_000_000_000_000n;
+  assert.ok(BigInt(parameters.get("visStart")) < begin && BigInt(parameters.get("visEnd")) > begin + 5_000_000_000n);
+  const commands = JSON.parse(parameters.get("startupCommands"));
+  const of = (id) => commands.filter((command) => command.id === `dev.perfetto.${id}`).map(({ args }) => args);
+  assert.equal(of("PinTracksByRegex").length, 1);
+  assert.deepEqual(
+    of("AddNoteAtTimestamp").map(([, text]) => text),
+    ["VMs paused", "freeze", "VMs resumed"],
+  );
+  assert.equal(of("AddNoteAtTimestamp")[0][0], String(begin));
+  assert.match(of("RunQueryAndShowTab")[0][0], /t\.name = 'Phases'/);
+  const { code, said } = await ended;
+  assert.equal(code, 0);
+  assert.match(said, /has the trace/);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("a window that is closed, one that is blocked, a UI that never answers: each is a sentence", {
+  skip,
+}, async () => {
+  const { url, stop } = await start("--ui", `${uiUrl}/silent`);
+  const { context, page } = await pageAt(url);
+  const [window] = await Promise.all([context.waitForEvent("page"), page.click("#hand-over")]);
+  await window.close();
+  await page.waitForFunction(() => /closed before it took the trace/.test(document.querySelector("#said").textContent));
+  await page.evaluate(() => {
+    window.open = () => null;
+  });
+  await page.click("#hand-over");
+  await page.waitForFunction(() => /allow pop-ups/.test(document.querySelector("#said").textContent));
+  // The download is the fallback, and is the trace.
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("a[download]")]);
+  assert.equal(download.suggestedFilename(), "plain.pftrace");
+  await context.close();
+  const impatient = await browser.newContext();
+  const again = await impatient.newPage();
+  await again.addInitScript(() => {
+    const { now } = performance;
+    const base = now.call(performance);
+    performance.now = () => base + (now.call(performance) - base) * 60;
+  });
+  await again.goto(url);
+  await again.waitForSelector("#hand-over:not([disabled])");
+  await again.click("#hand-over");
+  await again.waitForFunction(() => /did not answer within 30 s/.test(document.querySelector("#said").textContent));
+  await impatient.close();
+  stop();
+});
+
+test("a taken port and nobody's interest end with a message and exit code 3", { skip }, async () => {
+  const taken = new URL(uiUrl).port;
+  const first = await start("--port", taken);
+  const { code, said } = await first.ended;
+  assert.equal(code, 3);
+  assert.match(said, new RegExp(`port ${taken} of 127.0.0.1 is taken`));
+  const second = await start("--patience", "200ms");
+  const late = await second.ended;
+  assert.equal(late.code, 3);
+  assert.match(late.said, /nobody took the trace/);
+});
+
+test("--unredacted keeps what is there, and the page says so", { skip }, async () => {
+  const { url, stop } = await start("--unredacted", "--ui", uiUrl);
+  const { context, page } = await pageAt(url);
+  assert.match(await page.textContent("main"), /are in it, as asked/);
+  await context.close();
+  stop();
+});
