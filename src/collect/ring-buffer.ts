@@ -169,6 +169,12 @@ class RingReader {
     const heads = Float64Array.from(cursors, (cursor) => cursor.time[0] as number);
     let live = cursors.length;
     while (live > 0) {
+      if (live === 2) {
+        this.#mergePair(cursors, which);
+        live = cursors.length;
+        heads[0] = cursors[0]?.time[cursors[0].next] ?? 0;
+        continue;
+      }
       let first = 0;
       let until = Number.POSITIVE_INFINITY;
       for (let i = 1; i < live; i++) {
@@ -192,6 +198,59 @@ class RingReader {
         which.splice(first, 1);
         live -= 1;
         for (let i = first; i < live; i++) heads[i] = heads[i + 1] as number;
+      }
+    }
+  }
+
+  /**
+   * The same for two, by far the most common where events come in short runs: row by row, until one of them ends, which
+   * is then taken out.
+   */
+  #mergePair(cursors: PageCursor[], which: number[]): void {
+    const [a, b] = cursors as [PageCursor, PageCursor];
+    const [whichA, whichB] = which as [number, number];
+    const { capacity, time, word, id, pid, cursor } = this.#columns;
+    const { time: times, word: words, id: ids, pid: pids } = a;
+    const { time: otherTimes, word: otherWords, id: otherIds, pid: otherPids } = b;
+    for (;;) {
+      let [i, j, at] = [a.next, b.next, this.#count];
+      const [endA, endB] = [a.rows, b.rows];
+      let now = times[i] as number;
+      let other = otherTimes[j] as number;
+      for (;;) {
+        while (now <= other && i < endA && at < capacity) {
+          time[at] = now;
+          word[at] = words[i] as number;
+          id[at] = ids[i] as number;
+          pid[at] = pids[i] as number;
+          cursor[at] = whichA;
+          at += 1;
+          i += 1;
+          now = times[i] as number;
+        }
+        if (i >= endA || at >= capacity) break;
+        while (other < now && j < endB && at < capacity) {
+          time[at] = other;
+          word[at] = otherWords[j] as number;
+          id[at] = otherIds[j] as number;
+          pid[at] = otherPids[j] as number;
+          cursor[at] = whichB;
+          at += 1;
+          j += 1;
+          other = otherTimes[j] as number;
+        }
+        if (j >= endB || at >= capacity) break;
+      }
+      a.next = i;
+      b.next = j;
+      this.#count = at;
+      // What is handed on must be before the next scan overwrites the bytes that it points to.
+      this.#flush();
+      const ended = i === endA && !a.scan() ? 0 : j === endB && !b.scan() ? 1 : -1;
+      if (ended >= 0) {
+        cursors.splice(ended, 1);
+        which.splice(ended, 1);
+        return;
       }
     }
   }

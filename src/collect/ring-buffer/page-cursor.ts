@@ -54,16 +54,15 @@ export interface TimeBase {
   value: bigint | null;
 }
 
-/** A row's `word` is the payload's first word in the block; this bit is set where the record is a long one. */
-const LONG = 0x8000_0000;
-export const PAYLOAD_MASK = 0x7fff_ffff;
+/** A row's `word` is twice the payload's first word in the block, plus this where the record is a long one. */
+const LONG = 1;
 
 const HOST_IS_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 export class PageCursor {
   /** The rows that `scan` found: counts since the base, where the payload is (see below), event id, task. */
   readonly time: Float64Array;
-  readonly word: Uint32Array;
+  readonly word: Int32Array;
   readonly id: Uint16Array;
   readonly pid: Int32Array;
   readonly #capacity: number;
@@ -110,7 +109,7 @@ export class PageCursor {
     // A record is at least two words.
     this.#capacity = Math.min(CURSOR_ROWS, this.bytes.length >> 3);
     this.time = new Float64Array(this.#capacity);
-    this.word = new Uint32Array(this.#capacity);
+    this.word = new Int32Array(this.#capacity);
     this.id = new Uint16Array(this.#capacity);
     this.pid = new Int32Array(this.#capacity);
     this.view = new DataView(this.bytes.buffer);
@@ -128,7 +127,7 @@ export class PageCursor {
 
   /** Payload bytes of the record at a row's `word`. */
   lengthOf(word: number): number {
-    const payload = word & PAYLOAD_MASK;
+    const payload = word >> 1;
     const head = this.words[payload - 1] as number;
     // A long record's length counts its own word and is not rounded.
     return (word & LONG) !== 0 ? ((head - 1) >>> 2) * 4 : ((head >>> this.#typeShift) & 31) * 4;
@@ -182,7 +181,7 @@ export class PageCursor {
           if (type < least || type > LAST_SHORT_DATA || at + type >= end || ids[event] !== IdUse.wanted) break;
           now += header >>> 5;
           time[rows] = now;
-          word[rows] = at + 1;
+          word[rows] = (at + 1) << 1;
           id[rows] = event;
           pid[rows] = words[at + 1 + pidWord] as number;
           rows += 1;
@@ -237,7 +236,7 @@ export class PageCursor {
       if (use === IdUse.wanted) {
         const task = payload + pidWord < next ? (words[payload + pidWord] as number) | 0 : -1;
         time[rows] = now;
-        word[rows] = type === LONG_DATA ? payload | LONG : payload;
+        word[rows] = (payload << 1) | (type === LONG_DATA ? LONG : 0);
         id[rows] = event;
         pid[rows] = task;
         rows += now >= from && now <= to && (pids === null || pids.has(task)) ? 1 : 0;

@@ -7,7 +7,7 @@ import type { Boot } from "../../base/time.js";
 import type { EventText } from "../event-text/event-text.js";
 import type { RecordBytes } from "../event-text/record.js";
 import type { EventChunk, EventFields } from "../types.js";
-import { PAYLOAD_MASK, type PageCursor } from "./page-cursor.js";
+import type { PageCursor } from "./page-cursor.js";
 import { recordFields } from "./record-fields.js";
 
 /** What is the same for all chunks of a reader: event ids to names and kinds, pids to task names. */
@@ -37,7 +37,7 @@ export class CommCache {
 /** The columns that chunks of one reader share: a chunk is valid only during the sink call. */
 export class RecordColumns {
   readonly time: Float64Array;
-  readonly word: Uint32Array;
+  readonly word: Int32Array;
   readonly id: Uint16Array;
   /** Index of the row's cursor. */
   readonly cursor: Uint16Array;
@@ -58,7 +58,7 @@ export class RecordColumns {
     this.cpuOf = Int16Array.from(cursors, ({ cpu }) => cpu);
     this.blockOf = new Float64Array(cursors.length);
     this.time = new Float64Array(capacity);
-    this.word = new Uint32Array(capacity);
+    this.word = new Int32Array(capacity);
     this.id = new Uint16Array(capacity);
     this.cursor = new Uint16Array(capacity);
     this.cpu = new Int16Array(capacity);
@@ -75,7 +75,7 @@ export class RecordChunk implements EventChunk {
   readonly boot: Boot;
   readonly strings: StringTable;
   readonly time: Float64Array;
-  readonly word: Uint32Array;
+  readonly word: Int32Array;
   readonly id: Uint16Array;
   readonly pid: Int32Array;
   #cpu = false;
@@ -168,10 +168,10 @@ export class RecordChunk implements EventChunk {
       for (const [i, each] of this.cursors.entries()) blockOf[i] = each.blockAt;
       if (single !== null) {
         const { blockAt } = single;
-        for (let row = 0; row < count; row++) place[row] = blockAt + 4 * ((word[row] as number) & PAYLOAD_MASK);
+        for (let row = 0; row < count; row++) place[row] = blockAt + ((word[row] as number) >> 1) * 4;
       } else {
         for (let row = 0; row < count; row++) {
-          place[row] = (blockOf[cursor[row] as number] as number) + 4 * ((word[row] as number) & PAYLOAD_MASK);
+          place[row] = (blockOf[cursor[row] as number] as number) + ((word[row] as number) >> 1) * 4;
         }
       }
     }
@@ -184,7 +184,7 @@ export class RecordChunk implements EventChunk {
     return {
       view: cursor.view,
       bytes: cursor.bytes,
-      begin: 4 * (word & PAYLOAD_MASK),
+      begin: (word >> 1) * 4,
       length: cursor.lengthOf(word),
       littleEndian: cursor.littleEndian,
     };
