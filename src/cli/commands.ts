@@ -15,6 +15,7 @@ import { percentiles } from "./percentiles.js";
 import { perfetto } from "./perfetto.js";
 import { qualify } from "./qualify.js";
 import { report } from "./report.js";
+import { serve } from "./serve.js";
 import { sessions } from "./sessions.js";
 import { tree } from "./tree.js";
 import { whatIf } from "./what-if.js";
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   perfetto,
   convert,
   open,
+  serve,
   percentiles,
   compare,
   gate,

@@ -8,6 +8,7 @@ import { renderFindings } from "./chrome/findings.js";
 import { renderSummary } from "./chrome/header.js";
 import { renderHelp } from "./chrome/help.js";
 import { renderNotices } from "./chrome/notices.js";
+import { showPerfetto } from "./chrome/perfetto-dialog.js";
 import { renderPhaseTable } from "./chrome/phase-table.js";
 import { createSearchBox } from "./chrome/search-box.js";
 import { sharingOf } from "./chrome/share.js";
@@ -19,6 +20,7 @@ import { createUpdatesPage } from "./chrome/updates-page.js";
 import { renderWhatIf } from "./chrome/what-if.js";
 import { sourcesInFile } from "./data/dropped.js";
 import { libraryOf, type Source } from "./data/library.js";
+import { servedBy } from "./data/served.js";
 import { actionsForKey } from "./interaction/keys.js";
 import { linkOf, readLink } from "./interaction/link.js";
 import { initialState, openedIndex, type State, type Theme, timelineOf } from "./interaction/state.js";
@@ -87,8 +89,10 @@ function mount(app: Element, store: Store, shelf: Source[]): void {
   const compare = createComparePage(store);
   const notices = h("div", { id: "notices", "aria-live": "polite" });
   const help = h("dialog", { id: "help", "aria-label": "Keys and gestures" });
+  const perfetto = h("dialog", { id: "perfetto", "aria-label": "Open in the Perfetto UI" });
+  const served = servedBy(document);
   const picker = h("input", { type: "file", multiple: true, class: "hidden", "aria-hidden": "true", tabindex: -1 });
-  fill(app, bar, timelinePage, updates.element, compare.element, notices, help, picker);
+  fill(app, bar, timelinePage, updates.element, compare.element, notices, help, perfetto, picker);
 
   let views: readonly TimelineView[] = [];
   let shown: Timeline | null = null;
@@ -108,7 +112,13 @@ function mount(app: Element, store: Store, shelf: Source[]): void {
   );
   on(
     (state) => [state.theme, state.help, state.title, state.entries, state.page, openedIndex(state.opened)],
-    (state) => keepingFocus(bar, () => renderBar(bar, state, dispatch, search.element, sharing, () => picker.click())),
+    (state) =>
+      keepingFocus(bar, () =>
+        renderBar(bar, state, dispatch, search.element, sharing, {
+          openFiles: () => picker.click(),
+          perfetto: () => showPerfetto(perfetto, store.state(), served),
+        }),
+      ),
   );
   on((state) => [state.query, state.opened], search.render);
   on(

@@ -21,6 +21,7 @@ setTimeout(() => addEventListener("message", (event) => {
 }), 300);
 </script>`;
 
+const children = new Set();
 let browser;
 let ui;
 let uiUrl;
@@ -33,20 +34,18 @@ before(async () => {
   uiUrl = `http://127.0.0.1:${ui.address().port}`;
 });
 after(async () => {
+  for (const child of children) child.kill();
   await browser?.close();
   ui?.close();
   ui?.closeAllConnections();
 });
 
 /** Starts `blackout open --print-url`; resolves with the page's address. */
-async function start(...args) {
-  const child = spawn(process.execPath, [
-    join(dist, "cli/main.js"),
-    "open",
-    "--print-url",
-    ...args,
-    join(root, "traces/plain.tar.gz"),
-  ]);
+const start = (...args) => run("open", "--print-url", ...args, join(root, "traces/plain.tar.gz"));
+
+async function run(...args) {
+  const child = spawn(process.execPath, [join(dist, "cli/main.js"), ...args]);
+  children.add(child);
   let said = "";
   child.stderr.on("data", (part) => {
     said += part;
@@ -153,4 +152,43 @@ test("--unredacted keeps what is there, and the page says so", { skip }, async (
   assert.match(await page.textContent("main"), /are in it, as asked/);
   await context.close();
   stop();
+});
+
+test("blackout serve shows a folder's captures, and hands each to the UI", { skip }, async () => {
+  const folder = join(root, "traces");
+  const { url, ended, stop } = await run("serve", "--print-url", "--ui", uiUrl, folder);
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("console", (message) => complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(error.stack));
+  await page.goto(url);
+  await page.click('[data-update="0"] button');
+  await page.waitForSelector("#lanes .timeline");
+  assert.match(await page.textContent("h1"), /plain/);
+  await page.click("#perfetto-open");
+  await page.waitForSelector("#perfetto-hand-over:not([disabled])", { timeout: 60_000 });
+  const [window] = await Promise.all([context.waitForEvent("page"), page.click("#perfetto-hand-over")]);
+  await window.waitForFunction(() => globalThis.got.length === 1);
+  const [{ title, size }] = await window.evaluate(() => globalThis.got);
+  assert.equal(title, "plain");
+  assert.ok(size > 100_000);
+  const text = await page.evaluate(() => document.querySelector("#perfetto-said").textContent);
+  assert.match(text, /Handed over|Waiting/);
+  assert.deepEqual(complaints, []);
+  await context.close();
+  stop();
+  const { code } = await ended;
+  assert.equal(code, 0);
+});
+
+test("a folder without captures, and one that is not there, are sentences", { skip }, async () => {
+  for (const [folder, said] of [
+    [join(root, "docs"), /holds no captures: expected folders with a capture.json/],
+    [join(root, "nowhere"), /nowhere cannot be listed/],
+  ]) {
+    const end = await (await run("serve", "--print-url", folder)).ended;
+    assert.equal(end.code, 3);
+    assert.match(end.said, said);
+  }
 });

@@ -16,7 +16,7 @@ export function renderBar(
   dispatch: Dispatch,
   search: HTMLElement,
   sharing: readonly Sharing[],
-  openFiles: () => void,
+  ways: { readonly openFiles: () => void; readonly perfetto: () => void },
 ): void {
   const dark = state.theme === "dark";
   const several = state.entries.length > 1;
@@ -71,7 +71,8 @@ export function renderBar(
     h("span", { class: "spacer" }),
     search,
     menu,
-    h("button", { class: "quiet-button", id: "open-files", onclick: openFiles }, "Open…"),
+    h("button", { class: "quiet-button", id: "open-files", onclick: ways.openFiles }, "Open…"),
+    h("button", { class: "quiet-button", id: "perfetto-open", onclick: ways.perfetto }, "Perfetto"),
     h(
       "button",
       {

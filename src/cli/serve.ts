@@ -1,0 +1,118 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { LiveUpdate } from "../analyze/live-update.js";
+import { redactUpdate } from "../analyze/redact.js";
+import { reportIndex } from "../analyze/report-data.js";
+import { handoverUrl } from "../export/perfetto-handover.js";
+import { embedJson, renderReportOf } from "../export/report.js";
+import { openBrowser } from "./browser.js";
+import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
+import { analyzeCaptures, listNames, spellingOf, spellingOptions, withCapture } from "./load.js";
+import { type Answer, startLoopback } from "./loopback.js";
+import { TRACE_TYPE, traceOf, uiOptions, uiProblem } from "./open.js";
+import { one } from "./options.js";
+
+const TEMPLATE = new URL("../viewer/served-template.html", import.meta.url);
+const ARCHIVE = /\.(?:tar|tar\.gz|tgz|tar\.zst)$/;
+
+/** What in a folder looks like a capture, sorted by name: archives, and folders that hold a capture.json. */
+export function capturesIn(folder: string): readonly string[] {
+  const isCapture = (path: string): boolean => {
+    try {
+      return readdirSync(path).includes("capture.json");
+    } catch {
+      return false;
+    }
+  };
+  if (isCapture(folder)) return [folder];
+  const { compare } = new Intl.Collator("en", { numeric: true });
+  return readdirSync(folder, { withFileTypes: true })
+    .filter(
+      (entry) =>
+        (entry.isFile() && ARCHIVE.test(entry.name)) || (entry.isDirectory() && isCapture(join(folder, entry.name))),
+    )
+    .map((entry) => join(folder, entry.name))
+    .sort(compare);
+}
+
+/** What the page is told of the server it came from. */
+function served(updates: readonly LiveUpdate[], ui: string, redacted: boolean): object {
+  return {
+    redacted,
+    traces: updates.map((update, i) => ({
+      path: `trace/${i}`,
+      url: handoverUrl(update, ui),
+      title: update.document.capture.name,
+    })),
+  };
+}
+
+export const serve = defineCommand({
+  name: "serve",
+  group: "One live update",
+  summary: "Serve the viewer for a folder of captures to the browser of this machine",
+  usage: null,
+  description:
+    "Analyses every capture in the folder and serves them on 127.0.0.1, under an address with a random part, until Ctrl+C. The page is the report's, and can hand each update to the Perfetto UI. Kernel addresses, command lines and KASLR's place are left out.",
+  options: { ...uiOptions, ...spellingOptions },
+  positionals: { folder: one("A folder of captures, or one capture") },
+  examples: [{ command: "blackout serve traces/cohorts/base", what: "Ten updates, in the browser of this machine" }],
+  exitCodes: [],
+  run: async (context, { options, positionals }) => {
+    const problem = uiProblem(options.ui);
+    if (problem !== null) return misused(context, problem);
+    let found: readonly string[];
+    try {
+      found = capturesIn(positionals.folder);
+    } catch (error) {
+      return unusable(context, `${positionals.folder} cannot be listed: ${(error as Error).message}`);
+    }
+    if (found.length === 0) {
+      return unusable(
+        context,
+        `${positionals.folder} holds no captures: expected folders with a capture.json, or .tar, .tar.gz or .tar.zst archives`,
+      );
+    }
+    const spelling = spellingOf(options);
+    const { updates, paths, failures } = await analyzeCaptures(context, found, spelling);
+    for (const failure of failures) unusable(context, failure);
+    if (updates.length === 0) return exit.unusableInput;
+    const shown = options.unredacted ? updates : updates.map(redactUpdate);
+    const title = basename(positionals.folder) || positionals.folder;
+    const template = embedJson(
+      readFileSync(TEMPLATE, "utf8"),
+      "blackout-served",
+      served(shown, options.ui, !options.unredacted),
+      title,
+    );
+    const page = renderReportOf(reportIndex(shown, title, listNames(shown, paths)), shown, template);
+    const trace = async (path: string): Promise<Answer | null> => {
+      const index = /^trace\/(\d{1,6})$/.exec(path)?.[1];
+      const capture = index === undefined ? undefined : paths[Number(index)];
+      if (capture === undefined) return null;
+      const made = await withCapture(capture, spelling, (loaded) => traceOf(loaded, options.unredacted));
+      return made.ok ? { type: TRACE_TYPE, body: made.value, fileName: `${basename(capture)}.pftrace` } : null;
+    };
+    const server = await startLoopback((method, path) => {
+      if (method !== "GET") return null;
+      return path === "" ? { type: "text/html; charset=utf-8", body: page } : trace(path);
+    }, options.port);
+    if (!server.ok) return unusable(context, server.error);
+    await announce(context, server.value.url, options["print-url"]);
+    await interrupted();
+    await server.value.close();
+    return failures.length > 0 ? exit.unusableInput : exit.answered;
+  },
+});
+
+async function announce(context: Context, url: string, printOnly: boolean): Promise<void> {
+  if (printOnly) context.stdout.write(`${url}\n`);
+  else if (await openBrowser(url)) context.stderr.write(`Serving at ${url}; Ctrl+C ends it.\n`);
+  else context.stderr.write(`No browser could be started; open this address in one: ${url}\n`);
+}
+
+function interrupted(): Promise<void> {
+  return new Promise((done) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done());
+  });
+}
