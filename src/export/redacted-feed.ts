@@ -25,7 +25,19 @@ export function redactedFeed(feed: PerfettoEventFeed): PerfettoEventFeed {
   return (sink) =>
     feed((chunk, axisNs) => {
       const without: EventChunk = {
-        ...chunk,
+        // Named one by one: a reader may make its columns on demand, behind getters that a spread would lose.
+        boot: chunk.boot,
+        file: chunk.file,
+        base: chunk.base,
+        count: chunk.count,
+        time: chunk.time,
+        cpu: chunk.cpu,
+        pid: chunk.pid,
+        comm: chunk.comm,
+        name: chunk.name,
+        kind: chunk.kind,
+        place: chunk.place,
+        strings: chunk.strings,
         fields: (row): EventFields => new Map([...chunk.fields(row)].map(([key, value]) => [key, redacted(value)])),
         text: (row) => redactText(chunk.text(row)),
       };
