@@ -94,6 +94,9 @@ export interface CauseSources {
   readonly printk: readonly PlacedPrintk[];
 }
 
+/** Causes around another on one task, of all sources: more are calls whose returns were lost. */
+const MAX_AROUND = 512;
+
 /** Kinds that run beside a task's calls and never enclose them. */
 const BESIDE = new Set<SpanKind>(["task", "irq", "softirq"]);
 
@@ -143,7 +146,7 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
       continue;
     }
     causes.push(cause);
-    around.push(cause);
+    if (around.length < MAX_AROUND) around.push(cause);
   }
   nameDevices(causes, sources);
   return causes.sort(

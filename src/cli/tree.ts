@@ -48,6 +48,12 @@ function labelOf(node: TreeNode): string {
 }
 
 function linesOf(nodes: readonly TreeNode[], depth: number, deepest: number, totalNs: number): readonly Line[] {
+  const lines: Line[] = [];
+  addLines(lines, nodes, depth, deepest, totalNs);
+  return lines;
+}
+
+function addLines(lines: Line[], nodes: readonly TreeNode[], depth: number, deepest: number, totalNs: number): void {
   const [first] = nodes as [TreeNode];
   const durationNs = nodes.reduce((sum, node) => sum + node.durationNs, 0);
   const structure = STRUCTURE.has(first.kind);
@@ -60,16 +66,14 @@ function linesOf(nodes: readonly TreeNode[], depth: number, deepest: number, tot
     first.inferred ? "inferred" : "",
     first.notSeen.length > 0 ? `not seen: ${first.notSeen.join(", ")}` : "",
   ];
-  const lines: Line[] = [
-    {
-      depth,
-      text: labelOf(first),
-      style: structure ? "strong" : null,
-      durationNs,
-      note: notes.filter((note) => note !== "").join("  "),
-    },
-  ];
-  if (depth >= deepest) return lines;
+  lines.push({
+    depth,
+    text: labelOf(first),
+    style: structure ? "strong" : null,
+    durationNs,
+    note: notes.filter((note) => note !== "").join("  "),
+  });
+  if (depth >= deepest) return;
   const children = nodes
     .flatMap((node) => node.children)
     .filter((child) => !(child.kind === first.kind && child.id === first.id && child.action === first.action));
@@ -82,14 +86,13 @@ function linesOf(nodes: readonly TreeNode[], depth: number, deepest: number, tot
   const ordered = shown.some(({ nodes: own }) => STRUCTURE.has((own[0] as TreeNode).kind))
     ? shown
     : [...shown].sort((a, b) => b.durationNs - a.durationNs);
-  for (const group of ordered) lines.push(...linesOf(group.nodes, depth + 1, deepest, totalNs));
+  for (const group of ordered) addLines(lines, group.nodes, depth + 1, deepest, totalNs);
   if (folded.length > 0 && shown.length > 0) {
     const rest = folded.reduce((sum, group) => sum + group.durationNs, 0);
     lines.push({ depth: depth + 1, text: `… ${folded.length} more`, style: "quiet", durationNs: rest, note: "" });
   }
   const left = nodes.reduce((sum, node) => sum + node.unattributedNs, 0);
   if (left > 0) lines.push({ depth: depth + 1, text: "unattributed", style: "warning", durationNs: left, note: "" });
-  return lines;
 }
 
 function treeText(trees: readonly TreeNode[], deepest: number, context: Context): string {
@@ -135,10 +138,10 @@ export const tree = defineCommand({
       }
       context.stdout.write(headLines(document, context));
       if (trees.blackout !== null) {
-        const { attributedNs, inferredNs, seamNs, unattributedNs } = treeTotals(trees.blackout);
+        const { attributedNs, inferredNs, identityInferredNs, seamNs, unattributedNs } = treeTotals(trees.blackout);
         const total = trees.blackout.durationNs;
         context.stdout.write(
-          `${context.colour.quiet(`Attributed: ${share(attributedNs, total)}, of it ${share(inferredNs, total)} by the kernel's order or log alone, and ${share(seamNs, total)} the seam, in which nothing is traced. Unattributed: ${share(unattributedNs, total)}.`)}\n`,
+          `${context.colour.quiet(`Attributed: ${share(attributedNs, total)}, of it ${share(inferredNs, total)} by the kernel's order or log alone, ${share(identityInferredNs, total)} recorded but with its device or begin inferred, and ${share(seamNs, total)} the seam, in which nothing is traced. Unattributed: ${share(unattributedNs, total)}.`)}\n`,
         );
         context.stdout.write(`\n${treeText([trees.blackout], options.depth, context)}`);
       }

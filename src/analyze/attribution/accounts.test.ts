@@ -48,7 +48,7 @@ for (const path of [...singleCaptures(), ...cohort("base").slice(0, 3), ...cohor
     const totals = treeTotals(blackout);
     const percent = (ns: number): string => `${((100 * ns) / blackout.durationNs).toFixed(2)} %`;
     context.diagnostic(
-      `${capture.name}, ${capture.probeLevel}: unattributed ${percent(totals.unattributedNs)}, inferred ${percent(totals.inferredNs)}, seam ${percent(totals.seamNs)}`,
+      `${capture.name}, ${capture.probeLevel}: unattributed ${percent(totals.unattributedNs)}, inferred ${percent(totals.inferredNs)}, device or begin inferred ${percent(totals.identityInferredNs)}, seam ${percent(totals.seamNs)}`,
     );
     const bar = LEAST_SURE[capture.probeLevel ?? ""];
     if (bar !== undefined)

@@ -56,11 +56,17 @@ function isSame(a: ChainStep, b: ChainStep): boolean {
 }
 
 /** Causes as they stand in the tree; of an initcall that probes devices, the devices. */
-function stepsOf(node: TreeNode): readonly ChainStep[] {
-  if (isCauseNode(node) && !(node.kind === "initcall" && node.children.some(({ kind }) => kind === "device"))) {
-    return [stepOf(node)];
-  }
+function stepsOf(root: TreeNode): readonly ChainStep[] {
   const steps: ChainStep[] = [];
+  addSteps(root, steps);
+  return steps;
+}
+
+function addSteps(node: TreeNode, steps: ChainStep[]): void {
+  if (isCauseNode(node) && !(node.kind === "initcall" && node.children.some(({ kind }) => kind === "device"))) {
+    steps.push(stepOf(node));
+    return;
+  }
   let at = node.beginNs;
   const remainder = (to: number): void => {
     if (to <= at) return;
@@ -77,11 +83,10 @@ function stepsOf(node: TreeNode): readonly ChainStep[] {
   };
   for (const child of node.children) {
     remainder(child.beginNs);
-    steps.push(...stepsOf(child));
+    addSteps(child, steps);
     at = child.endNs;
   }
   remainder(node.endNs);
-  return steps;
 }
 
 function stepOf(node: TreeNode): ChainStep {

@@ -73,6 +73,8 @@ export interface TreeTotals {
   readonly attributedNs: number;
   /** Of it: known by the kernel's own order, or by the log's lines, only. */
   readonly inferredNs: number;
+  /** Of it: recorded, but which device it was for, or when it began, is inferred. */
+  readonly identityInferredNs: number;
   /** Of it: the seam, in which nothing is traced. */
   readonly seamNs: number;
   readonly unattributedNs: number;
@@ -81,12 +83,14 @@ export interface TreeTotals {
 export function treeTotals(root: TreeNode): TreeTotals {
   const unattributedNs = unattributedIn(root);
   let inferredNs = 0;
+  let identityInferredNs = 0;
   let seamNs = 0;
   for (const leaf of leavesOf(root)) {
     if (leaf.kind === "seam") seamNs += leaf.durationNs;
+    else if (leaf.inferred && leaf.row >= 0) identityInferredNs += leaf.durationNs;
     else if (leaf.inferred && leaf.unattributedNs === 0) inferredNs += leaf.durationNs;
   }
-  return { attributedNs: root.durationNs - unattributedNs, inferredNs, seamNs, unattributedNs };
+  return { attributedNs: root.durationNs - unattributedNs, inferredNs, identityInferredNs, seamNs, unattributedNs };
 }
 
 export interface BlameQuestion {

@@ -86,6 +86,7 @@ export function causeRows(
     if (bootsUntilNs !== null && begin >= bootsUntilNs) return false;
     return pid === 1 || (pid <= 0 && (spans.cpu[row] as number) <= 0 && begin < firstOfInit);
   };
+  const opening = { old: openingInitcall(spans, 1), new: openingInitcall(spans, 2) };
   for (let row = 0; row < spans.count; row++) {
     const kind = spans.kind[row] as number;
     const boot = spans.boot[row];
@@ -98,7 +99,8 @@ export function causeRows(
       if (boot === 2 && spans.pid[row] === 1) into.boots.push(row);
     } else if (CAUSE_KIND_ROWS[kind] === true && onPath(row)) {
       const id = spans.strings[spans.id[row] as number] ?? "";
-      if (!id.startsWith("level ") && isBounded(spans.flags[row] as number, id)) into.path.push(row);
+      if (id.startsWith("level ")) continue;
+      if (isBounded(spans.flags[row] as number, id) || row === opening[boot === 1 ? "old" : "new"]) into.path.push(row);
     }
   }
   const byBegin = (a: number, b: number): number =>
@@ -118,6 +120,20 @@ const NEVER_RETURN: ReadonlySet<string> = new Set(["reboot", "kernel_kexec", "ma
  */
 function isBounded(flags: number, id: string): boolean {
   return (flags & SpanFlag.beginUnseen) === 0 && ((flags & SpanFlag.endUnseen) === 0 || NEVER_RETURN.has(id));
+}
+
+/**
+ * Initcalls run one after the other: the first of a boot's to end, where its begin was not seen, ran since the boot's
+ * first event. So does the one that arms the function graph, which wipes what was recorded before. -1: none.
+ */
+function openingInitcall(spans: SpanTable, boot: number): number {
+  const initcall = SPAN_KINDS.indexOf("initcall");
+  let first = -1;
+  for (let row = 0; row < spans.count; row++) {
+    if (spans.kind[row] !== initcall || spans.boot[row] !== boot) continue;
+    if (first < 0 || (spans.endNs[row] as number) < (spans.endNs[first] as number)) first = row;
+  }
+  return first >= 0 && ((spans.flags[first] as number) & SpanFlag.beginUnseen) !== 0 ? first : -1;
 }
 
 const isSure = ({ atNs, uncertaintyNs }: PlacedPrintk): boolean =>
@@ -214,7 +230,7 @@ function nodeOfRow(spans: SpanTable, setting: Setting, row: number, beginNs: num
     beginNs,
     endNs,
     evidence: span.evidence,
-    inferred: (span.flags & SpanFlag.inferred) !== 0,
+    inferred: (span.flags & (SpanFlag.inferred | SpanFlag.beginUnseen)) !== 0,
     cpu: span.cpu,
     pid: span.pid,
     task: span.task,

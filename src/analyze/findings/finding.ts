@@ -11,9 +11,26 @@ export interface FindingSpan {
   readonly endNs: number;
 }
 
+/** Every rule's name: stable; docs/findings.md says what each rests on. */
+export const FINDING_RULES = [
+  "console-output",
+  "cpu-bring-up",
+  "deferred-memory-init",
+  "late-open",
+  "long-initcall",
+  "opaque-seam",
+  "prepare-in-blackout",
+  "purgatory-digest",
+  "recorder-cost",
+  "serial-device-probe",
+  "serial-device-shutdown",
+  "serial-retrieve",
+  "small-folios",
+] as const;
+export type FindingRule = (typeof FINDING_RULES)[number];
+
 export interface Finding {
-  /** Stable, kebab-case; listed in docs/findings.md. */
-  readonly rule: string;
+  readonly rule: FindingRule;
   /** One sentence, with the number. */
   readonly title: string;
   readonly phase: PhaseName | null;

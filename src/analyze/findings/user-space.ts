@@ -60,7 +60,7 @@ export const serialRetrieve: Rule = ({ root }) => {
     sessions.set(session, (sessions.get(session) ?? 0) + node.durationNs);
   }
   const cost = sumNs(nodes);
-  const most = cost - Math.max(0, ...sessions.values());
+  const most = cost - [...sessions.values()].reduce((longest, ns) => Math.max(longest, ns), 0);
   if (sessions.size < 2 || most < root.durationNs * 0.005) return [];
   return [
     {
