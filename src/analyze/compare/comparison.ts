@@ -248,8 +248,8 @@ function thinned(sample: Sample, scale: number): Sample {
   );
 }
 
-/** Values of all resamples of a percentile together, about two seconds. */
-const BOOTSTRAP_VALUES = 5e7;
+/** Values of all resamples of a percentile together, about half a second. */
+const BOOTSTRAP_VALUES = 1e7;
 /** BCa leaves out each update once, the square of their number in steps; what it corrects for vanishes as they grow. */
 const BCA_UPDATES = 2_000;
 
