@@ -1,11 +1,12 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import type { LiveUpdate } from "../analyze/live-update.js";
 import { redactUpdate } from "../analyze/redact.js";
 import { reportIndex } from "../analyze/report-data.js";
 import { handoverUrl } from "../export/perfetto-handover.js";
 import { embedJson, renderReportOf } from "../export/report.js";
 import { openBrowser } from "./browser.js";
+import { capturesIn, isCapturePath } from "./capture-paths.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { analyzeCaptures, listNames, spellingOf, spellingOptions, withCapture } from "./load.js";
 import { type Answer, startLoopback } from "./loopback.js";
@@ -13,28 +14,6 @@ import { TRACE_TYPE, traceOf, uiOptions, uiProblem } from "./open.js";
 import { one } from "./options.js";
 
 const TEMPLATE = new URL("../viewer/served-template.html", import.meta.url);
-const ARCHIVE = /\.(?:tar|tar\.gz|tgz|tar\.zst)$/;
-
-/** What in a folder looks like a capture, sorted by name: archives, and folders that hold a capture.json. */
-export function capturesIn(folder: string): readonly string[] {
-  const isCapture = (path: string): boolean => {
-    try {
-      return readdirSync(path).includes("capture.json");
-    } catch {
-      return false;
-    }
-  };
-  if (isCapture(folder)) return [folder];
-  const { compare } = new Intl.Collator("en", { numeric: true });
-  return readdirSync(folder, { withFileTypes: true })
-    .filter(
-      (entry) =>
-        (entry.isFile() && ARCHIVE.test(entry.name)) || (entry.isDirectory() && isCapture(join(folder, entry.name))),
-    )
-    .map((entry) => join(folder, entry.name))
-    .sort(compare);
-}
-
 /** What the page is told of the server it came from. */
 function served(updates: readonly LiveUpdate[], ui: string, redacted: boolean): object {
   return {
@@ -61,16 +40,13 @@ export const serve = defineCommand({
   run: async (context, { options, positionals }) => {
     const problem = uiProblem(options.ui);
     if (problem !== null) return misused(context, problem);
-    let found: readonly string[];
-    try {
-      found = capturesIn(positionals.folder);
-    } catch (error) {
-      return unusable(context, `${positionals.folder} cannot be listed: ${(error as Error).message}`);
-    }
+    const found = isCapturePath(positionals.folder) ? [positionals.folder] : capturesIn(positionals.folder);
     if (found.length === 0) {
       return unusable(
         context,
-        `${positionals.folder} holds no captures: expected folders with a capture.json, or .tar, .tar.gz or .tar.zst archives`,
+        existsSync(positionals.folder)
+          ? `${positionals.folder} holds no captures: expected folders with a capture.json, or .tar, .tar.gz or .tar.zst archives`
+          : `${positionals.folder} is not there`,
       );
     }
     const spelling = spellingOf(options);
