@@ -25,7 +25,8 @@ import { outcomeOf } from "./outcome.js";
 import { findPath, firstOf, type PathTask } from "./path.js";
 import { findSessions, sessionStates, storedNames } from "./sessions.js";
 import { buildSpans } from "./spans.js";
-import { findVms } from "./vms.js";
+import { type VcpuVm, vcpuBlackout, vcpuVms } from "./vcpus.js";
+import { findVms, type MarkedVm, markedVms } from "./vms.js";
 
 /** Which boundaries begin and end each phase. kexec has none of its own: it lies between its neighbours. */
 const PHASE_BOUNDARIES: Readonly<Record<PhaseName, readonly [Boundary, Boundary]>> = {
@@ -73,6 +74,9 @@ function ofThisAttempt(all: Collected, spelling: MarkSpelling): Collected {
 /** A live update, and what was subtracted from each boot's axis so that zero is the blackout's begin. */
 export interface AnchoredUpdate extends AttributedUpdate {
   readonly zeroNs: Zero;
+  /** VMs by their marks, and by their vCPUs: each boot's instants on its own axis, before zero was subtracted. */
+  readonly marks: ReadonlyMap<string, MarkedVm>;
+  readonly vcpus: readonly VcpuVm[];
 }
 
 /** The live update a capture shows. `spelling` says how the VMM's pause and resume marks read. */
@@ -92,9 +96,16 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   };
   const marked = found.pause.ns !== null && found.resume.ns !== null;
   const observed = found.freezeBegin.ns !== null && found.restoreEnd.ns !== null;
-  const basis = marked ? "vm-marks" : observed ? "kernel-observed" : null;
+  const marks = markedVms(collected.keyEvents, spelling);
+  const vcpus = vcpuVms(collected.vcpus, collected.keyEvents);
+  const stood = marked ? null : vcpuBlackout(vcpus);
+  const basis = marked ? "vm-marks" : stood !== null ? "vcpu" : observed ? "kernel-observed" : null;
   const [begin, end] =
-    basis === "kernel-observed" ? [found.freezeBegin, found.restoreEnd] : [found.pause, found.resume];
+    stood !== null
+      ? [stood.begin, stood.end]
+      : basis === "kernel-observed"
+        ? [found.freezeBegin, found.restoreEnd]
+        : [found.pause, found.resume];
   const zero = zeroOf(collected, begin, end);
   const blackout = blackoutOf(basis, begin, end, axis, zero);
   const phases = Object.entries(PHASE_BOUNDARIES).map(([name, [from, to]]) =>
@@ -121,7 +132,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     },
     blackout,
     phases,
-    vms: findVms(collected.keyEvents, spelling, axis, zero),
+    vms: findVms(marks, vcpus, axis, zero),
     sessions: findSessions(collected.keyEvents, axis, zero),
     seam: seamOf(collected, axis, zero),
     sources: collected.sources,
@@ -153,6 +164,8 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   return {
     document,
     zeroNs: zero,
+    marks,
+    vcpus,
     spans: buildSpans(sources, document, zero),
     printk,
     path,

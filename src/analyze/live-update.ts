@@ -75,8 +75,8 @@ export interface VmDocument {
 }
 
 export interface BlackoutDocument {
-  /** `vm-marks`: pause and resume marks; `kernel-observed`: freeze begin to restore end. */
-  readonly basis: "vm-marks" | "kernel-observed" | null;
+  /** `vm-marks`: pause and resume marks; `vcpu`: no vCPU ran; `kernel-observed`: freeze begin to restore end. */
+  readonly basis: "vm-marks" | "vcpu" | "kernel-observed" | null;
   readonly beginNs: number | null;
   readonly endNs: number | null;
   readonly durationNs: number | null;

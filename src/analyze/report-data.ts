@@ -54,7 +54,7 @@ export interface ReportEntry {
   readonly kernel: { readonly old: string | null; readonly new: string | null };
   readonly outcome: Outcome;
   readonly clockMethod: ClockMethod;
-  readonly basis: "vm-marks" | "kernel-observed" | null;
+  readonly basis: "vm-marks" | "vcpu" | "kernel-observed" | null;
   readonly blackoutNs: number | null;
   readonly blackoutUncertaintyNs: number | null;
   /** In the order of PHASES. */

@@ -1,8 +1,12 @@
-/** Each VM's own blackout, from marks that carry `vm=ID`; marks without one are the host's single VM. */
+/**
+ * Each VM's own blackout, from marks that carry `vm=ID`; marks without one are the host's single VM. Where no VM is
+ * marked, from their vCPUs.
+ */
 import type { KeyEvent, Placed } from "../collect/types.js";
 import type { Axis, Zero } from "./axis.js";
 import type { MarkSpelling } from "./boundaries.js";
 import type { VmDocument } from "./live-update.js";
+import { ranAt, stoppedAt, type VcpuVm } from "./vcpus.js";
 
 const HOST_VM = "vm";
 
@@ -14,30 +18,45 @@ function isMark(event: KeyEvent, spelling: string): boolean {
   );
 }
 
-/** Sorted by identity. A VM's first pause and last resume count: a VMM may mark a retry. */
-export function findVms(
-  events: readonly KeyEvent[],
-  spelling: MarkSpelling,
-  axis: Axis,
-  zero: Zero,
-): readonly VmDocument[] {
-  const vms = new Map<string, { pause: Placed | null; resume: Placed | null }>();
+/** A VM's pause and resume, where they were marked. */
+export interface MarkedVm {
+  readonly begin: Placed | null;
+  readonly end: Placed | null;
+}
+
+/** Marked VMs, sorted by identity. A VM's first pause and last resume count: a VMM may mark a retry. */
+export function markedVms(events: readonly KeyEvent[], spelling: MarkSpelling): ReadonlyMap<string, MarkedVm> {
+  const vms = new Map<string, { begin: Placed | null; end: Placed | null }>();
   for (const event of events) {
     const pause = isMark(event, spelling.pause) && event.at.boot === "old";
     const resume = isMark(event, spelling.resume);
     if (!pause && !resume) continue;
     const id = String(event.fields.get("vm") ?? HOST_VM);
-    const vm = vms.get(id) ?? { pause: null, resume: null };
+    const vm = vms.get(id) ?? { begin: null, end: null };
     vms.set(id, vm);
-    if (pause) vm.pause ??= event.at;
-    else vm.resume = event.at;
+    if (pause) vm.begin ??= event.at;
+    else vm.end = event.at;
   }
-  return [...vms.entries()]
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .map(([id, { pause, resume }]) => ({
-      id,
-      beginNs: pause === null ? null : pause.ns - zero[pause.boot],
-      endNs: resume === null ? null : resume.ns - zero[resume.boot],
-      durationNs: pause === null || resume === null ? null : axis.between(pause, resume),
-    }));
+  return new Map([...vms.entries()].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+}
+
+/** The VMs that were marked; where none was, those whose vCPUs were seen and could be told apart. */
+export function findVms(
+  marked: ReadonlyMap<string, MarkedVm>,
+  vcpus: readonly VcpuVm[],
+  axis: Axis,
+  zero: Zero,
+): readonly VmDocument[] {
+  const vms = new Map(marked);
+  if (vms.size === 0) {
+    for (const vcpu of vcpus) {
+      if (vcpu.joinedBy !== "not-told-apart") vms.set(vcpu.id, { begin: stoppedAt(vcpu), end: ranAt(vcpu) });
+    }
+  }
+  return [...vms].map(([id, { begin, end }]) => ({
+    id,
+    beginNs: begin === null ? null : begin.ns - zero[begin.boot],
+    endNs: end === null ? null : end.ns - zero[end.boot],
+    durationNs: begin === null || end === null ? null : axis.between(begin, end),
+  }));
 }

@@ -9,6 +9,7 @@ import { criticalChain } from "./critical-chain.js";
 import { events } from "./events.js";
 import { findings } from "./findings.js";
 import { gate } from "./gate.js";
+import { guest } from "./guest.js";
 import { history } from "./history.js";
 import { open } from "./open.js";
 import { percentiles } from "./percentiles.js";
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   criticalChain,
   whatIf,
   sessions,
+  guest,
   events,
   report,
   perfetto,

@@ -422,13 +422,18 @@ function placeWakeups(boots: readonly ReadBoot[], maps: Readonly<Record<Boot, Tr
 
 function placeVcpus({ boot, events }: ReadBoot, map: TraceMap | null): readonly VcpuSeen[] {
   if (map === null) return [];
-  return [...events.vcpus].map(([pid, { vcpu, task, first, last }]) => ({
+  return [...events.vcpus].map(([pid, { vcpu, task, first, last, strings, ...seen }]) => ({
     boot,
     pid,
     vcpu,
     task: events.taskNames.get(pid) ?? task,
     firstNs: placeCount(map, countOfEvent(events, first)),
     lastNs: placeCount(map, countOfEvent(events, last)),
+    firstEvent: strings.stringOf(seen.firstName),
+    lastEvent: strings.stringOf(seen.lastName),
+    file: seen.file,
+    firstPlace: seen.firstPlace,
+    lastPlace: seen.lastPlace,
   }));
 }
 

@@ -42,6 +42,8 @@ const TASK_STATES = "SDTtXZPI";
 const MAX_WAKEUPS = 250_000;
 /** Switches of the new boot whose state is decoded: an update's new kernel makes thousands until the VMs resume. */
 const MAX_DECODED_SWITCHES = 100_000;
+/** kvm_entry and kvm_exit as text (arch/x86/kvm/trace.h): `vcpu 0, rip 0x…`, `vcpu 0 reason HLT …`. */
+const VCPU_TEXT = /^\s*vcpu (\d{1,5})\b/;
 const NO_FIELDS: EventFields = new Map();
 
 type NameClass =
@@ -446,12 +448,20 @@ export class EventCollector implements EventSink {
     const known = this.vcpus.get(pid);
     if (known !== undefined) {
       known.last = time;
+      known.lastPlace = chunk.place[row] as number;
+      known.lastName = chunk.name[row] as number;
       return;
     }
     if (this.vcpus.size >= MAX_VCPUS) return;
-    const vcpu = integerField(chunk.fields(row).get("vcpu_id") ?? chunk.fields(row).get("vcpu"));
+    const fields = chunk.fields(row);
+    const printed = VCPU_TEXT.exec(chunk.text(row))?.[1];
+    const vcpu = integerField(fields.get("vcpu_id") ?? fields.get("vcpu") ?? printed);
     const task = chunk.strings.stringOf(chunk.comm[row] as number);
-    this.vcpus.set(pid, { vcpu, task, first: time, last: time });
+    const place = chunk.place[row] as number;
+    const name = chunk.name[row] as number;
+    const { file, strings } = chunk;
+    const at = { first: time, firstPlace: place, firstName: name, last: time, lastPlace: place, lastName: name };
+    this.vcpus.set(pid, { vcpu, task, file, strings, ...at });
   }
 
   /**
@@ -612,8 +622,15 @@ class CpuSights {
 export interface VcpuSight {
   readonly vcpu: number | null;
   readonly task: string;
+  readonly file: string;
+  readonly strings: StringTable;
+  /** Time, place and event name (an id in `strings`) of the first and the last sight. */
   readonly first: number;
+  readonly firstPlace: number;
+  readonly firstName: number;
   last: number;
+  lastPlace: number;
+  lastName: number;
 }
 
 /** What the kernel prints where it has forgotten a task's name (trace.c, __trace_find_cmdline). */

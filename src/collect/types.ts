@@ -228,6 +228,24 @@ export interface VcpuSeen {
   readonly task: string;
   readonly firstNs: number;
   readonly lastNs: number;
+  /** The events of the two, `kvm_exit`, and where they stand in `file`. */
+  readonly firstEvent: string;
+  readonly lastEvent: string;
+  readonly file: string;
+  readonly firstPlace: number;
+  readonly lastPlace: number;
+}
+
+/** A guest's own ticks: what its ticker wrote, on the guest's clock. */
+export interface TickLog {
+  readonly file: string;
+  /** As the header says; null where it does not. */
+  readonly vm: string | null;
+  readonly clock: string | null;
+  readonly interval: string | null;
+  readonly sinceFirstNs: Float64Array;
+  /** Rows at which the series begins anew, because the clock went backwards. */
+  readonly breaks: readonly number[];
 }
 
 /** A kernel log line on the axis, where it could be placed. */

@@ -6,7 +6,7 @@ export interface DocumentParts {
   readonly probeLevel?: string | null;
   readonly labels?: Readonly<Record<string, string>>;
   readonly outcome?: LiveUpdateDocument["outcome"];
-  readonly basis?: "vm-marks" | "kernel-observed" | null;
+  readonly basis?: "vm-marks" | "vcpu" | "kernel-observed" | null;
   readonly blackoutNs?: number | null;
   readonly phasesNs?: Readonly<Partial<Record<PhaseName, number | null>>>;
 }

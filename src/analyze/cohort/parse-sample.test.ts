@@ -19,7 +19,7 @@ const anyUpdate: fc.Arbitrary<UpdateSample> = fc
     outcome: fc.constantFrom("completed" as const, "failed" as const, "aborted" as const, "incomplete" as const),
     outcomeReason: anyText,
     blackout: fc.record({
-      basis: fc.constantFrom("vm-marks" as const, "kernel-observed" as const, null),
+      basis: fc.constantFrom("vm-marks" as const, "vcpu" as const, "kernel-observed" as const, null),
       durationNs: fc.option(anyNs),
       uncertaintyNs: fc.option(anyNs),
     }),

@@ -10,7 +10,7 @@ import { CAUSE_KINDS, type CauseSample, type UpdateSample } from "./update-sampl
 export type LineProblem = string;
 
 const OUTCOMES: readonly Outcome[] = ["completed", "aborted", "failed", "incomplete"];
-const BASES: readonly BlackoutDocument["basis"][] = ["vm-marks", "kernel-observed", null];
+const BASES: readonly BlackoutDocument["basis"][] = ["vm-marks", "vcpu", "kernel-observed", null];
 /** Longer names are no names, and would fill every table. */
 const MAX_TEXT = 4_096;
 const MAX_ITEMS = 100_000;

@@ -272,9 +272,11 @@ function blackoutTrack(roots: Roots, blackout: BlackoutDocument): TrackInput {
   const basis =
     blackout.basis === "vm-marks"
       ? "From the first VM's pause to the last one's resume"
-      : blackout.basis === "kernel-observed"
-        ? "Kernel-observed, from freeze begin to restore end"
-        : "Not known";
+      : blackout.basis === "vcpu"
+        ? "From the first VM whose vCPUs stood still to the last one's that ran again"
+        : blackout.basis === "kernel-observed"
+          ? "Kernel-observed, from freeze begin to restore end"
+          : "Not known";
   return {
     parent: roots.old,
     name: "Blackout",

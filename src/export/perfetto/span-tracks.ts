@@ -163,7 +163,9 @@ function groupRows(table: SpanTable, places: readonly Place[], time: TraceTime):
     if (place === "named") {
       // One track for both boots' calls; where the axes are not joint they are drawn apart and cannot overlap.
       if (time.joint) outer -= boot;
-      inner = identityOf(table.kind[row] === FILE ? 1 : 0, table.name[row] as number);
+      // A file's name may say more than whose token it is.
+      const file = table.kind[row] === FILE;
+      inner = identityOf(file ? 1 : 0, (file ? table.id : table.name)[row] as number);
     } else if (place === "task" || place === "cpu") {
       const pid = place === "task" ? (table.pid[row] as number) : -1;
       const cpu = table.cpu[row] as number;
@@ -314,7 +316,7 @@ function trackFinder(
             ? fresh({ parent: sessions.group, name })
             : fresh({ parent, name: "calls", rank: 0, description: `LUO's calls for session ${name}.` });
         }
-        const known = sessions.byFile.get(fileKey(name));
+        const known = sessions.byFile.get(fileKey(text(table.id, row)));
         return known === undefined ? fresh({ parent: sessions.group, name }) : reuse(known.uuid, known.input);
       }
       case "kind": {

@@ -35,6 +35,8 @@ export function blackoutSentence(document: LiveUpdateDocument): string {
   switch (blackout.basis) {
     case "vm-marks":
       return "From the first VM’s pause to the last VM’s resume, as marked.";
+    case "vcpu":
+      return "From the last entry to or exit from a guest in the old kernel to the first in the new one, of the first VM to stop and the last to run.";
     case "kernel-observed":
       return "Kernel-observed: from freeze begin to restore end. No mark says when the VMs stood still, so theirs was longer.";
     case null:
