@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { redactUpdate } from "../analyze/redact.js";
-import { writePerfetto } from "../export/perfetto.js";
+import { attributionOf, writePerfetto } from "../export/perfetto.js";
 import { handoverUrl, PERFETTO_UI } from "../export/perfetto-handover.js";
 import { redactedFeed } from "../export/redacted-feed.js";
 import { embedJson } from "../export/report.js";
@@ -18,7 +18,7 @@ export function traceOf(loaded: LoadedCapture, unredacted: boolean): Uint8Array 
   const parts: Uint8Array[] = [];
   const feed = eventFeedOf(loaded);
   const [update, events] = unredacted ? [loaded.update, feed] : [redactUpdate(loaded.update), redactedFeed(feed)];
-  writePerfetto(update, events, (bytes) => parts.push(bytes));
+  writePerfetto(update, events, (bytes) => parts.push(bytes), attributionOf(update));
   return Buffer.concat(parts);
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { type PerfettoCounts, writePerfetto } from "../export/perfetto.js";
+import { attributionOf, type PerfettoCounts, writePerfetto } from "../export/perfetto.js";
 import { defineCommand, exit, unusable } from "./command.js";
 import { eventFeedOf, type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
 import { one, required, text } from "./options.js";
@@ -11,9 +11,10 @@ export function writePerfettoFile(loaded: LoadedCapture, path: string): Perfetto
   mkdirSync(dirname(path), { recursive: true });
   const fd = openSync(path, "w");
   try {
-    return writePerfetto(loaded.update, feed, (bytes) => {
+    const write = (bytes: Uint8Array): void => {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-    });
+    };
+    return writePerfetto(loaded.update, feed, write, attributionOf(loaded.update));
   } finally {
     closeSync(fd);
   }
@@ -25,7 +26,7 @@ export const perfetto = defineCommand({
   summary: "Write a trace that opens in the Perfetto UI, both kernels on one axis",
   usage: null,
   description:
-    "Phases, blackout, seam, sessions, kernel log, initcalls, functions and defects become tracks; scheduling, interrupts and hotplug become CPU tracks. docs/perfetto-export.md says what is where.\nOpen the file in the Perfetto UI with Ctrl+O, or drop it there.",
+    "Phases, blackout, seam, the span tree, the critical chain, devices and files over the kexec, sessions, kernel log, initcalls, functions and defects become tracks; scheduling, interrupts and hotplug become CPU tracks. docs/perfetto-export.md says what is where.\nOpen the file in the Perfetto UI with Ctrl+O, or drop it there.",
   options: {
     output: required(text("FILE", "Where to write it", "o")),
     ...spellingOptions,

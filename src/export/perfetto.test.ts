@@ -487,6 +487,7 @@ const anySpan: fc.Arbitrary<Span> = fc
     evidence: fc.constantFrom("", "kprobe", "function graph"),
     flags: fc.nat(7),
     parent: fc.integer({ min: -1, max: 30 }),
+    action: fc.constantFrom("", "probe", "retrieve"),
   })
   .map(({ length, ...part }) => span({ ...part, endNs: part.beginNs + length }));
 

@@ -3,6 +3,7 @@
  * analysed document and its spans as track events, and scheduling and interrupts of both boots as ftrace events.
  */
 import type { LiveUpdate, LiveUpdateDocument } from "../analyze/live-update.js";
+import { type Attribution, writeAttribution } from "./perfetto/attribution-tracks.js";
 import { writeDocument } from "./perfetto/document-tracks.js";
 import { extentsOf, type PerfettoEventFeed, writeFtrace } from "./perfetto/ftrace.js";
 import { writeSpans } from "./perfetto/span-tracks.js";
@@ -10,6 +11,7 @@ import { NEW_BOOT_TID_OFFSET, Tasks } from "./perfetto/tasks.js";
 import { type TraceTime, traceTimeOf } from "./perfetto/trace-time.js";
 import { type Annotations, TraceWriter } from "./perfetto/trace-writer.js";
 
+export { type Attribution, attributionOf } from "./perfetto/attribution-tracks.js";
 export type { PerfettoEventFeed } from "./perfetto/ftrace.js";
 
 export interface PerfettoCounts {
@@ -36,12 +38,14 @@ const MAX_LABELS = 64;
 
 /**
  * Writes the trace piece by piece; `out` owns each piece, and their concatenation is the file. Without `events` the
- * file has no CPU tracks. Throws nothing of its own.
+ * file has no CPU tracks, without
+ * `attribution` no tracks of where the time went. Throws nothing of its own.
  */
 export function writePerfetto(
   update: LiveUpdate,
   events: PerfettoEventFeed | null,
   out: (bytes: Uint8Array) => void,
+  attribution: Attribution | null = null,
 ): PerfettoCounts {
   const { document } = update;
   // Axes that no link joins are drawn one after the other, so the first one's length must be known beforehand.
@@ -56,7 +60,9 @@ export function writePerfetto(
   const spansUnplaced = writeSpans(writer, update.spans, tracks, tasks, time);
   const ftrace =
     events === null ? { written: 0, untyped: 0, undecoded: 0, closing: 0 } : writeFtrace(writer, events, tasks, time);
-  const unplaced = tracks.unplaced + spansUnplaced;
+  const attributionUnplaced =
+    attribution === null ? 0 : writeAttribution(writer, attribution, update.spans, tracks.roots, time);
+  const unplaced = tracks.unplaced + spansUnplaced + attributionUnplaced;
   writer.attributes([
     ["blackout.left_out.unplaced", unplaced],
     ["blackout.left_out.printk_outside", tracks.printkOutside],

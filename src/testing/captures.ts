@@ -1,11 +1,13 @@
 /** Reads and analyses captures for tests, without the command line. */
 import { type AnchoredUpdate, analyzeUpdate } from "../analyze/analyze.js";
 import { memorySource } from "../base/byte-source.js";
+import { shiftMap } from "../base/clock-map.js";
 import { seededRandom } from "../base/random.js";
+import type { Boot } from "../base/time.js";
 import { type Capture, readCapture } from "../collect/capture.js";
 import { type CaptureLimits, DEFAULT_LIMITS } from "../collect/capture-error.js";
 import { openCaptureFiles } from "../collect/capture-files.js";
-import { type CollectedCapture, collectCapture } from "../collect/collect.js";
+import { type CollectedCapture, collectCapture, placedEventFeed, type TraceMap } from "../collect/collect.js";
 import type { CaptureFiles } from "../collect/types.js";
 
 export interface ReadUpdate {
@@ -19,6 +21,15 @@ export function updateOf(files: CaptureFiles): ReadUpdate {
   if (!capture.ok) throw new Error(`${capture.error.code}: ${capture.error.message}`);
   const collected = collectCapture(capture.value, files);
   return { capture: capture.value, collected, update: analyzeUpdate(collected.collected) };
+}
+
+/** The events of both boots once more, on the axis of the analysed update. */
+export function eventsOf(files: CaptureFiles, { capture, collected, update }: ReadUpdate) {
+  const shifted = (boot: Boot): TraceMap | null => {
+    const map = collected.maps[boot];
+    return map === null ? null : (shiftMap(map as never, update.zeroNs[boot]) as TraceMap);
+  };
+  return placedEventFeed(capture, files, { old: shifted("old"), new: shifted("new") });
 }
 
 /** Opens, reads and analyses the capture at `path`; `without` hides files that it has. */

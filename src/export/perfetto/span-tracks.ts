@@ -67,6 +67,35 @@ const KIND_TITLES: Readonly<Partial<Record<SpanKind, string>>> = {
 
 const NO_GROUP = -1;
 const FILE = SPAN_KINDS.indexOf("file");
+const FILE_FLOWS = 1_000_000_000;
+/** What arrows join, of one file, in this order; a second call of the same kind only looks up. */
+const FILE_STEPS: readonly string[] = ["preserve", "freeze", "retrieve", "finish"];
+
+/** The rows that one file's arrow goes through: flow id, negative where it ends there. Only arrows that cross the kexec. */
+function fileFlows(table: SpanTable, time: TraceTime): ReadonlyMap<number, number> {
+  const flows = new Map<number, number>();
+  if (!time.joint) return flows;
+  const files = new Map<string, Map<string, number>>();
+  for (let row = 0; row < table.count; row++) {
+    if (table.kind[row] !== FILE) continue;
+    const action = table.strings[table.action[row] as number] ?? "";
+    if (!FILE_STEPS.includes(action)) continue;
+    const id = table.strings[table.id[row] as number] ?? "";
+    const steps = files.get(id) ?? new Map<string, number>();
+    files.set(id, steps);
+    if (!steps.has(action)) steps.set(action, row);
+  }
+  let next = FILE_FLOWS;
+  for (const steps of files.values()) {
+    const rows = FILE_STEPS.flatMap((action) => steps.get(action) ?? []);
+    if (!rows.some((row) => table.boot[row] === 1) || !rows.some((row) => table.boot[row] === 2)) continue;
+    const flow = next++;
+    rows.forEach((row, i) => {
+      flows.set(row, i === rows.length - 1 ? -flow : flow);
+    });
+  }
+  return flows;
+}
 
 /** Writes the table's rows; returns how many could not be placed in time. */
 export function writeSpans(
@@ -223,6 +252,7 @@ function rowWriter(
     endUnseen: writer.intern("annotationName", "end_unseen"),
     inferred: writer.intern("annotationName", "inferred"),
   };
+  const flows = fileFlows(table, time);
   const shifts = [time.zeroNs.old, time.zeroNs.old, time.zeroNs.new];
   const markerKind = SPAN_KINDS.indexOf("marker");
   const isInstant = (row: number): boolean =>
@@ -240,6 +270,8 @@ function rowWriter(
       const taskIid = bare || task === 0 ? 0 : textIid(task);
       const evidence = table.evidence[row] as number;
       const evidenceIid = evidence === 0 ? 0 : textIid(evidence);
+      const action = table.action[row] as number;
+      const actionIid = action === 0 ? 0 : textIid(action);
       const at = (table.beginNs[row] as number) + (shifts[table.boot[row] as number] as number);
       const event = writer.beginEvent(isInstant(row) ? "instant" : "slice", at, uuid, name, categories[kind] as number);
       const cpu = table.cpu[row] as number;
@@ -251,14 +283,15 @@ function rowWriter(
         if (taskIid > 0) writer.annotateInterned(key.task, taskIid);
       }
       if (evidenceIid > 0) writer.annotateInterned(key.evidence, evidenceIid);
-      const action = table.action[row] as number;
-      if (action > 0) writer.annotateInterned(key.action, textIid(action));
+      if (actionIid > 0) writer.annotateInterned(key.action, actionIid);
       const flags = table.flags[row] as number;
       if (flags !== 0) {
         if ((flags & SpanFlag.beginUnseen) !== 0) writer.annotateTrue(key.beginUnseen);
         if ((flags & SpanFlag.endUnseen) !== 0) writer.annotateTrue(key.endUnseen);
         if ((flags & SpanFlag.inferred) !== 0) writer.annotateTrue(key.inferred);
       }
+      const flow = flows.get(row);
+      if (flow !== undefined) writer.flows(Math.abs(flow), flow < 0);
       writer.endEvent(event);
     },
     end: (row, uuid) => {

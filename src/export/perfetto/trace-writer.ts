@@ -292,6 +292,11 @@ export class TraceWriter {
     this.wire.end(mark);
   }
 
+  /** Arrows of the open event: to the next event of the flow, or none further. */
+  flows(id: number, last: boolean): void {
+    this.wire.fixed64Field(last ? EVENT_TERMINATING_FLOW : EVENT_FLOW, id);
+  }
+
   endSlice(at: number, track: number): void {
     const { wire } = this;
     const packet = this.#beginStateful(EVENT_SEQUENCE);
