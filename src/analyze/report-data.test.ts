@@ -3,7 +3,14 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { AttributedUpdate } from "./attribution/update.js";
 import type { LiveUpdate } from "./live-update.js";
-import { decodeLiveUpdate, encodeLiveUpdate, isAttributed, parseReportIndex, reportIndex } from "./report-data.js";
+import {
+  decodeLiveUpdate,
+  encodeLiveUpdate,
+  isAttributed,
+  packReportIndex,
+  parseReportIndex,
+  reportIndex,
+} from "./report-data.js";
 import { SPAN_KINDS, type Span, SpanTableBuilder, spanAt } from "./span-table.js";
 
 function updateOf(spans: readonly Span[]): LiveUpdate {
@@ -134,8 +141,13 @@ test("a header that announces more spans than there are bytes takes no memory fo
 });
 
 test("the index tells of every update and survives JSON; another format is refused", () => {
-  const index = reportIndex([updateOf([])], "two & more");
-  const back = parseReportIndex(JSON.stringify(index));
+  const causes = [
+    { kind: "device", name: "e1000 <b>", ns: 7 },
+    { kind: "seam", name: "the seam", ns: 0 },
+  ];
+  const bare = reportIndex([updateOf([]), updateOf([])], "two & more", ["a/1", "b/1"]);
+  const index = { ...bare, entries: bare.entries.map((entry, i) => ({ ...entry, causes: causes.slice(i) })) };
+  const back = parseReportIndex(packReportIndex(index));
   assert.ok(back.ok);
   assert.deepEqual(back.value, index);
   assert.deepEqual(back.value.entries[0]?.phaseNs, [null, null, null, null, null]);

@@ -122,7 +122,33 @@ export function reportIndex(updates: readonly LiveUpdate[], title: string, names
   return { format: "blackout-report", version: 1, title, entries };
 }
 
-/** The index as read back from JSON; the error says what is wrong with it. */
+/** An index as it travels: names of causes stand once, and each update's causes are pairs of a number and a time. */
+interface PackedIndex extends Omit<ReportIndex, "entries"> {
+  readonly causes: readonly (readonly [kind: string, name: string])[];
+  readonly entries: readonly (Omit<ReportEntry, "causes"> & { readonly causes: readonly number[] })[];
+}
+
+/** The index as JSON. Ten thousand updates name the same few causes: written out each time they would be most of it. */
+export function packReportIndex(index: ReportIndex): string {
+  const ids = new Map<string, number>();
+  const causes: [string, string][] = [];
+  const idOf = ({ kind, name }: EntryCause): number => {
+    const key = `${kind} ${name}`;
+    const known = ids.get(key);
+    if (known !== undefined) return known;
+    ids.set(key, causes.length);
+    causes.push([kind, name]);
+    return causes.length - 1;
+  };
+  const entries = index.entries.map((entry) => ({
+    ...entry,
+    causes: entry.causes.flatMap((cause) => [idOf(cause), cause.ns]),
+  }));
+  const packed: PackedIndex = { ...index, causes, entries };
+  return JSON.stringify(packed);
+}
+
+/** What `packReportIndex` wrote, read back; the error says what is wrong with it. */
 export function parseReportIndex(text: string): Result<ReportIndex, string> {
   let value: unknown;
   try {
@@ -130,11 +156,26 @@ export function parseReportIndex(text: string): Result<ReportIndex, string> {
   } catch (error) {
     return err(`the report's index is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const index = value as Partial<ReportIndex> | null;
+  const index = value as Partial<PackedIndex> | null;
   if (index?.format !== "blackout-report") return err("the report's index does not say format blackout-report");
   if (index.version !== 1) return err(`the report is of version ${String(index.version)}; this viewer reads version 1`);
-  if (!Array.isArray(index.entries)) return err("the report's index has no entries");
-  return ok(index as ReportIndex);
+  const { entries, causes, format, version, title = "" } = index;
+  if (!Array.isArray(entries)) return err("the report's index has no entries");
+  if (!Array.isArray(causes)) return err("the report's index names no causes");
+  const named = (pairs: readonly number[]): readonly EntryCause[] => {
+    const list: EntryCause[] = [];
+    for (let i = 0; i + 1 < pairs.length; i += 2) {
+      const [kind, name] = causes[pairs[i] as number] ?? ["", ""];
+      list.push({ kind, name, ns: pairs[i + 1] as number });
+    }
+    return list;
+  };
+  return ok({
+    format,
+    version,
+    title,
+    entries: entries.map((entry: PackedIndex["entries"][number]) => ({ ...entry, causes: named(entry.causes ?? []) })),
+  });
 }
 
 /** One live update, encoded. Throws nothing: a column that differences cannot carry travels as raw float64. */

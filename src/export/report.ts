@@ -4,7 +4,7 @@
  */
 import { deflateRawSync } from "node:zlib";
 import type { LiveUpdate } from "../analyze/live-update.js";
-import { encodeLiveUpdate, type ReportIndex, reportIndex } from "../analyze/report-data.js";
+import { encodeLiveUpdate, packReportIndex, type ReportIndex, reportIndex } from "../analyze/report-data.js";
 
 /** Where the template takes the data; scripts/build-viewer.mjs puts it there. */
 export const REPORT_DATA_PLACE = "<!-- blackout:data -->";
@@ -25,7 +25,7 @@ export function renderReportOf(index: ReportIndex, updates: readonly LiveUpdate[
   if (head === undefined || tail === undefined || more.length > 0) {
     throw new RangeError(`the report template must contain "${REPORT_DATA_PLACE}" exactly once`);
   }
-  const list = new TextEncoder().encode(JSON.stringify(index));
+  const list = new TextEncoder().encode(packReportIndex(index));
   const parts = [head.split(TITLE_PLACE).join(escapeHtml(index.title)), dataElement("blackout-index", list)];
   updates.forEach((update, i) => {
     parts.push(dataElement(`blackout-update-${i}`, encodeLiveUpdate(update)));

@@ -254,3 +254,16 @@ test("a budget reads back as it was written", () => {
   for (const text of ["5s", "250ms", "1.5s", "3us", "7ns"]) assert.equal(v.durationInput(v.parseBudget(text)), text);
   for (const text of ["", "5", "s", "-1s", "0s", "1e999s"]) assert.equal(v.parseBudget(text), null, text);
 });
+
+test("a thinned curve keeps its ends, its order and points of the whole", () => {
+  const whole = v.percentileCurve(Array.from({ length: 10_000 }, (_, i) => (i * 7919) % 10_007));
+  const thin = v.thinned(whole);
+  assert.ok(thin.x.length <= 1500 && thin.x.length > 300);
+  assert.equal(thin.x[0], whole.x[0]);
+  assert.equal(thin.x.at(-1), whole.x.at(-1));
+  const points = new Map(whole.x.map((x, i) => [x, whole.y[i]]));
+  thin.x.forEach((x, i) => {
+    assert.equal(points.get(x), thin.y[i]);
+    if (i > 0) assert.ok(x > thin.x[i - 1]);
+  });
+});

@@ -5,14 +5,16 @@ import { eDivisive } from "../../../src/analyze/statistics/e-divisive.js";
 import { openedIndex, type State } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
 import { humanDuration, plural, visibleText } from "../model/format.js";
-import { percentileCurve, quantileName, supportedQuantile } from "../model/percentiles.js";
+import { percentileCurve, quantileName, supportedQuantile, thinned } from "../model/percentiles.js";
 import { PALETTES } from "../painter/palette.js";
+import type { CanvasPlot } from "./canvas-plot.js";
 import { type Curve, curvesOf } from "./curves.js";
 import { fill, h } from "./dom.js";
 import { heatMap } from "./heat-map.js";
 import { stripPlot } from "./strip-plot.js";
 
 const HEIGHT = 210;
+const DRAWN_AT_ONCE = 1000;
 
 /** Draws the plots of the updates `kept` anew; returns what destroys them. */
 export function renderPlots(root: Element, state: State, kept: readonly number[], dispatch: Dispatch): () => void {
@@ -29,8 +31,7 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
   const series = h("div", { class: "plot", id: "series-plot" });
   const ecdf = h("div", { class: "plot", id: "ecdf-plot" });
   const changes = changePointsOf(entries);
-  const strips = stripPlot(shown, kept, state, HEIGHT, say, open);
-  const heat = heatMap(kept, state, say, open);
+  const spread = h("div", { class: "plot" });
   const figure = (title: string, caption: string, plot: HTMLElement, id?: string) =>
     h("figure", id === undefined ? {} : { id }, h("figcaption", {}, h("h3", {}, title), h("p", {}, caption)), plot);
   fill(
@@ -72,23 +73,28 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
       figure(
         "Spread",
         "Each dot an update, on a logarithmic axis; the bar is the median. Click a dot to open it.",
-        strips.element,
+        spread,
       ),
-      heat === null
-        ? null
-        : figure(
-            "Causes by update",
-            "Those that differ most between the updates, each line from its least (pale) to its most; beside the name its median.",
-            heat.element,
-            "heat-map",
-          ),
     ),
   );
-  const charts = [
-    percentilePlot(percentiles, shown, state, say),
-    seriesPlot(series, shown, kept, changes.at, state, open, say),
-    ecdfPlot(ecdf, shown, state, say),
-  ];
+  const charts = [percentilePlot(percentiles, shown, state, say)];
+  let strips: CanvasPlot | null = null;
+  let heat: CanvasPlot | null = null;
+  const rest = () => {
+    strips = stripPlot(shown, kept, state, HEIGHT, say, open);
+    spread.append(strips.element);
+    heat = heatMap(kept, state, say, open);
+    if (heat !== null) {
+      const caption =
+        "Those that differ most between the updates, each line from its least (pale) to its most; beside the name its median.";
+      root.querySelector(".plots")?.append(figure("Causes by update", caption, heat.element, "heat-map"));
+    }
+    charts.push(seriesPlot(series, shown, kept, changes.at, state, open, say), ecdfPlot(ecdf, shown, state, say));
+  };
+  // Percentiles and table first: of thousands of updates, the other plots come a moment later.
+  let later = 0;
+  if (kept.length <= DRAWN_AT_ONCE) rest();
+  else later = window.setTimeout(rest, 50);
   const observer = new ResizeObserver(() => {
     for (const chart of charts) {
       const width = (chart.root.parentElement as HTMLElement).clientWidth;
@@ -97,8 +103,9 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
   });
   for (const place of [percentiles, series, ecdf]) observer.observe(place);
   return () => {
+    clearTimeout(later);
     observer.disconnect();
-    strips.destroy();
+    strips?.destroy();
     heat?.destroy();
     for (const chart of charts) chart.destroy();
   };
@@ -253,7 +260,7 @@ function percentilePlot(root: HTMLElement, curves: readonly Curve[], state: Stat
   const names: string[] = [];
   let furthest = 2;
   for (const curve of curves) {
-    const { x, y, supportedX } = percentileCurve(curve.valuesNs.filter((value) => value !== null));
+    const { x, y, supportedX } = thinned(percentileCurve(curve.valuesNs.filter((value) => value !== null)));
     furthest = Math.max(furthest, x.at(-1) ?? 2);
     // The dashed part begins at the last supported sample, so that the two join.
     const last = x.findLastIndex((value) => value <= supportedX);

@@ -25,6 +25,32 @@ export function percentileCurve(samples: readonly number[]): PercentileCurve {
   return { x: y.map((_, i) => n / (n - i - 0.5)), y, supportedX: 1 / (1 - supportedQuantile(n)) };
 }
 
+const MOST_POINTS = 1500;
+
+/**
+ * The curve with at most 1500 of its points, evenly along the axis as it is drawn (the logarithm of x), the first and
+ * the last always among them: what is left out lies within a pixel of what is kept.
+ */
+export function thinned(curve: PercentileCurve): PercentileCurve {
+  const n = curve.x.length;
+  if (n <= MOST_POINTS) return curve;
+  const low = Math.log(curve.x[0] as number);
+  const step = (Math.log(curve.x[n - 1] as number) - low) / (MOST_POINTS - 2);
+  const kept: number[] = [];
+  let next = low;
+  for (let i = 0; i < n; i++) {
+    const at = Math.log(curve.x[i] as number);
+    if (at < next && i < n - 1) continue;
+    kept.push(i);
+    next = Math.max(next + step, at);
+  }
+  return {
+    x: kept.map((i) => curve.x[i] as number),
+    y: kept.map((i) => curve.y[i] as number),
+    supportedX: curve.supportedX,
+  };
+}
+
 /** A quantile's name: `p50`, `p99`, `p99.9`. */
 export function quantileName(q: number): string {
   return `p${Number((100 * q).toFixed(q < 0.9 ? 1 : 3))}`;
