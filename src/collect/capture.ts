@@ -5,7 +5,7 @@ import type { Boot } from "../base/time.js";
 import { type BufferStats, parseBufferStats } from "./buffer-stats.js";
 import { type CaptureError, captureError, DEFAULT_LIMITS, pathFault } from "./capture-error.js";
 import { parseClockPairs } from "./clock-pairs.js";
-import type { CaptureFiles, ClockPair, TraceClock } from "./types.js";
+import { type CaptureFiles, type ClockPair, type TraceClock, traceClockOf } from "./types.js";
 
 /** One CPU's part of a trace buffer: pages, and the kernel's own counters, where present. */
 export interface CpuBuffer {
@@ -59,23 +59,10 @@ const SMALL_BYTES = 4 << 20;
 const MAX_LABELS = 1_000;
 const MAX_CPUS = 8_192;
 
-const TRACE_CLOCKS: ReadonlySet<string> = new Set([
-  "local",
-  "global",
-  "counter",
-  "uptime",
-  "perf",
-  "mono",
-  "mono_raw",
-  "boot",
-  "tai",
-  "x86-tsc",
-]);
-
 /** The active clock of a trace_clock file: the bracketed one. */
 export function activeClock(text: string): TraceClock {
   const name = /\[([^\]\s]{1,32})\]/.exec(text)?.[1];
-  return name !== undefined && TRACE_CLOCKS.has(name) ? (name as TraceClock) : "unknown";
+  return name === undefined ? "unknown" : traceClockOf(name);
 }
 
 /** `Linux NODE RELEASE VERSION… MACHINE [PROCESSOR PLATFORM] OS`, as `uname -a` prints it. */

@@ -21,7 +21,7 @@ import {
 import { chunkSource, listChunks } from "./trace-dat/compression.js";
 import { hostTime, type TraceDatFacts } from "./trace-dat/options.js";
 import { readTraceDatFile, type TraceDatBuffer, type TraceDatFile } from "./trace-dat/trace-dat-file.js";
-import type { EventSource, TraceClock } from "./types.js";
+import { type EventSource, traceClockOf } from "./types.js";
 
 export { isTraceDat } from "./trace-dat/trace-dat-file.js";
 
@@ -80,7 +80,7 @@ export function openTraceDat(source: ByteSource, boot: Boot, sink: Sink): Result
       name: text.name,
       clock,
       source: () =>
-        ftraceTextSource({ boot, source: text.source, clock: traceClock(clock), eventNames: formats.names }),
+        ftraceTextSource({ boot, source: text.source, clock: traceClockOf(clock), eventNames: formats.names }),
     };
   });
   return ok({ version: file.version, facts: file.facts, formats, instances: [...instances, ...texts] });
@@ -100,23 +100,6 @@ interface Common {
 function clockOf({ facts }: TraceDatFile, buffer: TraceDatBuffer): string {
   const clock = buffer.clock ?? facts.clock ?? "local";
   return facts.tscRate !== null && (clock === "x86-tsc" || clock === "tsc2nsec") ? "tsc2nsec" : clock;
-}
-
-const CLOCKS: ReadonlySet<string> = new Set<TraceClock>([
-  "local",
-  "global",
-  "counter",
-  "uptime",
-  "perf",
-  "mono",
-  "mono_raw",
-  "boot",
-  "tai",
-  "x86-tsc",
-]);
-
-function traceClock(name: string): TraceClock {
-  return CLOCKS.has(name) ? (name as TraceClock) : "unknown";
 }
 
 /** Host time of a guest's stamps, then nanoseconds of a TSC, then the file's offsets: trace-cmd's own order. */
@@ -168,7 +151,7 @@ function bufferSource(common: Common, buffer: TraceDatBuffer, clock: string, fil
     symbols,
     comms,
     strings,
-    clock: traceClock(clock),
+    clock: traceClockOf(clock),
     littleEndian: file.littleEndian,
     dialect: "trace-dat",
     ...(filter === undefined ? {} : { filter }),

@@ -75,18 +75,24 @@ export interface ReadCounts {
 }
 
 /** The clocks of /sys/kernel/tracing/trace_clock. */
-export type TraceClock =
-  | "local"
-  | "global"
-  | "counter"
-  | "uptime"
-  | "perf"
-  | "mono"
-  | "mono_raw"
-  | "boot"
-  | "tai"
-  | "x86-tsc"
-  | "unknown";
+const TRACE_CLOCKS = [
+  "local",
+  "global",
+  "counter",
+  "uptime",
+  "perf",
+  "mono",
+  "mono_raw",
+  "boot",
+  "tai",
+  "x86-tsc",
+] as const;
+export type TraceClock = (typeof TRACE_CLOCKS)[number] | "unknown";
+
+/** A clock by the name that the kernel gives it. */
+export function traceClockOf(name: string): TraceClock {
+  return TRACE_CLOCKS.find((known) => known === name) ?? "unknown";
+}
 
 /** One source of events of one boot; `read` streams it once, in time order, and may be called again. */
 export interface EventSource {

@@ -191,7 +191,11 @@ function kindOf(span: Span): CauseKind {
     case "printk":
     case "seam":
       return span.kind;
-    default:
+    // Rows of these kinds are structure or marks, and explain nothing by themselves.
+    case "phase":
+    case "blackout":
+    case "marker":
+    case "unattributed":
       return "function";
   }
 }
