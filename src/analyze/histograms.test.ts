@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { liveUpdateDocument } from "../testing/live-update-document.js";
-import { cohortDifferences, cohortKeyOf, commonKey } from "./cohort.js";
+import { cohortDifferences, cohortKeyOf, commonKey } from "./cohort/cohort-key.js";
+import { sampleOfDocument } from "./cohort/update-sample.js";
 import { durationHistogram, HISTOGRAM_HIGHEST_NS, MEASURES, sampleUpdates } from "./histograms.js";
 import { exactPercentiles, histogramPercentiles } from "./percentiles.js";
 
@@ -14,10 +15,10 @@ test("only completed updates count, each once; the rest is named", () => {
     liveUpdateDocument({ name: "b", outcome: "failed" }),
     liveUpdateDocument({ name: "a" }),
     liveUpdateDocument({ name: "c", outcome: "incomplete" }),
-  ].map((document, i) => ({ from: `captures/${i}`, document }));
+  ].map((document, i) => sampleOfDocument(document, `captures/${i}`));
   const { counted, excluded, measures } = sampleUpdates(given);
   assert.deepEqual(
-    counted.map(({ from }) => from),
+    counted.map(({ source }) => source),
     ["captures/0"],
   );
   assert.deepEqual(
@@ -36,16 +37,16 @@ test("only completed updates count, each once; the rest is named", () => {
 
 test("a value that is unknown, negative or beyond the histogram is named, not dropped", () => {
   const { measures } = sampleUpdates([
-    {
-      from: "x",
-      document: liveUpdateDocument({ phasesNs: { freeze: null, restore: -5, finish: HISTOGRAM_HIGHEST_NS + 1 } }),
-    },
+    sampleOfDocument(
+      liveUpdateDocument({ phasesNs: { freeze: null, restore: -5, finish: HISTOGRAM_HIGHEST_NS + 1 } }),
+      "x",
+    ),
   ]);
   const reasons = measures.map(({ name, valuesNs, unknown }) => [name, valuesNs.length, unknown[0]?.reason ?? null]);
   assert.deepEqual(reasons, [
     ["blackout", 1, null],
     ["prepare", 1, null],
-    ["freeze", 0, "its end was not seen"],
+    ["freeze", 0, "not both of its ends were seen on one axis"],
     ["kexec", 1, null],
     ["restore", 0, "it lasts -5 ns: its ends are in the wrong order"],
     ["finish", 0, `it lasts ${HISTOGRAM_HIGHEST_NS + 1} ns, more than the 24 h that a histogram holds`],
@@ -107,7 +108,7 @@ test("a cohort's differences name each value, its number and its first member", 
     liveUpdateDocument({ name: "a" }),
     liveUpdateDocument({ name: "b", probeLevel: "graph" }),
     liveUpdateDocument({ name: "c", labels: {} }),
-  ].map((document) => ({ from: document.capture.name, key: cohortKeyOf(document) }));
+  ].map((document) => ({ from: document.capture.name, key: cohortKeyOf(sampleOfDocument(document, "made")) }));
   assert.deepEqual(cohortDifferences(members), [
     {
       property: "probeLevel",

@@ -1,6 +1,7 @@
 /** The durations of many live updates: per phase and for the blackout, as exact samples and as HDR histograms. */
 import { build, type Histogram } from "hdr-histogram-js";
-import { type LiveUpdateDocument, PHASES, type PhaseName } from "./live-update.js";
+import type { UpdateSample } from "./cohort/update-sample.js";
+import { PHASES, type PhaseName } from "./live-update.js";
 
 /** What is measured of an update. */
 export const MEASURES = ["blackout", ...PHASES] as const;
@@ -25,14 +26,9 @@ export function durationHistogram(): Histogram {
   });
 }
 
-/** An update, and where it was read from: a path, or a file and line. Names alone tell cohort members not apart. */
-export interface NamedUpdate {
-  readonly from: string;
-  readonly document: LiveUpdateDocument;
-}
-
 /** An update, or one value of it, that does not count, and why. */
 export interface NotCounted {
+  /** A path, or a file and line: names alone do not tell updates apart. */
   readonly from: string;
   readonly name: string;
   readonly reason: string;
@@ -49,7 +45,7 @@ export interface MeasureSample {
 }
 
 export interface UpdateSamples {
-  readonly counted: readonly NamedUpdate[];
+  readonly counted: readonly UpdateSample[];
   readonly excluded: readonly NotCounted[];
   /** In the order of MEASURES. */
   readonly measures: readonly MeasureSample[];
@@ -59,34 +55,38 @@ export interface UpdateSamples {
  * Samples of the updates that completed, each counted once. Every other update, and every value that is not known, is
  * named with its reason: none is dropped silently.
  */
-export function sampleUpdates(updates: readonly NamedUpdate[]): UpdateSamples {
-  const counted: NamedUpdate[] = [];
+export function sampleUpdates(updates: readonly UpdateSample[]): UpdateSamples {
+  const counted: UpdateSample[] = [];
   const excluded: NotCounted[] = [];
   const seen = new Map<string, string>();
   for (const update of updates) {
-    const { document, from } = update;
-    const leaveOut = (reason: string): void => void excluded.push({ from, name: document.capture.name, reason });
-    const identity = JSON.stringify(document);
+    const leaveOut = (reason: string): void => void excluded.push({ from: update.source, name: update.name, reason });
+    const identity = identityOf(update);
     const twin = seen.get(identity);
     if (twin !== undefined) {
       leaveOut(`the same update as ${twin}`);
       continue;
     }
-    seen.set(identity, from);
-    if (document.outcome === "completed") counted.push(update);
-    else leaveOut(`${document.outcome}: ${document.outcomeReason}`);
+    seen.set(identity, update.source);
+    if (update.outcome === "completed") counted.push(update);
+    else leaveOut(`${update.outcome}: ${update.outcomeReason}`);
   }
   return { counted, excluded, measures: MEASURES.map((name) => sampleMeasure(name, counted)) };
 }
 
-function sampleMeasure(name: MeasureName, updates: readonly NamedUpdate[]): MeasureSample {
+/** What a capture and each document of it agree on: `analyze --json` tells neither causes, memory nor date. */
+function identityOf({ source: _, takenAtMs: _at, memoryKiB: _memory, causes: _causes, ...rest }: UpdateSample): string {
+  return JSON.stringify(rest);
+}
+
+function sampleMeasure(name: MeasureName, updates: readonly UpdateSample[]): MeasureSample {
   const valuesNs: number[] = [];
   const unknown: NotCounted[] = [];
   const histogram = durationHistogram();
-  for (const { from, document } of updates) {
-    const found = durationOf(document, name);
+  for (const update of updates) {
+    const found = durationOf(update, name);
     if (typeof found === "string") {
-      unknown.push({ from, name: document.capture.name, reason: found });
+      unknown.push({ from: update.source, name: update.name, reason: found });
       continue;
     }
     valuesNs.push(found);
@@ -96,14 +96,9 @@ function sampleMeasure(name: MeasureName, updates: readonly NamedUpdate[]): Meas
 }
 
 /** The duration in nanoseconds, or why there is none that a histogram can hold. */
-function durationOf({ blackout, phases }: LiveUpdateDocument, name: MeasureName): number | string {
-  const part = name === "blackout" ? blackout : phases.find((phase) => phase.name === name);
-  if (part === undefined) return "not in the document";
-  const { beginNs, endNs, durationNs } = part;
-  if (durationNs === null) {
-    if (beginNs === null) return endNs === null ? "neither begin nor end was seen" : "its begin was not seen";
-    return endNs === null ? "its end was not seen" : "no clock link joins its ends";
-  }
+function durationOf({ blackout, phases }: UpdateSample, name: MeasureName): number | string {
+  const durationNs = name === "blackout" ? blackout.durationNs : phases[name];
+  if (durationNs === null) return "not both of its ends were seen on one axis";
   if (durationNs < 0) return `it lasts ${durationNs} ns: its ends are in the wrong order`;
   if (durationNs > HISTOGRAM_HIGHEST_NS) return `it lasts ${durationNs} ns, more than the 24 h that a histogram holds`;
   return durationNs;

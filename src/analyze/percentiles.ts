@@ -3,7 +3,7 @@
  * `PercentilesDocument` is what `blackout percentiles --json` prints, normative in docs/percentiles.schema.json.
  */
 import type { Histogram } from "hdr-histogram-js";
-import type { CohortDifference, CohortKey } from "./cohort.js";
+import type { CohortDifference, CohortKey } from "./cohort/cohort-key.js";
 import type { MeasureName, NotCounted } from "./histograms.js";
 import { quantileInterval, sizeForUpperBound } from "./statistics/order-statistics.js";
 import { sampleOf } from "./statistics/sample.js";

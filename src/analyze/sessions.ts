@@ -133,6 +133,13 @@ export function sessionStates(
     const text = tokenText(token) as string;
     if (!row.files.has(text)) row.files.set(text, bareFile(text));
   }
+  const stored = new Map(agents.sessions.toReversed().map((entry) => [entry.session, entry]));
+  const clients = new Map<string, Pick<AgentClient, "boot" | "fd">[]>();
+  for (const { session, boot, fd } of agents.clients) {
+    const known = clients.get(session);
+    if (known === undefined) clients.set(session, [{ boot, fd }]);
+    else known.push({ boot, fd });
+  }
   return [...rows.values()].map((session) => {
     const owners = new Map<string, SessionState["owners"][number]>();
     for (const call of [...session.calls.values()].flat()) {
@@ -143,13 +150,12 @@ export function sessionStates(
       const value = Number(call?.fields.get(key) ?? Number.NaN);
       return Number.isSafeInteger(value) ? value : null;
     };
-    const stored = agents.sessions.find((entry) => entry.session === session.name);
     return {
       name: session.name,
       owners: [...owners.values()],
-      unit: stored?.unit ?? null,
-      fdName: stored?.fdName ?? null,
-      clients: agents.clients.filter((client) => client.session === session.name).map(({ boot, fd }) => ({ boot, fd })),
+      unit: stored.get(session.name)?.unit ?? null,
+      fdName: stored.get(session.name)?.fdName ?? null,
+      clients: clients.get(session.name) ?? [],
       phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
       files: [...session.files.values()].map(
         (file): FileState => ({

@@ -169,13 +169,29 @@ function sourcesOfList(path: string, depth: number): Result<readonly Source[], s
 
 /** The updates on the lines of a file; a line that is none refuses the whole file, as half a cohort is another cohort. */
 async function readLines(path: string): Promise<Result<readonly UpdateSample[], string>> {
+  const read = await readEachLine(path);
+  if (read.ok || !/\.json$/i.test(path)) return read;
+  // A document that was laid out anew (by jq, say) does not stand on one line.
+  const whole = readWhole(path);
+  return whole === null ? read : ok([whole]);
+}
+
+/** The one document of a file, however it is laid out; null where the file is none. */
+function readWhole(path: string): UpdateSample | null {
+  if (statSync(path).size > LINE_CHARACTERS) return null;
+  const parsed = parseUpdateLine(readFileSync(path, "utf8").replace(/^\ufeff/, ""), path);
+  return parsed.ok ? parsed.value : null;
+}
+
+async function readEachLine(path: string): Promise<Result<readonly UpdateSample[], string>> {
   const updates: UpdateSample[] = [];
   let number = 0;
   let rest = "";
   const take = (line: string): string | null => {
     number += 1;
-    if (line.trim() === "") return null;
-    const parsed = parseUpdateLine(line, `${path}:${number}`);
+    const json = number === 1 ? line.replace(/^\ufeff/, "") : line;
+    if (json.trim() === "") return null;
+    const parsed = parseUpdateLine(json, `${path}:${number}`);
     if (!parsed.ok) return `${path}:${number}: ${parsed.error}`;
     updates.push(parsed.value);
     return null;

@@ -1,5 +1,5 @@
 /** Percentiles as text for a person. Pure. */
-import { COHORT_PROPERTY_TEXT } from "../analyze/cohort.js";
+import { COHORT_PROPERTY_TEXT } from "../analyze/cohort/cohort-key.js";
 import type { NotCounted } from "../analyze/histograms.js";
 import type { MeasurePercentiles, PercentileDocument, PercentilesDocument } from "../analyze/percentiles.js";
 import { formatDuration } from "../base/format.js";

@@ -11,7 +11,6 @@ import { projectRoot, shippedCohort, traces } from "../testing/places.js";
 import { runCli } from "./command-run.js";
 import { recordedSurroundings } from "./command-testing.js";
 import { commands } from "./commands.js";
-import { parseDocuments } from "./percentiles-input.js";
 
 const folder = mkdtempSync(join(tmpdir(), "blackout-percentiles-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -140,7 +139,7 @@ test("what does not count is named", async () => {
   assert.equal(code, 0, "a failed update's probe level does not matter");
   assert.match(out, /^1 live update, probe level probes/);
   assert.match(out, /Not counted: 1\n.*some\.ndjson:2: failed: The new kernel never came up\./);
-  assert.match(out, /finish not known: 1\n.*some\.ndjson:1: its end was not seen/);
+  assert.match(out, /finish not known: 1\n.*some\.ndjson:1: not both of its ends were seen on one axis/);
   assert.match(out, /^ {2}finish +0 +- /m);
 });
 
@@ -159,7 +158,7 @@ test("unusable inputs do not stop the rest, and decide the exit code", async () 
   assert.match(out, /^1 live update/);
   assert.match(err, /bad\.hlog: line 1: the histogram is no base64/);
   assert.match(err, /foreign\.hlog: none of its tags is blackout, prepare/);
-  assert.match(err, /missing\.jsonl cannot be read: ENOENT/);
+  assert.match(err, /missing\.jsonl: found nothing there/);
   assert.match(err, /missing/);
   assert.equal((await run(bad)).code, 3);
   const unwritable = await run(good, "--hlog", join(good, "below-a-file.hlog"));
@@ -167,26 +166,26 @@ test("unusable inputs do not stop the rest, and decide the exit code", async () 
   assert.match(unwritable.err, /cannot be written/);
 });
 
-test("a file of documents is read line by line, or whole; errors name the line", () => {
+test("a file of documents is read line by line, or whole; errors name the line", async () => {
   const document = liveUpdateDocument();
   const one = JSON.stringify(document);
-  const froms = (text: string): readonly string[] | string => {
-    const read = parseDocuments("f", text);
-    return read.ok ? read.value.map(({ from }) => from) : read.error;
+  const excludedOf = async (name: string, text: string): Promise<readonly string[]> => {
+    const { out } = await run(file(name, text), "--json");
+    return documentOf(out).updates.excluded.map(({ reason }) => reason);
   };
-  assert.deepEqual(froms(`\ufeff${one}\n\n${one}`), ["f:1", "f:3"]);
-  assert.deepEqual(froms(JSON.stringify(document, null, 2)), ["f"]);
-  assert.match(froms("") as string, /^f: it holds no document/);
-  assert.match(froms("<html>") as string, /^f:1: it is no JSON/);
-  assert.match(froms(`${one}\n{`) as string, /^f:2: is no JSON/);
-  assert.match(froms('{"format":"other"}') as string, /^f:1: it is no blackout-live-update/);
-  const broken: readonly (readonly [object, RegExp])[] = [
-    [{ ...document, version: 2 }, /its version is 2, expected 1/],
-    [{ ...document, blackout: { ...document.blackout, durationNs: 1.5 } }, /its blackout/],
-    [{ ...document, phases: document.phases.slice(1) }, /its phase prepare is missing/],
-    [{ ...document, phases: 7 }, /its phases/],
-    [{ ...document, capture: { ...document.capture, labels: { workload: {} } } }, /a label is no text/],
-    [{ ...document, outcome: null }, /its outcome/],
+  const twice = await excludedOf("twice.jsonl", `\ufeff${one}\n\n${one}`);
+  assert.match(twice.join(), /^the same update as .*twice\.jsonl:1$/);
+  assert.deepEqual(await excludedOf("laid-out.json", JSON.stringify(document, null, 2)), []);
+  const broken: readonly (readonly [string, RegExp])[] = [
+    ["", /holds no update/],
+    ["<html>", /1: found <html>, expected one JSON document/],
+    [`${one}\n{`, /:2: found \{, expected one JSON document/],
+    ['{"format":"other"}', /:1: found format other, expected "blackout-update-sample"/],
+    [JSON.stringify({ ...document, version: 2 }), /version: found 2, expected 1/],
   ];
-  for (const [value, expected] of broken) assert.match(froms(JSON.stringify(value)) as string, expected);
+  for (const [i, [text, expected]] of broken.entries()) {
+    const { code, err } = await run(file(`broken-${i}.json`, text));
+    assert.equal(code, 3);
+    assert.match(err, expected);
+  }
 });

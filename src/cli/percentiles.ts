@@ -9,12 +9,12 @@ import {
   cohortDifferences,
   cohortKeyOf,
   commonKey,
-} from "../analyze/cohort.js";
+} from "../analyze/cohort/cohort-key.js";
+import type { UpdateSample } from "../analyze/cohort/update-sample.js";
 import {
   durationHistogram,
   HISTOGRAM_HIGHEST_NS,
   MEASURES,
-  type NamedUpdate,
   sampleUpdates,
   type UpdateSamples,
 } from "../analyze/histograms.js";
@@ -26,11 +26,11 @@ import {
 } from "../analyze/percentiles.js";
 import { err, ok, type Result } from "../base/result.js";
 import { type Hlog, type HlogEntry, writeHlog } from "../export/hlog.js";
-import { expandCaptures } from "./capture-paths.js";
+import { COHORT_FORMS, loadCohort } from "./cohort-load.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
-import { spellingOf, spellingOptions, withCapture } from "./load.js";
+import { spellingOf, spellingOptions } from "./load.js";
 import { flag, oneOrMore, text } from "./options.js";
-import { inputKindOf, readDocuments, readLog } from "./percentiles-input.js";
+import { isLogPath, readLog } from "./percentiles-input.js";
 import { percentilesText } from "./percentiles-text.js";
 import { escapeControls } from "./terminal-text.js";
 
@@ -40,7 +40,7 @@ interface NamedLog {
 }
 
 interface Inputs {
-  readonly updates: readonly NamedUpdate[];
+  readonly updates: readonly UpdateSample[];
   readonly logs: readonly NamedLog[];
   readonly failures: readonly string[];
 }
@@ -50,23 +50,22 @@ export const percentiles = defineCommand({
   group: "Many live updates",
   summary: "Percentiles of each phase and the blackout, and which of them so few updates support",
   usage: null,
-  description:
-    "Only updates that completed count; the others, and values that are not known, are named. A percentile that the number of updates does not support is not printed: the number that would is.\nUpdates of unlike probe level, workload or blackout basis are refused: tracing costs time of its own.\nBesides captures it takes the lines of 'blackout analyze --json' (.json, .jsonl, .ndjson) and histogram logs (.hlog, docs/hlog.md), which give percentiles without bounds.",
+  description: `Only updates that completed count; the others, and values that are not known, are named. A percentile that the number of updates does not support is not printed: the number that would is.\nUpdates of unlike probe level, workload or blackout basis are refused: tracing costs time of its own.\nA cohort is ${COHORT_FORMS}. Besides cohorts it takes histogram logs (.hlog, docs/hlog.md), which give percentiles without bounds.`,
   options: {
     json: flag("One JSON document (docs/percentiles.schema.json)"),
     hlog: text("FILE", "Write the HDR histograms there too, one tagged line per phase and for the blackout"),
     force: flag("Count unlike updates together, and mark every output"),
     ...spellingOptions,
   },
-  positionals: { capture: oneOrMore("Captures, documents of analyze --json, or histogram logs") },
+  positionals: { cohort: oneOrMore("Cohorts, captures, or histogram logs") },
   examples: [
-    { command: "blackout percentiles traces/cohorts/base/*", what: "Ten updates" },
+    { command: "blackout percentiles traces/cohorts/base", what: "Ten updates" },
     { command: "blackout percentiles captures/* --hlog out/updates.hlog", what: "For the HdrHistogram tools" },
     { command: "blackout percentiles updates.jsonl", what: "Updates analysed before" },
   ],
   exitCodes: [{ code: exit.usage, meaning: "the command line is wrong, or the updates are unlike" }],
   run: async (context, { options, positionals }) => {
-    const inputs = await readInputs(context, expandCaptures(positionals.capture), spellingOf(options));
+    const inputs = await readInputs(context, positionals.cohort, spellingOf(options));
     for (const failure of inputs.failures) unusable(context, failure);
     const samples = sampleUpdates(inputs.updates);
     if (samples.counted.length === 0 && inputs.logs.length === 0) {
@@ -112,46 +111,32 @@ export const percentiles = defineCommand({
 });
 
 async function readInputs(context: Context, paths: readonly string[], spelling: MarkSpelling): Promise<Inputs> {
-  const updates: NamedUpdate[] = [];
+  const updates: UpdateSample[] = [];
   const logs: NamedLog[] = [];
   const failures: string[] = [];
-  const progress = context.progress("Analysing", paths.length);
-  for (const [i, path] of paths.entries()) {
-    switch (inputKindOf(path)) {
-      case "log": {
-        const log = readLog(path);
-        if (!log.ok) failures.push(log.error);
-        else if (ownTags(log.value).length === 0) {
-          failures.push(`${path}: none of its tags is ${MEASURES.join(", ")}: it is no log of live updates`);
-        } else logs.push({ file: path, log: log.value });
-        break;
-      }
-      case "documents": {
-        const documents = readDocuments(path);
-        if (documents.ok) for (const update of documents.value) updates.push(update);
-        else failures.push(documents.error);
-        break;
-      }
-      case "capture": {
-        const loaded = await withCapture(
-          path,
-          spelling,
-          ({ update }) => update.document,
-          (what) => progress.update(i, `${path}: ${what}`),
-        );
-        if (loaded.ok) updates.push({ from: path, document: loaded.value });
-        else failures.push(loaded.error);
-      }
+  for (const path of paths) {
+    if (isLogPath(path)) {
+      const log = readLog(path);
+      if (!log.ok) failures.push(log.error);
+      else if (ownTags(log.value).length === 0) {
+        failures.push(`${path}: none of its tags is ${MEASURES.join(", ")}: it is no log of live updates`);
+      } else logs.push({ file: path, log: log.value });
+      continue;
+    }
+    const loaded = await loadCohort(context, path, spelling);
+    if (!loaded.ok) failures.push(loaded.error);
+    else {
+      for (const update of loaded.value.cohort.updates) updates.push(update);
+      for (const failure of loaded.value.failures) failures.push(failure);
     }
   }
-  progress.end();
   return { updates, logs, failures };
 }
 
 /** A log that says nothing of its updates is taken as one whose probe level, workload and basis are not stated. */
 function membersOf({ counted }: UpdateSamples, logs: readonly NamedLog[]): readonly CohortMember[] {
   return [
-    ...counted.map(({ from, document }) => ({ from, key: cohortKeyOf(document) })),
+    ...counted.map((update) => ({ from: update.source, key: cohortKeyOf(update) })),
     ...logs.map(({ file, log }) => ({
       from: file,
       key: log.origin?.cohort ?? { probeLevel: null, workload: null, basis: null },

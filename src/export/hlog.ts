@@ -4,7 +4,7 @@
  */
 import { deflateSync, inflateSync } from "node:zlib";
 import { build, encodeIntoCompressedBase64, type Histogram } from "hdr-histogram-js";
-import type { CohortDifference, CohortKey } from "../analyze/cohort.js";
+import type { CohortDifference, CohortKey } from "../analyze/cohort/cohort-key.js";
 import { err, ok, type Result } from "../base/result.js";
 
 /** What blackout writes of itself into a log, in a comment that other readers skip. */

@@ -1,5 +1,6 @@
 /** A cohort: live updates that are comparable. What they must have in common, and what may be under test. */
 import type { Outcome } from "../live-update.js";
+import { COHORT_PROPERTIES, COHORT_PROPERTY_WHY, type CohortProperty, cohortKeyOf } from "./cohort-key.js";
 import type { UpdateSample } from "./update-sample.js";
 
 export interface Cohort {
@@ -24,35 +25,27 @@ export interface CountedValue {
 
 const NOT_RECORDED = "not recorded";
 
-const TRAITS: readonly {
-  readonly trait: Unlike["trait"];
-  readonly of: (update: UpdateSample) => string | null;
-  readonly why: string;
-}[] = [
-  {
-    trait: "probe level",
-    of: (update) => update.probeLevel ?? NOT_RECORDED,
-    why: "probes cost time of their own: the same update took half as long again at graph as at markers",
-  },
-  {
-    trait: "labels.workload",
-    of: (update) => update.labels.workload ?? NOT_RECORDED,
-    why: "the guests did different work",
-  },
-  {
-    trait: "blackout basis",
-    // Where there is no blackout nothing is compared.
-    of: (update) => update.blackout.basis,
-    why: "the blackout from VM to VM is longer than the one the kernel observes",
-  },
-];
+/** What a trait is called in comparisons: a label by its key, as options name it. */
+const TRAIT_NAMES: Readonly<Record<CohortProperty, Unlike["trait"]>> = {
+  probeLevel: "probe level",
+  workload: "labels.workload",
+  basis: "blackout basis",
+};
+
+/** Null: where there is no blackout nothing is compared. */
+function traitValue(update: UpdateSample, property: CohortProperty): string | null {
+  const value = cohortKeyOf(update)[property];
+  return property === "basis" ? value : (value ?? NOT_RECORDED);
+}
 
 /** What the cohorts, each for itself and together, do not have in common; empty where they are comparable. */
 export function unlikeTraits(cohorts: readonly Cohort[]): readonly Unlike[] {
-  return TRAITS.flatMap(({ trait, of, why }): readonly Unlike[] => {
+  return COHORT_PROPERTIES.flatMap((property): readonly Unlike[] => {
+    const of = (update: UpdateSample): string | null => traitValue(update, property);
     const values = cohorts.map(({ name, updates }) => ({ cohort: name, values: counted(updates, of) }));
     const distinct = new Set(values.flatMap((cohort) => cohort.values.map(({ value }) => value)));
-    return distinct.size > 1 ? [{ trait, cohorts: values, why }] : [];
+    if (distinct.size < 2) return [];
+    return [{ trait: TRAIT_NAMES[property], cohorts: values, why: COHORT_PROPERTY_WHY[property] }];
   });
 }
 

@@ -1,5 +1,5 @@
 /** Like with like: what live updates must have in common before their durations are looked at together. */
-import type { LiveUpdateDocument } from "./live-update.js";
+import type { UpdateSample } from "./update-sample.js";
 
 /** What must be equal; null where a capture does not say, which is equal to no stated value. */
 export interface CohortKey {
@@ -13,14 +13,21 @@ export interface CohortKey {
 export const COHORT_PROPERTIES = ["probeLevel", "workload", "basis"] as const;
 export type CohortProperty = (typeof COHORT_PROPERTIES)[number];
 
+/** Why unlike ones are no cohort. */
+export const COHORT_PROPERTY_WHY: Readonly<Record<CohortProperty, string>> = {
+  probeLevel: "probes cost time of their own: the same update took half as long again at graph as at markers",
+  workload: "the guests did different work",
+  basis: "the blackout from VM to VM is longer than the one the kernel observes",
+};
+
 export const COHORT_PROPERTY_TEXT: Readonly<Record<CohortProperty, string>> = {
   probeLevel: "probe level",
   workload: "workload",
   basis: "blackout basis",
 };
 
-export function cohortKeyOf({ capture, blackout }: LiveUpdateDocument): CohortKey {
-  return { probeLevel: capture.probeLevel, workload: capture.labels.workload ?? null, basis: blackout.basis };
+export function cohortKeyOf({ probeLevel, labels, blackout }: UpdateSample): CohortKey {
+  return { probeLevel, workload: labels.workload ?? null, basis: blackout.basis };
 }
 
 /** Something with a cohort key, and where it came from. */
