@@ -24,6 +24,16 @@ const tools = [
     use: "the tests that decode Perfetto traces with protoc",
   },
   { find: "command", name: "zstd", package: "zstd", use: "the tests that unpack what zstd packs" },
+  { find: "command", name: "shellcheck", package: "shellcheck", use: "the test that checks the recorder's shell" },
+  {
+    find: "command",
+    name: "busybox",
+    package: "busybox-static",
+    use: "the tests of the recorder in busybox, and of the lab",
+  },
+  { find: "command", name: "qemu-system-x86_64", package: "qemu-system-x86", use: "the test of the lab" },
+  { find: "command", name: "gcc", package: "gcc", use: "the test of the lab" },
+  { find: "file", name: "/usr/lib/x86_64-linux-gnu/libc.a", package: "libc6-dev", use: "the test of the lab" },
   { find: "command", name: "trace-cmd", package: "trace-cmd", use: "the tests that compare with trace-cmd" },
   {
     find: "python module",

@@ -6,15 +6,18 @@ import type { Command } from "./command.js";
 import { compare } from "./compare.js";
 import { convert } from "./convert.js";
 import { criticalChain } from "./critical-chain.js";
+import { doctor } from "./doctor.js";
 import { events } from "./events.js";
 import { findings } from "./findings.js";
 import { gate } from "./gate.js";
 import { guest } from "./guest.js";
 import { history } from "./history.js";
+import { lab } from "./lab.js";
 import { open } from "./open.js";
 import { percentiles } from "./percentiles.js";
 import { perfetto } from "./perfetto.js";
 import { qualify } from "./qualify.js";
+import { record } from "./record.js";
 import { report } from "./report.js";
 import { serve } from "./serve.js";
 import { sessions } from "./sessions.js";
@@ -42,4 +45,7 @@ export const commands: readonly Command[] = [
   history,
   qualify,
   cohort,
+  doctor,
+  record,
+  lab,
 ];

@@ -26,6 +26,8 @@ export interface CaptureBoot {
   readonly boot: Boot;
   readonly files: string;
   readonly buffer: TraceBuffer | null;
+  /** A second, quiet ring of the old boot on the same clock: marks and probes that noise must not overwrite. */
+  readonly marks: TraceBuffer | null;
   readonly release: string | null;
   /** `uname -v`: together with the release it tells one build from another. */
   readonly build: string | null;
@@ -97,7 +99,7 @@ interface Manifest {
   readonly kernel: { readonly old: string | null; readonly new: string | null };
   readonly labels: Readonly<Record<string, string>>;
   readonly boots: {
-    readonly old: { readonly files: string; readonly ring: string | null } | null;
+    readonly old: { readonly files: string; readonly ring: string | null; readonly marks: string | null } | null;
     readonly new: { readonly files: string } | null;
   };
 }
@@ -115,8 +117,9 @@ export function readCapture(files: CaptureFiles): Result<Capture, CaptureError> 
   const has = (path: string): string | null => (files.paths.includes(path) ? path : null);
   const { boots, name, kernel, labels } = manifest.value;
   const reader: Reader = { files, sink, has };
-  const old = boots.old === null ? null : readBoot("old", boots.old.files, boots.old.ring, reader);
-  const fresh = boots.new === null ? null : readBoot("new", boots.new.files, boots.new.files, reader);
+  const old = boots.old === null ? null : readBoot("old", boots.old.files, boots.old, reader);
+  const fresh =
+    boots.new === null ? null : readBoot("new", boots.new.files, { ring: boots.new.files, marks: null }, reader);
   return ok({
     name,
     kernel: { old: kernel.old ?? old?.release ?? null, new: kernel.new ?? fresh?.release ?? null },
@@ -193,13 +196,17 @@ function parseManifest(text: string, sink: Reader["sink"]): Result<Manifest, Cap
   if (isRecord(boots.old) && boots.old.ring !== undefined && ring === null) {
     return bad("boots.old.ring is no folder inside the capture");
   }
+  const marks = isRecord(boots.old) && boots.old.marks !== undefined ? folder(boots.old.marks) : null;
+  if (isRecord(boots.old) && boots.old.marks !== undefined && (marks === null || marks === ring)) {
+    return bad("boots.old.marks is no folder of its own inside the capture");
+  }
   const kernel = isRecord(json.kernel) ? json.kernel : {};
   const release = (value: unknown): string | null => (typeof value === "string" ? value : null);
   return ok({
     name: json.name,
     kernel: { old: release(kernel.old), new: release(kernel.new) },
     labels: labelsOf(json.labels, sink),
-    boots: { old: old === null ? null : { files: old, ring }, new: fresh === null ? null : { files: fresh } },
+    boots: { old: old === null ? null : { files: old, ring, marks }, new: fresh === null ? null : { files: fresh } },
   });
 }
 
@@ -247,10 +254,16 @@ const WANTED: readonly {
   { file: "saved_cmdlines", severity: "note", cost: "this boot's tasks have no names" },
 ];
 
-function readBoot(boot: Boot, folder: string, bufferFolder: string | null, reader: Reader): CaptureBoot {
+function readBoot(
+  boot: Boot,
+  folder: string,
+  buffers: { readonly ring: string | null; readonly marks: string | null },
+  reader: Reader,
+): CaptureBoot {
   const path = (name: string): string | null => reader.has(`${folder}/${name}`);
-  const buffer = bufferFolder === null ? null : readBuffer(bufferFolder, reader);
-  const hasPages = buffer?.cpus.some((cpu) => cpu.pages !== null) ?? false;
+  const buffer = buffers.ring === null ? null : readBuffer(buffers.ring, reader);
+  const marks = buffers.marks === null ? null : readBuffer(buffers.marks, reader);
+  const hasPages = [buffer, marks].some((each) => each?.cpus.some((cpu) => cpu.pages !== null));
   for (const { file, severity, cost } of WANTED) {
     const onlyForPages = file === "formats.gz" || file === "kallsyms.gz";
     // Pages hold pids; and what the new kernel prints of the old ring names tasks by the new boot's pids.
@@ -275,6 +288,7 @@ function readBoot(boot: Boot, folder: string, bufferFolder: string | null, reade
     boot,
     files: folder,
     buffer,
+    marks,
     release: uname?.release ?? null,
     build: uname?.build ?? null,
     cmdline: read("cmdline")?.trim() ?? null,

@@ -143,7 +143,7 @@ class RingReader {
     this.#merge(this.#cursors.filter((cursor) => cursor.scan()));
     this.#flush();
     for (const cursor of filter === undefined ? this.#cursors : []) {
-      const entries = cpus.find(({ cpu }) => cpu === cursor.cpu)?.entries ?? null;
+      const entries = cpus.find(({ source }) => source === cursor.source)?.entries ?? null;
       if (entries === null || entries === cursor.records || cursor.broken) continue;
       this.#defect({
         code: "ring-count-mismatch",

@@ -24,6 +24,7 @@ const boot = (part: Partial<CaptureBoot> = {}): CaptureBoot => ({
   boot: "old",
   files: "old",
   buffer: null,
+  marks: null,
   release: null,
   build: null,
   cmdline: null,

@@ -37,8 +37,9 @@ export function eventSourceOf(boot: Boot, capture: Capture, files: CaptureFiles,
     pages === null ? null : (files.open(pages)?.size ?? null);
   for (const loss of ringLosses(own, buffer, pageBytes)) sink.defect(loss);
   const formats = formatsOf(own, files, sink);
-  const hasPages = buffer.cpus.some((cpu) => cpu.pages !== null);
-  if (formats !== null && hasPages) return pagesSource(own, buffer, buffer.cpus, formats, files, sink);
+  const cpus = [...buffer.cpus, ...marksOf(own, buffer, sink)];
+  const hasPages = cpus.some((cpu) => cpu.pages !== null);
+  if (formats !== null && hasPages) return pagesSource(own, buffer, cpus, formats, files, sink);
   if (buffer.text === null) {
     sink.defect({
       code: "events-unreadable",
@@ -72,6 +73,21 @@ export function eventSourceOf(boot: Boot, capture: Capture, files: CaptureFiles,
     eventNames: formats === null ? null : formats.names,
   });
   return boot === "old" && capture.boots.new !== null ? withTaskNames(text, taskNames(own, files, sink)) : text;
+}
+
+/** The second ring's buffers, whose events are merged with the first's by their stamps: both must be on one clock. */
+function marksOf({ boot, marks }: CaptureBoot, buffer: TraceBuffer, sink: Sink): readonly CpuBuffer[] {
+  if (marks === null) return [];
+  if (marks.clock === buffer.clock) return marks.cpus;
+  sink.defect({
+    code: "marks-clock-differs",
+    severity: "error",
+    file: `${marks.folder}/trace_clock`,
+    boot,
+    message: `The ring for marks is on the clock ${marks.clock}, the other on ${buffer.clock}: its events are left out.`,
+    advice: "Leave both persistent instances on the local clock.",
+  });
+  return [];
 }
 
 function taskNames(own: CaptureBoot, files: CaptureFiles, sink: Sink): ReadonlyMap<number, string> {

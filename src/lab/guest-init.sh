@@ -1,0 +1,62 @@
+#!/bin/busybox sh
+# The guest's whole user space. First boot: arm, preserve, kexec. Second boot: restore, collect, disarm. What it leaves
+# for the host lies on the 9p share: state/ (the recorder's), capture/, verified, left, failed.
+/bin/busybox --install -s /bin
+mkdir -p /proc /sys /dev /out /tmp
+mount -t proc proc /proc
+mount -t devtmpfs dev /dev
+mount -t sysfs sys /sys
+mount -t tracefs tracefs /sys/kernel/tracing
+mount -t debugfs debugfs /sys/kernel/debug
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 out /out
+
+word() { # NAME DEFAULT: of the kernel's command line
+  # shellcheck disable=SC2013 # words are meant
+  for given in $(cat /proc/cmdline); do
+    case $given in "$1"=*) echo "${given#*=}"; return ;; esac
+  done
+  echo "$2"
+}
+# What differs between a tracefs that nobody uses and one in which something is left.
+tracefs_state() {
+  cd /sys/kernel/tracing || return
+  ls instances
+  for folder in . instances/*; do
+    for file in tracing_on current_tracer trace_clock set_ftrace_filter; do echo "$folder/$file $(head -n 1 "$folder/$file")"; done
+    grep -l '^[1X]' "$folder"/events/*/enable
+    grep -v none "$folder"/events/syscalls/*/filter
+  done
+  cat dynamic_events
+}
+recorder() { sh /recorder.sh "$@" --state /out/state; }
+
+SESSIONS=$(word lab.sessions 2) FILES=$(word lab.files 2) MIB=$(word lab.mib 4)
+LEVEL=$(word lab.level events) FAULT=$(word lab.fault none)
+if [ "$(word lab.boot 1)" = 1 ]; then
+  tracefs_state > /out/before 2> /dev/null
+  recorder doctor --level "$LEVEL" > /out/doctor
+  recorder arm --level "$LEVEL" 2> /out/arm.log || echo "arm: $?" >> /out/failed
+  next="$(recorder kernel-cmdline --level "$LEVEL" --for next 2>> /out/arm.log) $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL"
+  kernel=/next/kernel
+  case $FAULT in
+    refused) kernel=- ;;
+    panic) next="$next rdinit=/nowhere" ;;
+    hang) next="$next rdinit=/nowhere root=/dev/nowhere rootwait" ;;
+    kho-off) next="$(echo "$next" | sed 's/kho=on/kho=off/')" ;;
+    cpus) next="$next nr_cpus=1" ;;
+  esac
+  recorder save
+  marker=$(sed -n 's/^marker=//p' /out/state/armed)
+  sync
+  /workload update "$SESSIONS" "$FILES" "$MIB" "$marker" $kernel /next/initrd "$next" 2> /out/workload.old
+else
+  recorder arm 2> /out/arm.new.log
+  /workload restore "$SESSIONS" "$FILES" "$MIB" /sys/kernel/tracing/trace_marker > /out/verified 2> /out/workload.new
+fi
+recorder collect -o /out/capture --label workload="memfd-${SESSIONS}x$FILES" --label mib="$MIB" \
+  --label fault="$FAULT" 2> /out/collect.log || echo "collect: $?" >> /out/failed
+recorder disarm 2> /out/disarm.log || echo "disarm: $?" >> /out/failed
+tracefs_state > /out/left 2> /dev/null
+sync
+umount /out
+poweroff -f

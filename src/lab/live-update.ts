@@ -1,0 +1,199 @@
+/** One real live update in QEMU: from two kernel images to a capture, whatever becomes of the update. */
+import { spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { err, ok, type Result } from "../base/result.js";
+import { type Level, recorderPath, runRecorder } from "../recorder/recorder.js";
+import { packInitramfs } from "./initramfs.js";
+import { type Accelerator, type Observation, runMachine } from "./machine.js";
+
+/** What is made to go wrong, and how the update then ends. */
+export const FAULTS = ["none", "refused", "panic", "hang", "kho-off", "cpus"] as const;
+export type Fault = (typeof FAULTS)[number];
+
+export interface LabOptions {
+  readonly kernel: string;
+  /** The kernel that is updated to. */
+  readonly next: string;
+  readonly sessions: number;
+  /** Of each session. */
+  readonly files: number;
+  /** Of each file. */
+  readonly mib: number;
+  readonly nics: number;
+  readonly level: Level;
+  readonly fault: Fault;
+  readonly cpus: number;
+  readonly memoryMib: number;
+  readonly accelerator: Accelerator;
+  readonly limitMs: number;
+  /** Statically linked. */
+  readonly busybox: string;
+}
+
+export interface LabResult {
+  /** Pages that came back, and those that did not hold what they should; null where none was restored. */
+  readonly pages: { readonly checked: number; readonly bad: number } | null;
+  readonly observedNs: bigint | null;
+  /** Whether tracefs, after `disarm`, was as before `arm`; null where the guest did not get that far. */
+  readonly leftNothing: boolean | null;
+  /** Recorder verbs that failed in the guest. */
+  readonly failures: readonly string[];
+  readonly timedOut: boolean;
+}
+
+/** The parts that all updates of one lab share, made once; `close` removes them. */
+export interface Lab {
+  readonly options: LabOptions;
+  readonly folder: string;
+  readonly firstBoot: string;
+  readonly commandLine: string;
+  close(): void;
+}
+
+/** Compiles the workload and packs both boots' initramfs. The error is a sentence for people. */
+export function openLab(options: LabOptions): Result<Lab, string> {
+  for (const kernel of new Set([options.kernel, options.next])) {
+    if (!existsSync(kernel)) return err(`There is no kernel at ${kernel}.`);
+  }
+  if (!existsSync(options.busybox)) {
+    return err(`There is no busybox at ${options.busybox}: on Debian, apt-get install busybox-static.`);
+  }
+  const folder = mkdtempSync(join(tmpdir(), "blackout-lab-"));
+  const close = (): void => rmSync(folder, { recursive: true, force: true });
+  const workload = join(folder, "workload");
+  const source = join(import.meta.dirname, "workload.c");
+  const compiled = spawnSync(process.env.CC ?? "gcc", ["-O2", "-static", "-o", workload, source], { encoding: "utf8" });
+  if (compiled.status !== 0) {
+    close();
+    const why = compiled.error?.message ?? compiled.stderr.trim();
+    return err(`The workload cannot be compiled (a C compiler with a static libc is needed): ${why}`);
+  }
+  const words = runRecorder(["kernel-cmdline", "--for", "old", "--root", folder]);
+  if (!words.ok || words.value.code !== 0) {
+    close();
+    return err(
+      words.ok ? `The recorder cannot tell the kernel's command line: ${words.value.stderr.trim()}` : words.error,
+    );
+  }
+  const userSpace = [
+    { path: "bin/busybox", content: readFileSync(options.busybox), executable: true },
+    { path: "workload", content: readFileSync(workload), executable: true },
+    { path: "init", content: readFileSync(join(import.meta.dirname, "guest-init.sh")), executable: true },
+    { path: "recorder.sh", content: readFileSync(recorderPath), executable: true },
+  ];
+  const second = gzipSync(packInitramfs(userSpace), { level: 1 });
+  const first = packInitramfs([
+    ...userSpace,
+    { path: "next/kernel", content: readFileSync(options.next) },
+    { path: "next/initrd", content: second },
+  ]);
+  const firstBoot = join(folder, "first.cpio");
+  writeFileSync(firstBoot, first);
+  const { sessions, files, mib, level, fault } = options;
+  // KHO's scratch areas hold what the next kernel allocates before it knows what is preserved.
+  const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${words.value.stdout.trim()} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault}`;
+  return ok({ options, folder, firstBoot, commandLine, close });
+}
+
+/** Runs one update and lays its capture out at `to`, which must not exist. */
+export async function runLiveUpdate(
+  lab: Lab,
+  name: string,
+  to: string,
+  signal: AbortSignal,
+): Promise<Result<LabResult, string>> {
+  const { options } = lab;
+  const share = mkdtempSync(join(lab.folder, "share-"));
+  const consoleLog = `${share}.console`;
+  try {
+    const end = await runMachine({
+      ...options,
+      initrd: lab.firstBoot,
+      commandLine: lab.commandLine,
+      share,
+      console: consoleLog,
+      observer: join(lab.folder, "observer"),
+      signal,
+    });
+    if (end.kind === "failed") return err(end.message);
+    const capture = join(share, "capture");
+    if (!existsSync(join(capture, "capture.json"))) {
+      const salvaged = salvage(share, capture, options);
+      if (!salvaged.ok) return salvaged;
+    }
+    const manifest = { ...JSON.parse(readFileSync(join(capture, "capture.json"), "utf8")), name };
+    writeFileSync(join(capture, "capture.json"), `${JSON.stringify(manifest, null, 1)}\n`);
+    copyFileSync(consoleLog, join(capture, "console.log"));
+    const observedNs = writeObserved(capture, end.observed);
+    move(capture, to);
+    return ok({ ...readResult(share), observedNs, timedOut: end.kind === "timed-out" });
+  } finally {
+    rmSync(share, { recursive: true, force: true });
+    rmSync(consoleLog, { force: true });
+  }
+}
+
+/** Of a new kernel that never collected there is what the old one saved, and the console. */
+function salvage(
+  share: string,
+  capture: string,
+  { level, sessions, files, mib, fault }: LabOptions,
+): Result<void, string> {
+  const saved = join(share, "state/old");
+  if (!existsSync(saved)) return err("The guest never came so far as to arm the recorder; see its console.");
+  mkdirSync(capture);
+  cpSync(saved, join(capture, "old"), { recursive: true });
+  const labels = { probe_level: level, workload: `memfd-${sessions}x${files}`, mib: String(mib), fault };
+  const manifest = { format: "blackout-capture", version: 1, name: "", boots: { old: { files: "old" } }, labels };
+  writeFileSync(join(capture, "capture.json"), JSON.stringify(manifest));
+  return ok(undefined);
+}
+
+function writeObserved(capture: string, { pausedNs, resumedNs }: Observation): bigint | null {
+  if (pausedNs === null || resumedNs === null) return null;
+  const blackoutNs = resumedNs - pausedNs;
+  const observed = {
+    vm_paused_ns: Number(pausedNs),
+    vm_resumed_ns: Number(resumedNs),
+    blackout_ns: Number(blackoutNs),
+  };
+  writeFileSync(join(capture, "observed.json"), `${JSON.stringify(observed)}\n`);
+  return blackoutNs;
+}
+
+function readResult(share: string): Pick<LabResult, "pages" | "leftNothing" | "failures"> {
+  const read = (file: string): string | null => {
+    const path = join(share, file);
+    return existsSync(path) ? readFileSync(path, "utf8") : null;
+  };
+  const verified = /^pages=(\d+) bad=(\d+)$/m.exec(read("verified") ?? "");
+  const [before, left] = [read("before"), read("left")];
+  return {
+    pages: verified === null ? null : { checked: Number(verified[1]), bad: Number(verified[2]) },
+    leftNothing: before === null || left === null ? null : before === left,
+    failures: (read("failed") ?? "").split("\n").filter((line) => line !== ""),
+  };
+}
+
+/** Renames, or copies where the temporary folder lies on another file system. */
+function move(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EXDEV") throw error;
+    cpSync(from, to, { recursive: true });
+  }
+}

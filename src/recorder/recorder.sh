@@ -1,0 +1,1168 @@
+#!/bin/sh
+# blackout's recorder: what a host writes down of one live update, before the kexec and after it.
+# One POSIX sh file (dash, busybox ash); needs tracefs, awk, cat, dd, grep, gzip, mkdir, rmdir, sed, uname.
+#
+# It writes to tracefs, to its state folder and to the capture it is asked for, and nowhere else. Each change of tracefs
+# is put down in the state folder's journal before it is made, so that `disarm` can take it back and `status` can tell
+# what is left, also after a kill -9. The capture's layout: docs/capture-format.md; how to use it: docs/recorder.md.
+set -u
+umask 077
+LC_ALL=C
+export LC_ALL
+VERSION=1
+
+usage() {
+  cat <<'EOF'
+usage: recorder.sh VERB [OPTIONS]
+  doctor [--level L] [--json]        what this host can record, what is missing, what to do about it
+  plan [--level L] [--half old|new]  what `arm` would write, where, and why; writes nothing
+  kernel-cmdline [--for old|next]    the words that this level needs on a kernel's command line
+  arm [--level L] [--half old|new]   starts recording; after the kexec: the new kernel's part
+  save                               reads again what the new kernel cannot know of the old one; right before the kexec
+  mark TEXT                          writes a mark into the trace
+  collect -o DIR|FILE.tar.gz         writes the capture [--name N] [--label KEY=VALUE]... [--text]
+  disarm [--discard]                 takes back all that was changed
+  status                             what is armed, what is left
+options of all verbs:
+  --level markers|events|probes|graph   (events)
+  --with sched,irq,kvm     events beyond the level's own, from `events` on
+  --state DIR              folder that outlives the kexec (/var/lib/blackout)
+  --instance NAME          the persistent ring's instance (blackout; else the first that outlives a boot)
+  --ring-size SIZE, --marks-size SIZE, --buffer-size SIZE   for kernel-cmdline (8M, 1M, 16M)
+  --redact PATTERNS        keys of kernel command lines whose values are left out, beyond the usual; `none`: leave none out
+  --root DIR               where /proc, /sys and /dev are looked for (/)
+exit: 0 done; 1 asked level cannot be recorded (doctor), or something is left (disarm); 2 usage; 3 could not be done
+EOF
+}
+
+say() { printf '%s\n' "blackout: $*" >&2; }
+die() { say "$*"; exit 3; }
+misused() { say "$* (recorder.sh --help)"; exit 2; }
+
+TAB=$(printf '\t')
+NEWLINE='
+'
+
+# --- options ---------------------------------------------------------------------------------------------------------
+
+LEVEL=events LEVEL_GIVEN=no WITH='' STATE=${BLACKOUT_STATE:-} INSTANCE=${BLACKOUT_INSTANCE:-} ROOT=${BLACKOUT_ROOT:-}
+HALF='' OUT='' NAME='' LABELS='' TEXT=no JSON=no DISCARD=no FOR=next REDACT=${BLACKOUT_REDACT:-} MARK=''
+RING_SIZE=8M MARKS_SIZE=1M BUFFER_SIZE=16M DRY=no
+
+[ $# -gt 0 ] || { usage >&2; exit 2; }
+VERB=$1
+shift
+case $VERB in
+  -h | --help | help) usage; exit 0 ;;
+  --version) echo "$VERSION"; exit 0 ;;
+  doctor | plan | kernel-cmdline | arm | save | mark | collect | disarm | status) ;;
+  *) misused "there is no verb '$VERB'" ;;
+esac
+while [ $# -gt 0 ]; do
+  option=$1
+  shift
+  case $option in
+    --json) JSON=yes; continue ;;
+    --text) TEXT=yes; continue ;;
+    --discard) DISCARD=yes; continue ;;
+    --level | --with | --state | --instance | --root | --half | -o | --name | --label | --for | --redact | \
+      --ring-size | --marks-size | --buffer-size)
+      [ $# -gt 0 ] || misused "$option needs a value" ;;
+    -*) misused "there is no option '$option'" ;;
+    *)
+      [ "$VERB" = mark ] || misused "'$option' is one too many"
+      MARK=${MARK:+$MARK }$option
+      continue ;;
+  esac
+  value=$1
+  shift
+  case $option in
+    --level) LEVEL=$value LEVEL_GIVEN=yes ;;
+    --with) WITH=$value ;;
+    --state) STATE=$value ;;
+    --instance) INSTANCE=$value ;;
+    --root) ROOT=${value%/} ;;
+    --half) HALF=$value ;;
+    -o) OUT=$value ;;
+    --name) NAME=$value ;;
+    --label) LABELS=$LABELS$value$NEWLINE ;;
+    --for) FOR=$value ;;
+    --redact) REDACT=$value ;;
+    --ring-size) RING_SIZE=$value ;;
+    --marks-size) MARKS_SIZE=$value ;;
+    --buffer-size) BUFFER_SIZE=$value ;;
+  esac
+done
+case $LEVEL in markers | events | probes | graph) ;; *) misused "--level is markers, events, probes or graph, not '$LEVEL'" ;; esac
+case $HALF in '' | old | new) ;; *) misused "--half is old or new, not '$HALF'" ;; esac
+case $FOR in old | next) ;; *) misused "--for is old or next, not '$FOR'" ;; esac
+case $INSTANCE in */* | .*) misused "--instance is a name, not '$INSTANCE'" ;; esac
+for word in $(printf '%s' "$WITH" | tr , ' '); do
+  case $word in sched | irq | kvm) ;; *) misused "--with takes sched, irq and kvm, not '$word'" ;; esac
+done
+for size in "$RING_SIZE" "$MARKS_SIZE" "$BUFFER_SIZE"; do
+  case $size in *[!0-9KMG]* | [KMG]* | '') misused "a size is a number and K, M or G, not '$size'" ;; esac
+done
+STATE=${STATE:-$ROOT/var/lib/blackout}
+case $STATE in /*) ;; *) STATE=$PWD/$STATE ;; esac
+case $OUT in '' | /*) ;; *) OUT=$PWD/$OUT ;; esac
+JOURNAL=$STATE/journal
+
+level_number() {
+  case $1 in markers) echo 0 ;; events) echo 1 ;; probes) echo 2 ;; *) echo 3 ;; esac
+}
+# at_least LEVEL: whether that much is asked for.
+at_least() { [ "$LEVEL_NUMBER" -ge "$(level_number "$1")" ]; }
+LEVEL_NUMBER=$(level_number "$LEVEL")
+with() { case ,$WITH, in *,"$1",*) true ;; *) false ;; esac; }
+
+# For trees that only look like tracefs: a folder with the mkdir and rmdir that make and remove an instance's files.
+# busybox would not look on the PATH for them.
+TOOLS=${BLACKOUT_TOOLS:+$BLACKOUT_TOOLS/}
+
+# --- the host --------------------------------------------------------------------------------------------------------
+
+TRACING=''
+for folder in "$ROOT/sys/kernel/tracing" "$ROOT/sys/kernel/debug/tracing"; do
+  [ -e "$folder/trace_marker" ] && { TRACING=$folder; break; }
+done
+
+# first_line FILE: its first line in $LINE, without a fork; fails where there is none to read.
+first_line() {
+  LINE=''
+  [ -r "$1" ] || return 1
+  { IFS= read -r LINE < "$1"; } 2> /dev/null || [ -n "$LINE" ]
+}
+# The same of an event's filter, which gives all or nothing at once, and the shell reads byte by byte
+# (event_filter_read, kernel/trace/trace_events.c).
+whole_line() { LINE=$(head -n 1 "$1" 2> /dev/null); }
+first_line "$ROOT/proc/sys/kernel/random/boot_id" || true
+BOOT_ID=${LINE:-unknown}
+first_line "$ROOT/proc/sys/kernel/osrelease" || LINE=$(uname -r)
+RELEASE=$LINE
+first_line "$ROOT/proc/cmdline" || true
+CMDLINE=$LINE
+
+# chosen FILE: the bracketed word of a list like trace_clock, in $LINE.
+chosen() {
+  first_line "$1" || return 1
+  LINE=${LINE#*\[}
+  LINE=${LINE%%\]*}
+}
+# A ring that outlives the kexec has this file (kernel/trace/trace.c, since 6.12).
+is_persistent() { [ -e "$TRACING/instances/$1/last_boot_info" ]; }
+# Of the previous boot until tracing is first started; then its first line is `# Current`.
+holds_previous_boot() {
+  first_line "$TRACING/instances/$1/last_boot_info" || return 1
+  case $LINE in '' | '# Current'*) return 1 ;; esac
+}
+find_ring() {
+  RING=${INSTANCE:-blackout}
+  PERSISTENT=no
+  if is_persistent "$RING"; then PERSISTENT=yes
+  elif [ -z "$INSTANCE" ]; then
+    for folder in "$TRACING"/instances/*; do
+      case $folder in *_marks) continue ;; esac
+      [ -e "$folder/last_boot_info" ] && { RING=${folder##*/} PERSISTENT=yes; break; }
+    done
+  fi
+  MARKS=$RING
+  if is_persistent "${RING}_marks"; then MARKS=${RING}_marks; fi
+}
+
+# Offset of a session's name from its file set, by kernel: struct luo_session {name 0, …, file_set 88} in 7.2 and 7.3
+# (kernel/liveupdate/luo_internal.h). Of another kernel it is not known, and a wrong one would record any memory.
+name_of_file_set() {
+  case $RELEASE in 7.2.* | 7.3.* | 7.2-* | 7.3-* | 7.2 | 7.3) printf '%s' '-88' ;; esac
+}
+
+# half, function, arguments of the call, whether its return is worth a probe (the last two never return).
+probe_table() {
+  cat <<'EOF'
+old luo_session_create ret session=+0($arg1):string
+old luo_preserve_file ret session=@name($arg1):string token=$arg2:x64 fd=$arg3:s32
+old memfd_luo_preserve ret compat=+8(+0($arg1)):string
+old kernel_kexec -
+old liveupdate_reboot ret
+old luo_session_serialize ret
+old luo_file_freeze ret session=@name($arg1):string
+old memfd_luo_freeze ret compat=+8(+0($arg1)):string data=+24($arg1):x64
+old luo_flb_serialize ret
+old kernel_restart_prepare void cmd=+0($arg1):string
+old device_shutdown void
+old pci_device_shutdown void dev=+0(+0($arg1)):string
+old migrate_to_reboot_cpu void
+old syscore_shutdown void
+old native_machine_shutdown void
+old native_stop_other_cpus void
+old machine_kexec -
+new luo_open ret
+new luo_session_deserialize ret
+new luo_session_retrieve ret session=+0($arg1):string
+new luo_retrieve_file ret session=@name($arg1):string token=$arg2:x64
+new memfd_luo_retrieve ret compat=+8(+0($arg1)):string data=+24($arg1):x64
+new luo_session_finish ret session=+0($arg1):string
+new luo_file_finish void session=@name($arg1):string
+EOF
+}
+
+# half, function: those whose own time is worth a span, and which are called seldom enough.
+graph_table() {
+  cat <<'EOF'
+old kernel_kexec
+old liveupdate_reboot
+old luo_session_serialize
+old luo_file_freeze
+old luo_flb_serialize
+old luo_preserve_file
+old memfd_luo_preserve
+old memfd_luo_freeze
+old kernel_restart_prepare
+old device_shutdown
+old pci_device_shutdown
+old migrate_to_reboot_cpu
+old syscore_shutdown
+old native_machine_shutdown
+old native_stop_other_cpus
+old machine_kexec
+new populate_rootfs
+new do_populate_rootfs
+new pci_device_probe
+new virtio_dev_probe
+new luo_open
+new luo_session_deserialize
+new luo_session_retrieve
+new luo_retrieve_file
+new memfd_luo_retrieve
+new luo_file_finish
+EOF
+}
+
+# half, ring (marks: small and quiet, noise: the rest), event or subsystem/, filter.
+event_table() {
+  cat <<'EOF'
+both marks printk/console
+EOF
+  at_least events || return 0
+  cat <<'EOF'
+old marks notifier/notifier_run
+both marks syscalls/sys_enter_ioctl cmd >= 0xba00 && cmd <= 0xba43
+both noise syscalls/sys_exit_ioctl
+old marks syscalls/sys_enter_reboot
+old marks syscalls/sys_exit_reboot
+old marks syscalls/sys_enter_kexec_file_load
+old marks syscalls/sys_exit_kexec_file_load
+new noise syscalls/sys_enter_openat
+new noise syscalls/sys_exit_openat
+both noise cpuhp/
+new noise initcall/
+EOF
+  if with sched; then
+    echo both noise sched/sched_switch
+    echo both noise sched/sched_waking
+  fi
+  if with irq; then echo both noise irq/; fi
+  if with kvm; then
+    echo both noise kvm/kvm_entry
+    echo both noise kvm/kvm_exit
+  fi
+}
+
+# Of the functions on standard input, those that can be traced; without the kernel's list, those that it has.
+traceable() {
+  list=$TRACING/available_filter_functions
+  { [ -r "$list" ] && head -n 1 "$list" > /dev/null 2>&1; } || list=$ROOT/proc/kallsyms
+  awk -v list="$list" '
+    { wanted[$1] = 1; order[++n] = $1 }
+    END {
+      column = list ~ /kallsyms$/ ? 3 : 1
+      while ((getline line < list) > 0) { split(line, word, /[ \t]+/); if (word[column] in wanted) found[word[column]] = 1 }
+      for (i = 1; i <= n; i++) if (order[i] in found) print order[i]
+    }'
+}
+
+# --- changes, each in the journal before it is made ------------------------------------------------------------------
+
+DEFECTS=''
+defect() { # CODE TEXT: something is not recorded; the capture says so.
+  [ "$DRY" = yes ] && { printf 'left out: %s\n' "$2"; return; }
+  DEFECTS=$DEFECTS$1$TAB$2$NEWLINE
+  say "$2"
+  [ -d "$STATE" ] && printf '%s\t%s\n' "$1" "$2" >> "$STATE/defects"
+  return 0
+}
+
+journal() { # LINE, once
+  case $NEWLINE$JOURNALED in *"$NEWLINE$1$NEWLINE"*) return 0 ;; esac
+  JOURNALED=$JOURNALED$1$NEWLINE
+  printf '%s\n' "$1" >> "$JOURNAL" || die "$JOURNAL cannot be written: nothing is changed that could not be taken back"
+}
+JOURNALED=''
+load_journal() {
+  JOURNALED=''
+  if [ -r "$JOURNAL" ]; then JOURNALED=$(cat "$JOURNAL")$NEWLINE; fi
+}
+
+# put FILE TEXT: one write; its failure is the caller's to tell.
+put() { { printf '%s\n' "$2" > "$1"; } 2> /dev/null; }
+
+# set_value FILE VALUE WHY: file under tracefs. What it held is put back by disarm.
+set_value() {
+  file=$TRACING/$1
+  if [ "$DRY" = yes ] && ! [ -e "$file" ]; then printf 'write  %s  %s  # %s\n' "$1" "$2" "$3"; return 0; fi
+  [ -e "$file" ] || { defect not-in-this-kernel "$1: this kernel has no such file ($3)"; return 1; }
+  case $1 in
+    *trace_clock) chosen "$file" || LINE=local ;;
+    */filter) whole_line "$file" ;;
+    *) first_line "$file" || LINE='' ;;
+  esac
+  before=${LINE%\*}
+  case $1 in */filter) [ "$before" = none ] && before=0 ;; esac
+  [ "$before" = "$2" ] && return 0
+  [ "$DRY" = yes ] && { printf 'write  %s  %s  # %s; was %s\n' "$1" "$2" "$3" "$before"; return 0; }
+  journal "write$TAB$1$TAB$before"
+  put "$file" "$2" || { defect refused "$1: the kernel refused '$2' ($3)"; return 1; }
+}
+
+make_instance() { # NAME WHY
+  [ -d "$TRACING/instances/$1" ] && return 0
+  [ "$DRY" = yes ] && { printf 'mkdir  instances/%s  # %s\n' "$1" "$2"; return 0; }
+  journal "instance$TAB$1"
+  "${TOOLS}mkdir" "$TRACING/instances/$1" 2> /dev/null || { defect refused "instances/$1 could not be made ($2)"; return 1; }
+}
+
+# dynamic_events (since 5.0) is also there for other kinds of probes alone.
+PROBES_FILE=''
+if [ -n "$TRACING" ] && [ -e "$TRACING/kprobe_events" ]; then
+  PROBES_FILE=kprobe_events
+  [ -e "$TRACING/dynamic_events" ] && PROBES_FILE=dynamic_events
+fi
+# The group's name is the recorder's own: whatever is in it may be removed, and nothing else.
+GROUP=blackout
+
+define_probes() { # HALF: all in one write where the kernel takes them so, else one by one
+  [ -n "$PROBES_FILE" ] || { defect no-probes 'this kernel has no kprobe events (CONFIG_KPROBE_EVENTS)'; return 1; }
+  name=$(name_of_file_set)
+  known=$NEWLINE$(probe_table | while read -r half function _; do
+    [ "$half" = "$1" ] && printf '%s\n' "$function"; done | traceable)$NEWLINE
+  definitions=''
+  unknown=''
+  while read -r half function returns arguments; do
+    [ "$half" = "$1" ] || continue
+    case $known in *"$NEWLINE$function$NEWLINE"*) ;; *) unknown="$unknown $function"; continue ;; esac
+    case $arguments in
+      *@name*)
+        if [ -n "$name" ]; then arguments=$(printf '%s' "$arguments" | sed "s/@name/$name/")
+        else
+          arguments=$(printf '%s' "$arguments" | sed 's/[a-z]*=@name([^ ]*//')
+          defect offset-unknown "$function: where Linux $RELEASE keeps a session's name is not known; it is recorded without"
+        fi ;;
+    esac
+    definitions=${definitions}p:$GROUP/$function\ $function\ $arguments$NEWLINE
+    case $returns in
+      ret) definitions=${definitions}r:$GROUP/${function}_ret\ $function\ ret=\$retval:s32$NEWLINE ;;
+      void) definitions=${definitions}r:$GROUP/${function}_ret\ $function$NEWLINE ;;
+    esac
+  done <<EOF
+$(probe_table)
+EOF
+  [ -z "$unknown" ] || defect not-traceable "not in this kernel, or not traceable:$unknown"
+  [ -n "$definitions" ] || return 1
+  if [ "$DRY" = yes ]; then
+    printf '%s' "$definitions" | while IFS= read -r line; do printf 'append %s  %s\n' "$PROBES_FILE" "$line"; done
+    return 0
+  fi
+  journal "probes$TAB$PROBES_FILE"
+  { printf '%s' "$definitions" >> "$TRACING/$PROBES_FILE"; } 2> /dev/null && return 0
+  # One line was refused, and those after it were not read: define what is not there yet, each by itself.
+  refused=''
+  while IFS= read -r line; do
+    probe=${line#*/}
+    probe=${probe%% *}
+    [ -z "$line" ] || [ -d "$TRACING/events/$GROUP/$probe" ] && continue
+    { printf '%s\n' "$line" >> "$TRACING/$PROBES_FILE"; } 2> /dev/null || refused="$refused $probe"
+  done <<EOF
+$definitions
+EOF
+  [ -z "$refused" ] || defect refused "the kernel refused these probes:$refused"
+}
+
+# in_instance NAME PATH: relative to tracefs; the top-level buffer's name is empty.
+in_instance() { if [ -n "$1" ]; then INSIDE=instances/$1/$2; else INSIDE=$2; fi; }
+
+enable_event() { # INSTANCE EVENT FILTER
+  in_instance "$1" "events/$2"
+  if [ "$DRY" = yes ]; then
+    [ -d "$TRACING/events/$2" ] || { defect not-in-this-kernel "$2: this kernel has no such event"; return 0; }
+  elif ! [ -d "$TRACING/$INSIDE" ]; then
+    defect not-in-this-kernel "$2: this kernel has no such event"
+    return 0
+  fi
+  [ -z "$3" ] || set_value "$INSIDE/filter" "$3" "the quiet ones only"
+  set_value "$INSIDE/enable" 1 "level $LEVEL"
+}
+
+enable_events() { # HALF MARKS NOISE: instances
+  while read -r half ring event filter; do
+    case $half in both | "$1") ;; *) continue ;; esac
+    instance=$3
+    [ "$ring" = marks ] && instance=$2
+    case $event in
+      */)
+        any=no
+        for folder in "$TRACING/events/$event"*/; do
+          [ -d "$folder" ] || continue
+          any=yes
+          folder=${folder%/}
+          enable_event "$instance" "$event${folder##*/}" "$filter"
+        done
+        [ $any = yes ] || defect not-in-this-kernel "$event: this kernel has no such events" ;;
+      *) enable_event "$instance" "$event" "$filter" ;;
+    esac
+  done <<EOF
+$(event_table)
+EOF
+}
+
+arm_graph() { # HALF INSTANCE
+  case " $(cat "$TRACING/available_tracers" 2> /dev/null) " in *' function_graph '*) ;; *)
+    defect no-graph 'this kernel has no function_graph tracer (CONFIG_FUNCTION_GRAPH_TRACER)'
+    return 0 ;;
+  esac
+  in_instance "$2" set_ftrace_filter
+  filter=$INSIDE
+  functions=$(graph_table | while read -r half function; do
+    [ "$half" = "$1" ] && printf '%s\n' "$function"; done | traceable)
+  [ -n "$functions" ] || { defect not-traceable 'none of the functions for level graph can be traced'; return 0; }
+  if [ "$DRY" = yes ]; then
+    printf 'write  %s  %s  # their time only\n' "$filter" "$(printf '%s' "$functions" | tr '\n' ' ')"
+  else
+    if [ -e "$TRACING/$filter" ] && ! [ -e "$STATE/filter.$2" ]; then
+      grep -v '^#' "$TRACING/$filter" > "$STATE/filter.$2" 2> /dev/null
+    fi
+    journal "filter$TAB$filter$TAB$STATE/filter.$2"
+    { printf '%s\n' "$functions" > "$TRACING/$filter"; } 2> /dev/null ||
+      { defect refused "$filter: the kernel refused the functions of level graph"; return 0; }
+  fi
+  in_instance "$2" current_tracer
+  set_value "$INSIDE" function_graph 'level graph'
+}
+
+# --- the state folder ------------------------------------------------------------------------------------------------
+
+lock() {
+  mkdir -p "$STATE" 2> /dev/null || die "$STATE cannot be made: give a folder that outlives the kexec with --state"
+  tries=0
+  until mkdir "$STATE/lock" 2> /dev/null; do
+    first_line "$STATE/lock/pid" || LINE=''
+    # Killed between making the folder and writing its pid, it leaves none: wait a little, then take it.
+    if { [ -n "$LINE" ] && ! kill -0 "$LINE" 2> /dev/null; } || { [ -z "$LINE" ] && [ $tries -ge 2 ]; }; then
+      rm -f "$STATE/lock/pid"
+      rmdir "$STATE/lock" 2> /dev/null
+    elif [ $tries -ge 10 ]; then die "another recorder (process $LINE) is at work in $STATE"
+    else sleep 1; fi
+    tries=$((tries + 1))
+  done
+  printf '%s\n' $$ > "$STATE/lock/pid"
+  trap unlock EXIT
+  trap 'exit 3' HUP INT TERM
+}
+unlock() {
+  rm -f "$STATE/lock/pid"
+  rmdir "$STATE/lock" 2> /dev/null
+}
+
+# KEY=VALUE lines of the boot that is armed, in ARMED_*.
+read_armed() {
+  ARMED_BOOT='' ARMED_HALF='' ARMED_LEVEL='' ARMED_RING='' ARMED_MARKS='' ARMED_MARKER='' ARMED_PERSISTENT=''
+  ARMED_WITH=''
+  [ -r "$STATE/armed" ] || return 1
+  while IFS='=' read -r key value; do
+    case $key in
+      boot) ARMED_BOOT=$value ;;
+      half) ARMED_HALF=$value ;;
+      level) ARMED_LEVEL=$value ;;
+      ring) ARMED_RING=$value ;;
+      marks) ARMED_MARKS=$value ;;
+      marker) ARMED_MARKER=$value ;;
+      persistent) ARMED_PERSISTENT=$value ;;
+      with) ARMED_WITH=$value ;;
+    esac
+  done < "$STATE/armed"
+  [ -n "$ARMED_BOOT" ]
+}
+write_armed() { # HALF MARKER
+  {
+    printf 'boot=%s\nhalf=%s\nlevel=%s\nring=%s\n' "$BOOT_ID" "$1" "$LEVEL" "$RING"
+    printf 'marks=%s\nmarker=%s\npersistent=%s\nwith=%s\n' "$MARKS" "$2" "$PERSISTENT" "$WITH"
+  } > "$STATE/armed.new"
+  mv "$STATE/armed.new" "$STATE/armed" 2> /dev/null || die "$STATE/armed cannot be written"
+}
+
+# --- what is read beside the events ----------------------------------------------------------------------------------
+
+# redact WHERE: values of keys that look like secrets, and a URL's user and password. WHERE is `line`, all of it is a
+# command line; or `log`, only what follows `command line: ` is.
+redact() {
+  [ "$REDACT" = none ] && { cat; return; }
+  awk -v more="$REDACT" -v where="$1" '
+    function secret(key,   i) {
+      key = tolower(key)
+      if (key ~ /pass|secret|token|credential|auth|apikey|privkey/ || key ~ /(^|[._-])key$/) return 1
+      for (i = 1; i <= n; i++) if (key == pattern[i]) return 1
+      return 0
+    }
+    BEGIN { n = split(tolower(more), pattern, ",") }
+    {
+      at = 1
+      if (where == "log") {
+        if (!match(tolower($0), /command line: /)) { print; next }
+        at = RSTART + RLENGTH
+      }
+      out = substr($0, 1, at - 1)
+      rest = substr($0, at)
+      while (match(rest, /[^ ="]+=("[^"]*"|[^ ]*)/)) {
+        word = substr(rest, RSTART, RLENGTH)
+        out = out substr(rest, 1, RSTART - 1)
+        rest = substr(rest, RSTART + RLENGTH)
+        at = index(word, "=")
+        value = substr(word, at + 1)
+        if (secret(substr(word, 1, at - 1))) value = "REDACTED"
+        # user:password@host, after a scheme like nfs:// or iscsi:
+        else if (match(value, /[^\/:@, ]*:[^\/@ ]*@/)) value = substr(value, 1, RSTART - 1) "REDACTED@" substr(value, RSTART + RLENGTH)
+        out = out substr(word, 1, at) value
+      }
+      print out rest
+    }'
+}
+
+# Readings of each clock between two of the TSC, back to back in one process: see docs/capture-format.md.
+CLOCK_ROUNDS=16
+clock_pairs() { # FILE
+  case " $(cat "$TRACING/trace_clock" 2> /dev/null) " in *x86-tsc*) ;; *)
+    defect no-tsc-clock 'this kernel has no trace clock x86-tsc: the two kernels can be placed on one axis by the wall clock only'
+    return 0 ;;
+  esac
+  pairs=$1
+  stats=per_cpu/cpu0/stats
+  for clock in x86-tsc local mono boot tai; do
+    make_instance "blackout_$clock" 'to read its clock; removed at once' || return 0
+    put "$TRACING/instances/blackout_$clock/trace_clock" "$clock"
+    put "$TRACING/instances/blackout_$clock/buffer_size_kb" 4
+  done
+  inst=$TRACING/instances/blackout_
+  set --
+  round=0
+  while [ $round -lt $CLOCK_ROUNDS ]; do
+    set -- "$@" "${inst}x86-tsc/$stats" "${inst}local/$stats" "${inst}x86-tsc/$stats" "${inst}mono/$stats" \
+      "${inst}x86-tsc/$stats" "${inst}boot/$stats" "${inst}x86-tsc/$stats" "${inst}tai/$stats" "${inst}x86-tsc/$stats"
+    round=$((round + 1))
+  done
+  cat "$@" 2> /dev/null | grep '^now ts' > "$pairs"
+  for clock in x86-tsc local mono boot tai; do "${TOOLS}rmdir" "${inst}$clock" 2> /dev/null; done
+}
+
+kernel_log() {
+  if [ -n "$ROOT" ]; then cat "$ROOT/var/log/dmesg" 2> /dev/null; else dmesg 2> /dev/null; fi
+}
+
+# copy_if FILE TO: where it can be read.
+copy_if() { [ -r "$1" ] && { cat "$1" > "$2"; } 2> /dev/null; }
+
+save_boot() { # FOLDER
+  mkdir -p "$1" || { defect no-state "$1 cannot be made"; return 1; }
+  clock_pairs "$1/clock_pairs"
+  if [ -n "$ROOT" ]; then printf 'Linux host %s #1 x86_64 GNU/Linux\n' "$RELEASE"; else uname -a; fi > "$1/uname"
+  copy_if "$ROOT/sys/devices/system/clocksource/clocksource0/current_clocksource" "$1/clocksource"
+  for file in header_page header_event; do copy_if "$TRACING/events/$file" "$1/$file"; done
+  for file in printk_formats saved_cmdlines; do copy_if "$TRACING/$file" "$1/$file"; done
+  (
+    cd "$TRACING/events" || exit
+    for folder in */; do grep -H '' "$folder"*/format /dev/null; done 2> /dev/null | gzip -1 > "$1/formats.gz"
+  )
+  [ -r "$ROOT/proc/kallsyms" ] && gzip -1 < "$ROOT/proc/kallsyms" > "$1/kallsyms.gz" 2> /dev/null
+  ls -l "$ROOT/sys/kernel/debug/kho" "$ROOT/sys/kernel/debug/kho/out" "$ROOT/sys/kernel/debug/kho/in" > "$1/kho" 2> /dev/null
+  printf '%s\n' "$CMDLINE" | redact line > "$1/cmdline"
+  kernel_log | redact log > "$1/dmesg"
+}
+
+# reboot(2) writes nothing back: what the new kernel is to find must be on the disk before.
+to_disk() { sync "$1"/* 2> /dev/null || sync; }
+
+# --- verbs -----------------------------------------------------------------------------------------------------------
+
+need_tracing() {
+  [ -n "$TRACING" ] || die "tracefs is not mounted, or not yours to read: run as root, after mount -t tracefs tracefs /sys/kernel/tracing"
+  [ -w "$TRACING/trace_marker" ] || die "$TRACING cannot be written: run as root"
+}
+
+came_by_kexec() {
+  holds_previous_boot "$RING" || holds_previous_boot "$MARKS" ||
+    kernel_log | grep -q 'KHO: found kexec handover data\|KHO: exec from'
+}
+
+# The new kernel's part follows an old one that was armed in another boot, of which the ring or KHO tells.
+which_half() {
+  [ -n "$HALF" ] && return
+  HALF=old
+  if read_armed && [ "$ARMED_HALF" = old ] && [ "$ARMED_BOOT" != "$BOOT_ID" ]; then
+    if came_by_kexec; then HALF=new; fi
+  fi
+}
+
+arm_old() {
+  if [ $PERSISTENT = no ]; then
+    defect ring-not-persistent "no trace instance outlives the kexec: what is recorded in this kernel is lost by it (recorder.sh kernel-cmdline --for old)"
+    make_instance "$RING" 'the ring'
+  fi
+  rings=$RING
+  [ "$MARKS" = "$RING" ] || rings="$RING $MARKS"
+  for ring in $rings; do
+    # On any other clock the next kernel empties its boot CPU's buffer, the one that runs the kexec.
+    set_value "instances/$ring/trace_clock" local 'any other clock loses CPU 0 at the next boot'
+    if [ "$DRY" = yes ]; then echo "clear  instances/$ring/trace  # an earlier update's events"
+    else
+      journal "clear${TAB}instances/$ring/trace"
+      { printf '' > "$TRACING/instances/$ring/trace"; } 2> /dev/null
+    fi
+  done
+  if at_least probes && define_probes old; then
+    set_value "instances/$MARKS/events/$GROUP/enable" 1 "level $LEVEL"
+  fi
+  enable_events old "$MARKS" "$RING"
+  if at_least graph; then arm_graph old "$RING"; fi
+  for ring in $rings; do set_value "instances/$ring/tracing_on" 1 'from here on'; done
+}
+
+# Inside the blackout: nothing that the command line has already done, and no more than must be.
+arm_new() {
+  case " $CMDLINE " in
+    *' trace_event='*) ;;
+    *)
+      defect not-armed-at-boot "the kernel was started without trace_event=: nothing of its boot is recorded (recorder.sh kernel-cmdline)"
+      case " $(cat "$TRACING/trace_clock") " in *x86-tsc*) set_value trace_clock x86-tsc 'it runs on through a kexec' ;; esac
+      enable_events new '' '' ;;
+  esac
+  if at_least probes && define_probes new; then
+    set_value "events/$GROUP/enable" 1 "level $LEVEL"
+  fi
+  set_value tracing_on 1 'from here on'
+}
+
+# The state becomes that of this boot; what the old kernel's journal says is no more.
+enter_new() {
+  if [ "$ARMED_HALF" = new ] && [ "$ARMED_BOOT" = "$BOOT_ID" ]; then load_journal; return; fi
+  rm -f "$JOURNAL"
+  load_journal
+  write_armed new "$TRACING/trace_marker"
+}
+
+arm() {
+  need_tracing
+  find_ring
+  lock
+  which_half
+  if [ "$HALF" = new ]; then
+    if read_armed; then
+      [ $LEVEL_GIVEN = yes ] || { LEVEL=$ARMED_LEVEL; LEVEL_NUMBER=$(level_number "$LEVEL"); }
+      RING=$ARMED_RING MARKS=$ARMED_MARKS PERSISTENT=$ARMED_PERSISTENT WITH=$ARMED_WITH
+    fi
+    enter_new
+    arm_new
+    return
+  fi
+  if read_armed; then
+    if [ "$ARMED_BOOT" = "$BOOT_ID" ]; then
+      die "already armed at level $ARMED_LEVEL in this boot ($STATE): disarm first"
+    fi
+    say "dropping what was saved for an update that did not happen (boot $ARMED_BOOT)"
+  elif [ -e "$JOURNAL" ]; then die "something is left of an earlier run: recorder.sh disarm --state $STATE"; fi
+  if first_line "$TRACING/instances/$RING/tracing_on" && [ "$LINE" = 1 ]; then
+    die "instances/$RING is recording for someone else: stop it (echo 0 > $TRACING/instances/$RING/tracing_on), or give another with --instance"
+  fi
+  rm -rf "$STATE/old" "$STATE/armed" "$JOURNAL" "$STATE/defects" "$STATE"/filter.*
+  load_journal
+  write_armed old "$TRACING/instances/$MARKS/trace_marker"
+  arm_old
+  save_boot "$STATE/old"
+  to_disk "$STATE/old"
+  say "armed at level $LEVEL: ring $RING$([ "$MARKS" = "$RING" ] || echo ", marks $MARKS"), saved in $STATE"
+}
+
+plan() {
+  need_tracing
+  find_ring
+  DRY=yes
+  [ -n "$HALF" ] || HALF=old
+  echo "# level $LEVEL, $HALF kernel, under $TRACING; state in $STATE"
+  if [ "$HALF" = old ]; then
+    arm_old
+    echo "save   $STATE/old: clock pairs (five instances, made and removed), formats, symbols, task names, log, command line"
+  else arm_new; fi
+  echo "# the next kernel's command line: $(kernel_cmdline 2> /dev/null)"
+}
+
+kernel_cmdline() {
+  find_ring
+  # What this kernel was started with goes on: the next one finds the rings only by the same words.
+  kept=''
+  for word in $CMDLINE; do
+    case $word in reserve_mem=* | trace_instance=* | kho_scratch=*) kept="$kept $word" ;; esac
+  done
+  case $kept in
+    *trace_instance=*@*) line=${kept# } ;;
+    *) line="reserve_mem=$RING_SIZE:4096:blackout trace_instance=blackout^traceoff@blackout reserve_mem=$MARKS_SIZE:4096:blackout_marks trace_instance=blackout_marks^traceoff@blackout_marks${kept}" ;;
+  esac
+  line="kho=on liveupdate=on $line"
+  if [ "$FOR" = next ]; then
+    line="$line trace_clock=x86-tsc trace_buf_size=$BUFFER_SIZE trace_event="
+    events=$(event_table | while read -r half _ event _; do
+      case $half in both | new) printf '%s\n' "$event" ;; esac
+    done | sed 's,/$,/*,; s,/,:,' | tr '\n' ,)
+    line=$line${events%,}
+    if at_least graph; then
+      functions=$(graph_table | while read -r half function; do [ "$half" = new ] && printf '%s,' "$function"; done)
+      line="$line ftrace=function_graph ftrace_filter=${functions%,}"
+    fi
+  fi
+  # COMMAND_LINE_SIZE of x86 is 2,048 with its NUL (arch/x86/include/asm/setup.h).
+  [ $((${#line} + ${#CMDLINE})) -le 2046 ] || say "with this kernel's own words the command line is longer than x86's 2,047: leave some out"
+  printf '%s\n' "$line"
+}
+
+# One write; a caller that must not wait gets no error either, only a word on standard error.
+mark() {
+  [ -n "$MARK" ] || misused 'mark needs a text'
+  if read_armed && [ "$ARMED_BOOT" = "$BOOT_ID" ]; then target=$ARMED_MARKER
+  elif [ -n "$TRACING" ]; then target=$TRACING/trace_marker
+  else say 'no tracefs: the mark is lost'; return 0; fi
+  { printf '%s' "$MARK" >> "$target"; } 2> /dev/null || say "$target cannot be written: the mark is lost"
+  return 0
+}
+
+save() {
+  need_tracing
+  read_armed || die "nothing is armed in $STATE"
+  if [ "$ARMED_BOOT" != "$BOOT_ID" ] || [ "$ARMED_HALF" != old ]; then die 'save belongs before the kexec'; fi
+  lock
+  load_journal
+  # Whole or not at all: a kexec in the middle finds the earlier ones.
+  rm -rf "$STATE/old.new"
+  save_boot "$STATE/old.new" || return 0
+  to_disk "$STATE/old.new"
+  rm -rf "$STATE/old.before"
+  [ -d "$STATE/old" ] && mv "$STATE/old" "$STATE/old.before"
+  mv "$STATE/old.new" "$STATE/old"
+  rm -rf "$STATE/old.before"
+  sync "$STATE" 2> /dev/null || true
+}
+
+# A blocking reader of pages never ends, and most dd cannot open without blocking: it is stopped once the kernel has
+# nothing left and the file has not grown between two looks.
+dd_can_skip_waiting() { dd if=/dev/null of=/dev/null count=0 iflag=nonblock 2> /dev/null; }
+drain() { # FROM TO BYTES STATS
+  if [ "$NONBLOCK" = yes ]; then
+    dd if="$1" of="$2" bs="$3" iflag=nonblock 2> /dev/null
+    return 0
+  fi
+  printf '' > "$2"
+  dd if="$1" of="$2" bs="$3" 2> /dev/null &
+  reader=$!
+  size=-1
+  quiet=0
+  # A child that has ended can be signalled until it is waited for: 30 looks without growth end the wait, too.
+  while kill -0 $reader 2> /dev/null && [ $quiet -lt 30 ]; do
+    now=$(wc -c < "$2" 2> /dev/null) || now=0
+    left=$(sed -n 's/^entries: *//p' "$4" 2> /dev/null)
+    if [ "$now" = "$size" ]; then quiet=$((quiet + 1)); else quiet=0; fi
+    [ "${left:-0}" = 0 ] && [ $quiet -ge 2 ] && break
+    size=$now
+    sleep 0.1 2> /dev/null || sleep 1
+  done
+  kill $reader 2> /dev/null
+  wait $reader 2> /dev/null
+  return 0
+}
+
+# Sub-buffer size in bytes: the instance's own where the kernel has it (6.8), else the header page's.
+subbuf_bytes() {
+  if first_line "$1/buffer_subbuf_size_kb"; then echo $((LINE * 1024)); return; fi
+  awk -F'[:;]' '/field: *char data/ { print $4 + $6; found = 1 } END { if (!found) print 4096 }' "$TRACING/events/header_page"
+}
+
+save_buffer() { # INSTANCE-FOLDER TO TEXT
+  [ -d "$1" ] || return 0
+  mkdir -p "$2"
+  copy_if "$1/trace_clock" "$2/trace_clock"
+  copy_if "$1/last_boot_info" "$2/last_boot_info"
+  bytes=$(subbuf_bytes "$1")
+  for cpu_folder in "$1"/per_cpu/cpu*; do
+    to=$2/per_cpu/${cpu_folder##*/}
+    mkdir -p "$to" && copy_if "$cpu_folder/stats" "$to/stats"
+  done
+  # Text first: reading the pages consumes them.
+  if [ "$3" = yes ]; then
+    copy_if "$1/trace" "$2/trace"
+  fi
+  for cpu_folder in "$1"/per_cpu/cpu*; do
+    to=$2/per_cpu/${cpu_folder##*/}
+    drain "$cpu_folder/trace_pipe_raw" "$to/trace_pipe_raw" "$bytes" "$cpu_folder/stats"
+  done
+}
+
+json_text() { # TEXT: quoted
+  printf '"%s"' "$(printf '%s' "$1" | tr -d '\000-\037' | sed 's/\\/\\\\/g; s/"/\\"/g')"
+}
+
+write_manifest() { # FILE
+  {
+    printf '{\n "format": "blackout-capture",\n "version": 1,\n "name": %s,\n' "$(json_text "$NAME")"
+    printf ' "recorder": %s,\n "boots": {' "$VERSION"
+    comma=''
+    if [ -d "$1/old" ]; then
+      printf '\n  "old": { "files": "old"'
+      [ -d "$1/ring" ] && printf ', "ring": "ring"'
+      [ -d "$1/marks" ] && printf ', "marks": "marks"'
+      printf ' }'
+      comma=,
+    fi
+    [ -d "$1/new" ] && printf '%s\n  "new": { "files": "new" }' "$comma"
+    printf '\n },\n "labels": { "probe_level": %s' "$(json_text "$LEVEL")"
+    [ -z "$WITH" ] || printf ', "with": %s' "$(json_text "$WITH")"
+    printf '%s' "$LABELS" | while IFS='=' read -r key value; do
+      [ -n "$key" ] && printf ', %s: %s' "$(json_text "$key")" "$(json_text "$value")"
+    done
+    printf ' },\n "not_recorded": ['
+    comma=''
+    if [ -r "$STATE/defects" ]; then
+      sort -u "$STATE/defects" | while IFS=$TAB read -r code what; do
+        printf '%s\n  { "code": %s, "message": %s }' "$comma" "$(json_text "$code")" "$(json_text "$what")"
+        comma=,
+      done
+    fi
+    printf ']\n}\n'
+  } > "$1/capture.json"
+}
+
+collect() {
+  [ -n "$OUT" ] || misused 'collect needs -o DIR or -o FILE.tar.gz'
+  need_tracing
+  find_ring
+  OUT=${OUT%/}
+  [ -e "$OUT" ] && die "$OUT exists already"
+  case $OUT in *.tar.gz | *.tgz) folder=${OUT%.tar.gz}; folder=${folder%.tgz}.partial ;; *) folder=$OUT.partial ;; esac
+  lock
+  load_journal
+  half=new
+  if read_armed; then
+    LEVEL=$ARMED_LEVEL WITH=$ARMED_WITH RING=$ARMED_RING MARKS=$ARMED_MARKS PERSISTENT=$ARMED_PERSISTENT
+    # In the kernel that was armed for the update: it did not come about, or was refused.
+    [ "$ARMED_BOOT" = "$BOOT_ID" ] && half=$ARMED_HALF
+    if [ "$ARMED_BOOT" != "$BOOT_ID" ] && ! came_by_kexec; then half=lost
+    elif [ "$half" = new ]; then enter_new; fi
+  else
+    defect not-armed "nothing was saved in the old kernel ($STATE): its events cannot be decoded"
+  fi
+  rm -rf "$folder"
+  mkdir -p "$folder" || die "$folder cannot be made"
+  [ -n "$NAME" ] || NAME=$(uname -n)-$(date -u +%Y%m%dT%H%M%SZ)
+  NONBLOCK=no
+  dd_can_skip_waiting && NONBLOCK=yes
+  if [ -d "$STATE/old" ]; then
+    mkdir "$folder/old"
+    for file in "$STATE/old"/*; do cat "$file" > "$folder/old/${file##*/}"; done
+  fi
+  # Text only where pages cannot be decoded: the new kernel prints the old ring with its own event ids and symbols.
+  text=$TEXT
+  [ -s "$folder/old/formats.gz" ] || text=yes
+  if [ "$half" = old ]; then
+    for ring in "$RING" "$MARKS"; do set_value "instances/$ring/tracing_on" 0 'pages are read when nothing is written'; done
+    rm -rf "$folder/old"
+    save_boot "$folder/old"
+    save_buffer "$TRACING/instances/$RING" "$folder/ring" "$text"
+    [ "$MARKS" = "$RING" ] || save_buffer "$TRACING/instances/$MARKS" "$folder/marks" "$text"
+  elif [ "$half" = lost ]; then
+    say 'this kernel did not come of the update: what was saved before it is all there is'
+    for file in "$ROOT"/sys/fs/pstore/console-ramoops*; do [ -r "$file" ] && cat "$file" >> "$folder/console.log"; done
+  else
+    set_value tracing_on 0 'pages are read when nothing is written'
+    save_boot "$folder/new"
+    if [ -d "$TRACING/instances/$RING" ]; then
+      [ -d "$folder/old" ] || mkdir "$folder/old"
+      save_buffer "$TRACING/instances/$RING" "$folder/ring" "$text"
+      [ "$MARKS" = "$RING" ] || save_buffer "$TRACING/instances/$MARKS" "$folder/marks" "$text"
+    fi
+    save_buffer "$TRACING" "$folder/new" "$TEXT"
+  fi
+  write_manifest "$folder"
+  if [ "$OUT" = "${folder%.partial}" ]; then mv "$folder" "$OUT"
+  else
+    base=${folder##*/}
+    base=${base%.partial}
+    mv "$folder" "${folder%.partial}" && folder=${folder%.partial}
+    if ! tar -C "$(dirname "$folder")" -czf "$OUT.partial" "$base" || ! mv "$OUT.partial" "$OUT"; then
+      rm -f "$OUT.partial"
+      die "$OUT could not be written; the capture is in $folder"
+    fi
+    rm -rf "$folder"
+  fi
+  [ -e "$STATE/armed" ] && printf 'collected=%s\n' "$OUT" >> "$STATE/armed"
+  say "collected: $OUT"
+}
+
+# undo LINE: true where nothing of it is left.
+undo() {
+  kind=${1%%"$TAB"*}
+  rest=${1#*"$TAB"}
+  what=${rest%%"$TAB"*}
+  value=${rest#*"$TAB"}
+  case $kind in
+    write)
+      [ -e "$TRACING/$what" ] || return 0
+      case $what in
+        *trace_clock) chosen "$TRACING/$what" || LINE='' ;;
+        */filter) whole_line "$TRACING/$what" ;;
+        *) first_line "$TRACING/$what" || LINE='' ;;
+      esac
+      LINE=${LINE%\*}
+      case $what in */filter) [ "$LINE" = none ] && LINE=0 ;; esac
+      [ "$LINE" = "$value" ] || put "$TRACING/$what" "$value" ;;
+    clear)
+      [ -e "$TRACING/$what" ] || return 0
+      { printf '' > "$TRACING/$what"; } 2> /dev/null ;;
+    filter)
+      [ -e "$TRACING/$what" ] || return 0
+      if [ -s "$value" ]; then { cat "$value" > "$TRACING/$what"; } 2> /dev/null
+      else { printf '' > "$TRACING/$what"; } 2> /dev/null; fi ;;
+    instance)
+      [ -d "$TRACING/instances/$what" ] || return 0
+      "${TOOLS}rmdir" "$TRACING/instances/$what" 2> /dev/null ;;
+    probes)
+      [ -d "$TRACING/events/$GROUP" ] || grep -q "^[pr][0-9]*:$GROUP/" "$TRACING/$what" 2> /dev/null || return 0
+      put "$TRACING/events/$GROUP/enable" 0
+      { printf -- '-:%s/\n' "$GROUP" >> "$TRACING/$what"; } 2> /dev/null && ! [ -d "$TRACING/events/$GROUP" ] && return 0
+      for folder in "$TRACING/events/$GROUP"/*/; do
+        [ -d "$folder" ] || continue
+        folder=${folder%/}
+        { printf -- '-:%s/%s\n' "$GROUP" "${folder##*/}" >> "$TRACING/$what"; } 2> /dev/null
+      done
+      ! [ -d "$TRACING/events/$GROUP" ] ;;
+    *) false ;;
+  esac
+}
+
+# What the command line turned on in the top-level buffer at boot, for the update's sake: it has served.
+stop_boot_tracing() {
+  for word in $CMDLINE; do
+    case $word in
+      trace_event=*)
+        for event in $(printf '%s' "${word#trace_event=}" | tr ',' ' '); do
+          system=${event%%:*}
+          name=${event#*:}
+          case $name in
+            '*') put "$TRACING/events/$system/enable" 0 ;;
+            *) put "$TRACING/events/$system/$name/enable" 0 ;;
+          esac
+        done ;;
+      ftrace=*) put "$TRACING/current_tracer" nop && { printf '' > "$TRACING/set_ftrace_filter"; } 2> /dev/null ;;
+      trace_clock=*) put "$TRACING/trace_clock" local ;;
+    esac
+  done
+  { printf '' > "$TRACING/trace"; } 2> /dev/null
+}
+
+disarm() {
+  [ -d "$STATE" ] || { say 'nothing is armed'; return 0; }
+  need_tracing
+  lock
+  armed=no
+  read_armed && armed=yes
+  # In another boot than the journal's, tracefs is new: nothing of it is left there.
+  if [ -e "$JOURNAL" ] && { [ $armed = no ] || [ "$ARMED_BOOT" = "$BOOT_ID" ]; }; then
+    left=''
+    while IFS= read -r line; do
+      [ -n "$line" ] || continue
+      undo "$line" || left=$left$line$NEWLINE
+    done <<EOF
+$(sed '1!G;h;$!d' "$JOURNAL")
+EOF
+    if [ -n "$left" ]; then
+      printf '%s' "$left" | sed '1!G;h;$!d' > "$JOURNAL.new" && mv "$JOURNAL.new" "$JOURNAL"
+      say "some of it could not be taken back (is a file of it open?); try again:"
+      printf '%s' "$left" | sed 's/^/  /' >&2
+      return 1
+    fi
+  fi
+  rm -f "$JOURNAL" "$JOURNAL.new"
+  [ "$ARMED_HALF" = new ] && [ "$ARMED_BOOT" = "$BOOT_ID" ] && stop_boot_tracing
+  if [ -d "$STATE/old" ] && [ "$DISCARD" = no ] && [ "$ARMED_BOOT" != '' ] &&
+    { [ "$ARMED_BOOT" != "$BOOT_ID" ] || [ "$ARMED_HALF" = new ]; } && ! grep -q '^collected=' "$STATE/armed" 2> /dev/null; then
+    say "not collected yet: what the old kernel saved is kept in $STATE (collect, or disarm --discard)"
+    return 0
+  fi
+  rm -rf "$STATE/old" "$STATE/old.new" "$STATE/old.before" "$STATE/armed" "$STATE/armed.new" "$STATE/defects" "$STATE"/filter.*
+  unlock
+  rmdir "$STATE" 2> /dev/null
+  say 'disarmed: nothing of the recorder is left in tracefs'
+}
+
+status() {
+  if read_armed; then
+    echo "armed: level $ARMED_LEVEL, $ARMED_HALF kernel, $([ "$ARMED_BOOT" = "$BOOT_ID" ] && echo this || echo 'an earlier') boot"
+    echo "ring: $ARMED_RING$([ "$ARMED_PERSISTENT" = yes ] || echo ' (does not outlive a kexec)'); marks go to $ARMED_MARKER"
+    [ -d "$STATE/old" ] && echo "saved: $STATE/old"
+    sed -n 's/^collected=/collected: /p' "$STATE/armed"
+  else echo 'armed: no'; fi
+  [ -r "$STATE/defects" ] && sort -u "$STATE/defects" | sed "s/^[^$TAB]*$TAB/not recorded: /"
+  if [ -s "$JOURNAL" ]; then
+    if [ -z "$ARMED_BOOT" ] || [ "$ARMED_BOOT" = "$BOOT_ID" ]; then
+      echo "to be taken back by \`recorder.sh disarm --state $STATE\`:"
+      sed 's/^/  /' "$JOURNAL"
+    fi
+  else echo 'left in tracefs: nothing'; fi
+}
+
+# --- doctor ----------------------------------------------------------------------------------------------------------
+
+# check STATUS CODE LEVEL FOUND ADVICE: STATUS is ok, note, or fail (the level, and those above it, cannot be recorded).
+CHECKS=''
+READY=3
+check() {
+  CHECKS=$CHECKS$1$TAB$2$TAB$3$TAB$4$TAB$5$NEWLINE
+  [ "$1" = fail ] || return 0
+  limit=$(($(level_number "$3") - 1))
+  [ $limit -lt $READY ] && READY=$limit
+  return 0
+}
+# config OPTION: y, m, n, or ? where the kernel does not tell.
+config() {
+  if [ -z "$CONFIG" ]; then echo '?'; return; fi
+  case $NEWLINE$CONFIG$NEWLINE in *"$NEWLINE$1=y$NEWLINE"*) echo y ;; *"$NEWLINE$1=m$NEWLINE"*) echo m ;; *) echo n ;; esac
+}
+missing() { # OPTION...: " (CONFIG_X is not set)" for the first that is known to be off
+  for option in "$@"; do [ "$(config "$option")" = n ] && { printf ' (%s is not set)' "$option"; return; }; done
+}
+
+examine() {
+  CONFIG=''
+  if [ -r "$ROOT/proc/config.gz" ]; then CONFIG=$(gzip -dc < "$ROOT/proc/config.gz" | grep '^CONFIG_\(KEXEC\|LIVEUPDATE\|KPROBE\|FTRACE\|FUNCTION_GRAPH\|PERSIST\|DEBUG_FS\|DEBUG_INFO_BTF\|PSTORE\)')
+  elif [ -r "$ROOT/boot/config-$RELEASE" ]; then CONFIG=$(grep '^CONFIG_' "$ROOT/boot/config-$RELEASE"); fi
+  if [ -z "$TRACING" ]; then
+    check fail tracefs markers 'tracefs is not mounted, or not readable' 'run as root; mount -t tracefs tracefs /sys/kernel/tracing'
+    return
+  fi
+  if [ -w "$TRACING/trace_marker" ]; then check ok tracefs markers "$TRACING can be written" ''
+  else check fail tracefs markers "$TRACING cannot be written" 'run as root, or give yourself CAP_DAC_OVERRIDE for tracefs'; fi
+  find_ring
+  if [ $PERSISTENT = yes ]; then
+    chosen "$TRACING/instances/$RING/trace_clock" || LINE='?'
+    if [ "$LINE" = local ]; then check ok ring markers "instances/$RING outlives a kexec, on the local clock" ''
+    else check note ring markers "instances/$RING is on the clock $LINE: the next kernel would empty its boot CPU's buffer" 'arm sets it to local'; fi
+    if [ "$MARKS" = "$RING" ]; then
+      check note marks markers 'marks share the ring with all other events' 'a second one keeps the pause when the ring wraps: recorder.sh kernel-cmdline --for old'
+    else check ok marks markers "instances/$MARKS keeps marks apart from noise" ''; fi
+  else
+    advice='start this kernel with what recorder.sh kernel-cmdline --for old prints'
+    case $RELEASE in
+      [1-5].* | 6.[0-9].* | 6.10.* | 6.11.*) advice='Linux 6.12 or later is needed for a trace buffer that outlives a kexec' ;;
+    esac
+    check fail ring markers 'no trace instance outlives a kexec: nothing of the old kernel would be left' "$advice"
+  fi
+  if [ -e "$ROOT/dev/liveupdate" ]; then check ok liveupdate markers '/dev/liveupdate is there' ''
+  else
+    advice="start the kernel with liveupdate=on$(missing CONFIG_LIVEUPDATE)"
+    case $RELEASE in [1-5].* | 6.[0-9].* | 6.1[0-8].*) advice='Linux 6.19 or later has LUO' ;; esac
+    check note liveupdate markers 'there is no /dev/liveupdate: no live update under LUO' "$advice"
+  fi
+  if [ -d "$ROOT/sys/kernel/debug/kho" ]; then check ok kho markers 'KHO is on' ''
+  else
+    case " $CMDLINE " in
+      *' kho=off '*) check note kho markers 'KHO is off on the command line: nothing is handed over' 'start the kernel with kho=on' ;;
+      *' kho=on '*) check ok kho markers 'KHO is asked for on the command line' '' ;;
+      *) check note kho markers "whether KHO is on is not told$(missing CONFIG_KEXEC_HANDOVER)" 'start the kernel with kho=on; CONFIG_KEXEC_HANDOVER_DEBUGFS shows it' ;;
+    esac
+  fi
+  case $(cat "$TRACING/trace_clock" 2> /dev/null) in
+    *x86-tsc*) check ok clock markers 'the TSC can be read beside the other clocks: both kernels go on one axis' '' ;;
+    *) check note clock markers 'no trace clock x86-tsc: only the wall clock ties the two kernels' 'mark the realtime in both kernels, set by NTP or PTP' ;;
+  esac
+  if first_line "$ROOT/sys/devices/system/clocksource/clocksource0/current_clocksource"; then
+    case $LINE in
+      tsc | kvm-clock) check ok clocksource markers "the clocksource is $LINE" '' ;;
+      *) check note clocksource markers "the clocksource is $LINE: the TSC may not be steady" 'see the kernel log for why it was passed over' ;;
+    esac
+  fi
+  first_line "$ROOT/proc/sys/kernel/kptr_restrict" || LINE=0
+  [ "$LINE" = 2 ] && check note symbols markers 'kernel.kptr_restrict is 2: addresses in pages stay numbers' 'sysctl kernel.kptr_restrict=1'
+  missing_events=''
+  for event in printk/console syscalls/sys_enter_ioctl syscalls/sys_enter_reboot notifier/notifier_run cpuhp/cpuhp_enter initcall/initcall_start; do
+    [ -d "$TRACING/events/$event" ] || missing_events="$missing_events $event"
+  done
+  case $missing_events in
+    '') check ok events events 'syscall, initcall, cpuhp, notifier and printk events are there' '' ;;
+    *sys_enter_reboot*) check fail events events "these events are missing:$missing_events" "a kernel with CONFIG_FTRACE_SYSCALLS=y$(missing CONFIG_FTRACE_SYSCALLS)" ;;
+    *) check note events events "these events are missing:$missing_events" 'phases are found without them, with less detail' ;;
+  esac
+  if [ -n "$PROBES_FILE" ]; then
+    wanted=$(probe_table | while read -r _ function _; do echo "$function"; done)
+    found=$(printf '%s\n' "$wanted" | traceable | wc -l)
+    total=$(printf '%s\n' "$wanted" | wc -l)
+    # Their number varies with the compiler; these have no stand-in.
+    core=$(printf '%s\n' luo_preserve_file liveupdate_reboot luo_retrieve_file | traceable | wc -l)
+    if [ "$core" -eq 3 ]; then
+      check ok probes probes "$((found)) of $((total)) functions can be probed" ''
+    else check fail probes probes "$((found)) of $((total)) functions can be probed, LUO's own not among them" 'a kernel with CONFIG_LIVEUPDATE=y; without it there is nothing to probe'; fi
+    if [ -z "$(name_of_file_set)" ]; then
+      check note session-names probes "where Linux $RELEASE keeps a session's name is not known" 'files are recorded without their session; marks may name it'
+    fi
+  else check fail probes probes 'this kernel has no kprobe events' "a kernel with CONFIG_KPROBE_EVENTS=y$(missing CONFIG_KPROBES CONFIG_KPROBE_EVENTS)"; fi
+  case " $(cat "$TRACING/available_tracers" 2> /dev/null) " in
+    *' function_graph '*) check ok graph graph 'the function_graph tracer is there' '' ;;
+    *) check fail graph graph 'there is no function_graph tracer' "a kernel with CONFIG_FUNCTION_GRAPH_TRACER=y$(missing CONFIG_FUNCTION_GRAPH_TRACER)" ;;
+  esac
+  # The longest mount point that the state folder lies under.
+  type=$(awk -v at="$STATE/" -v root="$ROOT" '{ m = root $2; if (m !~ /\/$/) m = m "/"; if (index(at, m) == 1 && length(m) >= best) { best = length(m); type = $3 } } END { print type }' "$ROOT/proc/mounts" 2> /dev/null)
+  case $type in
+    tmpfs | ramfs | rootfs | devtmpfs) check fail carrier markers "$STATE is on $type, which a kexec empties" 'give a folder on a disk, 9p or NFS with --state' ;;
+    '') check note carrier markers "what $STATE lies on is not known" 'it must outlive the kexec' ;;
+    *) check ok carrier markers "$STATE is on $type, which outlives a kexec" '' ;;
+  esac
+  if ls "$ROOT"/sys/fs/pstore/* > /dev/null 2>&1 || [ -d "$ROOT/sys/module/ramoops" ]; then
+    check ok pstore markers 'pstore keeps the log of a kernel that panics' ''
+  else check note pstore markers 'no pstore: a new kernel that panics leaves its last words on the console only' 'reserve_mem=2M:4096:oops ramoops.mem_name=oops, with CONFIG_PSTORE_RAM'; fi
+}
+
+doctor() {
+  examine
+  case $READY in -1) ready='' ;; 0) ready=markers ;; 1) ready=events ;; 2) ready=probes ;; *) ready=graph ;; esac
+  if [ $JSON = yes ]; then
+    printf '{"format":"blackout-doctor","version":1,"kernel":%s,"level":"%s","ready":%s,"checks":[' \
+      "$(json_text "$RELEASE")" "$LEVEL" "$([ -n "$ready" ] && json_text "$ready" || echo null)"
+    comma=''
+    printf '%s' "$CHECKS" | while IFS=$TAB read -r state code level found advice; do
+      printf '%s{"status":"%s","code":"%s","level":"%s","found":%s,"advice":%s}' "$comma" "$state" "$code" "$level" \
+        "$(json_text "$found")" "$(json_text "$advice")"
+      comma=,
+    done
+    printf ']}\n'
+  else
+    printf '%s' "$CHECKS" | while IFS=$TAB read -r state code level found advice; do
+      printf '%-4s  %-13s %s\n' "$state" "$code" "$found"
+      [ -z "$advice" ] || printf '%-20s-> %s\n' '' "$advice"
+    done
+    echo "Linux $RELEASE can record: ${ready:-nothing that outlives a kexec}"
+  fi
+  [ "$READY" -ge "$LEVEL_NUMBER" ]
+}
+
+case $VERB in
+  doctor) doctor ;;
+  plan) plan ;;
+  kernel-cmdline) kernel_cmdline ;;
+  arm) arm ;;
+  save) save ;;
+  mark) mark ;;
+  collect) collect ;;
+  disarm) disarm ;;
+  status) status ;;
+esac
