@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { formatDuration } from "../base/format.js";
 import { FAULTS, type LabResult, openLab, runLiveUpdate } from "../lab/live-update.js";
 import { usableAccelerator } from "../lab/machine.js";
 import { LEVELS } from "../recorder/recorder.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
+import { makeFolder } from "./make-folder.js";
 import { choice, flag, integer, one, required, text, withDefault } from "./options.js";
 
 const FAILED = 1;
@@ -79,7 +80,11 @@ export const lab = defineCommand({
     process.once("SIGTERM", interrupt);
     const progress = context.progress("Live updates", options.repeat);
     try {
-      mkdirSync(options.out, { recursive: true });
+      try {
+        makeFolder(options.out);
+      } catch (error) {
+        return unusable(context, `The captures' folder cannot be made: ${(error as Error).message}.`);
+      }
       let code: number = exit.answered;
       let made = 0;
       const startedMs = Date.now();

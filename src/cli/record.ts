@@ -1,7 +1,8 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { LEVELS, recorderPath, runRecorder } from "../recorder/recorder.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
+import { makeFolder } from "./make-folder.js";
 import { choice, flag, text, withDefault } from "./options.js";
 
 const RECORDER_NAME = "blackout-recorder";
@@ -9,7 +10,7 @@ const RECORDER_NAME = "blackout-recorder";
 function install(context: Context, folder: string): number {
   const to = join(folder, RECORDER_NAME);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     // A recorder that runs at this moment keeps its own file.
     copyFileSync(recorderPath, `${to}.new`);
     chmodSync(`${to}.new`, 0o755);
