@@ -132,7 +132,7 @@ export async function runLiveUpdate(
     const capture = join(share, "capture");
     if (!existsSync(join(capture, "capture.json"))) {
       const salvaged = salvage(share, capture, options);
-      if (!salvaged.ok) return salvaged;
+      if (!salvaged.ok) return err(`${salvaged.error}${lastWords(consoleLog)}`);
     }
     const manifest = { ...JSON.parse(readFileSync(join(capture, "capture.json"), "utf8")), name };
     writeFileSync(join(capture, "capture.json"), `${JSON.stringify(manifest, null, 1)}\n`);
@@ -146,6 +146,12 @@ export async function runLiveUpdate(
   }
 }
 
+function lastWords(consoleLog: string): string {
+  const text = existsSync(consoleLog) ? readFileSync(consoleLog, "latin1") : "";
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
+  return lines.length === 0 ? " Its console is empty." : ` Its console ends:\n${lines.slice(-12).join("\n")}`;
+}
+
 /** Of a new kernel that never collected there is what the old one saved, and the console. */
 function salvage(
   share: string,
@@ -153,7 +159,7 @@ function salvage(
   { level, sessions, files, mib, fault }: LabOptions,
 ): Result<void, string> {
   const saved = join(share, "state/old");
-  if (!existsSync(saved)) return err("The guest never came so far as to arm the recorder; see its console.");
+  if (!existsSync(saved)) return err("The guest never came so far as to arm the recorder.");
   mkdirSync(capture);
   cpSync(saved, join(capture, "old"), { recursive: true });
   const labels = { probe_level: level, workload: `memfd-${sessions}x${files}`, mib: String(mib), fault };

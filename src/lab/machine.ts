@@ -98,6 +98,7 @@ export async function runMachine(options: MachineOptions): Promise<MachineEnd> {
       machine.on("error", (error) => end({ kind: "failed", message: `qemu-system-x86_64: ${error.message}` }));
       machine.on("close", (code) => {
         if (timedOut) end({ kind: "timed-out", observed });
+        else if (complaint.includes("terminating on signal")) end({ kind: "failed", message: complaint.trim() });
         else if (code === 0 || panicked) end({ kind: "powered-off", observed });
         else end({ kind: "failed", message: `qemu-system-x86_64 ended with ${code}: ${complaint.trim()}` });
       });
