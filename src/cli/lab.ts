@@ -11,15 +11,18 @@ import { choice, flag, integer, one, required, text, withDefault } from "./optio
 const FAILED = 1;
 
 const ended = (result: LabResult): boolean =>
-  !result.timedOut && result.failures.length === 0 && result.leftNothing !== false && (result.pages?.bad ?? 0) === 0;
+  result.stopped === null &&
+  result.failures.length === 0 &&
+  result.leftNothing !== false &&
+  (result.pages?.bad ?? 0) === 0;
 
 function resultLine(path: string, result: LabResult, { colour }: Context): string {
-  const { pages, observedNs, leftNothing, failures, timedOut } = result;
+  const { pages, observedNs, leftNothing, failures, stopped } = result;
   const parts = [
     observedNs === null ? "blackout not observed" : `blackout ${formatDuration(Number(observedNs))} (observer's)`,
     pages === null ? "no page came back" : `${pages.checked} pages verified, ${pages.bad} bad`,
     ...(leftNothing === false ? ["the recorder left something in tracefs"] : []),
-    ...(timedOut ? ["stopped at the limit"] : []),
+    ...(stopped === null ? [] : [stopped === "silent" ? "it hung, and was stopped" : "stopped at the limit"]),
     ...failures,
   ];
   return `${ended(result) ? path : colour.bad(path)}  ${parts.join(", ")}\n`;
@@ -70,7 +73,7 @@ export const lab = defineCommand({
       next: options.next ?? options.kernel,
       nics: options.nic,
       memoryMib: options.memory,
-      accelerator: options.accel === "auto" ? usableAccelerator() : options.accel,
+      accelerator: options.accel === "auto" ? await usableAccelerator(options.kernel) : options.accel,
       limitMs: options.limit * 1000,
     });
     if (!opened.ok) return unusable(context, opened.error);
@@ -98,9 +101,11 @@ export const lab = defineCommand({
         if (interrupted.signal.aborted) return unusable(context, "Interrupted; what was made is kept.");
         if (!result.ok) return unusable(context, result.error);
         made += 1;
-        if (!ended(result.value) && !(options.fault === "hang" && result.value.timedOut)) code = FAILED;
-        const { observedNs, ...rest } = result.value;
-        const document = { capture: to, ...rest, observedNs: observedNs === null ? null : Number(observedNs) };
+        if (!ended(result.value) && !(options.fault === "hang" && result.value.stopped === "silent")) code = FAILED;
+        const { observedNs, observedWithinNs, ...rest } = result.value;
+        const number = (ns: bigint | null): number | null => (ns === null ? null : Number(ns));
+        const observed = { observedNs: number(observedNs), observedWithinNs: number(observedWithinNs) };
+        const document = { capture: to, ...rest, ...observed };
         context.stdout.write(options.json ? `${JSON.stringify(document)}\n` : resultLine(to, result.value, context));
       }
       return code;

@@ -17,11 +17,15 @@ import { gzipSync } from "node:zlib";
 import { err, ok, type Result } from "../base/result.js";
 import { type Level, recorderPath, runRecorder } from "../recorder/recorder.js";
 import { packInitramfs } from "./initramfs.js";
-import { type Accelerator, type Observation, runMachine } from "./machine.js";
+import { type Accelerator, runMachine } from "./machine.js";
+import type { Observation } from "./observer.js";
 
 /** What is made to go wrong, and how the update then ends. */
 export const FAULTS = ["none", "refused", "panic", "hang", "kho-off", "cpus"] as const;
 export type Fault = (typeof FAULTS)[number];
+
+/** A kernel that waits for its root device says so once; under emulation it had 8 s from its first word to that. */
+const HANG_SILENCE_MS = 20_000;
 
 export interface LabOptions {
   readonly kernel: string;
@@ -47,11 +51,14 @@ export interface LabResult {
   /** Pages that came back, and those that did not hold what they should; null where none was restored. */
   readonly pages: { readonly checked: number; readonly bad: number } | null;
   readonly observedNs: bigint | null;
+  /** Of the observer's blackout. */
+  readonly observedWithinNs: bigint | null;
   /** Whether tracefs, after `disarm`, was as before `arm`; null where the guest did not get that far. */
   readonly leftNothing: boolean | null;
   /** Recorder verbs that failed in the guest. */
   readonly failures: readonly string[];
-  readonly timedOut: boolean;
+  /** Whether the guest was stopped, after the limit or because its console had been silent after the kexec. */
+  readonly stopped: "timed-out" | "silent" | null;
 }
 
 /** The parts that all updates of one lab share, made once; `close` removes them. */
@@ -125,10 +132,11 @@ export async function runLiveUpdate(
       commandLine: lab.commandLine,
       share,
       console: consoleLog,
-      observer: join(lab.folder, "observer"),
+      observer: `${share}.observer`,
+      silenceMs: options.fault === "hang" ? HANG_SILENCE_MS : null,
       signal,
     });
-    if (end.kind === "failed") return err(end.message);
+    if (end.kind === "failed") return err(`${end.message}.${lastWords(consoleLog)}`);
     const capture = join(share, "capture");
     if (!existsSync(join(capture, "capture.json"))) {
       const salvaged = salvage(share, capture, options);
@@ -139,7 +147,8 @@ export async function runLiveUpdate(
     copyFileSync(consoleLog, join(capture, "console.log"));
     const observedNs = writeObserved(capture, end.observed);
     move(capture, to);
-    return ok({ ...readResult(share), observedNs, timedOut: end.kind === "timed-out" });
+    const stopped = end.kind === "powered-off" ? null : end.kind;
+    return ok({ ...readResult(share), observedNs, observedWithinNs: end.observed.uncertaintyNs, stopped });
   } finally {
     rmSync(share, { recursive: true, force: true });
     rmSync(consoleLog, { force: true });
@@ -168,13 +177,14 @@ function salvage(
   return ok(undefined);
 }
 
-function writeObserved(capture: string, { pausedNs, resumedNs }: Observation): bigint | null {
+function writeObserved(capture: string, { pausedNs, resumedNs, uncertaintyNs }: Observation): bigint | null {
   if (pausedNs === null || resumedNs === null) return null;
   const blackoutNs = resumedNs - pausedNs;
   const observed = {
     vm_paused_ns: Number(pausedNs),
     vm_resumed_ns: Number(resumedNs),
     blackout_ns: Number(blackoutNs),
+    ...(uncertaintyNs === null ? {} : { uncertainty_ns: Number(uncertaintyNs) }),
   };
   writeFileSync(join(capture, "observed.json"), `${JSON.stringify(observed)}\n`);
   return blackoutNs;

@@ -1,15 +1,47 @@
-/** A QEMU machine that runs one live update, and the clock outside it that sees the pause and the resume. */
+/** A QEMU machine that runs one live update. */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { type Observation, openObserver } from "./observer.js";
 
 export type Accelerator = "kvm" | "tcg";
 
-/** KVM where QEMU can start a machine on it: a device that can be opened is not enough in a nested guest. */
-export function usableAccelerator(): Accelerator {
-  const args = ["-accel", "kvm", "-cpu", "host", "-S", "-display", "none", "-nodefaults", "-monitor", "stdio"];
-  const tried = spawnSync("qemu-system-x86_64", args, { input: "quit\n", timeout: 10_000 });
-  return tried.status === 0 ? "kvm" : "tcg";
+const QEMU = "qemu-system-x86_64";
+/** On a machine with KVM a kernel says so much within a second. */
+const KVM_BOOT_MS = 10_000;
+
+/**
+ * KVM where this kernel really starts under it. A device that can be opened, and even a machine that can be made, is not
+ * enough: in some nested guests its kernel then runs thousands of times too slowly.
+ */
+export function usableAccelerator(kernel: string): Promise<Accelerator> {
+  if (!existsSync("/dev/kvm")) return Promise.resolve("tcg");
+  const machine = ["-accel", "kvm", "-cpu", "host", "-m", "256", "-display", "none", "-nodefaults", "-no-reboot"];
+  const boot = ["-kernel", kernel, "-append", "earlyprintk=serial console=ttyS0 panic=-1", "-serial", "stdio"];
+  return new Promise((resolve) => {
+    const qemu = spawnMachine([...machine, ...boot], "pipe");
+    const timer = setTimeout(() => qemu.kill("SIGKILL"), KVM_BOOT_MS);
+    let said = "";
+    let found: Accelerator = "tcg";
+    qemu.stdout?.on("data", (data: Buffer) => {
+      if (said.length < 65_536) said += data.toString("latin1");
+      if (!said.includes("Linux version")) return;
+      found = "kvm";
+      qemu.kill("SIGKILL");
+    });
+    const end = (): void => {
+      clearTimeout(timer);
+      resolve(found);
+    };
+    qemu.on("error", end);
+    qemu.on("close", end);
+  });
+}
+
+/** util-linux' setpriv, where it is: with it the machine does not outlive this process, however that ends. */
+function spawnMachine(args: readonly string[], stdout: "pipe" | "ignore") {
+  const bound = spawnSync("setpriv", ["--pdeathsig", "KILL", "true"], { stdio: "ignore" }).status === 0;
+  const [program, ...before] = bound ? ["setpriv", "--pdeathsig", "KILL", QEMU] : [QEMU];
+  return spawn(program as string, [...before, ...args], { stdio: ["ignore", stdout, "pipe"] });
 }
 
 export interface MachineOptions {
@@ -27,22 +59,18 @@ export interface MachineOptions {
   /** Path of the observer's socket; at most 107 bytes (sockaddr_un). */
   readonly observer: string;
   readonly limitMs: number;
+  /** A console that says nothing for so long after the kexec ends the machine; null: only the limit does. */
+  readonly silenceMs: number | null;
   readonly signal: AbortSignal;
 }
 
+const STARTING = "Starting new kernel";
 const PANIC = "Kernel panic - not syncing";
 /** Between two looks at the console, and from a panic to the machine's end. */
-const PANIC_LOOK_MS = 3_000;
-
-/** What the observer saw, on the host's monotonic clock; null: that byte never came. */
-export interface Observation {
-  readonly pausedNs: bigint | null;
-  readonly resumedNs: bigint | null;
-}
+const LOOK_MS = 3_000;
 
 export type MachineEnd =
-  | { readonly kind: "powered-off"; readonly observed: Observation }
-  | { readonly kind: "timed-out"; readonly observed: Observation }
+  | { readonly kind: "powered-off" | "timed-out" | "silent"; readonly observed: Observation }
   | { readonly kind: "failed"; readonly message: string };
 
 function argumentsOf(options: MachineOptions): readonly string[] {
@@ -60,65 +88,63 @@ function argumentsOf(options: MachineOptions): readonly string[] {
   ];
 }
 
-/** Runs the machine until it powers off, reboots or the limit is over. Never rejects. */
+/** Why this process ended the machine; null: it ended by itself. */
+type Stop = "interrupted" | "panicked" | "silent" | "timed-out";
+
+/** Runs the machine until it powers off, reboots, panics, hangs or the limit is over. Never rejects. */
 export async function runMachine(options: MachineOptions): Promise<MachineEnd> {
-  const observed: { pausedNs: bigint | null; resumedNs: bigint | null } = { pausedNs: null, resumedNs: null };
-  const server = await observe(options.observer, (byte, atNs) => {
-    if (byte === "P") observed.pausedNs ??= atNs;
-    if (byte === "R") observed.resumedNs = atNs;
-  });
-  if (typeof server === "string") return { kind: "failed", message: server };
+  const observer = await openObserver(options.observer);
+  if (!observer.ok) return { kind: "failed", message: observer.error };
+  const { observation, close } = observer.value;
   try {
     return await new Promise<MachineEnd>((resolve) => {
-      const machine = spawn("qemu-system-x86_64", argumentsOf(options), { stdio: ["ignore", "ignore", "pipe"] });
+      const machine = spawnMachine(argumentsOf(options), "ignore");
       let complaint = "";
-      let timedOut = false;
-      machine.stderr.on("data", (data: Buffer) => {
+      let stopped: Stop | null = null;
+      machine.stderr?.on("data", (data: Buffer) => {
         if (complaint.length < 4_096) complaint += data.toString("utf8");
       });
-      const timer = setTimeout(() => {
-        timedOut = true;
+      const stop = (why: Stop): void => {
+        stopped ??= why;
         machine.kill("SIGKILL");
-      }, options.limitMs);
-      const stop = (): void => void machine.kill("SIGKILL");
-      let panicked = false;
-      const watch = setInterval(() => {
-        // panic=-1 restarts the machine, but not every kernel that panics gets so far.
-        if (panicked) stop();
-        panicked = existsSync(options.console) && readFileSync(options.console, "latin1").includes(PANIC);
-      }, PANIC_LOOK_MS);
-      options.signal.addEventListener("abort", stop, { once: true });
-      if (options.signal.aborted) stop();
+      };
+      const interrupt = (): void => stop("interrupted");
+      const timer = setTimeout(() => stop("timed-out"), options.limitMs);
+      const watch = setInterval(watchConsole(options, stop), LOOK_MS);
+      options.signal.addEventListener("abort", interrupt, { once: true });
+      if (options.signal.aborted) interrupt();
       const end = (result: MachineEnd): void => {
         clearTimeout(timer);
         clearInterval(watch);
-        options.signal.removeEventListener("abort", stop);
+        options.signal.removeEventListener("abort", interrupt);
         resolve(result);
       };
-      machine.on("error", (error) => end({ kind: "failed", message: `qemu-system-x86_64: ${error.message}` }));
-      machine.on("close", (code) => {
-        if (timedOut) end({ kind: "timed-out", observed });
-        else if (complaint.includes("terminating on signal")) end({ kind: "failed", message: complaint.trim() });
-        else if (code === 0 || panicked) end({ kind: "powered-off", observed });
-        else end({ kind: "failed", message: `qemu-system-x86_64 ended with ${code}: ${complaint.trim()}` });
+      machine.on("error", (error) => end({ kind: "failed", message: `${QEMU}: ${error.message}` }));
+      machine.on("close", (code, signal) => {
+        const observed = observation();
+        if (stopped === "timed-out" || stopped === "silent") end({ kind: stopped, observed });
+        else if (stopped === "panicked" || (stopped === null && code === 0)) end({ kind: "powered-off", observed });
+        else if (stopped === "interrupted") end({ kind: "failed", message: "The machine was stopped." });
+        else {
+          const how = signal === null ? `ended with ${code}` : `was killed by ${signal}`;
+          end({ kind: "failed", message: `${QEMU} ${how}${complaint === "" ? "" : `: ${complaint.trim()}`}` });
+        }
       });
     });
   } finally {
-    server.close();
+    close();
   }
 }
 
-/** Stamps every byte as it arrives. */
-function observe(path: string, seen: (byte: string, atNs: bigint) => void): Promise<Server | string> {
-  return new Promise((resolve) => {
-    const server = createServer((socket) => {
-      socket.on("data", (data) => {
-        const atNs = process.hrtime.bigint();
-        for (const byte of data.toString("latin1")) seen(byte, atNs);
-      });
-      socket.on("error", () => {});
-    });
-    server.on("error", (error) => resolve(`the observer's socket: ${error.message}`));
-    server.listen(path, () => resolve(server));
-  });
+/** panic=-1 restarts a machine that panics, but not every kernel gets so far. */
+function watchConsole({ console, silenceMs }: MachineOptions, stop: (why: Stop) => void): () => void {
+  let panicked = false;
+  return () => {
+    if (panicked) stop("panicked");
+    if (!existsSync(console)) return;
+    const text = readFileSync(console, "latin1");
+    panicked = text.includes(PANIC);
+    const silentMs = Date.now() - statSync(console).mtimeMs;
+    if (silenceMs !== null && silentMs > silenceMs && text.includes(STARTING)) stop("silent");
+  };
 }

@@ -2,14 +2,15 @@
  * The lab's workload: what a VMM and a live-update agent do, in one process.
  *   workload update SESSIONS FILES MIB MARKER KERNEL INITRD COMMAND-LINE   old kernel: preserve, load, pause, kexec
  *   workload restore SESSIONS FILES MIB MARKER                             new kernel: retrieve, resume, verify, finish
- * Each step is marked in the trace buffer MARKER as docs/capture-format.md spells it. A byte on /dev/ttyS1 at the pause
- * (P) and at the resume (R) is for a clock outside the guest. `restore` prints one line: pages=N bad=N.
+ * Each step is marked in the trace buffer MARKER as docs/capture-format.md spells it. /dev/ttyS1 leads to a clock outside
+ * the guest, which is told of the pause and of the resume (observer.ts). `restore` prints one line: pages=N bad=N.
  * Without KERNEL ("-") nothing is loaded, and the kernel refuses the kexec: the update is aborted.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/reboot.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,22 +56,60 @@ __attribute__((format(printf, 1, 2))) static void mark(const char *format, ...)
 		perror("workload: mark");
 }
 
+static long long now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
 static void open_observer(void)
 {
 	struct termios line;
-	observer = open("/dev/ttyS1", O_WRONLY | O_NOCTTY);
+	observer = open("/dev/ttyS1", O_RDWR | O_NOCTTY);
 	if (observer < 0)
 		return;
 	if (tcgetattr(observer, &line) == 0) {
 		cfmakeraw(&line);
+		/* An emulated UART, too, hands on what it receives only after four bytes' time. */
+		cfsetspeed(&line, B115200);
 		tcsetattr(observer, TCSANOW, &line);
 	}
+	tcflush(observer, TCIFLUSH);
 }
 
-static void observe(char what)
+/* The quickest of some handshakes: which of them, the middle of it on this clock, and half of what it took. */
+struct handshake { int index; long long middle, half; };
+
+#define HANDSHAKES 12
+#define ANSWER_MS 200
+
+static struct handshake shake_hands(void)
 {
-	if (observer >= 0 && write(observer, &what, 1) < 0)
-		perror("workload: ttyS1");
+	struct handshake best = { .index = -1 };
+	for (int i = 0; observer >= 0 && i < HANDSHAKES; i++) {
+		struct pollfd answer = { .fd = observer, .events = POLLIN };
+		char byte;
+		long long asked = now_ns();
+		if (write(observer, "?", 1) != 1 || poll(&answer, 1, ANSWER_MS) != 1 || read(observer, &byte, 1) != 1)
+			break;
+		long long half = (now_ns() - asked) / 2;
+		if (best.index < 0 || half < best.half)
+			best = (struct handshake){ .index = i, .middle = asked + half, .half = half };
+	}
+	return best;
+}
+
+/* Tells the observer that WHAT was at this time; it is out of the machine when this returns. */
+static void observe(char what, struct handshake by, long long at)
+{
+	if (observer < 0)
+		return;
+	if (by.index < 0)
+		dprintf(observer, "%c\n", what);
+	else
+		dprintf(observer, "%c %d %lld %lld\n", what, by.index, at - by.middle, by.half);
+	tcdrain(observer);
 }
 
 static void mark_clock(void)
@@ -156,13 +195,16 @@ static int update(int sessions, int files, size_t bytes, const char *kernel, con
 	}
 	mark("luo: prepare end");
 	mark_clock();
+	struct handshake by = shake_hands();
+	long long paused = now_ns();
 	mark("luo: vm_pause");
-	observe('P');
+	observe('P', by, paused);
 	mark("luo: kexec begin");
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
 	int refused = errno;
+	long long resumed = now_ns();
 	mark("luo: vm_resume");
-	observe('R');
+	observe('R', shake_hands(), resumed);
 	fprintf(stderr, "workload: the kernel refused the kexec: %s\n", strerror(refused));
 	return 4;
 }
@@ -195,8 +237,9 @@ static int restore(int sessions, int files, size_t bytes)
 		}
 	}
 	mark("luo: restore end");
+	long long resumed = now_ns();
 	mark("luo: vm_resume");
-	observe('R');
+	observe('R', shake_hands(), resumed);
 	mark("luo: finish begin");
 	for (int s = 0; s < sessions; s++) {
 		char name[NAME_BYTES];

@@ -1,6 +1,6 @@
 #!/bin/sh
 # blackout's recorder: what a host writes down of one live update, before the kexec and after it.
-# One POSIX sh file (dash, busybox ash); needs tracefs, awk, cat, dd, grep, gzip, mkdir, rmdir, sed, uname.
+# One POSIX sh file (dash, busybox ash); needs tracefs, awk, cat, cksum, dd, grep, gzip, mkdir, rmdir, sed, uname.
 #
 # It writes to tracefs, to its state folder and to the capture it is asked for, and nowhere else. Each change of tracefs
 # is put down in the state folder's journal before it is made, so that `disarm` can take it back and `status` can tell
@@ -569,18 +569,36 @@ kernel_log() {
 # copy_if FILE TO: where it can be read.
 copy_if() { [ -r "$1" ] && { cat "$1" > "$2"; } 2> /dev/null; }
 
-save_boot() { # FOLDER
+# What formats and symbols depend on: events there are, probes by their definitions, modules by their addresses.
+kernel_contents() {
+  {
+    ls "$TRACING"/events/*
+    cat "$TRACING/dynamic_events" || cat "$TRACING/kprobe_events"
+    awk '{ print $1, $6 }' "$ROOT/proc/modules"
+  } 2> /dev/null | cksum
+}
+
+save_boot() { # FOLDER [EARLIER-FOLDER]: what takes long is not read again where it cannot have changed
   mkdir -p "$1" || { defect no-state "$1 cannot be made"; return 1; }
   clock_pairs "$1/clock_pairs"
   if [ -n "$ROOT" ]; then printf 'Linux host %s #1 x86_64 GNU/Linux\n' "$RELEASE"; else uname -a; fi > "$1/uname"
   copy_if "$ROOT/sys/devices/system/clocksource/clocksource0/current_clocksource" "$1/clocksource"
   for file in header_page header_event; do copy_if "$TRACING/events/$file" "$1/$file"; done
   for file in printk_formats saved_cmdlines; do copy_if "$TRACING/$file" "$1/$file"; done
-  (
-    cd "$TRACING/events" || exit
-    for folder in */; do grep -H '' "$folder"*/format /dev/null; done 2> /dev/null | gzip -1 > "$1/formats.gz"
-  )
-  [ -r "$ROOT/proc/kallsyms" ] && gzip -1 < "$ROOT/proc/kallsyms" > "$1/kallsyms.gz" 2> /dev/null
+  contents=$(kernel_contents)
+  first_line "$STATE/contents" || LINE=''
+  if [ -n "${2-}" ] && [ "$LINE" = "$contents" ]; then
+    for file in formats.gz kallsyms.gz; do
+      [ ! -e "$2/$file" ] || ln "$2/$file" "$1/$file" 2> /dev/null || cat "$2/$file" > "$1/$file"
+    done
+  else
+    (
+      cd "$TRACING/events" || exit
+      for folder in */; do grep -H '' "$folder"*/format /dev/null; done 2> /dev/null | gzip -1 > "$1/formats.gz"
+    )
+    [ -r "$ROOT/proc/kallsyms" ] && gzip -1 < "$ROOT/proc/kallsyms" > "$1/kallsyms.gz" 2> /dev/null
+    put "$STATE/contents" "$contents"
+  fi
   ls -l "$ROOT/sys/kernel/debug/kho" "$ROOT/sys/kernel/debug/kho/out" "$ROOT/sys/kernel/debug/kho/in" > "$1/kho" 2> /dev/null
   printf '%s\n' "$CMDLINE" | redact line > "$1/cmdline"
   kernel_log | redact log > "$1/dmesg"
@@ -680,7 +698,7 @@ arm() {
   if first_line "$TRACING/instances/$RING/tracing_on" && [ "$LINE" = 1 ]; then
     die "instances/$RING is recording for someone else: stop it (echo 0 > $TRACING/instances/$RING/tracing_on), or give another with --instance"
   fi
-  rm -rf "$STATE/old" "$STATE/armed" "$JOURNAL" "$STATE/defects" "$STATE"/filter.*
+  rm -rf "$STATE/old" "$STATE/armed" "$JOURNAL" "$STATE/defects" "$STATE/contents" "$STATE"/filter.*
   load_journal
   write_armed old "$TRACING/instances/$MARKS/trace_marker"
   arm_old
@@ -748,7 +766,7 @@ save() {
   load_journal
   # Whole or not at all: a kexec in the middle finds the earlier ones.
   rm -rf "$STATE/old.new"
-  save_boot "$STATE/old.new" || return 0
+  save_boot "$STATE/old.new" "$STATE/old" || return 0
   to_disk "$STATE/old.new"
   rm -rf "$STATE/old.before"
   [ -d "$STATE/old" ] && mv "$STATE/old" "$STATE/old.before"
@@ -1000,7 +1018,7 @@ EOF
     say "not collected yet: what the old kernel saved is kept in $STATE (collect, or disarm --discard)"
     return 0
   fi
-  rm -rf "$STATE/old" "$STATE/old.new" "$STATE/old.before" "$STATE/armed" "$STATE/armed.new" "$STATE/defects" "$STATE"/filter.*
+  rm -rf "$STATE/old" "$STATE/old.new" "$STATE/old.before" "$STATE/armed" "$STATE/armed.new" "$STATE/defects" "$STATE/contents" "$STATE"/filter.*
   unlock
   rmdir "$STATE" 2> /dev/null
   say 'disarmed: nothing of the recorder is left in tracefs'

@@ -1,0 +1,3 @@
+import { testLiveUpdate } from "../testing/live-updates.js";
+
+testLiveUpdate("probes");

@@ -1,0 +1,51 @@
+/** Real live updates for tests: in QEMU, on a kernel with LUO, where all of that is to be had. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type LabOptions, type LabResult, openLab, runLiveUpdate } from "../lab/live-update.js";
+import { usableAccelerator } from "../lab/machine.js";
+import { projectRoot } from "./places.js";
+
+const kernelOf = (release: string): string => resolve(projectRoot, `../shared/lab/bzImage-${release}-luo`);
+
+/** Why no live update can be made here, or null. */
+export function whyNoLab(...releases: readonly string[]): string | null {
+  if (!releases.every((release) => existsSync(kernelOf(release)))) return "there is no kernel with LUO";
+  if (spawnSync("qemu-system-x86_64", ["--version"]).status !== 0) return "QEMU is not installed";
+  if (!existsSync("/bin/busybox")) return "busybox is not installed";
+  return spawnSync("gcc", ["--version"]).status === 0 ? null : "gcc is not installed";
+}
+
+/** An update takes 25 s on two quiet cores under emulation; the test runner gives a file 300 s. */
+const LIMIT_MS = 270_000;
+
+export interface MadeUpdate {
+  readonly path: string;
+  readonly result: LabResult;
+}
+
+/** Makes one update, and hands its capture, which is gone afterwards, to `use`. Rejects where it could not be made. */
+export async function withLiveUpdate(
+  from: string,
+  to: string,
+  options: Pick<LabOptions, "level" | "fault">,
+  use: (made: MadeUpdate) => Promise<void>,
+): Promise<void> {
+  const lab = openLab({
+    ...{ sessions: 2, files: 2, mib: 1, nics: 1, cpus: 2, memoryMib: 1024, busybox: "/bin/busybox" },
+    ...{ kernel: kernelOf(from), next: kernelOf(to), limitMs: LIMIT_MS, ...options },
+    accelerator: await usableAccelerator(kernelOf(from)),
+  });
+  if (!lab.ok) throw new Error(lab.error);
+  const folder = mkdtempSync(join(tmpdir(), "blackout-lab-test-"));
+  try {
+    const path = join(folder, "capture");
+    const run = await runLiveUpdate(lab.value, "lab", path, new AbortController().signal);
+    if (!run.ok) throw new Error(run.error);
+    await use({ path, result: run.value });
+  } finally {
+    lab.value.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
