@@ -3,7 +3,7 @@ import { redactUpdate } from "../analyze/redact.js";
 import { attributionOf, writePerfetto } from "../export/perfetto.js";
 import { handoverUrl, PERFETTO_UI } from "../export/perfetto-handover.js";
 import { redactedFeed } from "../export/redacted-feed.js";
-import { embedJson } from "../export/report.js";
+import { embedJson, packLiveUpdate } from "../export/report.js";
 import { openBrowser } from "./browser.js";
 import { defineCommand, exit, misused, unusable } from "./command.js";
 import { eventFeedOf, type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
@@ -18,7 +18,7 @@ export function traceOf(loaded: LoadedCapture, unredacted: boolean): Uint8Array 
   const parts: Uint8Array[] = [];
   const feed = eventFeedOf(loaded);
   const [update, events] = unredacted ? [loaded.update, feed] : [redactUpdate(loaded.update), redactedFeed(feed)];
-  writePerfetto(update, events, (bytes) => parts.push(bytes), attributionOf(update));
+  writePerfetto(update, events, (bytes) => parts.push(bytes), attributionOf(update), packLiveUpdate(update));
   return Buffer.concat(parts);
 }
 

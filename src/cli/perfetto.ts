@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { attributionOf, type PerfettoCounts, writePerfetto } from "../export/perfetto.js";
+import { packLiveUpdate } from "../export/report.js";
 import { defineCommand, exit, unusable } from "./command.js";
 import { eventFeedOf, type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
 import { one, required, text } from "./options.js";
@@ -14,7 +15,7 @@ export function writePerfettoFile(loaded: LoadedCapture, path: string): Perfetto
     const write = (bytes: Uint8Array): void => {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
     };
-    return writePerfetto(loaded.update, feed, write, attributionOf(loaded.update));
+    return writePerfetto(loaded.update, feed, write, attributionOf(loaded.update), packLiveUpdate(loaded.update));
   } finally {
     closeSync(fd);
   }

@@ -4,6 +4,7 @@
  */
 import type { LiveUpdate, LiveUpdateDocument } from "../analyze/live-update.js";
 import { type Attribution, writeAttribution } from "./perfetto/attribution-tracks.js";
+import { writeCarriedUpdate } from "./perfetto/carried-update.js";
 import { writeDocument } from "./perfetto/document-tracks.js";
 import { extentsOf, type PerfettoEventFeed, writeFtrace } from "./perfetto/ftrace.js";
 import { writeSpans } from "./perfetto/span-tracks.js";
@@ -39,13 +40,15 @@ const MAX_LABELS = 64;
 /**
  * Writes the trace piece by piece; `out` owns each piece, and their concatenation is the file. Without `events` the
  * file has no CPU tracks, without
- * `attribution` no tracks of where the time went. Throws nothing of its own.
+ * `attribution` no tracks of where the time went, without `carried` (the update as a report packs it) the viewer cannot
+ * open it. Throws nothing of its own.
  */
 export function writePerfetto(
   update: LiveUpdate,
   events: PerfettoEventFeed | null,
   out: (bytes: Uint8Array) => void,
   attribution: Attribution | null = null,
+  carried: Uint8Array | null = null,
 ): PerfettoCounts {
   const { document } = update;
   // Axes that no link joins are drawn one after the other, so the first one's length must be known beforehand.
@@ -55,6 +58,7 @@ export function writePerfetto(
   const { kernel } = document.capture;
   writer.systemInfo(kernel.old ?? kernel.new, machineOf(document));
   writer.attributes(attributesOf(document, time));
+  if (carried !== null) writeCarriedUpdate(writer, carried);
   const tasks = new Tasks(writer, kernel);
   const tracks = writeDocument(writer, update, time);
   const spansUnplaced = writeSpans(writer, update.spans, tracks, tasks, time);

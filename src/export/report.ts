@@ -34,6 +34,11 @@ export function renderReportOf(index: ReportIndex, updates: readonly LiveUpdate[
   return parts.join("");
 }
 
+/** A live update as reports and traces carry it: `encodeLiveUpdate`, deflated raw. */
+export function packLiveUpdate(update: LiveUpdate): Uint8Array {
+  return deflateRawSync(encodeLiveUpdate(update), { level: 6 });
+}
+
 /** An element that no browser runs: its type is no script's, and base64 holds no `<`. */
 function dataElement(id: string, bytes: Uint8Array): string {
   const text = deflateRawSync(bytes, { level: 9 }).toString("base64");

@@ -76,7 +76,11 @@ function mount(app: Element, store: Store, shelf: Source[]): void {
     "div",
     { class: "empty", hidden: true },
     h("p", {}, "No live update is open."),
-    h("p", {}, "Drop reports, or what “blackout analyze --json” prints, onto this page."),
+    h(
+      "p",
+      {},
+      "Drop reports, traces of “blackout perfetto”, or what “blackout analyze --json” prints, onto this page.",
+    ),
   );
   const timelinePage = h(
     "main",

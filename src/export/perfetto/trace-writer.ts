@@ -204,6 +204,15 @@ export class TraceWriter {
     this.endPacket(packet);
   }
 
+  /** A packet that holds nothing but `bytes`, in the field of that key. */
+  bytesField(key: number, bytes: Uint8Array): void {
+    const packet = this.#beginDescriptor();
+    const body = this.wire.begin(key);
+    this.wire.raw(bytes);
+    this.wire.end(body);
+    this.endPacket(packet);
+  }
+
   systemInfo(release: string | null, machine: string | null): void {
     const { wire } = this;
     const packet = this.#beginDescriptor();

@@ -35,3 +35,13 @@ export function swatch(colour: string): HTMLElement {
   mark.style.backgroundColor = colour;
   return mark;
 }
+
+/** Hands a file to the browser's downloads. */
+export function save(blob: Blob, name: string): void {
+  const url = URL.createObjectURL(blob);
+  const link = h("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

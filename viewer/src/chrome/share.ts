@@ -4,11 +4,12 @@ import { linkOf } from "../interaction/link.js";
 import { type State, timelineOf } from "../interaction/state.js";
 import type { Store } from "../interaction/store.js";
 import { analysisOf } from "../model/analysis.js";
+import { fileStem } from "../model/format.js";
 import { rangeStatistics } from "../model/range-statistics.js";
 import type { Frame } from "../painter/pen.js";
 import { svgOf } from "../painter/svg.js";
 import type { Sharing } from "./bar.js";
-import { h } from "./dom.js";
+import { save } from "./dom.js";
 
 /** `frames` are the timelines as they are drawn, all their lanes; `pictures` their canvases. */
 export function sharingOf(
@@ -25,10 +26,7 @@ export function sharingOf(
       say(`${what} could not be copied: the browser does not give this page the clipboard.`, true);
     }
   };
-  const name = () => {
-    const update = timelineOf(store.state())?.update.document.capture.name ?? "blackout";
-    return update.replace(/[^\w.-]+/g, "-").slice(0, 80) || "blackout";
-  };
+  const name = () => fileStem(timelineOf(store.state())?.update.document.capture.name ?? "blackout");
   return [
     {
       label: "Copy link",
@@ -78,15 +76,6 @@ function joined(pictures: readonly HTMLCanvasElement[]): HTMLCanvasElement {
     y += picture.height;
   }
   return canvas;
-}
-
-function save(blob: Blob, name: string): void {
-  const url = URL.createObjectURL(blob);
-  const link = h("a", { href: url, download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 /** The view for programs: which update, what is selected, the range and its statistics, the marks. */

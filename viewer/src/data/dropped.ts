@@ -3,7 +3,9 @@ import type { LiveUpdate, LiveUpdateDocument } from "../../../src/analyze/live-u
 import { reportEntry } from "../../../src/analyze/report-data.js";
 import { SpanFlag, SpanTableBuilder } from "../../../src/analyze/span-table.js";
 import { err, ok, type Result } from "../../../src/base/result.js";
+import { notAttributed } from "../model/analysis.js";
 import { libraryOf, type Source } from "./library.js";
+import { updateInTrace } from "./perfetto-file.js";
 
 /** The updates in a file. The error is a sentence without the file's name. */
 export async function sourcesInFile(file: Blob): Promise<Result<readonly Source[], string>> {
@@ -11,17 +13,36 @@ export async function sourcesInFile(file: Blob): Promise<Result<readonly Source[
   if (head.length === 0) return err("the file is empty");
   const begins = (...bytes: readonly number[]) => bytes.every((byte, i) => head[i] === byte);
   const capture = "it is a capture, or an archive; write a report of it with “blackout report FILE -o report.html”";
-  if (begins(0x1f, 0x8b) || begins(0x28, 0xb5, 0x2f, 0xfd)) return err(capture);
+  if (begins(...GZIP)) return (await firstUnpacked(file)) === PACKET ? sourcesInTrace(file, true) : err(capture);
+  if (begins(0x28, 0xb5, 0x2f, 0xfd)) return err(capture);
   if (new TextDecoder().decode(head.subarray(257, 262)) === "ustar") return err(capture);
   const start = new TextDecoder().decode(head).trimStart();
   if (start.startsWith("<")) return sourcesInReport(await file.text());
   if (start.startsWith("{")) return sourcesInJson(await file.text());
-  if (begins(0x0a)) {
-    return err(
-      "it is a Perfetto trace; open it in the Perfetto UI, or drop the report or the JSON of the same capture here",
-    );
-  }
-  return err("it is neither a blackout report nor what “blackout analyze --json” prints");
+  if (begins(PACKET)) return sourcesInTrace(file, false);
+  return err("it is neither a blackout report, nor a trace or JSON that blackout wrote");
+}
+
+const GZIP = [0x1f, 0x8b];
+/** What a Perfetto trace begins with: the key of a packet. */
+const PACKET = 0x0a;
+
+async function firstUnpacked(file: Blob): Promise<number | null> {
+  const reader = file.stream().pipeThrough(new DecompressionStream("gzip")).getReader();
+  const first = await reader.read().catch(() => null);
+  await reader.cancel().catch(() => undefined);
+  return first?.value?.[0] ?? null;
+}
+
+/** A `.pftrace` that blackout wrote; as it is, or packed by gzip as the Perfetto UI takes it, too. */
+async function sourcesInTrace(file: Blob, packed: boolean): Promise<Result<readonly Source[], string>> {
+  const read = () => updateInTrace(packed ? file.stream().pipeThrough(new DecompressionStream("gzip")) : file.stream());
+  const update = await read();
+  if (!update.ok) return update;
+  const { document, spans, printk } = update.value;
+  // Without attribution an entry has no causes: of very many spans, trees would take seconds.
+  const listed = notAttributed(update.value) === null ? update.value : { document, spans, printk };
+  return ok([{ entry: reportEntry(listed), read }]);
 }
 
 async function sourcesInReport(text: string): Promise<Result<readonly Source[], string>> {

@@ -1,4 +1,5 @@
 /** What the page knows of the server it came from: where each update's trace is. Nothing where it came from a file. */
+import { fileStem } from "../model/format.js";
 import { type Handover, handOver } from "./perfetto-handover.js";
 
 interface ServedTrace {
@@ -38,6 +39,5 @@ export async function traceFor(
 }
 
 export function handOverTrace({ trace, buffer }: { trace: ServedTrace; buffer: ArrayBuffer }): Promise<Handover> {
-  const fileName = `${trace.title.replace(/[^\w.-]+/g, "-").slice(0, 80) || "capture"}.pftrace`;
-  return handOver({ url: trace.url, buffer, title: trace.title, fileName });
+  return handOver({ url: trace.url, buffer, title: trace.title, fileName: `${fileStem(trace.title)}.pftrace` });
 }

@@ -83,3 +83,8 @@ export function durationInput(ns: number): string {
   const [unit, scale] = ns >= 1e9 ? ["s", 1e9] : ns >= 1e6 ? ["ms", 1e6] : ns >= 1e3 ? ["us", 1e3] : ["ns", 1];
   return `${ns / (scale as number)}${unit}`;
 }
+
+/** A capture's name as the beginning of a file's name: nothing that a shell or a file system could take amiss. */
+export function fileStem(name: string): string {
+  return name.replace(/[^\w.-]+/g, "-").slice(0, 80) || "blackout";
+}

@@ -1,0 +1,215 @@
+/**
+ * Perfetto traces as files: the update inside one that blackout wrote, and a trace made of an open update by the writer
+ * of the command line. A file is read as far as its update goes, and no size in it is believed.
+ */
+import type { LiveUpdate } from "../../../src/analyze/live-update.js";
+import { decodeLiveUpdate, encodeLiveUpdate } from "../../../src/analyze/report-data.js";
+import { err, ok, type Result } from "../../../src/base/result.js";
+import { CARRIED_UPDATE_FIELD } from "../../../src/export/perfetto/carried-update.js";
+import { attributionOf, writePerfetto } from "../../../src/export/perfetto.js";
+import { analysisOf } from "../model/analysis.js";
+
+/** The update stands behind the file's first packets: a trace without it in these has none. */
+const SEARCHED_BYTES = 4 << 20;
+/** A packet of blackout's is not longer. */
+const MOST_PACKET_BYTES = 16 << 20;
+const MOST_PACKED_BYTES = 256 << 20;
+/** Ten million spans, unpacked; more than this page could draw. */
+const MOST_UNPACKED_BYTES = 512 << 20;
+
+const WRITE_IT = "write one of its capture with “blackout perfetto CAPTURE -o trace.pftrace”";
+const AGAIN = "copy it again, or write it again with “blackout perfetto CAPTURE -o trace.pftrace”";
+
+/** `trace`: the file, unpacked. The error is a sentence without the file's name, and without its full stop. */
+export async function updateInTrace(trace: ReadableStream<Uint8Array>): Promise<Result<LiveUpdate, string>> {
+  const pieces = await carriedPieces(trace);
+  if (!pieces.ok) return pieces;
+  const bytes = await unpacked(pieces.value);
+  if (!bytes.ok) return bytes;
+  const update = decodeLiveUpdate(bytes.value);
+  return update.ok ? update : err(`it is a trace of blackout, but ${update.error}; ${AGAIN}`);
+}
+
+/** A trace of all that a report has of an update: no events of the scheduler or of interrupts, which it does not hold. */
+export async function traceOfUpdate(update: LiveUpdate): Promise<Blob> {
+  const packed = new Blob([encodeLiveUpdate(update) as Uint8Array<ArrayBuffer>])
+    .stream()
+    .pipeThrough(new CompressionStream("deflate-raw"));
+  const carried = new Uint8Array(await new Response(packed).arrayBuffer());
+  const attributed = analysisOf(update).update;
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  const out = (bytes: Uint8Array) => {
+    parts.push(bytes as Uint8Array<ArrayBuffer>);
+  };
+  writePerfetto(update, null, out, attributed === null ? null : attributionOf(attributed), carried);
+  return new Blob(parts, { type: "application/octet-stream" });
+}
+
+const PACKET_KEY = 0x0a;
+
+/** The update's bytes, still packed: the packets that carry it follow one another. */
+async function carriedPieces(trace: ReadableStream<Uint8Array>): Promise<Result<Uint8Array<ArrayBuffer>[], string>> {
+  const reader = new StreamReader(trace);
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let packed = 0;
+  let packets = 0;
+  try {
+    while (pieces.length > 0 || reader.at < SEARCHED_BYTES) {
+      const key = await reader.byte();
+      if (key === null) break;
+      if (key !== PACKET_KEY) {
+        return err(
+          pieces.length === 0 && reader.at > 1
+            ? `it begins as a Perfetto trace, but at byte ${reader.at - 1} no packet begins; ${AGAIN}`
+            : "it is neither a blackout report, nor a trace or JSON that blackout wrote",
+        );
+      }
+      const size = await reader.varint();
+      if (size === null || size > MOST_PACKET_BYTES) {
+        if (size !== null && pieces.length === 0) break;
+        return err(`the trace ends early or is damaged, at byte ${reader.at}; ${AGAIN}`);
+      }
+      const packet = await reader.bytes(size);
+      if (packet === null && packets === 0) {
+        return err(
+          "it is neither a blackout report, nor a trace or JSON that blackout wrote; or it is a trace cut short",
+        );
+      }
+      if (packet === null) {
+        return err(`the trace ends early: a packet of ${size} bytes begins at byte ${reader.at}, the last; ${AGAIN}`);
+      }
+      packets += 1;
+      const piece = carriedIn(packet);
+      if (piece === null) {
+        if (pieces.length > 0) break;
+        continue;
+      }
+      packed += piece.length;
+      if (packed > MOST_PACKED_BYTES) return err("the live update in the trace is larger than this page can open");
+      pieces.push(piece);
+    }
+  } finally {
+    await reader.cancel();
+  }
+  if (pieces.length > 0) return ok(pieces);
+  return err(
+    `it is a Perfetto trace without an analysed live update in it, so there is nothing that this page can draw; open it in the Perfetto UI, or ${WRITE_IT}, and drop that here`,
+  );
+}
+
+/** What a packet carries of an update; null where it carries nothing, or makes no sense. */
+function carriedIn(packet: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | null {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let scale = 1; scale < 2 ** 63; scale *= 0x80) {
+      const byte = packet[at++];
+      if (byte === undefined) return Number.NaN;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+    // Ten bytes at most: numbers below zero.
+    at++;
+    return value;
+  };
+  while (at < packet.length) {
+    const key = varint();
+    const type = key % 8;
+    if (type === 0) {
+      varint();
+      continue;
+    }
+    const size = type === 2 ? varint() : type === 1 ? 8 : type === 5 ? 4 : Number.NaN;
+    if (!(at + size <= packet.length)) return null;
+    if (type === 2 && (key - 2) / 8 === CARRIED_UPDATE_FIELD) return packet.subarray(at, at + size);
+    at += size;
+  }
+  return null;
+}
+
+async function unpacked(pieces: Uint8Array<ArrayBuffer>[]): Promise<Result<Uint8Array, string>> {
+  const reader = new Blob(pieces).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      size += value.length;
+      if (size > MOST_UNPACKED_BYTES) {
+        await reader.cancel();
+        return err("the live update in the trace unpacks to more than this page can open");
+      }
+      parts.push(value);
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return err(`the live update in the trace is damaged (${reason}); ${AGAIN}`);
+  }
+  return ok(new Uint8Array(await new Blob(parts).arrayBuffer()));
+}
+
+/** A stream a byte, a number, a stretch at a time; null at its end. */
+class StreamReader {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #chunk: Uint8Array = new Uint8Array(0);
+  #used = 0;
+  /** Bytes read. */
+  at = 0;
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.#reader = stream.getReader();
+  }
+
+  async #more(): Promise<boolean> {
+    while (this.#used === this.#chunk.length) {
+      const { done, value } = await this.#reader.read();
+      if (done) return false;
+      this.#chunk = value;
+      this.#used = 0;
+    }
+    return true;
+  }
+
+  async byte(): Promise<number | null> {
+    if (this.#used === this.#chunk.length && !(await this.#more())) return null;
+    this.at += 1;
+    return this.#chunk[this.#used++] as number;
+  }
+
+  /** Of at most 35 bits: a size. */
+  async varint(): Promise<number | null> {
+    let value = 0;
+    for (let scale = 1; scale <= 2 ** 28; scale *= 0x80) {
+      const byte = await this.byte();
+      if (byte === null) return null;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+    return null;
+  }
+
+  async bytes(count: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    const parts: Uint8Array[] = [];
+    let left = count;
+    while (left > 0) {
+      if (!(await this.#more())) return null;
+      const part = this.#chunk.subarray(this.#used, this.#used + left);
+      parts.push(part);
+      this.#used += part.length;
+      this.at += part.length;
+      left -= part.length;
+    }
+    const bytes = new Uint8Array(count);
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
+  cancel(): Promise<void> {
+    return this.#reader.cancel().catch(() => undefined);
+  }
+}
