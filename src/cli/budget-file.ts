@@ -5,10 +5,11 @@ import { DEFAULT_FLOORS } from "../analyze/compare/levels.js";
 import type { Budget, Limit, RegressionRule, RegressionScope, Statistic } from "../analyze/gate/budget.js";
 import { err, ok, type Result } from "../base/result.js";
 import { didYouMean } from "../base/suggest.js";
+import { readBoundedText } from "./bounded-text.js";
 import { parseDuration } from "./options-duration.js";
 
 /** Budgets are written by hand; a larger file is not one. */
-export const BUDGET_BYTES = 1 << 20;
+const BUDGET_BYTES = 1 << 20;
 const MAX_LIMITS = 1_000;
 
 /** `FILE:LINE: what was found, what was expected`. */
@@ -16,6 +17,12 @@ export type BudgetProblem = string;
 
 /** Thrown inside this file only: the first problem ends the reading. */
 class Refused extends Error {}
+
+/** Reads and parses a budget; the error is a sentence that begins with the file. */
+export function readBudget(path: string): Result<Budget, BudgetProblem> {
+  const text = readBoundedText(path, BUDGET_BYTES);
+  return text.ok ? parseBudget(text.value, path) : err(`${path}: the budget ${text.error}`);
+}
 
 export function parseBudget(text: string, file: string): Result<Budget, BudgetProblem> {
   const lines = new LineCounter();

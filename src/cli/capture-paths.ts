@@ -1,21 +1,27 @@
 /** Where captures lie: a folder with a manifest or an archive is one, any other folder may hold many. */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { naturalOrder } from "./glob.js";
+import { namesIn, naturalOrder } from "./glob.js";
+import { statsOf } from "./path-stats.js";
 
 const ARCHIVE = /\.(?:tar|tgz|tar\.gz|tar\.zst|tzst)$/;
 
+/** Whether a file of this name is taken for a packed capture. */
+export function isArchiveName(path: string): boolean {
+  return ARCHIVE.test(path);
+}
+
 /** By its manifest, or by an archive's name. False where nothing is there. */
 export function isCapturePath(path: string): boolean {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return false;
-  return stats.isDirectory() ? existsSync(join(path, "capture.json")) : ARCHIVE.test(path);
+  const stats = statsOf(path);
+  if (stats === null) return false;
+  return stats.isDirectory() ? existsSync(join(path, "capture.json")) : isArchiveName(path);
 }
 
 /** The captures directly in a folder, in natural order; none where it is itself a capture, or no folder. */
 export function capturesIn(path: string): readonly string[] {
-  if (isCapturePath(path) || !statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [];
-  return readdirSync(path)
+  if (isCapturePath(path) || !statsOf(path)?.isDirectory()) return [];
+  return namesIn(path)
     .sort(naturalOrder)
     .map((name) => join(path, name))
     .filter(isCapturePath);

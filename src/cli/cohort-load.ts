@@ -11,10 +11,12 @@ import { parseUpdateLine } from "../analyze/cohort/parse-sample.js";
 import { sampleOfUpdate } from "../analyze/cohort/sample-of-update.js";
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
 import { err, ok, type Result } from "../base/result.js";
+import { readBoundedText } from "./bounded-text.js";
 import { capturesIn, isCapturePath } from "./capture-paths.js";
 import type { Context } from "./command.js";
 import { glob, isPattern } from "./glob.js";
 import { withCapture } from "./load.js";
+import { statsOf } from "./path-stats.js";
 
 export const COHORT_FORMS =
   "a folder or pattern of captures, a file of analysed updates (JSON lines), or @FILE with a list of these";
@@ -104,8 +106,8 @@ function topLevelParts(argument: string): readonly string[] {
 
 function sourcesOfPart(part: string, depth: number): Result<readonly Source[], string> {
   if (part.startsWith("@")) return sourcesOfList(part.slice(1), depth);
-  const stats = statSync(part, { throwIfNoEntry: false });
-  if (stats === undefined) {
+  const stats = statsOf(part);
+  if (stats === null) {
     if (!isPattern(part)) return err(`${part}: found nothing there, expected ${COHORT_FORMS}`);
     const matched = glob(part).flatMap((path) => sourceOfPath(path) ?? capturesIn(path).map(captureSource));
     return matched.length > 0 ? ok(matched) : err(`${part}: matches no capture and no file of analysed updates`);
@@ -122,10 +124,12 @@ const captureSource = (path: string): Source => ({ kind: "capture", path });
 
 /** Null for what is neither a capture nor a file of lines by its name or first byte. */
 function sourceOfPath(path: string): Source | null {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return null;
+  const stats = statsOf(path);
+  if (stats === null) return null;
   if (isCapturePath(path)) return { kind: "capture", path };
   if (stats.isDirectory()) return null;
+  // The shell's <(…): what is read of a pipe to see what it is, is gone.
+  if (stats.isFIFO()) return { kind: "lines", path };
   return LINES.test(path) || beginsWithBrace(path) ? { kind: "lines", path } : null;
 }
 
@@ -146,15 +150,10 @@ function beginsWithBrace(path: string): boolean {
 /** Paths in a list are relative to the list; blank lines and lines that begin with # are skipped. */
 function sourcesOfList(path: string, depth: number): Result<readonly Source[], string> {
   if (depth > 8) return err(`@${path}: lists name lists more than 8 deep`);
-  let text: string;
-  try {
-    if (statSync(path).size > LIST_BYTES) return err(`@${path}: larger than ${LIST_BYTES >> 20} MiB, which no list is`);
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    return err(`@${path}: cannot be read: ${(error as Error).message}`);
-  }
+  const text = readBoundedText(path, LIST_BYTES);
+  if (!text.ok) return err(`@${path}: ${text.error}`);
   const sources: Source[] = [];
-  for (const line of text.split("\n").map((each) => each.trim())) {
+  for (const line of text.value.split("\n").map((each) => each.trim())) {
     if (line === "" || line.startsWith("#")) continue;
     const nested = line.startsWith("@");
     const found = sourcesOf(

@@ -11,6 +11,7 @@ import { ChromeJson } from "../export/chrome-json.js";
 import { writePerfettoEvents } from "../export/perfetto-events.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { integer, one, repeated, required, text } from "./options.js";
+import { outputProblem } from "./output-file.js";
 import { escapeControls } from "./terminal-text.js";
 import { traceLine } from "./trace-lines.js";
 
@@ -53,6 +54,8 @@ export const convert = defineCommand({
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
+    const problem = outputProblem(options.output, [positionals.trace]);
+    if (problem !== null) return misused(context, problem);
     const format = FORMATS.get(extname(options.output));
     if (format === undefined) {
       return misused(

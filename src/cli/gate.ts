@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Comparison, compareCohorts } from "../analyze/compare/comparison.js";
 import { DEFAULT_FLOORS } from "../analyze/compare/levels.js";
@@ -7,13 +7,14 @@ import { gateAnnotations } from "../export/gate-annotations.js";
 import { gateJunit } from "../export/gate-junit.js";
 import { gateMarkdown } from "../export/gate-markdown.js";
 import { WEBHOOK_BODIES, webhookBody } from "../export/gate-webhook.js";
-import { BUDGET_BYTES, parseBudget } from "./budget-file.js";
+import { readBudget } from "./budget-file.js";
 import { COHORT_FORMS, displayNames, loadCohort, refusalOf } from "./cohort-load.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { seedOption } from "./compare.js";
 import { gateText } from "./gate-text.js";
 import { spellingOf, spellingOptions } from "./load.js";
 import { choice, flag, one, required, text, withDefault } from "./options.js";
+import { outputProblem } from "./output-file.js";
 import { sendWebhook, webhookTarget } from "./webhook.js";
 
 const FAILED = 1;
@@ -68,9 +69,12 @@ export const gate = defineCommand({
     if (options.json && options.github) return misused(context, "--json and --github both write to standard output");
     const target = options.webhook === null ? null : webhookTarget(options.webhook, context.env);
     if (target !== null && !target.ok) return misused(context, target.error);
-    const budgetText = readBudget(options.budget);
-    if (typeof budgetText !== "string") return misused(context, budgetText.problem);
-    const budget = parseBudget(budgetText, options.budget);
+    const inputs = [positionals.cohort, options.budget, ...(options.baseline === null ? [] : [options.baseline])];
+    for (const output of [options.junit, options.markdown]) {
+      const problem = output === null ? null : outputProblem(output, inputs);
+      if (problem !== null) return misused(context, problem);
+    }
+    const budget = readBudget(options.budget);
     if (!budget.ok) return misused(context, budget.error);
 
     const loaded = [];
@@ -107,15 +111,6 @@ export const gate = defineCommand({
     return document.verdict === "insufficient" ? INSUFFICIENT : exit.answered;
   },
 });
-
-function readBudget(path: string): string | { readonly problem: string } {
-  try {
-    if (statSync(path).size > BUDGET_BYTES) return { problem: `${path}: larger than 1 MiB, which no budget is` };
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    return { problem: `${path}: the budget cannot be read: ${(error as Error).message}` };
-  }
-}
 
 /** Writes what was asked for; the exit code where a file cannot be written, else null. */
 function writeOutputs(

@@ -1,6 +1,7 @@
 /** File name patterns, for shells that left them alone (a quoted argument, a CI file): `*`, `?`, `[a-c]`, `{a,b}`. */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { statsOf } from "./path-stats.js";
 
 export function isPattern(text: string): boolean {
   return /[*?[{]/.test(text);
@@ -86,7 +87,8 @@ function matches(name: string, segment: string): boolean {
   }
 }
 
-function namesIn(folder: string): readonly string[] {
+/** The names in a folder, in no order; none where it cannot be read. */
+export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {
@@ -95,8 +97,8 @@ function namesIn(folder: string): readonly string[] {
 }
 
 function exists(path: string, asFolder: boolean): boolean {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats !== undefined && (!asFolder || stats.isDirectory());
+  const stats = statsOf(path);
+  return stats !== null && (!asFolder || stats.isDirectory());
 }
 
 const collator = new Intl.Collator("en", { numeric: true });

@@ -30,6 +30,7 @@ import { COHORT_FORMS, loadCohort } from "./cohort-load.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { spellingOf, spellingOptions } from "./load.js";
 import { flag, oneOrMore, text } from "./options.js";
+import { outputProblem } from "./output-file.js";
 import { isLogPath, readLog } from "./percentiles-input.js";
 import { percentilesText } from "./percentiles-text.js";
 import { escapeControls } from "./terminal-text.js";
@@ -65,6 +66,8 @@ export const percentiles = defineCommand({
   ],
   exitCodes: [{ code: exit.usage, meaning: "the command line is wrong, or the updates are unlike" }],
   run: async (context, { options, positionals }) => {
+    const problem = options.hlog === null ? null : outputProblem(options.hlog, positionals.cohort);
+    if (problem !== null) return misused(context, problem);
     const inputs = await readInputs(context, positionals.cohort, spellingOf(options));
     for (const failure of inputs.failures) unusable(context, failure);
     const samples = sampleUpdates(inputs.updates);

@@ -2,9 +2,10 @@ import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { attributionOf, type PerfettoCounts, writePerfetto } from "../export/perfetto.js";
 import { packLiveUpdate } from "../export/report.js";
-import { defineCommand, exit, unusable } from "./command.js";
+import { defineCommand, exit, misused, unusable } from "./command.js";
 import { eventFeedOf, type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
 import { one, required, text } from "./options.js";
+import { outputProblem } from "./output-file.js";
 
 /** Writes a loaded capture as a Perfetto trace to `path`. */
 export function writePerfettoFile(loaded: LoadedCapture, path: string): PerfettoCounts {
@@ -36,6 +37,8 @@ export const perfetto = defineCommand({
   examples: [{ command: "blackout perfetto traces/plain.tar.gz -o out/trace.pftrace", what: "One live update" }],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
+    const problem = outputProblem(options.output, [positionals.capture]);
+    if (problem !== null) return misused(context, problem);
     const progress = context.progress("Writing");
     const written = await withCapture(
       positionals.capture,

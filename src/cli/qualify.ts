@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { unlikeSentence } from "../analyze/cohort/cohort.js";
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
@@ -8,13 +8,15 @@ import { formatDuration } from "../base/format.js";
 import { qualifyHtml } from "../export/qualify-html.js";
 import { qualifyMarkdown } from "../export/qualify-markdown.js";
 import type { TextLayout } from "./analyze-text.js";
-import { BUDGET_BYTES, parseBudget } from "./budget-file.js";
+import { readBudget } from "./budget-file.js";
 import { COHORT_FORMS, loadCohort, refusalOf } from "./cohort-load.js";
 import { defineCommand, exit, misused, unusable } from "./command.js";
 import { floorOptions, seedOption } from "./compare.js";
 import { naturalOrder } from "./glob.js";
 import { spellingOf, spellingOptions } from "./load.js";
 import { choice, flag, oneOrMore, repeated, text, withDefault } from "./options.js";
+import { outputProblem } from "./output-file.js";
+import { statsOf } from "./path-stats.js";
 import type { Style } from "./terminal-style.js";
 import { type Cell, leftColumn, renderTable } from "./terminal-table.js";
 import { escapeControls, wrap } from "./terminal-text.js";
@@ -57,12 +59,14 @@ export const qualify = defineCommand({
     { code: INCOMPLETE, meaning: "a pair of kernels is not tested (with --require-all)" },
   ],
   run: async (context, { options, positionals }) => {
+    const inputs = [...positionals.cohort, ...(options.budget === null ? [] : [options.budget])];
+    for (const output of [options.html, options.markdown]) {
+      const problem = output === null ? null : outputProblem(output, inputs);
+      if (problem !== null) return misused(context, problem);
+    }
     let budget: Budget | null = null;
     if (options.budget !== null) {
-      if (!existsSync(options.budget)) return misused(context, `${options.budget}: there is no such budget`);
-      if (statSync(options.budget).size > BUDGET_BYTES)
-        return misused(context, `${options.budget}: no budget is that large`);
-      const parsed = parseBudget(readFileSync(options.budget, "utf8"), options.budget);
+      const parsed = readBudget(options.budget);
       if (!parsed.ok) return misused(context, parsed.error);
       budget = parsed.value;
     }
@@ -107,7 +111,7 @@ export const qualify = defineCommand({
 
 /** The folders in a folder that holds no capture of its own; else the argument itself. */
 function cohortsIn(argument: string): readonly string[] {
-  if (statSync(argument, { throwIfNoEntry: false })?.isDirectory() !== true) return [argument];
+  if (statsOf(argument)?.isDirectory() !== true) return [argument];
   const names = readdirSync(argument, { withFileTypes: true });
   const isCapture = existsSync(join(argument, "capture.json"));
   if (isCapture || names.some((entry) => entry.isFile() && /\.(?:tar|tgz|tar\.gz|tar\.zst)$/.test(entry.name)))

@@ -4,9 +4,10 @@ import { redactUpdate } from "../analyze/redact.js";
 import { reportIndex } from "../analyze/report-data.js";
 import { renderReportOf } from "../export/report.js";
 import { expandCaptures } from "./capture-paths.js";
-import { defineCommand, exit, unusable } from "./command.js";
+import { defineCommand, exit, misused, unusable } from "./command.js";
 import { analyzeCaptures, listNames, spellingOf, spellingOptions } from "./load.js";
 import { flag, oneOrMore, required, text } from "./options.js";
+import { outputProblem } from "./output-file.js";
 
 const TEMPLATE = new URL("../viewer/report-template.html", import.meta.url);
 
@@ -30,11 +31,10 @@ export const report = defineCommand({
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
-    const { updates, paths, failures } = await analyzeCaptures(
-      context,
-      expandCaptures(positionals.capture),
-      spellingOf(options),
-    );
+    const captures = expandCaptures(positionals.capture);
+    const problem = outputProblem(options.output, captures);
+    if (problem !== null) return misused(context, problem);
+    const { updates, paths, failures } = await analyzeCaptures(context, captures, spellingOf(options));
     for (const failure of failures) unusable(context, failure);
     if (updates.length === 0) return exit.unusableInput;
     const names = listNames(updates, paths);

@@ -58,7 +58,13 @@ export async function openCaptureFiles(
       captureError("not-a-capture", `${path} is no .tar, .tar.gz or .tar.zst.`, "Give a capture's folder or archive."),
     );
   }
-  const into = mkdtempSync(join(tmpdir(), "blackout-"));
+  let into: string;
+  try {
+    into = mkdtempSync(join(tmpdir(), "blackout-"));
+  } catch (error) {
+    const message = `${path}: There is no place to unpack it: ${(error as Error).message}.`;
+    return err(captureError("unreadable", message, "Set TMPDIR to a folder that can be written."));
+  }
   const remove = (): void => rmSync(into, { recursive: true, force: true });
   // A capture is closed by whoever opened it; this is for what ends the process before that.
   process.once("exit", remove);
@@ -76,8 +82,13 @@ export async function openCaptureFiles(
   return opened;
 }
 
+/** Null where nothing can lie: also below a file, behind a circle of links, at a name too long. */
 function lstatOrNull(path: string): Stats | null {
-  return lstatSync(path, { throwIfNoEntry: false }) ?? null;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) ?? null;
+  } catch {
+    return null;
+  }
 }
 
 function isDirectory(path: string): boolean {

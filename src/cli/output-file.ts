@@ -1,0 +1,23 @@
+/** Where an answer may be written: never over what it is read from. */
+import { isArchiveName } from "./capture-paths.js";
+import { statsOf } from "./path-stats.js";
+
+/**
+ * Why `output` is no place for an answer, as a sentence that begins with it; null where it is one. `inputs` are the
+ * paths that the command reads. Opening a file to write it empties it, and a recording cannot be made again: so neither
+ * one of the inputs, whatever it is called there (a link, another spelling of its path), nor any archive is opened.
+ */
+export function outputProblem(output: string, inputs: readonly string[]): string | null {
+  if (output === "-") return "-: answers of this kind go to a file; ./- is one of that name";
+  const found = statsOf(output);
+  if (!found?.isFile()) return null;
+  const isSame = (input: string): boolean => {
+    const read = statsOf(input);
+    return read !== null && read.dev === found.dev && read.ino === found.ino;
+  };
+  if (inputs.some(isSame)) return `${output} is what is read: writing there would destroy it; give another file`;
+  if (isArchiveName(output)) {
+    return `${output} is an archive, and may be a capture: it is not written over; give another file, or remove it first`;
+  }
+  return null;
+}
