@@ -12,7 +12,8 @@ export type PhaseName = (typeof PHASES)[number];
 export type Outcome = "completed" | "aborted" | "failed" | "incomplete";
 
 /** How the two boots' clocks were tied together, best first; `single` when one boot's clock suffices. */
-export type ClockMethod = "x86-tsc" | "clock-pairs" | "kvm-clock" | "realtime" | "single" | "none";
+export const CLOCK_METHODS = ["x86-tsc", "clock-pairs", "kvm-clock", "realtime", "single", "none"] as const;
+export type ClockMethod = (typeof CLOCK_METHODS)[number];
 
 /**
  * Which axis a time is on. With a clock link there is one, `joint`; without, each boot has its own, whose zero is the

@@ -11,6 +11,7 @@ import { parseUpdateLine } from "../analyze/cohort/parse-sample.js";
 import { sampleOfUpdate } from "../analyze/cohort/sample-of-update.js";
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
 import { err, ok, type Result } from "../base/result.js";
+import { nodeNameOf } from "../collect/capture.js";
 import { readBoundedText } from "./bounded-text.js";
 import { capturesIn, isCapturePath } from "./capture-paths.js";
 import type { Context } from "./command.js";
@@ -35,6 +36,13 @@ const LIST_BYTES = 16 << 20;
 /** A line is one update: with a thousand causes it has about 200 kB. */
 const LINE_CHARACTERS = 64 << 20;
 
+/** An update as it is read, or why a capture is none. `capture`: the path of the capture that it was read from. */
+export type CohortItem =
+  | { readonly kind: "update"; readonly update: UpdateSample; readonly capture: string | null }
+  | { readonly kind: "unusable-capture"; readonly reason: string }
+  /** The rest cannot be read: nothing there, or a file of JSON lines with a line that is none. */
+  | { readonly kind: "refused"; readonly reason: string };
+
 /**
  * Loads a cohort; captures are analysed one after the other, and an unusable one does not stop the rest. The error is a
  * sentence: nothing there, a file of JSON lines with a line that is none, or no update at all.
@@ -44,31 +52,48 @@ export async function loadCohort(
   argument: string,
   spelling: MarkSpelling,
 ): Promise<Result<LoadedCohort, string>> {
-  const sources = sourcesOf(argument, 0);
-  if (!sources.ok) return sources;
   const updates: UpdateSample[] = [];
   const failures: string[] = [];
-  const progress = context.progress(`Analysing ${argument}`, sources.value.length);
-  try {
-    for (const [i, { kind, path }] of sources.value.entries()) {
-      progress.update(i, path);
-      if (kind === "lines") {
-        const read = await readLines(path);
-        if (!read.ok) return read;
-        for (const update of read.value) updates.push(update);
-        continue;
-      }
-      const loaded = await withCapture(path, spelling, ({ update }) => sampleOfUpdate(update, path));
-      if (loaded.ok) updates.push(loaded.value);
-      else failures.push(loaded.error);
-    }
-  } finally {
-    progress.end();
+  for await (const item of streamCohort(context, argument, spelling)) {
+    if (item.kind === "refused") return err(item.reason);
+    if (item.kind === "update") updates.push(item.update);
+    else failures.push(item.reason);
   }
   if (updates.length === 0) {
     return err([`${argument}: none of its captures can be used.`, ...failures].join("\n"));
   }
   return ok({ cohort: { name: argument, updates }, failures });
+}
+
+/** The same one after the other, for those who need not have all at once. */
+export async function* streamCohort(
+  context: Context,
+  argument: string,
+  spelling: MarkSpelling,
+): AsyncGenerator<CohortItem> {
+  const sources = sourcesOf(argument, 0);
+  if (!sources.ok) return yield { kind: "refused", reason: sources.error };
+  const progress = context.progress(`Analysing ${argument}`, sources.value.length);
+  try {
+    for (const [i, { kind, path }] of sources.value.entries()) {
+      progress.update(i, path);
+      if (kind === "lines") {
+        for await (const read of readLines(path)) {
+          if (!read.ok) return yield { kind: "refused", reason: read.error };
+          yield { kind: "update", update: read.value, capture: null };
+        }
+        continue;
+      }
+      const loaded = await withCapture(path, spelling, ({ update, capture }) =>
+        sampleOfUpdate(update, path, nodeNameOf(capture)),
+      );
+      yield loaded.ok
+        ? { kind: "update", update: loaded.value, capture: path }
+        : { kind: "unusable-capture", reason: loaded.error };
+    }
+  } finally {
+    progress.end();
+  }
 }
 
 function sourcesOf(argument: string, depth: number): Result<readonly Source[], string> {
@@ -167,12 +192,15 @@ function sourcesOfList(path: string, depth: number): Result<readonly Source[], s
 }
 
 /** The updates on the lines of a file; a line that is none refuses the whole file, as half a cohort is another cohort. */
-async function readLines(path: string): Promise<Result<readonly UpdateSample[], string>> {
-  const read = await readEachLine(path);
-  if (read.ok || !/\.json$/i.test(path)) return read;
-  // A document that was laid out anew (by jq, say) does not stand on one line.
-  const whole = readWhole(path);
-  return whole === null ? read : ok([whole]);
+async function* readLines(path: string): AsyncGenerator<Result<UpdateSample, string>> {
+  let first = true;
+  for await (const read of readEachLine(path)) {
+    // A document that was laid out anew (by jq, say) does not stand on one line.
+    const whole = first && !read.ok && /\.json$/i.test(path) ? readWhole(path) : null;
+    if (whole !== null) return yield ok(whole);
+    first = false;
+    yield read;
+  }
 }
 
 /** The one document of a file, however it is laid out; null where the file is none. */
@@ -182,21 +210,20 @@ function readWhole(path: string): UpdateSample | null {
   return parsed.ok ? parsed.value : null;
 }
 
-async function readEachLine(path: string): Promise<Result<readonly UpdateSample[], string>> {
-  const updates: UpdateSample[] = [];
+async function* readEachLine(path: string): AsyncGenerator<Result<UpdateSample, string>> {
   let number = 0;
+  let found = 0;
   let rest = "";
-  const take = (line: string): string | null => {
+  const take = (line: string): Result<UpdateSample, string> | null => {
     number += 1;
     const json = number === 1 ? line.replace(/^\ufeff/, "") : line;
     if (json.trim() === "") return null;
     const parsed = parseUpdateLine(json, `${path}:${number}`);
-    if (!parsed.ok) return `${path}:${number}: ${parsed.error}`;
-    updates.push(parsed.value);
-    return null;
+    found += 1;
+    return parsed.ok ? parsed : err(`${path}:${number}: ${parsed.error}`);
   };
   try {
-    const file = createReadStream(path);
+    const file = createReadStream(path, { highWaterMark: 1 << 20 });
     const decoded = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
     // An error of the file does not reach the stream that it is piped into.
     if (decoded !== file) file.on("error", (error) => decoded.destroy(error));
@@ -204,18 +231,19 @@ async function readEachLine(path: string): Promise<Result<readonly UpdateSample[
     for await (const chunk of decoded) {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop() ?? "";
-      if (rest.length > LINE_CHARACTERS) return err(`${path}:${number + 1}: longer than any update's line is`);
+      if (rest.length > LINE_CHARACTERS) return yield err(`${path}:${number + 1}: longer than any update's line is`);
       for (const line of lines) {
-        const problem = take(line);
-        if (problem !== null) return err(problem);
+        const update = take(line);
+        if (update !== null) yield update;
+        if (update?.ok === false) return;
       }
     }
   } catch (error) {
-    return err(`${path}: cannot be read: ${(error as Error).message}`);
+    return yield err(`${path}: cannot be read: ${(error as Error).message}`);
   }
-  const problem = rest === "" ? null : take(rest);
-  if (problem !== null) return err(problem);
-  return updates.length > 0 ? ok(updates) : err(`${path}: holds no update`);
+  const update = rest === "" ? null : take(rest);
+  if (update !== null) yield update;
+  if (found === 0) yield err(`${path}: holds no update`);
 }
 
 /** Short names for a table: the last part of each path, or the whole where that would be the same. */

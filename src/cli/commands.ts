@@ -1,5 +1,6 @@
 /** The commands there are, in the order the help lists them. */
 import { analyze } from "./analyze.js";
+import { archive } from "./archive.js";
 import { blame } from "./blame.js";
 import { cohort } from "./cohort.js";
 import type { Command } from "./command.js";
@@ -48,4 +49,5 @@ export const commands: readonly Command[] = [
   doctor,
   record,
   lab,
+  archive,
 ];

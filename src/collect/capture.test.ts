@@ -105,9 +105,11 @@ test("the active clock is the bracketed one; a name that is no clock is unknown"
 test("uname gives release and build; builds are the same where both are known and equal", () => {
   const uname = (release: string, build: string): string => `Linux (none) ${release} ${build} x86_64 GNU/Linux\n`;
   assert.deepEqual(parseUname(uname("7.3.4-luo", "#2 SMP PREEMPT Mon Nov 23 09:54:41 UTC 2026")), {
+    nodeName: null,
     release: "7.3.4-luo",
     build: "#2 SMP PREEMPT Mon Nov 23 09:54:41 UTC 2026",
   });
+  assert.equal(parseUname("Linux host-17 7.3.4 #2 SMP x86_64 GNU/Linux")?.nodeName, "host-17");
   for (const text of ["", "Linux", "Darwin host 24.0 #1 SMP x", "Linux host 7.3 SMP now x86_64"])
     assert.equal(parseUname(text), null);
   const same = (old: string, fresh: string): boolean => {

@@ -28,6 +28,8 @@ export interface CaptureBoot {
   readonly buffer: TraceBuffer | null;
   /** A second, quiet ring of the old boot on the same clock: marks and probes that noise must not overwrite. */
   readonly marks: TraceBuffer | null;
+  /** `uname -n`; null where the host had no name of its own. */
+  readonly nodeName: string | null;
   readonly release: string | null;
   /** `uname -v`: together with the release it tells one build from another. */
   readonly build: string | null;
@@ -67,8 +69,18 @@ export function activeClock(text: string): TraceClock {
   return name === undefined ? "unknown" : traceClockOf(name);
 }
 
+/** What a host is called that nobody has named (kernel/Kconfig's DEFAULT_HOSTNAME, hostname(1)). */
+const NO_NODE_NAME = new Set(["(none)", "localhost", "localhost.localdomain"]);
+
+/** The host's own name, as either kernel knew it. */
+export function nodeNameOf({ boots }: Capture): string | null {
+  return boots.new?.nodeName ?? boots.old?.nodeName ?? null;
+}
+
 /** `Linux NODE RELEASE VERSION… MACHINE [PROCESSOR PLATFORM] OS`, as `uname -a` prints it. */
-export function parseUname(text: string): { readonly release: string; readonly build: string } | null {
+export function parseUname(
+  text: string,
+): { readonly nodeName: string | null; readonly release: string; readonly build: string } | null {
   const words = text.trim().split(/\s+/);
   const release = words[2];
   if (words[0] !== "Linux" || release === undefined || words.length < 5) return null;
@@ -78,7 +90,12 @@ export function parseUname(text: string): { readonly release: string; readonly b
     (word, i) => i > from && /^(?:x86_64|aarch64|riscv64|s390x|ppc64le|i[3-6]86)$/.test(word),
   );
   if (from < 0) return null;
-  return { release, build: words.slice(from, machine < 0 ? undefined : machine).join(" ") };
+  const node = words[1] as string;
+  return {
+    nodeName: NO_NODE_NAME.has(node) ? null : node,
+    release,
+    build: words.slice(from, machine < 0 ? undefined : machine).join(" "),
+  };
 }
 
 /** Both boots ran the same build of the kernel: event ids and formats are the same. */
@@ -289,6 +306,7 @@ function readBoot(
     files: folder,
     buffer,
     marks,
+    nodeName: uname?.nodeName ?? null,
     release: uname?.release ?? null,
     build: uname?.build ?? null,
     cmdline: read("cmdline")?.trim() ?? null,

@@ -25,6 +25,7 @@ const boot = (part: Partial<CaptureBoot> = {}): CaptureBoot => ({
   files: "old",
   buffer: null,
   marks: null,
+  nodeName: null,
   release: null,
   build: null,
   cmdline: null,

@@ -15,6 +15,7 @@ export function updateOf(ms: number, more: Partial<UpdateSample> = {}): UpdateSa
   return {
     source: "made",
     name: "made",
+    host: null,
     takenAtMs: null,
     kernel: { old: "7.2", new: "7.3" },
     probeLevel: "graph",
@@ -23,10 +24,13 @@ export function updateOf(ms: number, more: Partial<UpdateSample> = {}): UpdateSa
     outcome: "completed",
     outcomeReason: "",
     blackout: { basis: "vm-marks", durationNs: ns, uncertaintyNs: 1000 },
+    clockMethod: "x86-tsc",
+    seam: { durationNs: null, uncertaintyNs: null },
     phases: { prepare: null, freeze: null, kexec: ns, restore: null, finish: null },
     vms: [{ id: "vm", durationNs: ns }],
     causes: [],
     defects: { error: 0, warning: 0, note: 0 },
+    defectCodes: [],
     ...more,
   };
 }

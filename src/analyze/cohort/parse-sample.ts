@@ -3,8 +3,8 @@
  * (`blackout analyze --json`). The file comes from another machine: nothing in it is believed before it is checked.
  */
 import { err, ok, type Result } from "../../base/result.js";
-import { type BlackoutDocument, type Outcome, PHASES, type PhaseName } from "../live-update.js";
-import { CAUSE_KINDS, type CauseSample, type UpdateSample } from "./update-sample.js";
+import { type BlackoutDocument, CLOCK_METHODS, type Outcome, PHASES, type PhaseName } from "../live-update.js";
+import { CAUSE_KINDS, type CauseSample, countDefects, type DefectCount, type UpdateSample } from "./update-sample.js";
 
 /** What is wrong with a line: where in it, what was found, and what was expected. */
 export type LineProblem = string;
@@ -115,6 +115,24 @@ function blackoutOf(value: unknown): UpdateSample["blackout"] {
   };
 }
 
+function seamOf(value: unknown): UpdateSample["seam"] {
+  const seam = object(value, "seam");
+  return {
+    durationNs: orNull(seam.durationNs, integer, "seam.durationNs"),
+    uncertaintyNs: orNull(seam.uncertaintyNs, integer, "seam.uncertaintyNs"),
+  };
+}
+
+function defectCountOf(value: unknown, index: number): DefectCount {
+  const where = `defects[${index}]`;
+  const { code, severity, count } = object(value, where);
+  return {
+    code: text(code, `${where}.code`),
+    severity: oneOf(severity, ["error", "warning", "note"] as const, `${where}.severity`),
+    count: integer(count, `${where}.count`),
+  };
+}
+
 function vmsOf(value: unknown): UpdateSample["vms"] {
   return list(value, "vms").map((vm, i) => {
     const fields = object(vm, `vms[${i}]`);
@@ -150,6 +168,7 @@ function readSample(document: Fields, source: string): UpdateSample {
   return {
     source,
     name: text(document.name, "name"),
+    host: orNull(document.host, text, "host"),
     takenAtMs: orNull(document.takenAtMs, integer, "takenAtMs"),
     kernel: kernelOf(document.kernel),
     probeLevel: orNull(document.probeLevel, text, "probeLevel"),
@@ -158,6 +177,8 @@ function readSample(document: Fields, source: string): UpdateSample {
     outcome: oneOf(document.outcome, OUTCOMES, "outcome"),
     outcomeReason: text(document.outcomeReason, "outcomeReason"),
     blackout: blackoutOf(document.blackout),
+    clockMethod: orNull(document.clockMethod, (method, at) => oneOf(method, CLOCK_METHODS, at), "clockMethod"),
+    seam: seamOf(document.seam ?? {}),
     phases: phasesOf((name) => orNull(phases[name], integer, `phases.${name}`)),
     vms: vmsOf(document.vms),
     causes: orNull(document.causes, list, "causes")?.map((cause, i) => causeOf(cause, `causes[${i}]`)) ?? null,
@@ -166,6 +187,7 @@ function readSample(document: Fields, source: string): UpdateSample {
       warning: integer(defects.warning, "defects.warning"),
       note: integer(defects.note, "defects.note"),
     },
+    defectCodes: orNull(document.defectCodes, list, "defectCodes")?.map(defectCountOf) ?? null,
   };
 }
 
@@ -183,25 +205,28 @@ function readDocument(document: Fields, source: string): UpdateSample {
     }),
   );
   const defects = { error: 0, warning: 0, note: 0 };
-  for (const [i, defect] of list(document.defects, "defects").entries()) {
-    const fields = object(defect, `defects[${i}]`);
-    const severity = oneOf(fields.severity, ["error", "warning", "note"] as const, `defects[${i}].severity`);
-    defects[severity] += integer(fields.count, `defects[${i}].count`);
-  }
+  const counts = list(document.defects, "defects").map((defect, i) => defectCountOf(defect, i));
+  for (const { severity, count } of counts) defects[severity] += count;
+  const labels = labelsOf(capture.labels, "capture.labels");
+  const clock = object(document.clock ?? {}, "clock");
   return {
     source,
     name: text(capture.name, "capture.name"),
+    host: labels.host ?? null,
     takenAtMs: null,
     kernel: kernelOf(capture.kernel),
     probeLevel: orNull(capture.probeLevel, text, "capture.probeLevel"),
-    labels: labelsOf(capture.labels, "capture.labels"),
+    labels,
     memoryKiB: null,
     outcome: oneOf(document.outcome, OUTCOMES, "outcome"),
     outcomeReason: text(document.outcomeReason, "outcomeReason"),
     blackout: blackoutOf(document.blackout),
+    clockMethod: orNull(clock.method, (method, at) => oneOf(method, CLOCK_METHODS, at), "clock.method"),
+    seam: seamOf(document.seam ?? {}),
     phases: phasesOf((name) => durations.get(name) ?? null),
     vms: vmsOf(document.vms),
     causes: null,
     defects,
+    defectCodes: countDefects(counts),
   };
 }

@@ -4,7 +4,8 @@ import type { PlacedPrintk } from "../live-update.js";
 import { causesOfUpdate } from "./causes-of-update.js";
 import { sampleOfDocument, type UpdateSample } from "./update-sample.js";
 
-export function sampleOfUpdate(update: AttributedUpdate, source: string): UpdateSample {
+/** `nodeName`: what the host's `uname -n` says, for captures that have no label `host`. */
+export function sampleOfUpdate(update: AttributedUpdate, source: string, nodeName: string | null): UpdateSample {
   const sample = sampleOfDocument(update.document, source);
   const told = (pattern: RegExp): number | null => {
     const found = update.printk.findLast((line) => line.boot === "new" && pattern.test(line.text)) ?? null;
@@ -14,6 +15,7 @@ export function sampleOfUpdate(update: AttributedUpdate, source: string): Update
   const seconds = told(/setting system clock to .{1,40} UTC \((\d{1,12})\)/);
   return {
     ...sample,
+    host: sample.host ?? nodeName,
     takenAtMs: seconds === null ? null : seconds * 1000,
     // mm/mm_init.c, mem_init_print_info(): "Memory: 946276K/1048056K available (…".
     memoryKiB: told(/^Memory: \d{1,15}K\/(\d{1,15})K available/),

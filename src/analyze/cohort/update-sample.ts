@@ -7,6 +7,8 @@ import type { Duration } from "../../base/time.js";
 import { CAUSE_KINDS as ATTRIBUTED_KINDS } from "../attribution/tree.js";
 import {
   type BlackoutDocument,
+  type ClockMethod,
+  type DefectDocument,
   type LiveUpdateDocument,
   type Outcome,
   PHASES,
@@ -36,6 +38,8 @@ export interface UpdateSample {
   /** Where it came from: a capture's path, or `FILE:LINE`. */
   readonly source: string;
   readonly name: string;
+  /** The host: the label `host`, else what `uname -n` says; null where the capture does not tell. */
+  readonly host: string | null;
   /** When, by the host's realtime clock, in milliseconds since 1970; null where the capture does not say. */
   readonly takenAtMs: number | null;
   readonly kernel: { readonly old: string | null; readonly new: string | null };
@@ -50,6 +54,10 @@ export interface UpdateSample {
     readonly durationNs: Duration | null;
     readonly uncertaintyNs: Duration | null;
   };
+  /** How the two boots' clocks were tied together; null where the document does not say. */
+  readonly clockMethod: ClockMethod | null;
+  /** From the old boot's last event to the new boot's first. */
+  readonly seam: { readonly durationNs: Duration | null; readonly uncertaintyNs: Duration | null };
   /** Whole phases, not clipped to the blackout; null where not seen. */
   readonly phases: Readonly<Record<PhaseName, Duration | null>>;
   readonly vms: readonly { readonly id: string; readonly durationNs: Duration | null }[];
@@ -57,6 +65,24 @@ export interface UpdateSample {
   readonly causes: readonly CauseSample[] | null;
   /** How many records could not be decoded or are missing, by severity. */
   readonly defects: { readonly error: number; readonly warning: number; readonly note: number };
+  /** The same by code, sorted by code and severity; null where only the sums are known. */
+  readonly defectCodes: readonly DefectCount[] | null;
+}
+
+export interface DefectCount {
+  readonly code: string;
+  readonly severity: DefectDocument["severity"];
+  readonly count: number;
+}
+
+/** Defects of one code and severity together, in the order of their names. */
+export function countDefects(defects: readonly Pick<DefectDocument, "code" | "severity" | "count">[]): DefectCount[] {
+  const counts = new Map<string, DefectCount>();
+  for (const { code, severity, count } of defects) {
+    const key = `${code}\0${severity}`;
+    counts.set(key, { code, severity, count: count + (counts.get(key)?.count ?? 0) });
+  }
+  return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, count]) => count);
 }
 
 /** What `blackout cohort --json` prints of an update. */
@@ -84,6 +110,7 @@ export function sampleOfDocument(document: LiveUpdateDocument, source: string): 
   return {
     source,
     name: capture.name,
+    host: capture.labels.host ?? null,
     takenAtMs: null,
     kernel: capture.kernel,
     probeLevel: capture.probeLevel,
@@ -92,10 +119,13 @@ export function sampleOfDocument(document: LiveUpdateDocument, source: string): 
     outcome: document.outcome,
     outcomeReason: document.outcomeReason,
     blackout: { basis: blackout.basis, durationNs: blackout.durationNs, uncertaintyNs: blackout.uncertaintyNs },
+    clockMethod: document.clock.method,
+    seam: { durationNs: document.seam.durationNs, uncertaintyNs: document.seam.uncertaintyNs },
     phases: Object.fromEntries(PHASES.map((name) => [name, durations.get(name) ?? null])) as UpdateSample["phases"],
     vms: document.vms.map(({ id, durationNs }) => ({ id, durationNs })),
     causes: null,
     defects,
+    defectCodes: countDefects(document.defects),
   };
 }
 

@@ -1,0 +1,126 @@
+/** `blackout archive ACTION ARCHIVE …`: each action is a function here or in a file of its own. */
+import { openArchive } from "../archive/archive.js";
+import { ArchiveError, DEFAULT_PARTITION, DETAILS } from "../archive/format.js";
+import { verifyArchive } from "../archive/verify.js";
+import { didYouMean } from "../base/suggest.js";
+import { addToArchive } from "./archive-add.js";
+import { listArchive, showInArchive } from "./archive-list.js";
+import { verifyText } from "./archive-text.js";
+import { COHORT_FORMS } from "./cohort-load.js";
+import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
+import { spellingOf, spellingOptions } from "./load.js";
+import { anyNumber, choice, flag, integer, one, text, withDefault } from "./options.js";
+
+const options = {
+  detail: withDefault(
+    choice("LEVEL", DETAILS, "add: how much of an update is kept; summary leaves its causes out"),
+    "causes",
+  ),
+  "keep-captures": flag("add: keep the captures in the archive, beside their updates"),
+  "partition-by": text(
+    "KEYS",
+    `add, to a new archive: what its files are divided by, commas between (${DEFAULT_PARTITION.join(",")})`,
+  ),
+  where: text("CONDITION", "list: only updates of which this is true, in SQL, like \"kernel_new = '7.3.4'\""),
+  limit: integer("N", { min: 1, max: 1_000_000_000 }, "list: at most so many, the newest"),
+  quick: flag("verify: do not read every document back"),
+  json: flag("One JSON document a line"),
+  ...spellingOptions,
+};
+
+type Action = "add" | "list" | "show" | "verify";
+
+/** Which options go with which action. */
+const TAKES: Readonly<Record<Action, readonly (keyof typeof options)[]>> = {
+  add: ["detail", "keep-captures", "partition-by", "json", "pause-mark", "resume-mark"],
+  list: ["where", "limit", "json"],
+  show: ["json"],
+  verify: ["quick", "json"],
+};
+const ACTIONS = Object.keys(TAKES) as readonly Action[];
+
+export const archive = defineCommand({
+  name: "archive",
+  group: "Many live updates",
+  summary: "Keeps live updates in one folder of Parquet files, for any number of hosts and years",
+  usage: "archive ACTION ARCHIVE [WHAT...] [OPTIONS]",
+  description: `add ARCHIVE WHAT...: adds live updates, and makes the archive where there is none. WHAT is ${COHORT_FORMS}. What is there already is not added twice; any number of processes may add at once, and what was said to be added is on the disk.\nlist ARCHIVE: one line per update.\nshow ARCHIVE ID...: updates by their ids, or the first digits of these.\nverify ARCHIVE: proves that all is there, whole and once; exit code 1 where it is not.\nThe format is in docs/archive-format.md; blackout query asks it in SQL, and every cohort argument takes an archive.`,
+  options,
+  positionals: {
+    action: one("What to do: add, list, show, verify"),
+    archive: one("The archive's folder"),
+    what: anyNumber("What the action takes"),
+  },
+  examples: [
+    { command: "blackout archive add fleet/ traces/cohorts/base", what: "Ten updates into a new archive" },
+    { command: "blackout archive add fleet/ today.jsonl --detail summary", what: "Analysed updates, without causes" },
+    { command: "blackout archive list fleet/ --where \"host = 'h17'\"", what: "One host's updates" },
+    { command: "blackout archive verify fleet/", what: "Is all there, whole and once?" },
+  ],
+  exitCodes: [{ code: 1, meaning: "verify: the archive is damaged" }],
+  run: async (context, { options: given, positionals }) => {
+    const action = ACTIONS.find((known) => known === positionals.action);
+    if (action === undefined) {
+      return misused(
+        context,
+        `archive ${positionals.action}: expected ${ACTIONS.join(", ")}${didYouMean(positionals.action, ACTIONS)}`,
+      );
+    }
+    const foreign = (Object.keys(options) as (keyof typeof options)[]).find(
+      (name) => !TAKES[action].includes(name) && isGiven(given[name], options[name].defaultText),
+    );
+    if (foreign !== undefined) return misused(context, `--${foreign} does not go with archive ${action}`);
+    return await answering(context, async () => {
+      const { archive: path, what } = positionals;
+      switch (action) {
+        case "add": {
+          if (what.length === 0) return misused(context, "archive add: name what is to be added");
+          return await addToArchive(context, path, what, {
+            detail: given.detail,
+            keepCaptures: given["keep-captures"],
+            partitionBy: given["partition-by"]?.split(",") ?? null,
+            spelling: spellingOf(given),
+            json: given.json,
+          });
+        }
+        case "list":
+          if (what.length > 0) return misused(context, "archive list: takes the archive alone");
+          return await listArchive(context, path, { where: given.where, limit: given.limit, json: given.json });
+        case "show":
+          if (what.length === 0) return misused(context, "archive show: name updates by their ids");
+          return await showInArchive(context, path, what, given.json);
+        case "verify": {
+          if (what.length > 0) return misused(context, "archive verify: takes the archive alone");
+          const open = await openArchive(path);
+          try {
+            const found = await verifyArchive(open, { quick: given.quick });
+            if (given.json) context.stdout.write(`${JSON.stringify(found)}\n`);
+            else context.stdout.write(verifyText(path, found, context.colour));
+            return found.problems.length === 0 ? exit.answered : 1;
+          } finally {
+            open.close();
+          }
+        }
+      }
+    });
+  },
+});
+
+function isGiven(value: unknown, defaultText: string | null): boolean {
+  return value !== null && value !== false && value !== defaultText;
+}
+
+/** Answers what goes wrong with an archive as unusable input. */
+export async function answering(context: Context, answer: () => Promise<number>): Promise<number> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof ArchiveError) return unusable(context, error.message);
+    const { code, path } = error as NodeJS.ErrnoException;
+    // A full disk, a folder that may not be written: of the world, not of the program.
+    if (typeof code === "string" && /^E[A-Z]+$/.test(code)) {
+      return unusable(context, `${path ?? "the archive"}: ${(error as Error).message}`);
+    }
+    throw error;
+  }
+}
