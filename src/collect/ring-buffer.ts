@@ -13,9 +13,18 @@ import type { Boot } from "../base/time.js";
 import type { EventFormat, ParsedFormats } from "./event-format.js";
 import { EventText } from "./event-text/event-text.js";
 import type { SymbolTable } from "./kallsyms.js";
-import { type CursorFilter, END_OF_TIME, IdUse, PageCursor, type TimeBase } from "./ring-buffer/page-cursor.js";
+import {
+  type CursorReports,
+  END_OF_TIME,
+  IdUse,
+  PageCursor,
+  type RecordUse,
+  TimeBase,
+} from "./ring-buffer/page-cursor.js";
 import { DEFAULT_LAYOUT, isLittleEndian, type PageLayout, parseHeaderPage } from "./ring-buffer/page-layout.js";
-import { CommCache, RecordChunk, RecordColumns, type RecordTable } from "./ring-buffer/record-chunk.js";
+import { RecordChunk, type RecordTable } from "./ring-buffer/record-chunk.js";
+import { type RowLoops, rowLoops, sink } from "./ring-buffer/row-loops.js";
+import { RowMemory, WASM_FROM_BYTES } from "./ring-buffer/row-memory.js";
 import { EventKind, type EventSink, type EventSource, type ReadCounts, type TraceClock } from "./types.js";
 
 export { DEFAULT_LAYOUT, END_OF_TIME, type PageLayout, parseHeaderPage };
@@ -38,6 +47,8 @@ export interface RingBufferInput {
   readonly filter?: RecordFilter;
   /** How the pages' counts become those that are handed on; as they are unless given. */
   readonly retime?: Retime;
+  /** As many bytes of pages as are read by WebAssembly; 4 MiB unless given. */
+  readonly wasmFrom?: number;
   /** What the pages came in, for the report; `ring-buffer` unless given. */
   readonly dialect?: EventSource["dialect"];
 }
@@ -87,16 +98,17 @@ export function ringBufferSource(input: RingBufferInput): EventSource {
   };
 }
 
-/** Runs of one CPU at least this long are handed on from its own columns, without a copy. */
-const WHOLE_RUN = 512;
+/** Sub-buffers of 4 MiB, the largest there are, of as many CPUs as this together allows. */
+const MAX_BLOCKS_BYTES = 1 << 30;
 
 class RingReader {
   readonly #input: RingBufferInput;
   readonly #sink: EventSink;
   readonly #defects = new DefectLog();
-  readonly #columns: RecordColumns;
   readonly #table: RecordTable;
-  readonly #base: TimeBase = { value: null };
+  readonly #base = new TimeBase();
+  readonly #memory: RowMemory;
+  readonly #loops: RowLoops;
   readonly #cursors: readonly PageCursor[];
   readonly #file: string;
   #count = 0;
@@ -107,41 +119,51 @@ class RingReader {
   constructor(input: RingBufferInput, sink: EventSink) {
     this.#input = input;
     this.#sink = sink;
-    this.#file = input.cpus.find(({ source }) => source !== null)?.source?.name ?? "";
-    this.#table = tableOf(input);
     const cpus = input.filter?.cpus ?? null;
-    const present = input.cpus.filter(
-      ({ cpu, source }) => source !== null && source.size > 0 && (cpus === null || cpus.has(cpu)),
+    const present = input.cpus.flatMap(({ cpu, source }) =>
+      source !== null && source.size > 0 && (cpus === null || cpus.has(cpu)) ? [{ cpu, source }] : [],
     );
-    const littleEndian = input.littleEndian ?? orderOf(present, input.layout);
-    const filter = cursorFilter(input);
-    this.#cursors = present.map(
-      ({ cpu, source }) =>
-        new PageCursor(
-          cpu,
-          source as ByteSource,
-          input.layout,
-          littleEndian,
-          Math.floor(input.formats.pidOffset / 4),
-          this.#base,
-          filter,
-          {
-            unknown: (cursor, payload, id) => this.#unknown(cursor, payload, id),
-            overrun: (cursor) => this.#overrun(cursor),
-            overfull: (cursor, bytes) => this.#overfull(cursor, bytes),
-            partial: (cursor, bytes) => this.#partial(cursor, bytes),
-            missed: (cursor, lost) => this.#missed(cursor, lost),
-          },
-        ),
+    this.#file = (present[0]?.source ?? input.cpus.find(({ source }) => source !== null)?.source)?.name ?? "";
+    const { layout } = input;
+    // What is shorter than a page is told of, but takes no room: hundreds of CPUs may have no more than a header's worth.
+    const most = Math.floor(MAX_BLOCKS_BYTES / layout.pageBytes / 2);
+    const whole = present.filter(({ source }) => source.size >= layout.pageBytes);
+    const cut = present.filter(({ source }) => source.size < layout.pageBytes);
+    for (const { cpu, source } of whole.splice(most)) this.#leftOut(cpu, source);
+    this.#memory = new RowMemory({
+      layout,
+      littleEndian: input.littleEndian ?? orderOf(present, layout),
+      sizes: whole.map(({ source }) => source.size),
+      cursors: present.length,
+      ids: [...input.formats.byId.keys()].reduce((most, id) => Math.max(most, id + 1), 0),
+      wasmFrom: input.wasmFrom ?? WASM_FROM_BYTES,
+    });
+    this.#table = tableOf(input);
+    const use = recordUse(input, this.#memory, this.#table.strings);
+    const { strings } = this.#table;
+    const { comms } = input;
+    this.#loops = rowLoops(this.#memory, {
+      pidWord: use.pidWord,
+      isPlain: use.isPlain,
+      commOf: (pid) => strings.idOf(comms.get(pid) ?? "<...>"),
+    });
+    const reports: CursorReports = {
+      unknown: (cursor, payload, id) => this.#unknown(cursor, payload, id),
+      overrun: (cursor) => this.#overrun(cursor),
+      overfull: (cursor, bytes) => this.#overfull(cursor, bytes),
+      partial: (cursor, bytes) => this.#partial(cursor, bytes),
+      missed: (cursor, lost) => this.#missed(cursor, lost),
+      leaving: () => this.#flush(),
+    };
+    this.#cursors = [...whole, ...cut].map(
+      ({ cpu, source }, index) => new PageCursor(index, cpu, source, this.#memory, this.#base, use, reports),
     );
-    const rows = this.#cursors.reduce((most, { time }) => Math.max(most, time.length), 1);
-    this.#columns = new RecordColumns(rows, this.#cursors);
+    this.#memory.cpuOf.set(this.#cursors.map(({ cpu }) => cpu));
   }
 
   read(): ReadCounts {
     const { cpus, filter } = this.#input;
-    this.#merge(this.#cursors.filter((cursor) => cursor.scan()));
-    this.#flush();
+    this.#merge();
     for (const cursor of filter === undefined ? this.#cursors : []) {
       const entries = cpus.find(({ source }) => source === cursor.source)?.entries ?? null;
       if (entries === null || entries === cursor.records || cursor.broken) continue;
@@ -163,148 +185,37 @@ class RingReader {
     };
   }
 
-  /** Runs of the CPU that is behind, up to the time that the next one stands on; of equal times the lower CPU first. */
-  #merge(cursors: PageCursor[]): void {
-    const which = cursors.map((cursor) => this.#cursors.indexOf(cursor));
-    const heads = Float64Array.from(cursors, (cursor) => cursor.time[0] as number);
-    let live = cursors.length;
-    while (live > 0) {
-      if (live === 2) {
-        this.#mergePair(cursors, which);
-        live = cursors.length;
-        heads[0] = cursors[0]?.time[cursors[0].next] ?? 0;
-        continue;
+  /** The CPU that is behind writes its rows, up to the time that the next one stands on; of equal times the lower first. */
+  #merge(): void {
+    const loops = this.#loops;
+    const { capacity, order, standingTime, pending } = this.#memory;
+    let size = 0;
+    for (const cursor of this.#cursors) if (cursor.next()) order[size++] = cursor.index;
+    for (let at = (size >> 1) - 1; at >= 0; at--) sink(order, size, standingTime, at);
+    while (size > 0) {
+      this.#count = loops.fill(size, this.#count);
+      if (this.#count === capacity) this.#flush();
+      if (pending[0] === 0) continue;
+      if (!(this.#cursors[order[0] as number] as PageCursor).next()) {
+        size -= 1;
+        order[0] = order[size] as number;
       }
-      let first = 0;
-      let until = Number.POSITIVE_INFINITY;
-      for (let i = 1; i < live; i++) {
-        const head = heads[i] as number;
-        if (head < (heads[first] as number)) {
-          until = Math.min(until, heads[first] as number);
-          first = i;
-        } else if (head < until) until = head;
-      }
-      const cursor = cursors[first] as PageCursor;
-      this.#run(cursor, which[first] as number, until);
-      if (cursor.next < cursor.rows) {
-        heads[first] = cursor.time[cursor.next] as number;
-        continue;
-      }
-      // The next scan may overwrite the bytes that rows not yet handed on point to.
-      this.#flush();
-      if (cursor.scan()) heads[first] = cursor.time[0] as number;
-      else {
-        cursors.splice(first, 1);
-        which.splice(first, 1);
-        live -= 1;
-        for (let i = first; i < live; i++) heads[i] = heads[i + 1] as number;
-      }
+      sink(order, size, standingTime, 0);
     }
-  }
-
-  /**
-   * The same for two, by far the most common where events come in short runs: row by row, until one of them ends, which
-   * is then taken out.
-   */
-  #mergePair(cursors: PageCursor[], which: number[]): void {
-    const [a, b] = cursors as [PageCursor, PageCursor];
-    const [whichA, whichB] = which as [number, number];
-    const { capacity, time, word, id, pid, cursor } = this.#columns;
-    const { time: times, word: words, id: ids, pid: pids } = a;
-    const { time: otherTimes, word: otherWords, id: otherIds, pid: otherPids } = b;
-    for (;;) {
-      let [i, j, at] = [a.next, b.next, this.#count];
-      const [endA, endB] = [a.rows, b.rows];
-      let now = times[i] as number;
-      let other = otherTimes[j] as number;
-      for (;;) {
-        while (now <= other && i < endA && at < capacity) {
-          time[at] = now;
-          word[at] = words[i] as number;
-          id[at] = ids[i] as number;
-          pid[at] = pids[i] as number;
-          cursor[at] = whichA;
-          at += 1;
-          i += 1;
-          now = times[i] as number;
-        }
-        if (i >= endA || at >= capacity) break;
-        while (other < now && j < endB && at < capacity) {
-          time[at] = other;
-          word[at] = otherWords[j] as number;
-          id[at] = otherIds[j] as number;
-          pid[at] = otherPids[j] as number;
-          cursor[at] = whichB;
-          at += 1;
-          j += 1;
-          other = otherTimes[j] as number;
-        }
-        if (j >= endB || at >= capacity) break;
-      }
-      a.next = i;
-      b.next = j;
-      this.#count = at;
-      // What is handed on must be before the next scan overwrites the bytes that it points to.
-      this.#flush();
-      const ended = i === endA && !a.scan() ? 0 : j === endB && !b.scan() ? 1 : -1;
-      if (ended >= 0) {
-        cursors.splice(ended, 1);
-        which.splice(ended, 1);
-        return;
-      }
-    }
-  }
-
-  /** Hands on the cursor's rows from the one it stands on to the last before `until`. */
-  #run(cursor: PageCursor, which: number, until: number): void {
-    const { rows, time, word, id, pid } = cursor;
-    let from = cursor.next;
-    if (rows - from >= WHOLE_RUN && (time[rows - 1] as number) < until) {
-      this.#flush();
-      cursor.next = rows;
-      this.#send(
-        rows - from,
-        { time: time.subarray(from), word: word.subarray(from), id: id.subarray(from), pid: pid.subarray(from) },
-        cursor,
-      );
-      return;
-    }
-    const to = this.#columns;
-    let at = this.#count;
-    const end = Math.min(rows, from + to.capacity - at);
-    let now = time[from] as number;
-    do {
-      to.time[at] = now;
-      to.word[at] = word[from] as number;
-      to.id[at] = id[from] as number;
-      to.pid[at] = pid[from] as number;
-      to.cursor[at] = which;
-      at += 1;
-      from += 1;
-      now = time[from] as number;
-    } while (from < end && now < until);
-    cursor.next = from;
-    this.#count = at;
-    if (at === to.capacity) this.#flush();
+    this.#flush();
   }
 
   #flush(): void {
     const count = this.#count;
     if (count === 0) return;
     this.#count = 0;
-    this.#send(count, this.#columns, null);
-  }
-
-  #send(count: number, rows: Pick<RecordColumns, "time" | "word" | "id" | "pid">, single: PageCursor | null): void {
     this.#events += count;
-    const file = single?.source.name ?? this.#file;
     const base = this.#base.value ?? 0n;
     const { retime } = this.#input;
     const shown = retime === undefined ? base : retime.kind === "shift" ? base + retime.by : retime.of(base, 0);
-    const chunk = new RecordChunk(file, shown, count, this.#table, this.#cursors, this.#columns, rows, single);
+    const chunk = new RecordChunk(this.#file, shown, count, this.#table, this.#memory, this.#loops, this.#cursors);
     if (retime?.kind === "map") {
-      const { time } = rows;
-      const { cpu } = chunk;
+      const { time, cpu } = chunk;
       for (let row = 0; row < count; row++) {
         const at = base + BigInt(Math.trunc(time[row] as number));
         time[row] = Number(retime.of(at, cpu[row] as number) - shown);
@@ -327,7 +238,7 @@ class RingReader {
     this.#defects.add({
       ...part,
       file: cursor?.source.name ?? this.#file,
-      byte: cursor === undefined ? null : cursor.blockAt + 4 * (word ?? cursor.at),
+      byte: cursor === undefined ? null : cursor.byteOf(word ?? cursor.at),
       boot: this.#input.boot,
       time:
         at === null || retime === undefined
@@ -382,6 +293,18 @@ class RingReader {
     );
   }
 
+  #leftOut(cpu: number, source: ByteSource): void {
+    this.#undecoded += 1;
+    this.#defects.add({
+      code: "ring-too-many-cpus",
+      severity: "error",
+      file: source.name,
+      boot: this.#input.boot,
+      message: `CPU ${cpu} is left out: with sub-buffers of ${this.#input.layout.pageBytes} bytes the CPUs before it need all the memory there is for them.`,
+      advice: "Read fewer CPUs at a time: --cpu.",
+    });
+  }
+
   #partial(cursor: PageCursor, bytes: number): void {
     cursor.broken = true;
     this.#defect(
@@ -409,7 +332,7 @@ class RingReader {
   }
 }
 
-function orderOf(cpus: readonly RingCpu[], layout: PageLayout): boolean {
+function orderOf(cpus: readonly Pick<RingCpu, "source">[], layout: PageLayout): boolean {
   for (const { source } of cpus) {
     if (source === null || source.size < layout.dataOffset) continue;
     const head = new Uint8Array(layout.dataOffset);
@@ -420,25 +343,14 @@ function orderOf(cpus: readonly RingCpu[], layout: PageLayout): boolean {
 }
 
 function tableOf({ boot, formats, symbols, strings, comms, layout }: RingBufferInput): RecordTable {
-  const table = new StringTable();
-  const ids = [...formats.byId.keys()].reduce((most, id) => Math.max(most, id + 1), 0);
-  const names = new Uint32Array(ids);
-  const kinds = new Uint8Array(ids);
-  for (const format of formats.byId.values()) {
-    names[format.id] = table.idOf(format.name);
-    kinds[format.id] = kindOf(format);
-  }
   const facts = { symbols, strings: strings ?? new Map<bigint, string>(), longBytes: layout.commitBytes };
   const common = [...formats.byId.values()][0]?.commonFields ?? [];
   const offset = (name: string, usual: number): number => common.find((field) => field.name === name)?.offset ?? usual;
   return {
     boot,
-    strings: table,
-    names,
-    kinds,
-    comms,
-    comm: new CommCache(),
+    strings: new StringTable(),
     eventText: new EventText(formats, facts, comms),
+    comms,
     commonOffsets: {
       flags: offset("common_flags", 2),
       preemptCount: offset("common_preempt_count", 3),
@@ -447,13 +359,18 @@ function tableOf({ boot, formats, symbols, strings, comms, layout }: RingBufferI
   };
 }
 
-function cursorFilter({ formats, filter }: RingBufferInput): CursorFilter {
-  const ids = new Uint8Array(65_536);
-  for (const { id, name } of formats.byId.values()) {
-    const names = filter?.names ?? null;
-    ids[id] = names === null || names.has(name) ? IdUse.wanted : IdUse.skipped;
+/** Fills the memory's tables by event id. */
+function recordUse({ formats, filter }: RingBufferInput, memory: RowMemory, strings: StringTable): RecordUse {
+  const wanted = filter?.names ?? null;
+  for (const format of formats.byId.values()) {
+    const { id, name } = format;
+    memory.use[id] = wanted === null || wanted.has(name) ? IdUse.wanted : IdUse.skipped;
+    memory.names[id] = strings.idOf(name);
+    memory.kinds[id] = kindOf(format);
   }
-  return { ids, pids: filter?.pids ?? null, from: filter?.from ?? 0n, to: filter?.to ?? END_OF_TIME };
+  const { pids, from, to } = filter ?? { pids: null, from: 0n, to: END_OF_TIME };
+  const isPlain = memory.littleEndian && pids === null && from === 0n && to === END_OF_TIME;
+  return { pids, from, to, pidWord: Math.floor(formats.pidOffset / 4), isPlain };
 }
 
 function kindOf(format: EventFormat): number {

@@ -1,22 +1,20 @@
 /**
- * Walks one CPU's sub-buffers and lists their data records: time, place and event id, in columns. This is the hot loop
- * of the raw readers: an event costs one pass through `scan`, with no call and no object.
+ * Walks one CPU's sub-buffers from data record to data record. The cursors of all CPUs share one memory, each with
+ * a block of it, and columns that say where each stands: the loops of `row-loops` take the plain records from there.
  *
  * Layout: kernel include/linux/ring_buffer.h and kernel/trace/ring_buffer.c. A record is a 32-bit header (type and
  * time delta) and its payload, both in 4-byte words.
  */
 import type { ByteSource } from "../../base/byte-source.js";
-import { COMMIT_MASK, MISSED_EVENTS, MISSED_STORED, type PageLayout } from "./page-layout.js";
+import { COMMIT_MASK, MISSED_EVENTS, MISSED_STORED } from "./page-layout.js";
+import { LONG, type RowMemory } from "./row-memory.js";
 
-/** Rows that a cursor holds at a time. */
-export const CURSOR_ROWS = 16_384;
-const BLOCK_BYTES = 1 << 16;
 const TWO_27 = 2 ** 27;
 const DELTA_MASK = TWO_27 - 1;
 const TWO_32 = 2 ** 32;
 
 const LONG_DATA = 0;
-const LAST_SHORT_DATA = 28;
+export const LAST_SHORT_DATA = 28;
 const PADDING = 29;
 const TIME_EXTEND = 30;
 const TIME_STAMP = 31;
@@ -33,163 +31,133 @@ export interface CursorReports {
   partial(cursor: PageCursor, bytes: number): void;
   /** `lost` is 0 where the kernel does not know how many. */
   missed(cursor: PageCursor, lost: number): void;
+  /** The block that rows already written point to is about to be overwritten. */
+  leaving(cursor: PageCursor): void;
 }
 
 /** What is wanted of the records, pushed down to where skipping one costs least. */
-export interface CursorFilter {
-  /** By event id: an IdUse. */
-  readonly ids: Uint8Array;
+export interface RecordUse {
   /** Null: every task. */
   readonly pids: ReadonlySet<number> | null;
   /** Trace clock counts, both included. */
   readonly from: bigint;
   readonly to: bigint;
+  /** Where in a record's payload its task is, in words. */
+  readonly pidWord: number;
+  /** Records are as the fast loop takes them: little-endian, and wanted whatever their time and task. */
+  readonly isPlain: boolean;
 }
 
 /** The last count there can be. */
 export const END_OF_TIME = (1n << 64n) - 1n;
 
 /** The zero that all cursors of one reader count from: the first page's stamp. */
-export interface TimeBase {
-  value: bigint | null;
+export class TimeBase {
+  value: bigint | null = null;
+  /** Its upper and lower 32 bits. */
+  high = 0;
+  low = 0;
+
+  /** The first one to set it decides. */
+  setOnce(high: number, low: number): void {
+    if (this.value !== null) return;
+    this.value = (BigInt(high) << 32n) | BigInt(low);
+    this.high = high;
+    this.low = low;
+  }
 }
 
-/** A row's `word` is twice the payload's first word in the block, plus this where the record is a long one. */
-const LONG = 1;
-
-const HOST_IS_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
-
 export class PageCursor {
-  /** The rows that `scan` found: counts since the base, where the payload is (see below), event id, task. */
-  readonly time: Float64Array;
-  readonly word: Int32Array;
-  readonly id: Uint16Array;
-  readonly pid: Int32Array;
-  readonly #capacity: number;
-  /** Rows found, and the next one to be handed on. */
-  rows = 0;
-  next = 0;
-  /** Data records seen, wanted or not. */
-  records = 0;
-  undecoded = 0;
   /** Something was damaged: counts need not match the kernel's. */
   broken = false;
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  /** The block as 32-bit words in the host's order. */
-  readonly words: Uint32Array;
   /** File position of the block's first byte. */
   blockAt = 0;
   #blockBytes = 0;
-  #pageWord = 0;
-  /** The walk's place in the current page and where its data ends, in words of the block. */
-  at = 0;
-  #end = 0;
-  /** Counts since the base. */
-  now = Number.NaN;
-  readonly #swap: boolean;
+  /** The block's first word in the buffer, and the next page to be opened. */
+  readonly #blockWord: number;
+  #pageWord: number;
+  /** The time that is wanted, in counts since the base. */
+  #from = Number.NEGATIVE_INFINITY;
+  #to = Number.POSITIVE_INFINITY;
   readonly #pageWords: number;
   readonly #typeShift: number;
-  /** Time and task of a record do not matter. */
-  readonly #unfiltered: boolean;
 
   constructor(
+    readonly index: number,
     readonly cpu: number,
     readonly source: ByteSource,
-    readonly layout: PageLayout,
-    readonly littleEndian: boolean,
-    readonly pidWord: number,
+    readonly memory: RowMemory,
     readonly base: TimeBase,
-    readonly filter: CursorFilter,
+    readonly use: RecordUse,
     readonly reports: CursorReports,
   ) {
-    const { pageBytes } = layout;
-    const pages = Math.min(Math.ceil(source.size / pageBytes), Math.floor(BLOCK_BYTES / pageBytes));
-    this.bytes = new Uint8Array(Math.max(1, pages) * pageBytes);
-    // A record is at least two words.
-    this.#capacity = Math.min(CURSOR_ROWS, this.bytes.length >> 3);
-    this.time = new Float64Array(this.#capacity);
-    this.word = new Int32Array(this.#capacity);
-    this.id = new Uint16Array(this.#capacity);
-    this.pid = new Int32Array(this.#capacity);
-    this.view = new DataView(this.bytes.buffer);
-    this.#swap = littleEndian !== HOST_IS_LITTLE;
-    this.words = this.#swap ? new Uint32Array(this.bytes.length / 4) : new Uint32Array(this.bytes.buffer);
-    this.#pageWords = pageBytes / 4;
+    const { layout, littleEndian } = memory;
+    this.#blockWord = index << memory.wordShift;
+    this.#pageWord = this.#blockWord;
+    this.#pageWords = layout.pageBytes / 4;
     this.#typeShift = littleEndian ? 0 : 27;
-    this.#unfiltered = filter.pids === null && filter.from === 0n && filter.to === END_OF_TIME;
   }
 
-  /** Whether the block's pages are all read: the next `scan` overwrites what earlier rows point to. */
-  get blockDone(): boolean {
-    return this.at >= this.#end && (this.#pageWord + this.#pageWords) * 4 > this.#blockBytes;
+  /** The file's byte where `word` of the buffer was read from. */
+  byteOf(word: number): number {
+    return this.blockAt + 4 * (word - this.#blockWord);
   }
 
-  /** Payload bytes of the record at a row's `word`. */
-  lengthOf(word: number): number {
-    const payload = word >> 1;
-    const head = this.words[payload - 1] as number;
-    // A long record's length counts its own word and is not rounded.
-    return (word & LONG) !== 0 ? ((head - 1) >>> 2) * 4 : ((head >>> this.#typeShift) & 31) * 4;
+  /** The walk's place, in words of the buffer. */
+  get at(): number {
+    return this.memory.at[this.index] as number;
   }
 
-  /** Fills the rows anew from the current block, or from the next one; false at the end of the file. */
-  scan(): boolean {
-    this.rows = 0;
-    this.next = 0;
-    while (this.rows === 0) {
-      if (this.at >= this.#end) {
-        if ((this.#pageWord + this.#pageWords) * 4 > this.#blockBytes && !this.#block()) return false;
+  /** Time of the record last walked over, in counts since the base. */
+  get now(): number {
+    return this.memory.standingTime[this.index] as number;
+  }
+
+  /** Data records seen so far, wanted or not. */
+  get records(): number {
+    return this.memory.records[this.index] as number;
+  }
+
+  #walkTo(at: number, now: number): void {
+    this.memory.at[this.index] = at;
+    this.memory.standingTime[this.index] = now;
+  }
+
+  #openAt(at: number, end: number): void {
+    this.memory.at[this.index] = at;
+    this.memory.end[this.index] = end;
+  }
+
+  /** Goes on to the next record that is wanted; false at the end of the file. */
+  next(): boolean {
+    const { at, end } = this.memory;
+    for (;;) {
+      if ((at[this.index] as number) >= (end[this.index] as number)) {
+        if (this.#pageWord + this.#pageWords > this.#blockWord + (this.#blockBytes >>> 2) && !this.#block()) {
+          return false;
+        }
         this.#page();
       }
-      this.#walk();
-      // Go on through the block while there is room: a page holds some 100 records.
-      while (this.rows < this.#capacity && !this.blockDone) {
-        if (this.at >= this.#end) this.#page();
-        this.#walk();
-      }
+      if (this.#walk()) return true;
     }
-    return true;
   }
 
-  /** The records of the current page, as far as there is room for rows. */
-  #walk(): void {
-    const { words, time, word, id, pid, pidWord } = this;
-    const capacity = this.#capacity;
-    const { ids, pids } = this.filter;
-    const base = this.base.value ?? 0n;
-    const from = this.filter.from > base ? Number(this.filter.from - base) : Number.NEGATIVE_INFINITY;
-    const to = Number(this.filter.to - base);
+  /** To the next record of the current page that is wanted; false at the page's end. */
+  #walk(): boolean {
+    const { pids, pidWord } = this.use;
+    const from = this.#from;
+    const to = this.#to;
     // Bit fields are allocated from the low end on little-endian machines, from the high end on the others.
-    const little = this.littleEndian;
-    const [typeShift, deltaShift, idShift] = little ? [0, 5, 0] : [27, 0, 16];
-    const end = this.#end;
-    let at = this.at;
-    let now = this.now;
-    let rows = this.rows;
-    let records = 0;
-    const plain = little && this.#unfiltered;
-    const least = pidWord + 1;
-    while (at < end && rows < capacity) {
-      // Nearly all records are short and wanted: this loop alone decides how fast a file is read.
-      if (plain && capacity - rows > (end - at) >> 1) {
-        const first = rows;
-        while (at < end) {
-          const header = words[at] as number;
-          const type = header & 31;
-          const event = (words[at + 1] as number) & 0xffff;
-          if (type < least || type > LAST_SHORT_DATA || at + type >= end || ids[event] !== IdUse.wanted) break;
-          now += header >>> 5;
-          time[rows] = now;
-          word[rows] = (at + 1) << 1;
-          id[rows] = event;
-          pid[rows] = words[at + 1 + pidWord] as number;
-          rows += 1;
-          at += 1 + type;
-        }
-        records += rows - first;
-        if (at >= end) break;
-      }
+    const typeShift = this.#typeShift;
+    const deltaShift = typeShift === 0 ? 5 : 0;
+    const idShift = typeShift === 0 ? 0 : 16;
+    const { memory, index } = this;
+    const { words } = memory;
+    const end = memory.end[index] as number;
+    let at = memory.at[index] as number;
+    let now = memory.standingTime[index] as number;
+    let records = memory.records[index] as number;
+    while (at < end) {
       const header = words[at] as number;
       const type = (header >>> typeShift) & 31;
       const delta = (header >>> deltaShift) & DELTA_MASK;
@@ -223,8 +191,7 @@ export class PageCursor {
         }
       }
       if (next > end) {
-        this.at = at;
-        this.now = now;
+        this.#walkTo(at, now);
         this.reports.overrun(this);
         at = end;
         break;
@@ -232,24 +199,26 @@ export class PageCursor {
       now += delta;
       records += 1;
       const event = ((words[payload] as number) >>> idShift) & 0xffff;
-      const use = ids[event];
+      const use = memory.use[event];
       if (use === IdUse.wanted) {
         const task = payload + pidWord < next ? (words[payload + pidWord] as number) | 0 : -1;
-        time[rows] = now;
-        word[rows] = (payload << 1) | (type === LONG_DATA ? LONG : 0);
-        id[rows] = event;
-        pid[rows] = task;
-        rows += now >= from && now <= to && (pids === null || pids.has(task)) ? 1 : 0;
+        if (now >= from && now <= to && (pids === null || pids.has(task))) {
+          this.#walkTo(next, now);
+          memory.records[index] = records;
+          memory.standingWord[index] = (payload << 1) | (type === LONG_DATA ? LONG : 0);
+          memory.standingId[index] = event;
+          memory.standingPid[index] = task;
+          return true;
+        }
       } else if (use === IdUse.unknown) {
-        this.now = now;
+        this.#walkTo(at, now);
         this.reports.unknown(this, payload, event);
       }
       at = next;
     }
-    this.at = at;
-    this.now = now;
-    this.rows = rows;
-    this.records += records;
+    this.#walkTo(at, now);
+    memory.records[index] = records;
+    return false;
   }
 
   /** 59 bits of an absolute stamp, its top five from the running time. */
@@ -262,60 +231,74 @@ export class PageCursor {
 
   /** Opens the block's next page; one without usable data leaves nothing to walk. */
   #page(): void {
-    const { layout, view, littleEndian } = this;
+    const { layout, view, littleEndian } = this.memory;
     const page = this.#pageWord * 4;
     this.#pageWord += this.#pageWords;
     const big = layout.commitBytes === 8 && !littleEndian;
     const commit = view.getUint32(page + (big ? 12 : 8), littleEndian);
     const bytes = commit & COMMIT_MASK;
-    this.at = page / 4;
-    this.#end = this.at;
+    this.#openAt(page / 4, page / 4);
     if (bytes > layout.pageBytes - layout.dataOffset) {
       this.reports.overfull(this, bytes);
       return;
     }
     const high = view.getUint32(page + (littleEndian ? 4 : 0), littleEndian);
     const low = view.getUint32(page + (littleEndian ? 0 : 4), littleEndian);
-    this.base.value ??= (BigInt(high) << 32n) | BigInt(low);
-    const baseHigh = Number(this.base.value >> 32n);
-    const baseLow = Number(this.base.value & 0xffff_ffffn);
-    this.now = (high - baseHigh) * TWO_32 + (low - baseLow);
-    this.at = (page + layout.dataOffset) / 4;
-    // A length that is no multiple of 4 is no length the kernel writes; the walk stops before it.
-    this.#end = this.at + (bytes >>> 2);
+    const { base, use } = this;
+    base.setOnce(high, low);
+    if (!use.isPlain) {
+      // In every page anew: they are made of the base, which is known from the first one on.
+      const zero = base.value ?? 0n;
+      this.#from = use.from > zero ? Number(use.from - zero) : Number.NEGATIVE_INFINITY;
+      this.#to = Number(use.to - zero);
+    }
+    const data = (page + layout.dataOffset) / 4;
+    this.#walkTo(data, (high - base.high) * TWO_32 + (low - base.low));
     if ((commit & MISSED_EVENTS) !== 0) {
       const after = page + layout.dataOffset + bytes;
       const stored = (commit & MISSED_STORED) !== 0 && after + layout.commitBytes <= page + layout.pageBytes;
       this.reports.missed(this, stored ? view.getUint32(after + (big ? 4 : 0), littleEndian) : 0);
     }
-    if (this.#isBefore(page + layout.pageBytes)) this.at = this.#end;
+    // A length that is no multiple of 4 is no length the kernel writes; the walk stops before it.
+    this.#openAt(data, this.#isBefore(this.#pageWord) ? data : data + (bytes >>> 2));
   }
 
   /** Whether all of a page is before the time that is wanted, told from the stamp of the page after it. */
   #isBefore(nextPage: number): boolean {
-    if (this.filter.from === 0n || nextPage + this.layout.dataOffset > this.#blockBytes) return false;
-    return this.view.getBigUint64(nextPage, this.littleEndian) < this.filter.from;
+    const { layout, view, littleEndian } = this.memory;
+    const needed = (nextPage - this.#blockWord) * 4 + layout.dataOffset;
+    if (this.use.from === 0n || needed > this.#blockBytes) return false;
+    return view.getBigUint64(nextPage * 4, littleEndian) < this.use.from;
   }
 
   /** Reads the next block of pages. */
   #block(): boolean {
-    const { pageBytes } = this.layout;
+    const { memory } = this;
+    const { layout, littleEndian, view, words, blockBytes } = memory;
     const position = this.blockAt + this.#blockBytes;
-    if (position >= this.source.size) return false;
-    const got = this.source.read(this.bytes, position);
+    const left = this.source.size - position;
+    if (left <= 0) return false;
+    if (left < layout.pageBytes) {
+      this.blockAt = position;
+      this.#openAt(this.#blockWord, this.#blockWord);
+      this.reports.partial(this, left);
+      return false;
+    }
+    this.reports.leaving(this);
+    const begin = this.#blockWord * 4;
+    const got = this.source.read(memory.bytes.subarray(begin, begin + blockBytes), position);
     this.blockAt = position;
     this.#blockBytes = got;
-    this.#pageWord = 0;
-    this.at = 0;
-    this.#end = 0;
-    if (got % pageBytes !== 0) {
-      this.at = Math.floor(got / pageBytes) * this.#pageWords;
-      this.reports.partial(this, got % pageBytes);
-      this.at = 0;
+    this.#pageWord = this.#blockWord;
+    const cut = got % layout.pageBytes;
+    if (cut !== 0) {
+      this.#openAt(this.#blockWord + (got - cut) / 4, 0);
+      this.reports.partial(this, cut);
     }
-    if (this.#swap) {
-      for (let i = 0; i + 4 <= got; i += 4) this.words[i / 4] = this.view.getUint32(i, this.littleEndian);
+    this.#openAt(this.#blockWord, this.#blockWord);
+    if (memory.isSwapped) {
+      for (let i = begin; i + 4 <= begin + got; i += 4) words[i >>> 2] = view.getUint32(i, littleEndian);
     }
-    return got >= pageBytes;
+    return got >= layout.pageBytes;
   }
 }

@@ -9,65 +9,18 @@ import type { RecordBytes } from "../event-text/record.js";
 import type { EventChunk, EventFields } from "../types.js";
 import type { PageCursor } from "./page-cursor.js";
 import { recordFields } from "./record-fields.js";
+import type { RowLoops } from "./row-loops.js";
+import type { RowMemory } from "./row-memory.js";
 
-/** What is the same for all chunks of a reader: event ids to names and kinds, pids to task names. */
+/** What is the same for all chunks of a reader. */
 export interface RecordTable {
   readonly boot: Boot;
   readonly strings: StringTable;
-  /** By event id: the id of its name in `strings`, and its EventKind. */
-  readonly names: Uint32Array;
-  readonly kinds: Uint8Array;
   readonly eventText: EventText;
+  /** Task names by pid. */
   readonly comms: ReadonlyMap<number, string>;
-  readonly comm: CommCache;
   /** common_flags, common_preempt_count, common_pid: where in a record. */
   readonly commonOffsets: { readonly flags: number; readonly preemptCount: number; readonly pid: number };
-}
-
-const COMM_SLOTS = 4096;
-const COMM_SLOT_MASK = COMM_SLOTS - 1;
-
-/** Task name ids of the pids seen last, one to a slot: a row's look-up is two loads, however many tasks there are. */
-export class CommCache {
-  /** No record has this pid: it is what empties a slot. */
-  readonly slotPid = new Int32Array(COMM_SLOTS).fill(-2_147_483_648);
-  readonly slotComm = new Uint32Array(COMM_SLOTS);
-}
-
-/** The columns that chunks of one reader share: a chunk is valid only during the sink call. */
-export class RecordColumns {
-  readonly time: Float64Array;
-  readonly word: Int32Array;
-  readonly id: Uint16Array;
-  /** Index of the row's cursor. */
-  readonly cursor: Uint16Array;
-  /** By cursor: its CPU, and the file position of its block. */
-  readonly cpuOf: Int16Array;
-  readonly blockOf: Float64Array;
-  readonly cpu: Int16Array;
-  readonly pid: Int32Array;
-  readonly comm: Uint32Array;
-  readonly name: Uint32Array;
-  readonly kind: Uint8Array;
-  readonly place: Float64Array;
-
-  constructor(
-    readonly capacity: number,
-    cursors: readonly PageCursor[],
-  ) {
-    this.cpuOf = Int16Array.from(cursors, ({ cpu }) => cpu);
-    this.blockOf = new Float64Array(cursors.length);
-    this.time = new Float64Array(capacity);
-    this.word = new Int32Array(capacity);
-    this.id = new Uint16Array(capacity);
-    this.cursor = new Uint16Array(capacity);
-    this.cpu = new Int16Array(capacity);
-    this.pid = new Int32Array(capacity);
-    this.comm = new Uint32Array(capacity);
-    this.name = new Uint32Array(capacity);
-    this.kind = new Uint8Array(capacity);
-    this.place = new Float64Array(capacity);
-  }
 }
 
 /** A chunk whose rows are raw records: they can be printed exactly as the kernel prints them. */
@@ -84,110 +37,62 @@ export class RecordChunk implements EventChunk {
   #kind = false;
   #place = false;
 
-  /** `single` is the cursor of all rows, or null where `columns.cursor` says whose each is. */
   constructor(
     readonly file: string,
     readonly base: bigint,
     readonly count: number,
     readonly table: RecordTable,
+    readonly memory: RowMemory,
+    readonly loops: RowLoops,
     readonly cursors: readonly PageCursor[],
-    readonly columns: RecordColumns,
-    rows: Pick<RecordColumns, "time" | "word" | "id" | "pid">,
-    readonly single: PageCursor | null,
   ) {
     this.boot = table.boot;
     this.strings = table.strings;
-    this.time = rows.time;
-    this.word = rows.word;
-    this.id = rows.id;
-    this.pid = rows.pid;
-  }
-
-  #cursorOf(row: number): PageCursor {
-    return this.single ?? (this.cursors[this.columns.cursor[row] as number] as PageCursor);
+    this.time = memory.time;
+    this.word = memory.word;
+    this.id = memory.id;
+    this.pid = memory.pid;
   }
 
   get cpu(): Int16Array {
-    const { cpu, cursor, cpuOf } = this.columns;
-    if (!this.#cpu) {
-      this.#cpu = true;
-      const { count, single } = this;
-      if (single !== null) cpu.fill(single.cpu, 0, count);
-      else for (let row = 0; row < count; row++) cpu[row] = cpuOf[cursor[row] as number] as number;
-    }
-    return cpu;
+    if (!this.#cpu) this.loops.cpu(this.count);
+    this.#cpu = true;
+    return this.memory.cpu;
   }
 
   get comm(): Uint32Array {
-    const { comm } = this.columns;
-    if (!this.#comm) {
-      this.#comm = true;
-      const { count, pid } = this;
-      const { slotPid, slotComm } = this.table.comm;
-      for (let row = 0; row < count; row++) {
-        const task = pid[row] as number;
-        const slot = task & COMM_SLOT_MASK;
-        if (slotPid[slot] !== task) {
-          slotPid[slot] = task;
-          slotComm[slot] = this.strings.idOf(this.table.comms.get(task) ?? "<...>");
-        }
-        comm[row] = slotComm[slot] as number;
-      }
-    }
-    return comm;
+    if (!this.#comm) this.loops.comm(this.count);
+    this.#comm = true;
+    return this.memory.comm;
   }
 
   get name(): Uint32Array {
-    const { name } = this.columns;
-    if (!this.#name) {
-      this.#name = true;
-      const { id, count } = this;
-      const { names } = this.table;
-      for (let row = 0; row < count; row++) name[row] = names[id[row] as number] as number;
-    }
-    return name;
+    if (!this.#name) this.loops.name(this.count);
+    this.#name = true;
+    return this.memory.name;
   }
 
   get kind(): Uint8Array {
-    const { kind } = this.columns;
-    if (!this.#kind) {
-      this.#kind = true;
-      const { id, count } = this;
-      const { kinds } = this.table;
-      for (let row = 0; row < count; row++) kind[row] = kinds[id[row] as number] as number;
-    }
-    return kind;
+    if (!this.#kind) this.loops.kind(this.count);
+    this.#kind = true;
+    return this.memory.kind;
   }
 
   /** The byte of its CPU's file where a record's payload begins. */
   get place(): Float64Array {
-    const { place, cursor, blockOf } = this.columns;
+    const { place, fileOffset } = this.memory;
     if (!this.#place) {
-      this.#place = true;
-      const { count, word, single } = this;
-      for (const [i, each] of this.cursors.entries()) blockOf[i] = each.blockAt;
-      if (single !== null) {
-        const { blockAt } = single;
-        for (let row = 0; row < count; row++) place[row] = blockAt + ((word[row] as number) >> 1) * 4;
-      } else {
-        for (let row = 0; row < count; row++) {
-          place[row] = (blockOf[cursor[row] as number] as number) + ((word[row] as number) >> 1) * 4;
-        }
-      }
+      for (const cursor of this.cursors) fileOffset[cursor.index] = cursor.byteOf(0);
+      this.loops.place(this.count);
     }
+    this.#place = true;
     return place;
   }
 
   record(row: number): RecordBytes {
-    const cursor = this.#cursorOf(row);
+    const { view, bytes, littleEndian } = this.memory;
     const word = this.word[row] as number;
-    return {
-      view: cursor.view,
-      bytes: cursor.bytes,
-      begin: (word >> 1) * 4,
-      length: cursor.lengthOf(word),
-      littleEndian: cursor.littleEndian,
-    };
+    return { view, bytes, begin: (word >> 1) * 4, length: this.memory.lengthOf(word), littleEndian };
   }
 
   flags(row: number): number {
