@@ -1,19 +1,22 @@
 /**
- * `blackout analyze` of a capture whose old boot has a large ftrace text and no raw pages: wall clock and peak memory of
- * the whole command, as a user waits for it. See README.md.
+ * `blackout analyze` of a capture whose old boot has a large ftrace text and no raw pages, or with `--raw` large pages:
+ * wall clock and peak memory of the whole command, as a user waits for it. See README.md.
  */
 import { spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { largeRecording, median, members, printTable, root } from "./lib.mjs";
+import { largeRecording, median, members, printTable, repeatPages, root } from "./lib.mjs";
 
 const { values } = parseArgs({
   options: {
     dist: { type: "string", default: "dist" },
     mb: { type: "string", default: "240" },
+    raw: { type: "boolean", default: false },
+    recording: { type: "string", default: largeRecording() },
     runs: { type: "string", default: "5" },
+    keep: { type: "string" },
   },
 });
 const STAMP = /^(.{16}-\d+ +\[\d+\] \S+ +)(\d+)(\.\d{6}: )/;
@@ -39,17 +42,27 @@ function repeatTrace(trace, path, bytes) {
   closeSync(file);
 }
 
-const folder = mkdtempSync(join(tmpdir(), "analyze-"));
+const folder = values.keep ?? mkdtempSync(join(tmpdir(), "analyze-"));
 try {
-  for (const [path, bytes] of members(largeRecording())) {
-    if (path.startsWith("ring/per_cpu/")) continue;
+  const files = members(values.recording);
+  const isPages = (path) => path.startsWith("ring/per_cpu/") && path.endsWith("/trace_pipe_raw");
+  const grown = [...files.keys()].filter((path) => (values.raw ? isPages(path) : path === "ring/trace"));
+  for (const [path, bytes] of files) {
+    // The counts in stats are those of one round; and pages would be read instead of text.
+    if (path.startsWith("ring/per_cpu/") && !(values.raw && isPages(path))) continue;
     mkdirSync(dirname(join(folder, path)), { recursive: true });
-    if (path === "ring/trace") repeatTrace(bytes, join(folder, path), Number(values.mb) * 1e6);
-    else writeFileSync(join(folder, path), bytes);
+    if (!grown.includes(path)) writeFileSync(join(folder, path), bytes);
   }
-  const { size } = statSync(join(folder, "ring/trace"));
-  const from = largeRecording().split("/").at(-1);
-  console.log(`${(size / 1e6).toFixed(0)} MB of ${from}:ring/trace, node ${process.version}, ${values.runs} runs\n`);
+  const paths = grown.map((path) => join(folder, path));
+  if (values.raw) {
+    const pages = grown.map((path) => files.get(path));
+    const once = pages.reduce((sum, { length }) => sum + length, 0);
+    repeatPages(pages, paths, Math.ceil((Number(values.mb) * 1e6) / once));
+  } else repeatTrace(files.get("ring/trace"), paths[0], Number(values.mb) * 1e6);
+  const size = paths.reduce((sum, path) => sum + statSync(path).size, 0);
+  const from = values.recording.split("/").at(-1);
+  const what = `${(size / 1e6).toFixed(0)} MB of ${from}:ring/${values.raw ? "per_cpu" : "trace"}`;
+  console.log(`${what}, node ${process.version}, ${values.runs} runs\n`);
   const code = `process.on("exit", () => { const s = require("fs").readFileSync("/proc/self/status", "latin1"); const c = process.cpuUsage(); process.stderr.write("VmHWM " + /VmHWM:\\s+(\\d+)/.exec(s)[1] + " CPU " + (c.user + c.system)); });`;
   const preload = join(folder, "peak.cjs");
   writeFileSync(preload, code);
@@ -79,5 +92,5 @@ try {
     ],
   );
 } finally {
-  rmSync(folder, { recursive: true });
+  if (values.keep === undefined) rmSync(folder, { recursive: true });
 }

@@ -1,6 +1,6 @@
 /** What the benchmarks share: real recordings as input, workers in processes of their own, the table. */
 import { spawnSync } from "node:child_process";
-import { existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync, statSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 
@@ -64,4 +64,26 @@ export function printTable(head, rows) {
   console.log(`| ${head.join(" | ")} |`);
   console.log(`| ${head.map((_, i) => (i === 0 ? "---" : "---:")).join(" | ")} |`);
   for (const row of rows) console.log(`| ${row.join(" | ")} |`);
+}
+
+const PAGE = 4096;
+
+/** Writes the pages of a ring's CPUs again and again to `paths`, each time later by their whole span, `rounds` times. */
+export function repeatPages(pages, paths, rounds) {
+  const stamps = pages.flatMap((bytes) =>
+    Array.from({ length: bytes.length / PAGE }, (_, i) => bytes.readBigUInt64LE(i * PAGE)),
+  );
+  const [first, last] = stamps.reduce(([a, b], each) => [each < a ? each : a, each > b ? each : b], [1n << 63n, 0n]);
+  const span = last - first + 1_000_000_000n;
+  for (const [cpu, bytes] of pages.entries()) {
+    const moved = Buffer.from(bytes);
+    const file = openSync(paths[cpu], "w");
+    for (let round = 0; round < rounds; round++) {
+      for (let at = 0; at < bytes.length; at += PAGE) {
+        moved.writeBigUInt64LE(bytes.readBigUInt64LE(at) + BigInt(round) * span, at);
+      }
+      writeSync(file, moved);
+    }
+    closeSync(file);
+  }
 }

@@ -7,7 +7,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { fileSource, inProcess, largeRecording, median, members, peakKb, printTable, root, timed } from "./lib.mjs";
+import {
+  fileSource,
+  inProcess,
+  largeRecording,
+  median,
+  members,
+  peakKb,
+  printTable,
+  repeatPages,
+  root,
+  timed,
+} from "./lib.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -43,35 +54,20 @@ function walk(words, from, end) {
   return count + (time < 0 ? 1 : 0);
 }
 
-/** The ring's pages again and again, each time later by its whole span, until there are `events` of them. */
+/** The ring's pages again and again until there are `events` of them. */
 function prepare(folder) {
   const files = members(largeRecording());
   const pages = CPUS.map((cpu) => files.get(`ring/per_cpu/cpu${cpu}/trace_pipe_raw`)).filter(Boolean);
   let count = 0;
-  let first = 1n << 63n;
-  let last = 0n;
   for (const bytes of pages) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const words = new Uint32Array(new Uint8Array(bytes).buffer);
-    for (let at = 0; at < bytes.length; at += PAGE) {
-      const stamp = view.getBigUint64(at, true);
-      if (stamp < first) first = stamp;
-      if (stamp > last) last = stamp;
-      count += walk(words, at / 4 + 4, at / 4 + 4 + ((view.getUint32(at + 8, true) & 0x7ff_ffff) >>> 2));
+    for (let at = 0; at < words.length; at += PAGE / 4) {
+      count += walk(words, at + 4, at + 4 + ((words[at + 2] & 0x7ff_ffff) >>> 2));
     }
   }
   const rounds = Math.ceil(Number(values.events) / count);
-  const span = last - first + 1_000_000_000n;
-  for (const [cpu, bytes] of pages.entries()) {
-    const all = Buffer.alloc(bytes.length * rounds);
-    for (let round = 0; round < rounds; round++) {
-      bytes.copy(all, round * bytes.length);
-      for (let at = round * bytes.length; at < (round + 1) * bytes.length; at += PAGE) {
-        all.writeBigUInt64LE(all.readBigUInt64LE(at) + BigInt(round) * span, at);
-      }
-    }
-    writeFileSync(join(folder, `cpu${cpu}`), all);
-  }
+  const paths = pages.map((_, cpu) => join(folder, `cpu${cpu}`));
+  repeatPages(pages, paths, rounds);
   for (const name of ["formats", "kallsyms"]) {
     writeFileSync(join(folder, name), gunzipSync(files.get(`old/${name}.gz`)));
   }

@@ -24,6 +24,7 @@ import type {
 import { outcomeOf } from "./outcome.js";
 import { findPath, firstOf, type PathTask } from "./path.js";
 import { findSessions, sessionStates, storedNames } from "./sessions.js";
+import type { SpanTable } from "./span-table.js";
 import { buildSpans } from "./spans.js";
 import { type VcpuVm, vcpuBlackout, vcpuVms } from "./vcpus.js";
 import { findVms, type MarkedVm, markedVms } from "./vms.js";
@@ -161,12 +162,17 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   };
   const path = findPath(collected.keyEvents, spelling).map((each) => ({ ...each, task: taskNameOf(collected, each) }));
   const schedClock = collected.schedClockZero.new;
+  // Made when it is first asked for: the document alone needs none, and of a busy trace it is most of the work.
+  let spans: SpanTable | null = null;
   return {
     document,
     zeroNs: zero,
     marks,
     vcpus,
-    spans: buildSpans(sources, document, zero),
+    get spans() {
+      spans ??= buildSpans(sources, document, zero);
+      return spans;
+    },
     printk,
     path,
     restorerSinceNs: firstOf(collected, path, zero),

@@ -27,8 +27,8 @@ export interface Cause {
   readonly pid: number;
   readonly task: string;
   flags: number;
-  /** Best first. */
-  evidence: string[];
+  /** Best first. Causes share it: it is replaced, never changed. */
+  evidence: readonly string[];
   /** Spans of one lane nest. */
   readonly lane: string;
   /** The traced function, syscall or mark it was read from. */
@@ -103,7 +103,7 @@ const BESIDE = new Set<SpanKind>(["task", "irq", "softirq"]);
 /** The causes, relative to `zero`, by boot, then begin, then the longer first. */
 export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[] {
   const { raw } = sources;
-  const order = Array.from({ length: raw.count }, (_, row) => row).sort(
+  const order = Uint32Array.from({ length: raw.count }, (_, row) => row).sort(
     (a, b) =>
       bootRank(raw, a) - bootRank(raw, b) ||
       (raw.beginNs[a] as number) - (raw.beginNs[b] as number) ||
@@ -114,8 +114,9 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
   const known: Known = { presetOf: presetFinder(), names: sources.names, dialect: luoDialect(sources.events) };
   const open = new Map<string, Cause[]>();
   const causes: Cause[] = [];
+  const shared = new SharedParts();
   for (const row of order) {
-    const cause = bareCause(raw, row, zero);
+    const cause = bareCause(raw, row, zero, shared);
     if (BESIDE.has(cause.kind)) {
       causes.push(cause);
       continue;
@@ -158,7 +159,37 @@ function bootRank(raw: RawSpans, row: number): number {
   return raw.boot[row] === "old" ? 0 : 1;
 }
 
-function bareCause(raw: RawSpans, row: number, zero: Zero): Cause {
+/** What thousands of causes have in common, made once. */
+class SharedParts {
+  readonly #evidence = new Map<string, readonly string[]>();
+  readonly #lanes = new Map<string, Map<number, string>>();
+
+  evidence(text: string): readonly string[] {
+    const known = this.#evidence.get(text);
+    if (known !== undefined) return known;
+    const made = [text];
+    this.#evidence.set(text, made);
+    return made;
+  }
+
+  /** Of a task, or of a CPU where no task is known: the idle tasks share a pid. */
+  lane(boot: Boot, evidence: string, pid: number, cpu: number): string {
+    const group = `${boot} ${CALLS.has(evidence) ? "calls" : evidence}`;
+    let lanes = this.#lanes.get(group);
+    if (lanes === undefined) {
+      lanes = new Map();
+      this.#lanes.set(group, lanes);
+    }
+    const number = pid > 0 ? pid : -1 - cpu;
+    const known = lanes.get(number);
+    if (known !== undefined) return known;
+    const made = `${group} ${pid > 0 ? pid : `cpu${cpu}`}`;
+    lanes.set(number, made);
+    return made;
+  }
+}
+
+function bareCause(raw: RawSpans, row: number, zero: Zero, shared: SharedParts): Cause {
   const boot = raw.boot[row] as Boot;
   const record = raw.name[row] as string;
   const pid = raw.pid[row] as number;
@@ -177,8 +208,8 @@ function bareCause(raw: RawSpans, row: number, zero: Zero): Cause {
     pid,
     task: raw.task[row] as string,
     flags: (raw.flags[row] as number) & (SpanFlag.beginUnseen | SpanFlag.endUnseen | SpanFlag.inferred),
-    evidence: [evidence],
-    lane: `${boot} ${CALLS.has(evidence) ? "calls" : evidence} ${pid > 0 ? pid : `cpu${cpu}`}`,
+    evidence: shared.evidence(evidence),
+    lane: shared.lane(boot, evidence, pid, cpu),
     record,
     rank: RANK[evidence] ?? 2,
   };

@@ -113,48 +113,117 @@ export function spanAt(table: SpanTable, row: number): Span {
 /** A row to add; without an identity its name is one, without an action it has none. */
 export type NewSpan = Omit<Span, "id" | "action"> & Partial<Pick<Span, "id" | "action">>;
 
-/** Grows a span table row by row. */
+type NumberColumn = Float64Array | Int32Array | Uint32Array | Int16Array | Uint8Array;
+
+/** Twice as long. */
+function grown<A extends NumberColumn>(column: A): A {
+  const longer = new (column.constructor as new (length: number) => A)(column.length * 2);
+  longer.set(column);
+  return longer;
+}
+
+const FIRST_ROWS = 1_024;
+
+/** Grows a span table row by row, in columns. */
 export class SpanTableBuilder {
-  readonly #rows: Span[] = [];
+  readonly #strings: string[] = [""];
+  readonly #ids = new Map<string, number>([["", 0]]);
+  #count = 0;
+  #columns = {
+    beginNs: new Float64Array(FIRST_ROWS),
+    endNs: new Float64Array(FIRST_ROWS),
+    parent: new Int32Array(FIRST_ROWS),
+    kind: new Uint8Array(FIRST_ROWS),
+    name: new Uint32Array(FIRST_ROWS),
+    id: new Uint32Array(FIRST_ROWS),
+    action: new Uint32Array(FIRST_ROWS),
+    detail: new Uint32Array(FIRST_ROWS),
+    boot: new Uint8Array(FIRST_ROWS),
+    cpu: new Int16Array(FIRST_ROWS),
+    pid: new Int32Array(FIRST_ROWS),
+    task: new Uint32Array(FIRST_ROWS),
+    evidence: new Uint32Array(FIRST_ROWS),
+    flags: new Uint8Array(FIRST_ROWS),
+  };
 
   get count(): number {
-    return this.#rows.length;
+    return this.#count;
+  }
+
+  #idOf(text: string): number {
+    const known = this.#ids.get(text);
+    if (known !== undefined) return known;
+    this.#ids.set(text, this.#strings.length);
+    this.#strings.push(text);
+    return this.#strings.length - 1;
+  }
+
+  #grow(): void {
+    const { beginNs, endNs, parent, kind, name, id, action, detail, boot, cpu, pid, task, evidence, flags } =
+      this.#columns;
+    this.#columns = {
+      beginNs: grown(beginNs),
+      endNs: grown(endNs),
+      parent: grown(parent),
+      kind: grown(kind),
+      name: grown(name),
+      id: grown(id),
+      action: grown(action),
+      detail: grown(detail),
+      boot: grown(boot),
+      cpu: grown(cpu),
+      pid: grown(pid),
+      task: grown(task),
+      evidence: grown(evidence),
+      flags: grown(flags),
+    };
   }
 
   /** Adds a row and returns its number. */
   add(span: NewSpan): number {
-    this.#rows.push({ id: span.name, action: "", ...span });
-    return this.#rows.length - 1;
+    const row = this.#count;
+    if (row === this.#columns.beginNs.length) this.#grow();
+    const to = this.#columns;
+    to.beginNs[row] = span.beginNs;
+    to.endNs[row] = span.endNs;
+    to.parent[row] = span.parent;
+    to.kind[row] = KIND_NUMBERS.get(span.kind) ?? 0;
+    to.name[row] = this.#idOf(span.name);
+    to.id[row] = this.#idOf(span.id ?? span.name);
+    to.action[row] = this.#idOf(span.action ?? "");
+    to.detail[row] = this.#idOf(span.detail);
+    to.boot[row] = span.boot === null ? 0 : span.boot === "old" ? 1 : 2;
+    to.cpu[row] = span.cpu;
+    to.pid[row] = span.pid;
+    to.task[row] = this.#idOf(span.task);
+    to.evidence[row] = this.#idOf(span.evidence);
+    to.flags[row] = span.flags;
+    this.#count += 1;
+    return row;
   }
 
   build(): SpanTable {
-    const rows = this.#rows;
-    const strings: string[] = [""];
-    const ids = new Map<string, number>([["", 0]]);
-    const idOf = (text: string): number => {
-      const known = ids.get(text);
-      if (known !== undefined) return known;
-      ids.set(text, strings.length);
-      strings.push(text);
-      return strings.length - 1;
-    };
+    const count = this.#count;
+    const to = this.#columns;
     return {
-      count: rows.length,
-      beginNs: Float64Array.from(rows, (span) => span.beginNs),
-      endNs: Float64Array.from(rows, (span) => span.endNs),
-      parent: Int32Array.from(rows, (span) => span.parent),
-      kind: Uint8Array.from(rows, (span) => SPAN_KINDS.indexOf(span.kind)),
-      name: Uint32Array.from(rows, (span) => idOf(span.name)),
-      id: Uint32Array.from(rows, (span) => idOf(span.id)),
-      action: Uint32Array.from(rows, (span) => idOf(span.action)),
-      detail: Uint32Array.from(rows, (span) => idOf(span.detail)),
-      boot: Uint8Array.from(rows, (span) => (span.boot === null ? 0 : span.boot === "old" ? 1 : 2)),
-      cpu: Int16Array.from(rows, (span) => span.cpu),
-      pid: Int32Array.from(rows, (span) => span.pid),
-      task: Uint32Array.from(rows, (span) => idOf(span.task)),
-      evidence: Uint32Array.from(rows, (span) => idOf(span.evidence)),
-      flags: Uint8Array.from(rows, (span) => span.flags),
-      strings,
+      count,
+      beginNs: to.beginNs.slice(0, count),
+      endNs: to.endNs.slice(0, count),
+      parent: to.parent.slice(0, count),
+      kind: to.kind.slice(0, count),
+      name: to.name.slice(0, count),
+      id: to.id.slice(0, count),
+      action: to.action.slice(0, count),
+      detail: to.detail.slice(0, count),
+      boot: to.boot.slice(0, count),
+      cpu: to.cpu.slice(0, count),
+      pid: to.pid.slice(0, count),
+      task: to.task.slice(0, count),
+      evidence: to.evidence.slice(0, count),
+      flags: to.flags.slice(0, count),
+      strings: this.#strings,
     };
   }
 }
+
+const KIND_NUMBERS: ReadonlyMap<SpanKind, number> = new Map(SPAN_KINDS.map((kind, i) => [kind, i]));

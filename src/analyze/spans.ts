@@ -44,8 +44,11 @@ function addCauses(table: SpanTableBuilder, causes: readonly Cause[]): void {
   const enclosing = new Map<string, { row: number; end: number }[]>();
   for (const cause of causes) {
     const { beginNs: begin, endNs: end } = cause;
-    const stack = enclosing.get(cause.lane) ?? [];
-    enclosing.set(cause.lane, stack);
+    let stack = enclosing.get(cause.lane);
+    if (stack === undefined) {
+      stack = [];
+      enclosing.set(cause.lane, stack);
+    }
     while (stack.length > 0 && (stack.at(-1) as { end: number }).end < end) stack.pop();
     while (stack.length > 0 && (stack.at(-1) as { end: number }).end <= begin && end > begin) stack.pop();
     const row = table.add({
@@ -61,7 +64,7 @@ function addCauses(table: SpanTableBuilder, causes: readonly Cause[]): void {
       cpu: cause.cpu,
       pid: cause.pid,
       task: cause.task,
-      evidence: cause.evidence.join(" + "),
+      evidence: cause.evidence.length === 1 ? (cause.evidence[0] as string) : cause.evidence.join(" + "),
       flags: cause.flags,
     });
     stack.push({ row, end });

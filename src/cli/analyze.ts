@@ -30,8 +30,9 @@ export const analyze = defineCommand({
       context,
       expandCaptures(positionals.capture),
       spellingOf(options),
+      ({ document }) => document,
     );
-    updates.forEach(({ document }, i) => {
+    updates.forEach((document, i) => {
       if (options.json) context.stdout.write(`${JSON.stringify(document)}\n`);
       else {
         const text = liveUpdateText(document, { palette: context.colour, width: context.width });

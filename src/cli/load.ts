@@ -75,20 +75,24 @@ export function eventFeedOf(
 }
 
 /** What `analyzeCaptures` found: the updates in the order given, and a sentence for each capture that cannot be used. */
-export interface AnalyzedCaptures {
-  readonly updates: readonly LiveUpdate[];
+export interface AnalyzedCaptures<T = LiveUpdate> {
+  readonly updates: readonly T[];
   /** Where each update was read from. */
   readonly paths: readonly string[];
   readonly failures: readonly string[];
 }
 
-/** Analyses captures one after the other; an unusable one does not stop the rest. */
-export async function analyzeCaptures(
+/** All that is drawn of an update, and nothing of what it was made from. */
+export const drawn = (update: AnchoredUpdate): LiveUpdate => ({ ...update });
+
+/** Analyses captures one after the other; an unusable one does not stop the rest. Of each, what `pick` takes is kept. */
+export async function analyzeCaptures<T>(
   context: Context,
   paths: readonly string[],
   spelling: MarkSpelling,
-): Promise<AnalyzedCaptures> {
-  const updates: LiveUpdate[] = [];
+  pick: (update: AnchoredUpdate) => T,
+): Promise<AnalyzedCaptures<T>> {
+  const updates: T[] = [];
   const read: string[] = [];
   const failures: string[] = [];
   const progress = context.progress("Analysing", paths.length);
@@ -96,7 +100,7 @@ export async function analyzeCaptures(
     const loaded = await withCapture(
       path,
       spelling,
-      ({ update }) => update,
+      ({ update }) => pick(update),
       (what) => progress.update(i, `${path}: ${what}`),
     );
     if (loaded.ok) {

@@ -5,7 +5,7 @@ import { reportIndex } from "../analyze/report-data.js";
 import { renderReportOf } from "../export/report.js";
 import { expandCaptures } from "./capture-paths.js";
 import { defineCommand, exit, misused, unusable } from "./command.js";
-import { analyzeCaptures, listNames, spellingOf, spellingOptions } from "./load.js";
+import { analyzeCaptures, drawn, listNames, spellingOf, spellingOptions } from "./load.js";
 import { flag, oneOrMore, required, text } from "./options.js";
 import { outputProblem } from "./output-file.js";
 
@@ -34,7 +34,7 @@ export const report = defineCommand({
     const captures = expandCaptures(positionals.capture);
     const problem = outputProblem(options.output, captures);
     if (problem !== null) return misused(context, problem);
-    const { updates, paths, failures } = await analyzeCaptures(context, captures, spellingOf(options));
+    const { updates, paths, failures } = await analyzeCaptures(context, captures, spellingOf(options), drawn);
     for (const failure of failures) unusable(context, failure);
     if (updates.length === 0) return exit.unusableInput;
     const names = listNames(updates, paths);

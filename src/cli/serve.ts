@@ -8,7 +8,7 @@ import { embedJson, renderReportOf } from "../export/report.js";
 import { openBrowser } from "./browser.js";
 import { capturesIn, isCapturePath } from "./capture-paths.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
-import { analyzeCaptures, listNames, spellingOf, spellingOptions, withCapture } from "./load.js";
+import { analyzeCaptures, drawn, listNames, spellingOf, spellingOptions, withCapture } from "./load.js";
 import { type Answer, startLoopback } from "./loopback.js";
 import { TRACE_TYPE, traceOf, uiOptions, uiProblem } from "./open.js";
 import { one } from "./options.js";
@@ -50,7 +50,7 @@ export const serve = defineCommand({
       );
     }
     const spelling = spellingOf(options);
-    const { updates, paths, failures } = await analyzeCaptures(context, found, spelling);
+    const { updates, paths, failures } = await analyzeCaptures(context, found, spelling, drawn);
     for (const failure of failures) unusable(context, failure);
     if (updates.length === 0) return exit.unusableInput;
     const shown = options.unredacted ? updates : updates.map(redactUpdate);

@@ -380,7 +380,7 @@ function placeSpans(
     from += spans.count;
   }
   const all = <T>(column: (events: EventCollector) => readonly T[]): readonly T[] =>
-    placeable.flatMap(({ events }) => column(events));
+    ([] as readonly T[]).concat(...placeable.map(({ events }) => column(events)));
   return {
     count,
     beginNs,
@@ -393,7 +393,9 @@ function placeSpans(
     detail: all(({ spans }) => spans.detail),
     task: all(({ spans, taskNames }) => spans.task.map((name, row) => taskNames.get(spans.pid.at(row)) ?? name)),
     evidence: all(({ spans }) => spans.evidence),
-    boot: placeable.flatMap(({ boot, events }) => Array.from({ length: events.spans.count }, () => boot)),
+    boot: ([] as readonly Boot[]).concat(
+      ...placeable.map(({ boot, events }) => new Array<Boot>(events.spans.count).fill(boot)),
+    ),
   };
 }
 

@@ -10,6 +10,7 @@ import { type OpenSpan, SpanCollector } from "./span-collector.js";
 import {
   type EventChunk,
   type EventFields,
+  type EventInterest,
   EventKind,
   type EventSink,
   type FieldValue,
@@ -96,6 +97,13 @@ const KNOWN: ReadonlyMap<string, NameClass> = new Map<string, NameClass>([
   ["sys_exit_openat", "syscall-exit"],
 ]);
 
+function classOf(name: string, hasField: (field: string) => boolean): NameClass {
+  const known = KNOWN.get(name);
+  if (known !== undefined) return known;
+  if (hasField("__probe_ret_ip") || hasField("__probe_func")) return "probe-return";
+  return hasField("__probe_ip") ? "probe-entry" : "ignored";
+}
+
 /** `prev_state` as one letter, `R` where the task was preempted or stayed runnable; empty where it is not recorded. */
 export function taskState(value: FieldValue | undefined): string {
   if (value === undefined) return "";
@@ -128,6 +136,19 @@ export class EventCollector implements EventSink {
   readonly keyEvents: UnplacedKeyEvent[] = [];
   readonly spans = new SpanCollector();
   readonly wakeups = new WakeupCollector();
+  readonly interest: EventInterest = {
+    wants: (name, hasField) => classOf(name, hasField) !== "ignored",
+    begins: (cpu, base, time) => {
+      this.base ??= base;
+      this.#begin(time);
+      this.#cpus.begins(cpu, time);
+    },
+    ends: (cpu, time, pid, comm) => {
+      if (!(this.last >= time)) this.last = time;
+      this.spans.seen(this.last);
+      this.#cpus.seen(cpu, time, pid, comm);
+    },
+  };
   /** First and last sight of each vCPU's thread in or out of the guest, in counts since the base. */
   readonly vcpus = new Map<number, VcpuSight>();
   /** Names of tasks that the trace itself tells, for those whose name the kernel's short list had forgotten. */
@@ -166,10 +187,7 @@ export class EventCollector implements EventSink {
       const at = time[row] as number;
       // A function graph printed without absolute time shows order, not when.
       if (Number.isNaN(at)) continue;
-      if (Number.isNaN(this.first)) {
-        this.first = at;
-        this.spans.seen(at);
-      }
+      if (Number.isNaN(this.first)) this.#begin(at);
       this.last = at;
       this.#cpus.seen(cpu[row] as number, at, pid[row] as number, comm[row] as number);
       switch (kind[row]) {
@@ -189,6 +207,12 @@ export class EventCollector implements EventSink {
       }
     }
     if (!Number.isNaN(this.last)) this.spans.seen(this.last);
+  }
+
+  #begin(time: number): void {
+    if (!Number.isNaN(this.first)) return;
+    this.first = time;
+    this.spans.seen(time);
   }
 
   finish(): void {
@@ -229,15 +253,8 @@ export class EventCollector implements EventSink {
   }
 
   #classify(chunk: EventChunk, row: number, id: number): NameClass {
-    const name = chunk.strings.stringOf(id);
     const fields = chunk.fields(row);
-    const found: NameClass =
-      KNOWN.get(name) ??
-      (fields.has("__probe_ret_ip") || fields.has("__probe_func")
-        ? "probe-return"
-        : fields.has("__probe_ip")
-          ? "probe-entry"
-          : "ignored");
+    const found = classOf(chunk.strings.stringOf(id), (field) => fields.has(field));
     this.#classes[id] = found;
     return found;
   }
@@ -593,6 +610,12 @@ class CpuSights {
     this.#last[cpu] = at;
     this.#pid[cpu] = pid;
     this.#comm[cpu] = comm;
+  }
+
+  begins(cpu: number, at: number): void {
+    if (cpu < 0) return;
+    if (cpu >= this.#first.length) this.#grow(cpu + 1);
+    this.#first[cpu] = at;
   }
 
   firstOf(cpu: number): number {

@@ -268,6 +268,66 @@ test("a filter on time, task, event and CPU reads what reading all and then choo
   }
 });
 
+test("a sink that wants some kinds of events gets their rows, the count of all, and where each CPU begins and ends", () => {
+  const cpus = [0, 3].map((cpu) => {
+    const written = Array.from({ length: 5000 }, (_, i) =>
+      record(
+        BigInt(1000 + cpu + i * 10),
+        i % 97 === 0 ? 300 : i % 5 === 0 ? 9 : 7 + (i % 2),
+        1 + (i % 4),
+        i,
+        true,
+        i % 130,
+      ),
+    );
+    return { cpu, bytes: writePages(written, { layout: DEFAULT_LAYOUT, littleEndian: true }) };
+  });
+  const all = read(cpus);
+  for (const wasmFrom of [0, Number.POSITIVE_INFINITY]) {
+    const told: unknown[] = [];
+    const names: string[] = [];
+    const source = ringBufferSource({
+      boot: "old",
+      cpus: cpus.map(({ cpu, bytes }) => ({ cpu, source: memorySource(`cpu${cpu}`, bytes), entries: null })),
+      formats: FORMATS,
+      layout: DEFAULT_LAYOUT,
+      symbols: () => null,
+      comms: new Map(),
+      clock: "local",
+      wasmFrom,
+    });
+    const times: bigint[] = [];
+    const counts = source.read({
+      interest: {
+        wants: (name, hasField) => name === "event_300" && hasField("value"),
+        begins: (cpu, base, time) => told.push(["begins", cpu, base + BigInt(time)]),
+        ends: (cpu, time, pid) => told.push(["ends", cpu, 1000n + BigInt(time), pid]),
+      },
+      defect: () => {},
+      chunk(chunk) {
+        for (let row = 0; row < chunk.count; row++) {
+          times.push(chunk.base + BigInt(chunk.time[row] as number));
+          names.push(chunk.strings.stringOf(chunk.name[row] as number));
+        }
+      },
+    });
+    assert.deepEqual(
+      times,
+      all.rows.flatMap(({ name, time }) => (name === "event_300" ? [time] : [])),
+    );
+    assert.ok(times.length > 50 && names.every((name) => name === "event_300"));
+    assert.equal(counts.events, all.counts.events);
+    assert.equal(counts.undecoded, all.counts.undecoded);
+    const last = (cpu: number): Row => all.rows.findLast((row) => row.cpu === cpu) as Row;
+    assert.deepEqual(told, [
+      ["begins", 0, 1000n],
+      ["begins", 3, 1003n],
+      ["ends", 0, last(0).time, last(0).pid],
+      ["ends", 3, last(3).time, last(3).pid],
+    ]);
+  }
+});
+
 test("what cannot be decoded is counted and told, and the rest is read", () => {
   const good = writePages([record(5n, 7, 1, 1, true)], { layout: DEFAULT_LAYOUT, littleEndian: true });
   const codes = (bytes: Uint8Array): string[] => read([{ cpu: 0, bytes }]).defects.map(({ code }) => code);

@@ -25,7 +25,14 @@ import { DEFAULT_LAYOUT, isLittleEndian, type PageLayout, parseHeaderPage } from
 import { RecordChunk, type RecordTable } from "./ring-buffer/record-chunk.js";
 import { type RowLoops, rowLoops, sink } from "./ring-buffer/row-loops.js";
 import { RowMemory, WASM_FROM_BYTES } from "./ring-buffer/row-memory.js";
-import { EventKind, type EventSink, type EventSource, type ReadCounts, type TraceClock } from "./types.js";
+import {
+  type EventInterest,
+  EventKind,
+  type EventSink,
+  type EventSource,
+  type ReadCounts,
+  type TraceClock,
+} from "./types.js";
 
 export { DEFAULT_LAYOUT, END_OF_TIME, type PageLayout, parseHeaderPage };
 
@@ -106,6 +113,8 @@ class RingReader {
   readonly #sink: EventSink;
   readonly #defects = new DefectLog();
   readonly #table: RecordTable;
+  /** Null: every row is wanted that the filter wants. */
+  readonly #interest: EventInterest | null;
   readonly #base = new TimeBase();
   readonly #memory: RowMemory;
   readonly #loops: RowLoops;
@@ -114,6 +123,7 @@ class RingReader {
   #count = 0;
   #events = 0;
   #undecoded = 0;
+  #unknownRecords = 0;
   #lost = 0;
 
   constructor(input: RingBufferInput, sink: EventSink) {
@@ -139,13 +149,12 @@ class RingReader {
       wasmFrom: input.wasmFrom ?? WASM_FROM_BYTES,
     });
     this.#table = tableOf(input);
-    const use = recordUse(input, this.#memory, this.#table.strings);
-    const { strings } = this.#table;
-    const { comms } = input;
+    this.#interest = input.filter === undefined ? (sink.interest ?? null) : null;
+    const use = recordUse(input, this.#memory, this.#table.strings, this.#interest);
     this.#loops = rowLoops(this.#memory, {
       pidWord: use.pidWord,
       isPlain: use.isPlain,
-      commOf: (pid) => strings.idOf(comms.get(pid) ?? "<...>"),
+      commOf: (pid) => this.#commOf(pid),
     });
     const reports: CursorReports = {
       unknown: (cursor, payload, id) => this.#unknown(cursor, payload, id),
@@ -191,6 +200,7 @@ class RingReader {
     const { capacity, order, standingTime, pending } = this.#memory;
     let size = 0;
     for (const cursor of this.#cursors) if (cursor.next()) order[size++] = cursor.index;
+    if (this.#interest !== null) this.#tellBegins(this.#interest);
     for (let at = (size >> 1) - 1; at >= 0; at--) sink(order, size, standingTime, at);
     while (size > 0) {
       this.#count = loops.fill(size, this.#count);
@@ -203,6 +213,41 @@ class RingReader {
       sink(order, size, standingTime, 0);
     }
     this.#flush();
+    if (this.#interest !== null) this.#tellEnds(this.#interest);
+  }
+
+  #shownBase(): bigint {
+    const base = this.#base.value ?? 0n;
+    const { retime } = this.#input;
+    return retime === undefined ? base : retime.kind === "shift" ? base + retime.by : retime.of(base, 0);
+  }
+
+  /** Counts since the shown base. */
+  #shownTime(time: number, cpu: number): number {
+    const { retime } = this.#input;
+    if (retime?.kind !== "map") return time;
+    return Number(retime.of((this.#base.value ?? 0n) + BigInt(Math.trunc(time)), cpu) - this.#shownBase());
+  }
+
+  #tellBegins(interest: EventInterest): void {
+    const { firstTime } = this.#memory;
+    const begun = this.#cursors.filter(({ index }) => !Number.isNaN(firstTime[index]));
+    const times = begun.map(({ index, cpu }) => ({ cpu, time: this.#shownTime(firstTime[index] as number, cpu) }));
+    for (const { cpu, time } of times.sort((a, b) => a.time - b.time)) interest.begins(cpu, this.#shownBase(), time);
+  }
+
+  /** What was passed over are events too. */
+  #tellEnds(interest: EventInterest): void {
+    const { lastTime, lastPid, records } = this.#memory;
+    for (const { index, cpu } of this.#cursors) {
+      const [time, pid] = [lastTime[index] as number, lastPid[index] as number];
+      if (!Number.isNaN(time)) interest.ends(cpu, this.#shownTime(time, cpu), pid, this.#commOf(pid));
+    }
+    this.#events = records.reduce((sum, each) => sum + each, 0) - this.#unknownRecords;
+  }
+
+  #commOf(pid: number): number {
+    return this.#table.strings.idOf(this.#input.comms.get(pid) ?? "<...>");
   }
 
   #flush(): void {
@@ -210,12 +255,12 @@ class RingReader {
     if (count === 0) return;
     this.#count = 0;
     this.#events += count;
-    const base = this.#base.value ?? 0n;
     const { retime } = this.#input;
-    const shown = retime === undefined ? base : retime.kind === "shift" ? base + retime.by : retime.of(base, 0);
+    const shown = this.#shownBase();
     const chunk = new RecordChunk(this.#file, shown, count, this.#table, this.#memory, this.#loops, this.#cursors);
     if (retime?.kind === "map") {
       const { time, cpu } = chunk;
+      const base = this.#base.value ?? 0n;
       for (let row = 0; row < count; row++) {
         const at = base + BigInt(Math.trunc(time[row] as number));
         time[row] = Number(retime.of(at, cpu[row] as number) - shown);
@@ -251,6 +296,7 @@ class RingReader {
 
   #unknown(cursor: PageCursor, payload: number, id: number): void {
     this.#undecoded += 1;
+    this.#unknownRecords += 1;
     this.#defect(
       {
         code: "ring-unknown-event",
@@ -360,13 +406,23 @@ function tableOf({ boot, formats, symbols, strings, comms, layout }: RingBufferI
 }
 
 /** Fills the memory's tables by event id. */
-function recordUse({ formats, filter }: RingBufferInput, memory: RowMemory, strings: StringTable): RecordUse {
-  const wanted = filter?.names ?? null;
+function recordUse(
+  { formats, filter }: RingBufferInput,
+  memory: RowMemory,
+  strings: StringTable,
+  interest: EventInterest | null,
+): RecordUse {
+  const names = filter?.names ?? null;
   for (const format of formats.byId.values()) {
-    const { id, name } = format;
-    memory.use[id] = wanted === null || wanted.has(name) ? IdUse.wanted : IdUse.skipped;
+    const { id, name, fields } = format;
+    const kind = kindOf(format);
+    const hasField = (field: string): boolean => fields.some((each) => each.name === field);
+    const isWanted =
+      (names === null || names.has(name)) &&
+      (interest === null || kind !== EventKind.event || interest.wants(name, hasField));
+    memory.use[id] = isWanted ? IdUse.wanted : IdUse.skipped;
     memory.names[id] = strings.idOf(name);
-    memory.kinds[id] = kindOf(format);
+    memory.kinds[id] = kind;
   }
   const { pids, from, to } = filter ?? { pids: null, from: 0n, to: END_OF_TIME };
   const isPlain = memory.littleEndian && pids === null && from === 0n && to === END_OF_TIME;

@@ -60,6 +60,18 @@ export interface EventChunk {
 export interface EventSink {
   chunk(chunk: EventChunk): void;
   defect(defect: DefectInput): void;
+  /** A reader that can leaves out the rows that are not wanted; they count as events all the same. */
+  readonly interest?: EventInterest;
+}
+
+/** Which rows a sink needs; of all other events, only where those of each CPU begin and end. */
+export interface EventInterest {
+  /** Asked once for each kind of event, whose fields are known. Markers and the function graph are always wanted. */
+  wants(name: string, hasField: (field: string) => boolean): boolean;
+  /** The first event of a CPU, wanted or not, in counts since `base`: told before the first chunk, in order of time. */
+  begins(cpu: number, base: bigint, time: number): void;
+  /** The last one, and its task (`comm` as in the chunks), told after the last chunk. */
+  ends(cpu: number, time: number, pid: number, comm: number): void;
 }
 
 /** What a reader did with its input: every line or record is in exactly one of these. */

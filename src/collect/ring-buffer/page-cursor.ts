@@ -200,9 +200,12 @@ export class PageCursor {
       records += 1;
       const event = ((words[payload] as number) >>> idShift) & 0xffff;
       const use = memory.use[event];
-      if (use === IdUse.wanted) {
+      if (use !== IdUse.unknown) {
         const task = payload + pidWord < next ? (words[payload + pidWord] as number) | 0 : -1;
-        if (now >= from && now <= to && (pids === null || pids.has(task))) {
+        if (Number.isNaN(memory.firstTime[index])) memory.firstTime[index] = now;
+        memory.lastTime[index] = now;
+        memory.lastPid[index] = task;
+        if (use === IdUse.wanted && now >= from && now <= to && (pids === null || pids.has(task))) {
           this.#walkTo(next, now);
           memory.records[index] = records;
           memory.standingWord[index] = (payload << 1) | (type === LONG_DATA ? LONG : 0);
@@ -210,7 +213,7 @@ export class PageCursor {
           memory.standingPid[index] = task;
           return true;
         }
-      } else if (use === IdUse.unknown) {
+      } else {
         this.#walkTo(at, now);
         this.reports.unknown(this, payload, event);
       }

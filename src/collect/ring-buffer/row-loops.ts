@@ -62,6 +62,7 @@ class ScriptLoops implements RowLoops {
   fill(size: number, from: number): number {
     const { time, word, id, pid, capacity, words, use, order } = this.#memory;
     const { standingTime, standingWord, standingId, standingPid, at: places, end: ends, records } = this.#memory;
+    const { lastTime, lastPid } = this.#memory;
     const { pidWord, isPlain } = this.#facts;
     const least = pidWord + 1;
     let row = from;
@@ -76,7 +77,7 @@ class ScriptLoops implements RowLoops {
         until = (standingTime[next] as number) - (index < next ? 0 : 1);
       }
       const end = isPlain ? (ends[index] as number) : 0;
-      const first = row;
+      let walked = 0;
       let at = places[index] as number;
       let now = standingTime[index] as number;
       let ownWord = standingWord[index] as number;
@@ -89,21 +90,33 @@ class ScriptLoops implements RowLoops {
         pid[row] = ownPid;
         row += 1;
         pending = true;
-        if (at >= end || row >= capacity) break;
-        const header = words[at] as number;
-        const type = header & 31;
-        ownId = (words[at + 1] as number) & 0xffff;
-        if (type < least || type > LAST_SHORT_DATA || at + type >= end || use[ownId] !== IdUse.wanted) break;
-        pending = false;
-        now += header >>> 5;
-        ownWord = (at + 1) << 1;
-        ownPid = words[at + 1 + pidWord] as number;
-        at += 1 + type;
-        if (now > until) break;
+        if (row >= capacity) break;
+        // Events that are not wanted are passed over here: no CPU's turn depends on them.
+        for (;;) {
+          if (at >= end) break;
+          const header = words[at] as number;
+          const type = header & 31;
+          ownId = (words[at + 1] as number) & 0xffff;
+          if (type < least || type > LAST_SHORT_DATA || at + type >= end || use[ownId] === IdUse.unknown) break;
+          now += header >>> 5;
+          ownWord = (at + 1) << 1;
+          ownPid = words[at + 1 + pidWord] as number;
+          at += 1 + type;
+          walked += 1;
+          if (use[ownId] === IdUse.wanted) {
+            pending = false;
+            break;
+          }
+        }
+        if (pending || now > until) break;
       }
       places[index] = at;
       standingTime[index] = now;
-      records[index] = (records[index] as number) + row - first - (pending ? 1 : 0);
+      records[index] = (records[index] as number) + walked;
+      if (walked > 0) {
+        lastTime[index] = now;
+        lastPid[index] = ownPid;
+      }
       if (!pending) {
         standingWord[index] = ownWord;
         standingId[index] = ownId;
@@ -203,9 +216,9 @@ function moduleOf(memory: RowMemory, { pidWord }: LoopFacts): Uint8Array<ArrayBu
 
   const fill = wasmFunction("fill", 2, ([size, row], local) => {
     if (size === undefined || row === undefined) return [];
-    const [index, next, other, end, first, place] = Array.from({ length: 6 }, () => local.i32()) as SixLocals;
+    const [index, next, other, end, walked, place] = Array.from({ length: 6 }, () => local.i32()) as SixLocals;
     const [word, id, pid, header, type, pending] = Array.from({ length: 6 }, () => local.i32()) as SixLocals;
-    const [hole, child, below] = [local.i32(), local.i32(), local.i32()];
+    const [hole, child, below, use] = [local.i32(), local.i32(), local.i32(), local.i32()];
     const [until, now] = [local.f64(), local.f64()];
     const timeOf = (cursor: Local) => op.loadF64(shl(cursor.get, 3), at.standingTime);
     const before = (a: Local, b: Local) =>
@@ -228,7 +241,7 @@ function moduleOf(memory: RowMemory, { pidWord }: LoopFacts): Uint8Array<ArrayBu
             when(op.gtU(index.get, next.get), until.set(op.subF64(until.get, f64(1)))),
           ),
           end.set(op.load(by4, at.end)),
-          first.set(row.get),
+          walked.set(0),
           place.set(op.load(by4, at.at)),
           now.set(op.loadF64(by8, at.standingTime)),
           word.set(op.load(by4, at.standingWord)),
@@ -242,28 +255,37 @@ function moduleOf(memory: RowMemory, { pidWord }: LoopFacts): Uint8Array<ArrayBu
               op.store(shl(row.get, 2), pid.get, at.pid),
               row.set(add(row.get, 1)),
               pending.set(1),
-              leaveIf(1, op.geU(place.get, end.get)),
               leaveIf(1, op.geU(row.get, memory.capacity)),
-              header.set(op.load(shl(place.get, 2), at.words)),
-              type.set(and(header.get, 31)),
-              id.set(op.load16(shl(place.get, 2), at.words + 4)),
-              leaveIf(1, op.gtU(sub(type.get, pidWord + 1), LAST_SHORT_DATA - pidWord - 1)),
-              leaveIf(1, op.geU(add(place.get, type.get), end.get)),
-              leaveIf(1, op.ne(op.load8(id.get, at.use), IdUse.wanted)),
+              // Events that are not wanted are passed over in this loop.
+              block(
+                loop(
+                  leaveIf(3, op.geU(place.get, end.get)),
+                  header.set(op.load(shl(place.get, 2), at.words)),
+                  type.set(and(header.get, 31)),
+                  id.set(op.load16(shl(place.get, 2), at.words + 4)),
+                  leaveIf(3, op.gtU(sub(type.get, pidWord + 1), LAST_SHORT_DATA - pidWord - 1)),
+                  leaveIf(3, op.geU(add(place.get, type.get), end.get)),
+                  use.set(op.load8(id.get, at.use)),
+                  leaveIf(3, op.eqz(use.get)),
+                  now.set(op.addF64(now.get, op.toF64(shrU(header.get, 5)))),
+                  word.set(shl(add(place.get, 1), 1)),
+                  pid.set(op.load(shl(place.get, 2), at.words + 4 * (1 + pidWord))),
+                  place.set(add(place.get, add(type.get, 1))),
+                  walked.set(add(walked.get, 1)),
+                  leaveIf(0, op.ne(use.get, IdUse.wanted)),
+                ),
+              ),
               pending.set(0),
-              now.set(op.addF64(now.get, op.toF64(shrU(header.get, 5)))),
-              word.set(shl(add(place.get, 1), 1)),
-              pid.set(op.load(shl(place.get, 2), at.words + 4 * (1 + pidWord))),
-              place.set(add(place.get, add(type.get, 1))),
               leaveIf(0, op.eqz(op.gtF64(now.get, until.get))),
             ),
           ),
           op.store(by4, place.get, at.at),
           op.storeF64(by8, now.get, at.standingTime),
-          op.storeF64(
-            by8,
-            op.addF64(op.loadF64(by8, at.records), op.toF64(sub(sub(row.get, first.get), pending.get))),
-            at.records,
+          when(
+            walked.get,
+            op.storeF64(by8, op.addF64(op.loadF64(by8, at.records), op.toF64(walked.get)), at.records),
+            op.storeF64(by8, now.get, at.lastTime),
+            op.store(by4, pid.get, at.lastPid),
           ),
           leaveIf(1, pending.get),
           op.store(by4, word.get, at.standingWord),

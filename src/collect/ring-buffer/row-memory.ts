@@ -83,6 +83,10 @@ export class RowMemory {
   readonly end: Int32Array;
   /** Data records seen so far, wanted or not. */
   readonly records: Float64Array;
+  /** Of those that have a format, wanted or not: time of the first, time and task of the last. */
+  readonly firstTime: Float64Array;
+  readonly lastTime: Float64Array;
+  readonly lastPid: Int32Array;
   readonly cpuOf: Int16Array;
   /** What added to a word's byte in the blocks makes its byte in the CPU's file. */
   readonly fileOffset: Float64Array;
@@ -120,7 +124,7 @@ export class RowMemory {
     this.capacity = rows;
     const isSwapped = littleEndian !== HOST_IS_LITTLE;
     const bytes =
-      rows * 40 + cursors * 64 + EVENT_IDS + ids * 5 + COMM_SLOTS * 8 + words * 4 * (isSwapped ? 2 : 1) + 32 * 8;
+      rows * 40 + cursors * 96 + EVENT_IDS + ids * 5 + COMM_SLOTS * 8 + words * 4 * (isSwapped ? 2 : 1) + 32 * 8;
     this.wasm = input >= wasmFrom && !isSwapped ? wasmMemory(bytes) : null;
     const arena = new Arena(this.wasm?.buffer ?? new ArrayBuffer(bytes));
     const f64 = (length: number): Float64Array => arena.take(Float64Array, 8, length);
@@ -138,9 +142,12 @@ export class RowMemory {
     this.kind = u8(rows);
     this.standingTime = f64(cursors).fill(Number.NaN);
     this.records = f64(cursors);
+    this.firstTime = f64(cursors).fill(Number.NaN);
+    this.lastTime = f64(cursors).fill(Number.NaN);
     this.fileOffset = f64(cursors);
     this.standingWord = i32(cursors);
     this.standingPid = i32(cursors);
+    this.lastPid = i32(cursors);
     this.at = i32(cursors);
     this.end = i32(cursors);
     this.order = u32(cursors);
