@@ -44,9 +44,10 @@ export function useBrowser() {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Opens the page at `url`, runs `look`, and holds that nothing was complained of or asked for besides. */
-  async function withPage(url, look, options = {}) {
+  /** Opens the page at `url` (`init` runs in it before its own script), runs `look`, and holds that nothing was complained of or asked for besides. */
+  async function withPage(url, look, { init, ...options } = {}) {
     const page = await browser.newPage({ viewport: { width: 1400, height: 950 }, colorScheme: "light", ...options });
+    if (init !== undefined) await page.addInitScript(init);
     const complaints = [];
     const asked = [];
     page.on("console", (message) => {

@@ -187,10 +187,13 @@ export function silences({ spans, document }: AttributedUpdate): readonly Silenc
   const irq = SPAN_KINDS.indexOf("irq");
   const last = new Map<string, number>();
   const first = new Map<string, number>();
+  const handlers = new Map<number, string>();
   for (let row = 0; row < spans.count; row++) {
     if (spans.kind[row] !== irq) continue;
+    const id = spans.name[row] as number;
     // The number may differ between the kernels; the handler's name is the device's.
-    const name = (spans.strings[spans.name[row] as number] ?? "").replace(/^irq \S+ /, "");
+    const name = handlers.get(id) ?? (spans.strings[id] ?? "").replace(/^irq \S+ /, "");
+    handlers.set(id, name);
     if (spans.boot[row] === 1)
       last.set(name, Math.max(last.get(name) ?? Number.NEGATIVE_INFINITY, spans.endNs[row] as number));
     else first.set(name, Math.min(first.get(name) ?? Number.POSITIVE_INFINITY, spans.beginNs[row] as number));

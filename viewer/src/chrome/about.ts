@@ -4,10 +4,13 @@ import { spanAt } from "../../../src/analyze/span-table.js";
 import { shown } from "../interaction/keys.js";
 import { type State, timelineOf } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
-import { exactDuration, humanDuration, visibleText } from "../model/format.js";
+import { analysisOf } from "../model/analysis.js";
+import { exactDuration, humanDuration, plural, visibleText } from "../model/format.js";
 import type { Timeline } from "../model/timeline.js";
 import { defectsPart } from "./defects.js";
 import { fill, h } from "./dom.js";
+
+const MOST_SILENCES = 8;
 
 export function renderAbout(root: Element, state: State, dispatch: Dispatch): void {
   const timeline = timelineOf(state);
@@ -19,6 +22,7 @@ export function renderAbout(root: Element, state: State, dispatch: Dispatch): vo
   fill(
     root,
     longestPart(state, timeline, dispatch),
+    silencePart(state, timeline, dispatch),
     h("section", { id: "defects", class: "detail", "aria-label": "Defects" }, defectsPart(document, dispatch)),
     clockDetails(document),
   );
@@ -56,6 +60,43 @@ function longestPart(state: State, timeline: Timeline, dispatch: Dispatch): HTML
         );
       }),
     ),
+  );
+}
+
+/** The lane of interrupt silence as a list. */
+function silencePart(state: State, timeline: Timeline, dispatch: Dispatch): HTMLElement | null {
+  const { silences } = analysisOf(timeline.update);
+  if (silences.length === 0) return null;
+  return h(
+    "section",
+    { class: "detail", id: "silences" },
+    h("h3", {}, "Interrupts silent over the kexec"),
+    h(
+      "ol",
+      { class: "longest" },
+      ...silences.slice(0, MOST_SILENCES).map(({ irq, silentNs }, item) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            {
+              class: "longest-button",
+              title: `${visibleText(irq)}, ${exactDuration(silentNs)} from last served to first served`,
+              onclick: () => {
+                for (const action of shown(state, timeline, { what: "silence", item })) dispatch(action);
+              },
+            },
+            h("span", { class: "longest-name" }, visibleText(irq)),
+            h("span", { class: "longest-kind" }, "irq"),
+            h("span", { class: "longest-time" }, humanDuration(silentNs)),
+          ),
+        ),
+      ),
+    ),
+    silences.length > MOST_SILENCES
+      ? h("p", { class: "note" }, `${plural(silences.length - MOST_SILENCES, "shorter one")} in the lanes.`)
+      : null,
   );
 }
 

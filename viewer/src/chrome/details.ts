@@ -163,6 +163,28 @@ function selectionPart(timeline: Timeline, selection: Selection, dispatch: Dispa
       rows.push(["Level", line.level === null ? "unknown" : `${line.level}`]);
       return panel(h("span", { class: "log-text" }, visibleText(line.text)), "kernel log", rows, fit);
     }
+    case "silence": {
+      const silence = analysisOf(update).silences[selection.item];
+      if (silence === undefined) return null;
+      const { irq, lastOldNs, firstNewNs, silentNs } = silence;
+      return panel(
+        visibleText(irq),
+        "interrupt silence",
+        [
+          ...duration(0, silentNs),
+          ["Last served", `${humanOffset(lastOldNs)}, old kernel`],
+          ["", exact(lastOldNs)],
+          ["First served", `${humanOffset(firstNewNs)}, new kernel`],
+          ["", exact(firstNewNs)],
+        ],
+        h(
+          "p",
+          { class: "note" },
+          "The line’s handler did not run in between: what the device raised then is lost, or waits in the device.",
+        ),
+        fit,
+      );
+    }
     case "defect": {
       const found = update.document.defects[selection.item];
       if (found === undefined) return null;

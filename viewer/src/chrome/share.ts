@@ -101,7 +101,9 @@ export function jsonOf(state: State): string {
                 ? { ...analysisOf(timeline.update).nodes[selection.node], children: undefined, what: "node" }
                 : selection.what === "printk"
                   ? { ...timeline.update.printk[selection.item], what: "printk" }
-                  : { ...timeline.update.document.defects[selection.item], what: "defect" },
+                  : selection.what === "silence"
+                    ? { ...analysisOf(timeline.update).silences[selection.item], what: "silence" }
+                    : { ...timeline.update.document.defects[selection.item], what: "defect" },
       range:
         timeline === null || range === null || axis === undefined
           ? null

@@ -164,6 +164,11 @@ function tooltipText(timeline: Timeline, hit: Hit): readonly [string, string] | 
       const line = update.printk[hit.item];
       return line === undefined ? null : [visibleText(line.text), line.atNs === null ? "" : humanOffset(line.atNs)];
     }
+    case "silence": {
+      const silence = analysisOf(update).silences[hit.item];
+      if (silence === undefined) return null;
+      return [visibleText(silence.irq), `silent for ${humanDuration(silence.silentNs)}: not served over the kexec`];
+    }
     case "defect": {
       const found = update.document.defects[hit.item];
       return found === undefined ? null : [visibleText(found.code), visibleText(found.message)];

@@ -4,7 +4,7 @@ import { METRICS } from "../layout/scene.js";
 import { nsAt } from "../layout/viewport.js";
 import { inFlow } from "../model/flows.js";
 import { nextFound } from "../model/search.js";
-import { groupOfKind, type Timeline } from "../model/timeline.js";
+import { type GroupId, groupOfKind, type Timeline } from "../model/timeline.js";
 import { foundIn } from "./found.js";
 import type { Action, Selection, State } from "./state.js";
 import { timelineOf } from "./state.js";
@@ -129,14 +129,30 @@ export function shown(state: State, timeline: Timeline, selection: Selection): r
   const place = placeOf(timeline, selection);
   const view = place === null ? undefined : state.views[place.axis];
   if (place === null || view === undefined) return actions;
-  const group =
-    selection.what === "span" ? groupOfKind(timeline.update.spans.kind[selection.row] as number) : selection.what;
+  const group = groupOf(timeline, selection);
   if (group !== null && state.folded.has(group)) actions.push({ what: "fold", id: group });
   if (place.beginNs > view.endNs || place.endNs < view.beginNs) {
     const middle = (place.beginNs + place.endNs) / 2;
     actions.push({ what: "pan", axis: place.axis, byNs: middle - (view.beginNs + view.endNs) / 2 });
   }
   return actions;
+}
+
+/** The group that a thing is drawn in; null for what the head draws. */
+function groupOf(timeline: Timeline, selection: Selection): GroupId | null {
+  switch (selection.what) {
+    case "span":
+      return groupOfKind(timeline.update.spans.kind[selection.row] as number);
+    case "node":
+      return "accounts";
+    case "phase":
+      return null;
+    case "defect":
+      return "defects";
+    case "printk":
+    case "silence":
+      return selection.what;
+  }
 }
 
 function placeAxis(state: State): number | null {

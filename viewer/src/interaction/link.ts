@@ -5,7 +5,7 @@
 import type { Selection, State, Theme } from "./state.js";
 import { type Mark, openedIndex, PAGES, PANELS, type Place, type Range } from "./state.js";
 
-const SELECTIONS = ["span", "node", "phase", "printk", "defect"] as const;
+const SELECTIONS = ["span", "node", "phase", "printk", "defect", "silence"] as const;
 /** Marks and notes beyond these would make an address that programs cut. */
 const MOST_MARKS = 40;
 const MOST_NOTE = 200;

@@ -47,6 +47,10 @@ export function placeOf(timeline: Timeline, selection: Selection): Place | null 
         ? null
         : { axis: axisOf(line.boot), beginNs: line.atNs, endNs: line.atNs };
     }
+    case "silence": {
+      const silence = analysisOf(update).silences[selection.item];
+      return silence === undefined ? null : { axis: 0, beginNs: silence.lastOldNs, endNs: silence.firstNewNs };
+    }
     case "defect": {
       const found = update.document.defects[selection.item];
       return found === undefined || found.atNs === null

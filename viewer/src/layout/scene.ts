@@ -108,6 +108,7 @@ export type Hit =
   | { readonly what: "phase"; readonly index: number }
   | { readonly what: "printk"; readonly item: number }
   | { readonly what: "defect"; readonly item: number }
+  | { readonly what: "silence"; readonly item: number }
   | { readonly what: "node"; readonly node: number }
   | { readonly what: "group"; readonly id: string };
 
@@ -159,6 +160,10 @@ function hitBand({ begin, end, node }: Bands, ns: number, reach: number): Hit | 
 
 function hitLane(track: Track, index: number, ns: number, reach: number): Hit | null {
   if (track.what === "bands") return hitBand(track.bands, ns, reach);
+  if (track.what === "silence") {
+    const within = ns >= track.beginNs - reach && ns <= track.endNs + reach;
+    return within ? { what: "silence", item: track.item } : null;
+  }
   if (track.what !== "spans") {
     const { at, items, severity } = track.points;
     let best = -1;

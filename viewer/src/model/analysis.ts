@@ -4,6 +4,7 @@
  * everything here is empty and nothing of it is shown.
  */
 import { buildTrees } from "../../../src/analyze/attribution/build.js";
+import { type Silence, silences } from "../../../src/analyze/attribution/on-cpu.js";
 import { isCauseNode, type TreeNode, walk } from "../../../src/analyze/attribution/tree.js";
 import type { AttributedUpdate } from "../../../src/analyze/attribution/update.js";
 import type { Finding, FindingSpan } from "../../../src/analyze/findings/finding.js";
@@ -35,6 +36,8 @@ export interface Analysis {
   /** Rows of the span table that are on the critical path. */
   readonly chain: ReadonlySet<number>;
   readonly findings: readonly Finding[];
+  /** Interrupt lines that both kernels served, the longest silence first. */
+  readonly silences: readonly Silence[];
 }
 
 const EMPTY: Analysis = {
@@ -46,6 +49,7 @@ const EMPTY: Analysis = {
   causes: null,
   chain: new Set(),
   findings: [],
+  silences: [],
 };
 /** Trees are objects: of more spans than these they would take seconds and gigabytes. */
 export const MOST_ATTRIBUTED = 400_000;
@@ -54,9 +58,15 @@ const made = new WeakMap<LiveUpdate, Analysis>();
 export function analysisOf(update: LiveUpdate): Analysis {
   const known = made.get(update);
   if (known !== undefined) return known;
-  const analysis = isAttributed(update) && update.spans.count <= MOST_ATTRIBUTED ? analyse(update) : EMPTY;
+  const analysis =
+    isAttributed(update) && update.spans.count <= MOST_ATTRIBUTED ? analyse(update) : withoutTree(update);
   made.set(update, analysis);
   return analysis;
+}
+
+/** What needs no tree of objects, and so can be had of any number of spans. */
+function withoutTree(update: LiveUpdate): Analysis {
+  return isAttributed(update) ? { ...EMPTY, silences: silences(update) } : EMPTY;
 }
 
 /** Why there is no tree, where that is for the viewer's own sake; null otherwise. */
@@ -67,7 +77,8 @@ export function notAttributed(update: LiveUpdate): string | null {
 
 function analyse(update: AttributedUpdate): Analysis {
   const { blackout: root, outside } = buildTrees(update);
-  if (root === null) return { ...EMPTY, update, outside };
+  const silent = silences(update);
+  if (root === null) return { ...EMPTY, update, outside, silences: silent };
   const nodes: TreeNode[] = [];
   walk(root, (node) => nodes.push(node));
   const index = new Map(nodes.map((node, i) => [node, i]));
@@ -79,7 +90,17 @@ function analyse(update: AttributedUpdate): Analysis {
     (node) => node.kind === "stage" || node.kind === "gap" || isCauseNode(node),
   );
   const causes = bandsOf("causes", root, index, isCause);
-  return { update, root, outside, nodes, stages, causes, chain, findings: findings({ update, root }) };
+  return {
+    update,
+    root,
+    outside,
+    nodes,
+    stages,
+    causes,
+    chain,
+    findings: findings({ update, root }),
+    silences: silent,
+  };
 }
 
 /** A cause as it stands on the critical chain; of an initcall that probes devices, the devices. */

@@ -39,7 +39,19 @@ export type Track =
       readonly label: string;
       readonly points: PointLane;
     }
-  | BandTrack;
+  | BandTrack
+  | SilenceTrack;
+
+/** An interrupt line over the kexec: from where it was last served before to where it was first served after. */
+export interface SilenceTrack {
+  readonly what: "silence";
+  readonly boot: number;
+  readonly label: string;
+  /** Index into the analysis' silences. */
+  readonly item: number;
+  readonly beginNs: number;
+  readonly endNs: number;
+}
 
 /** A row of bands: the blackout's accounts at one level of its tree. */
 export interface BandTrack {
@@ -88,6 +100,7 @@ export type GroupId =
   | "userspace"
   | "scheduling"
   | "interrupts"
+  | "silence"
   | "printk"
   | "defects";
 
@@ -102,6 +115,7 @@ export const GROUPS: readonly { readonly id: GroupId; readonly label: string }[]
   { id: "cpus", label: "CPUs" },
   { id: "scheduling", label: "Scheduling" },
   { id: "interrupts", label: "Interrupts" },
+  { id: "silence", label: "Interrupt silence" },
   { id: "printk", label: "Kernel log" },
   { id: "defects", label: "Defects" },
 ];
@@ -191,6 +205,19 @@ function buildAxis(update: LiveUpdate, name: AxisName, order: Uint32Array): Axis
         if (track.what === "printk" || track.what === "defects") count += track.points.at.length;
       }
     }
+    if (id === "silence" && name === "joint") {
+      for (const [item, { irq, lastOldNs, firstNewNs }] of analysisOf(update).silences.entries()) {
+        tracks.push({
+          what: "silence",
+          boot: 0,
+          label: visibleText(irq),
+          item,
+          beginNs: lastOldNs,
+          endNs: firstNewNs,
+        });
+        count += 1;
+      }
+    }
     if (id === "accounts" && name === "joint") {
       const { stages, causes } = analysisOf(update);
       for (const bands of [stages, causes]) {
@@ -199,7 +226,8 @@ function buildAxis(update: LiveUpdate, name: AxisName, order: Uint32Array): Axis
         count += bands.begin.length;
       }
     }
-    if (count > 0) groups.push({ id, label: heading, count, tracks: id === "accounts" ? tracks : sortTracks(tracks) });
+    const ordered = id === "accounts" || id === "silence" ? tracks : sortTracks(tracks);
+    if (count > 0) groups.push({ id, label: heading, count, tracks: ordered });
   }
   const phases = document.phases.flatMap((phase, index): PhaseBand[] =>
     phase.axis === name && phase.beginNs !== null && phase.endNs !== null
@@ -224,6 +252,8 @@ function buildAxis(update: LiveUpdate, name: AxisName, order: Uint32Array): Axis
       if (track.what === "spans") {
         for (const lane of track.lanes)
           if (lane.rows.length > 0) include(lane.begin[0] as number, lane.end.at(-1) as number);
+      } else if (track.what === "silence") {
+        include(track.beginNs, track.endNs);
       } else if (track.what !== "bands") {
         include(track.points.at[0] as number, track.points.at.at(-1) as number);
       }
@@ -296,6 +326,7 @@ function sortRows(spans: SpanTable, axis: AxisName, order: Uint32Array): SortedR
         break;
       case "devices":
       case "initcalls":
+      case "silence":
       case "printk":
       case "defects":
         first = boot;

@@ -7,9 +7,11 @@ import { humanDuration, visibleText } from "../model/format.js";
 import { firstAbove, type Lane } from "../model/lanes.js";
 import { type Found, isFound } from "../model/search.js";
 import { visibleStrings } from "../model/strings.js";
+import type { SilenceTrack } from "../model/timeline.js";
 import { SHADES } from "./palette.js";
 import { type Frame, fitText, heldX, MONO, outline, type Paint, type Pen, SANS, strokeBox, type Tools } from "./pen.js";
 
+const IRQ_KIND = SPAN_KINDS.indexOf("irq");
 const FILE_KIND = SPAN_KINDS.indexOf("file");
 const UNATTRIBUTED_KIND = SPAN_KINDS.indexOf("unattributed");
 /** Spans that are not sought, or not on the chain where that is shown, step back to this. */
@@ -33,6 +35,7 @@ export function paintLanes(tools: Tools, frame: Frame): void {
       context.clip();
       context.translate(METRICS.gutter, 0);
       if (item.track.what === "bands") paintBands(tools, frame, item, item.track.bands);
+      else if (item.track.what === "silence") paintSilence(tools, frame, item, item.track);
       else if (item.track.what !== "spans") paintPoints(tools, frame, item);
       else {
         const lane = item.track.lanes[item.lane];
@@ -235,6 +238,36 @@ function textHash(text: string): number {
   let hash = 7;
   for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0;
   return hash;
+}
+
+/** No span, for nothing ran: a line between the last time served and the first, with its length on it. */
+function paintSilence(
+  tools: Tools,
+  frame: Frame,
+  item: Extract<SceneItem, { what: "lane" }>,
+  { beginNs, endNs, item: index }: SilenceTrack,
+): void {
+  const { context, plot, glyph } = tools;
+  const { palette, selection } = frame;
+  const [x, to] = [heldX(tools, frame, beginNs), heldX(tools, frame, endNs)];
+  const [top, tall] = [item.y + 2, item.height - 4];
+  const middle = Math.round(item.y + item.height / 2);
+  context.fillStyle = palette.slivers[IRQ_KIND]?.[3] ?? palette.faint;
+  context.fillRect(x, middle - 1, Math.max(1, to - x), 2);
+  context.fillRect(x - 1, top, 2, tall);
+  context.fillRect(to - 1, top, 2, tall);
+  const [from, until] = [Math.max(x, 0), Math.min(to, plot)];
+  const text = `silent ${humanDuration(endNs - beginNs)}`;
+  const wide = text.length * glyph + 12;
+  if (until - from > wide + 12) {
+    context.font = `11px ${MONO}`;
+    context.fillStyle = palette.ground;
+    context.fillRect((from + until - wide) / 2, top, wide, tall);
+    context.fillStyle = palette.quiet;
+    context.fillText(text, (from + until - wide) / 2 + 6, middle + 0.5);
+  }
+  if (selection?.what === "silence" && selection.item === index)
+    outline(context, palette, x, top - 1, to - x, tall + 2);
 }
 
 function paintPoints(tools: Tools, frame: Frame, item: Extract<SceneItem, { what: "lane" }>): void {
