@@ -31,7 +31,8 @@ import { buildTimeline, GROUPS, type Timeline } from "./model/timeline.js";
 async function start(app: Element): Promise<void> {
   const library = await libraryOf(document);
   if (!library.ok) {
-    fill(app, h("p", { class: "state error", role: "alert" }, `This report cannot be read: ${library.error}.`));
+    const said = h("p", { class: "state error", role: "alert" }, `This report cannot be read: ${library.error}.`);
+    fill(app, h("main", {}, h("h1", { class: "hidden" }, "blackout"), said));
     return;
   }
   const { title, sources } = library.value;
@@ -70,12 +71,12 @@ function mount(app: Element, store: Store, shelf: Source[]): void {
     "div",
     { id: "workspace" },
     h("div", { id: "stage" }, groups, lanes),
-    h("aside", { id: "side", "aria-label": "Details" }, tabs, panel),
+    h("aside", { id: "side", "aria-label": "Details" }, h("h2", { class: "hidden" }, "Details"), tabs, panel),
   );
   const empty = h(
     "div",
     { class: "empty", hidden: true },
-    h("p", {}, "No live update is open."),
+    h("h1", {}, "No live update is open."),
     h(
       "p",
       {},
@@ -300,6 +301,8 @@ function onKey(event: KeyboardEvent, store: Store, focusSearch: () => void, plot
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const target = event.target as HTMLElement;
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) return;
+  // An open dialog has the keys: Escape closes it, and letters are not the timeline's.
+  if (document.querySelector("dialog[open]:not(#help)") !== null) return;
   const state = store.state();
   if (state.help && event.key !== "?" && event.key !== "Escape") return;
   if (event.key === "/" && state.page !== "updates") {

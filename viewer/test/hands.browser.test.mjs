@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -11,10 +10,8 @@ import { dist, drawn, picture, root, skip, useBrowser } from "./browser.mjs";
 import { viewerModules } from "./bundle.mjs";
 
 const { folder, withPage } = useBrowser();
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const { KEYS } = await viewerModules("interaction/keys");
 let url;
-let many;
 before(() => {
   if (skip) return;
   const report = (name, ...captures) => {
@@ -24,7 +21,6 @@ before(() => {
     return pathToFileURL(file).href;
   };
   url = report("plain", "plain.tar.gz");
-  many = report("many", ...[1, 2, 3, 4, 5, 6].map((i) => `cohorts/base/0${i}.tar.gz`));
 });
 
 /** What the link says of `name`, once the address has caught up with the state. */
@@ -393,42 +389,3 @@ test("the keyboard alone reaches everything, and nothing traps it", { skip }, ()
     }
   }),
 );
-
-for (const scheme of ["light", "dark"]) {
-  test(`no serious accessibility fault, ${scheme}`, { skip }, async () => {
-    const faults = async (page) => {
-      // Evaluated, not added as an element: the page's policy lets no other script in.
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-      return violations
-        .filter(({ impact }) => impact === "serious" || impact === "critical")
-        .map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join("; ")}`);
-    };
-    const options = { colorScheme: scheme, reducedMotion: "reduce" };
-    await withPage(
-      url,
-      async (page) => {
-        assert.deepEqual(await faults(page), []);
-        await page.click("[data-phase=kexec]");
-        await page.mouse.move(700, 500);
-        await page.keyboard.press("m");
-        await page.keyboard.press("Escape");
-        assert.deepEqual(await faults(page), []);
-        for (const tab of ["tree", "whatif"]) {
-          await page.click(`#tab-${tab}`);
-          assert.deepEqual(await faults(page), []);
-        }
-        await page.click("#tab-spans");
-        assert.deepEqual(await faults(page), []);
-        const moving = await page.evaluate(() =>
-          [...document.querySelectorAll("*")].some(
-            (element) => parseFloat(getComputedStyle(element).transitionDuration) > 0,
-          ),
-        );
-        assert.equal(moving, false, "reduced motion");
-      },
-      options,
-    );
-    await withPage(many, async (page) => assert.deepEqual(await faults(page), []), options);
-  });
-}

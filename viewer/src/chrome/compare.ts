@@ -18,8 +18,9 @@ const MOST_CHOICES = 2000;
 export function createComparePage(store: Store): PageView {
   const { dispatch } = store;
   const lanes = h("section", { id: "compare-lanes", "aria-label": "Two timelines" });
-  const difference = h("aside", { id: "difference", "aria-label": "Difference by cause" });
-  const element = h("main", { id: "page-compare", class: "page" }, lanes, difference);
+  const difference = h("aside", { id: "difference", "aria-label": "Difference by cause", tabindex: 0 });
+  const heading = h("h1", { class: "hidden" }, "Two live updates compared");
+  const element = h("main", { id: "page-compare", class: "page" }, heading, lanes, difference);
   let views: readonly (TimelineView & { readonly side: Side })[] = [];
   let shown: readonly (Timeline | null)[] = [];
 

@@ -1,9 +1,9 @@
 /** What to fix first: each finding with its number, what to do, and ways to the spans it rests on. */
-import type { Finding } from "../../../src/analyze/findings/finding.js";
+import type { Finding, FindingSpan } from "../../../src/analyze/findings/finding.js";
 import { shown } from "../interaction/keys.js";
 import { type State, timelineOf } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
-import { type Analysis, analysisOf, nodeOf } from "../model/analysis.js";
+import { type Analysis, analysisOf, nodeName, nodeOf } from "../model/analysis.js";
 import { humanDuration, humanOffset, visibleText } from "../model/format.js";
 import { fill, h } from "./dom.js";
 
@@ -40,6 +40,12 @@ function gainText([least, most]: Finding["gainNs"]): string {
   return least === 0 ? `≤ ${humanDuration(most)}` : `${humanDuration(least)} to ${humanDuration(most)}`;
 }
 
+/** As the tree has it: `e1000 0000:00:03.0, probe`. */
+function spanName(analysis: Analysis, span: FindingSpan): string {
+  const node = analysis.nodes[nodeOf(analysis, span)];
+  return visibleText(node === undefined ? span.id : nodeName(node));
+}
+
 function item(finding: Finding, analysis: Analysis, jump: (node: number, fit: boolean) => void): HTMLElement {
   const first = finding.spans[0];
   return h(
@@ -67,7 +73,7 @@ function item(finding: Finding, analysis: Analysis, jump: (node: number, fit: bo
           h(
             "button",
             { class: "link-button", onclick: () => jump(nodeOf(analysis, span), true) },
-            `${visibleText(span.id)} at ${humanOffset(span.beginNs)}`,
+            `${spanName(analysis, span)} at ${humanOffset(span.beginNs)}`,
           ),
         ),
       finding.spans.length > SHOWN

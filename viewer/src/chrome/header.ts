@@ -12,6 +12,7 @@ export function renderSummary(root: Element, state: State): void {
   if (opened.what === "failed") {
     fill(
       root,
+      h("h1", { class: "hidden" }, "blackout"),
       h("p", { class: "state error", role: "alert" }, `This update cannot be shown: ${visibleText(opened.reason)}.`),
     );
     return;

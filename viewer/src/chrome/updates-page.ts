@@ -29,7 +29,9 @@ export function createUpdatesPage(store: Store): PageView {
   const element = h(
     "main",
     { id: "page-updates", class: "page" },
+    h("h1", { class: "hidden" }, "Live updates"),
     h("div", { class: "filter" }, filter, budget, said),
+    h("h2", { class: "hidden" }, "Plots"),
     plots,
     updates,
   );
