@@ -20,6 +20,44 @@ export async function peakMemory(browser) {
 }
 
 /**
+ * Runs `act` and returns the main thread's time on a CPU, in ms, up to the end of the task in which the page set the
+ * mark `name`: what a navigation costs where nobody else wants the CPU.
+ */
+export async function cpuToMark(page, name, act) {
+  const session = await page.context().newCDPSession(page);
+  const events = [];
+  session.on("Tracing.dataCollected", ({ value }) => {
+    events.push(...value);
+  });
+  const ended = new Promise((done) => session.once("Tracing.tracingComplete", done));
+  await session.send("Tracing.start", {
+    transferMode: "ReportEvents",
+    traceConfig: { includedCategories: ["toplevel", "blink.user_timing"] },
+  });
+  await act();
+  await session.send("Tracing.end");
+  await ended;
+  const mark = events.find((event) => event.name === name);
+  if (mark === undefined) return Number.NaN;
+  const tasks = events.filter(
+    (event) => event.pid === mark.pid && event.tid === mark.tid && event.ph === "X" && /RunTask$/.test(event.name),
+  );
+  return outermost(tasks)
+    .filter((task) => task.ts <= mark.ts)
+    .reduce((sum, task) => sum + (task.tdur ?? Number.NaN) / 1000, 0);
+}
+
+/** Tasks nest: only the outermost count. */
+function outermost(tasks) {
+  const outer = [];
+  for (const task of tasks.sort((a, b) => a.ts - b.ts)) {
+    const last = outer.at(-1);
+    if (last === undefined || task.ts >= last.ts + last.dur) outer.push(task);
+  }
+  return outer;
+}
+
+/**
  * Runs `act` and returns the main thread's work of each frame drawn meanwhile, in ms: `cpu`, its own time on a CPU, and
  * `wall`, which on a busy machine includes the time others took.
  */
@@ -40,15 +78,7 @@ export async function frameWork(page, act) {
   const painted = events.filter((event) => event.name === "FireAnimationFrame" && event.dur > 0);
   const main = mostCommon(painted.map((event) => `${event.pid} ${event.tid}`));
   const ours = (event) => `${event.pid} ${event.tid}` === main;
-  const tasks = events
-    .filter((event) => ours(event) && event.ph === "X" && /RunTask$/.test(event.name))
-    .sort((a, b) => a.ts - b.ts);
-  // Tasks nest: only the outermost count.
-  const outer = [];
-  for (const task of tasks) {
-    const last = outer.at(-1);
-    if (last === undefined || task.ts >= last.ts + last.dur) outer.push(task);
-  }
+  const outer = outermost(events.filter((event) => ours(event) && event.ph === "X" && /RunTask$/.test(event.name)));
   const begins = painted
     .filter(ours)
     .map((event) => event.ts)

@@ -8,6 +8,7 @@ import { type CanvasPlot, canvasPlot } from "./canvas-plot.js";
 const LEFT = 214;
 const RIGHT = 14;
 const ROW = 17;
+const SHADES = 48;
 
 export function heatMap(
   kept: readonly number[],
@@ -31,7 +32,8 @@ export function heatMap(
   const colour = (ns: number, row: HeatMap["rows"][number]) => {
     // Within its own line: a cause of a millisecond that doubles matters as much as one of a second.
     const share = row.most === row.least ? 0.5 : (ns - row.least) / (row.most - row.least);
-    const level = 0.12 + 0.88 * share;
+    // In steps that no eye tells apart: a colour that is the last one again need not be set.
+    const level = 0.12 + (0.88 * Math.round(share * SHADES)) / SHADES;
     const mix = (i: number) => Math.round((hue[0]?.[i] ?? 0) * (1 - level) + (hue[1]?.[i] ?? 0) * level);
     return `rgb(${mix(0)} ${mix(1)} ${mix(2)})`;
   };
@@ -53,11 +55,13 @@ export function heatMap(
         context.fillText(humanDuration(row.median), LEFT - 8, y + ROW / 2);
         // One pixel is one column, whatever the number of updates.
         let drawnTo = -1;
+        let fill = "";
         row.ns.forEach((ns, i) => {
           const x = LEFT + i * cell;
           if (Math.floor(x + cell) <= drawnTo) return;
           drawnTo = Math.floor(x + cell);
-          context.fillStyle = ns === null ? palette.line : colour(ns, row);
+          const next = Number.isNaN(ns) ? palette.line : colour(ns, row);
+          if (next !== fill) context.fillStyle = fill = next;
           context.fillRect(x, y + 1, Math.max(1, cell - (cell > 6 ? 1 : 0)), ROW - 2);
         });
       });
@@ -69,7 +73,7 @@ export function heatMap(
       const update = kept[i];
       if (row === undefined || x < LEFT || update === undefined) return null;
       const ns = row.ns[i];
-      const took = ns === null || ns === undefined ? "not among its larger causes" : humanDuration(ns);
+      const took = ns === undefined || Number.isNaN(ns) ? "not among its larger causes" : humanDuration(ns);
       return { text: `${visibleText(state.entries[update]?.name ?? "")}: ${visibleText(row.name)}, ${took}`, update };
     },
   });

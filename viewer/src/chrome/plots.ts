@@ -184,7 +184,7 @@ const ECDF_STEPS = 500;
 
 function ecdfPlot(root: HTMLElement, curves: readonly Curve[], state: State, say: (text: string) => void): uPlot {
   const tables = curves.map(({ valuesNs }): uPlot.AlignedData => {
-    const sorted = valuesNs.filter((value) => value !== null).sort((a, b) => a - b);
+    const sorted = Float64Array.from(valuesNs.filter((value) => value !== null)).sort();
     const steps = Math.min(sorted.length, ECDF_STEPS);
     const x: number[] = [];
     const y: number[] = [];

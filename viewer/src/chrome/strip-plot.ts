@@ -10,6 +10,40 @@ const LEFT = 74;
 const RIGHT = 14;
 const BOTTOM = 22;
 
+/** More dots than these are drawn smaller, and where they lie on each other as one that is stronger. */
+const MANY = 200;
+const DOT = 5;
+const SMALL_DOT = 2;
+/** Of one small dot; of more on each other it is what painting them one over the other would give. */
+const SMALL_ALPHA = 0.35;
+const MOST_OVER = 12;
+
+/** Dots by the cell that they fall into: ten thousand updates are a few hundred rectangles for each depth. */
+function crowd(
+  context: CanvasRenderingContext2D,
+  curve: Curve,
+  xOf: (ns: number) => number,
+  yOf: (i: number) => number,
+  width: number,
+): void {
+  const columns = Math.ceil(width / SMALL_DOT) + 1;
+  const cells = new Map<number, number>();
+  curve.valuesNs.forEach((value, i) => {
+    if (value === null) return;
+    const cell = Math.floor(yOf(i) / SMALL_DOT) * columns + Math.floor(xOf(value) / SMALL_DOT);
+    cells.set(cell, (cells.get(cell) ?? 0) + 1);
+  });
+  const byDepth = Array.from({ length: MOST_OVER }, (): number[] => []);
+  for (const [cell, count] of cells) byDepth[Math.min(count, MOST_OVER) - 1]?.push(cell);
+  for (const [depth, found] of byDepth.entries()) {
+    context.globalAlpha = 1 - (1 - SMALL_ALPHA) ** (depth + 1);
+    for (const cell of found) {
+      const row = Math.floor(cell / columns);
+      context.fillRect((cell - row * columns) * SMALL_DOT, row * SMALL_DOT, SMALL_DOT, SMALL_DOT);
+    }
+  }
+}
+
 /** `kept[i]` is the update behind `curves[…].valuesNs[i]`. */
 export function stripPlot(
   curves: readonly Curve[],
@@ -56,15 +90,23 @@ export function stripPlot(
         context.fillStyle = palette.quiet;
         context.fillText(curve.name, LEFT - 10, (line + 0.5) * tall);
         context.fillStyle = curve.colour;
-        const many = kept.length > 200;
-        context.globalAlpha = many ? 0.35 : 0.75;
-        const size = many ? 2 : 5;
-        curve.valuesNs.forEach((value, i) => {
-          if (value === null) return;
-          context.fillRect(xOf(value, width) - size / 2, yOf(line, i) - size / 2, size, size);
-        });
+        if (kept.length > MANY)
+          crowd(
+            context,
+            curve,
+            (value) => xOf(value, width),
+            (i) => yOf(line, i),
+            width,
+          );
+        else {
+          context.globalAlpha = 0.75;
+          curve.valuesNs.forEach((value, i) => {
+            if (value === null) return;
+            context.fillRect(xOf(value, width) - DOT / 2, yOf(line, i) - DOT / 2, DOT, DOT);
+          });
+        }
         context.globalAlpha = 1;
-        const known = curve.valuesNs.filter((value) => value !== null).sort((a, b) => a - b);
+        const known = Float64Array.from(curve.valuesNs.filter((value) => value !== null)).sort();
         const median = known[Math.floor((known.length - 1) / 2)];
         if (median === undefined) return;
         context.fillStyle = palette.ink;

@@ -20,7 +20,7 @@ export function supportedQuantile(n: number): number {
 
 /** Samples at the quantiles (i - 1/2) / n (A. Hazen, 1914), so that the largest of n stands at 1 - 1/(2n). */
 export function percentileCurve(samples: readonly number[]): PercentileCurve {
-  const y = [...samples].sort((a, b) => a - b);
+  const y = Array.from(Float64Array.from(samples).sort());
   const n = y.length;
   return { x: y.map((_, i) => n / (n - i - 0.5)), y, supportedX: 1 / (1 - supportedQuantile(n)) };
 }
