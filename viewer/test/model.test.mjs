@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { viewerModules } from "./bundle.mjs";
 
 const v = await viewerModules(
+  "model/changes",
   "model/format",
   "model/lanes",
   "model/order",
@@ -266,4 +267,28 @@ test("a thinned curve keeps its ends, its order and points of the whole", () => 
     assert.equal(points.get(x), thin.y[i]);
     if (i > 0) assert.ok(x > thin.x[i - 1]);
   });
+});
+
+test("a change of the series is placed, sized and held between levels; unknown updates keep their places", () => {
+  const noise = (i) => 1e9 * (1 + 0.02 * Math.sin(i * 12.9898) * Math.cos(i * 78.233));
+  const series = Array.from({ length: 40 }, (_, i) => (i % 7 === 3 ? null : noise(i) + (i >= 24 ? 3e8 : 0)));
+  const { changes, levels, updatesPerPoint } = v.changesOf(series);
+  assert.equal(updatesPerPoint, 1);
+  assert.equal(changes.length, 1);
+  assert.equal(changes[0].at, 25, "24 is unknown: the first known after the change");
+  assert.ok(Math.abs(changes[0].shiftNs - 3e8) < 3e7 && changes[0].intervalNs[0] > 2e8, JSON.stringify(changes));
+  assert.deepEqual(
+    levels.map(({ from, to }) => [from, to]),
+    [
+      [0, 24],
+      [25, 40],
+    ],
+  );
+  assert.ok(levels[1].medianNs - levels[0].medianNs > 2.5e8);
+  assert.deepEqual(v.changesOf(series.slice(0, 24)).changes, []);
+  assert.deepEqual(v.changesOf(series.slice(0, 9)).levels, [], "too few to look");
+  // Of very many, neighbours are summed up first; the change is found all the same, as near as a point is wide.
+  const many = v.changesOf(Array.from({ length: 1000 }, (_, i) => noise(i) + (i >= 700 ? 3e8 : 0)));
+  assert.equal(many.updatesPerPoint, 5);
+  assert.ok(Math.abs(many.changes[0].at - 700) <= 5);
 });

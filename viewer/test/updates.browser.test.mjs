@@ -72,7 +72,11 @@ test("the filter narrows table and plots, sorts, and says what it does not under
 
 test("the change between the cohorts is found, causes that differ come first, a cell opens its update", { skip }, () =>
   withPage(url, async (page) => {
-    assert.match(await page.textContent("#plots"), /distribution changes at 7 \(E-divisive/);
+    await page.waitForFunction(() => /The blackout changes/.test(document.querySelector("#plots").textContent));
+    assert.match(
+      await page.textContent("#plots"),
+      /changes \(E-divisive, p ≤ 0\.01\): from 7 \(devices\/01\) longer by [\d.]+ s \(\+\d\d\.\d %; 95 % interval/,
+    );
     const label = await page.getAttribute("#heat-map canvas", "aria-label");
     assert.match(label, /e1000 0000:00:0[5-8]\.0/);
     const box = await page.locator("#heat-map canvas").boundingBox();

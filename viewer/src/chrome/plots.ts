@@ -1,9 +1,10 @@
 /** The plots of several updates: percentiles, each update in turn, distribution, spread, causes. */
 import uPlot from "uplot";
+import { CHANGE_LEVEL } from "../../../src/analyze/history/history.js";
 import type { ReportEntry } from "../../../src/analyze/report-data.js";
-import { eDivisive } from "../../../src/analyze/statistics/e-divisive.js";
 import { openedIndex, type State } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
+import { type Changes, changesOf, LEAST_FOR_CHANGES, type Level } from "../model/changes.js";
 import { humanDuration, plural, visibleText } from "../model/format.js";
 import { percentileCurve, quantileName, supportedQuantile, thinned } from "../model/percentiles.js";
 import { PALETTES } from "../painter/palette.js";
@@ -30,9 +31,9 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
   const percentiles = h("div", { class: "plot", id: "percentile-plot" });
   const series = h("div", { class: "plot", id: "series-plot" });
   const ecdf = h("div", { class: "plot", id: "ecdf-plot" });
-  const changes = changePointsOf(entries);
   const spread = h("div", { class: "plot" });
-  const figure = (title: string, caption: string, plot: HTMLElement, id?: string) =>
+  const seriesCaption = h("span", {}, SERIES_CAPTION);
+  const figure = (title: string, caption: string | HTMLElement, plot: HTMLElement, id?: string) =>
     h("figure", id === undefined ? {} : { id }, h("figcaption", {}, h("h3", {}, title), h("p", {}, caption)), plot);
   fill(
     root,
@@ -64,7 +65,7 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
       "div",
       { class: "plots" },
       figure("Percentiles", percentileCaption(known), percentiles),
-      figure("Update by update", seriesCaption(entries.length, changes), series),
+      figure("Update by update", seriesCaption, series),
       figure(
         "Share of updates that took at most so long",
         "The empirical distribution of each line; steps are single updates.",
@@ -89,10 +90,26 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
         "Those that differ most between the updates, each line from its least (pale) to its most; beside the name its median.";
       root.querySelector(".plots")?.append(figure("Causes by update", caption, heat.element, "heat-map"));
     }
-    charts.push(seriesPlot(series, shown, kept, changes.at, state, open, say), ecdfPlot(ecdf, shown, state, say));
+    // The search for changes takes longer than all plots: what there is to see comes first.
+    const known = knownChanges(state.entries, kept);
+    let changes = known;
+    const seriesChart = seriesPlot(series, shown, kept, () => changes, state, open, say);
+    charts.push(seriesChart, ecdfPlot(ecdf, shown, state, say));
+    const tell = (found: Changes) => {
+      changes = found;
+      seriesCaption.textContent = changesText(found, kept, state);
+    };
+    if (known !== null) tell(known);
+    else {
+      searching = window.setTimeout(() => {
+        tell(lookForChanges(state.entries, kept));
+        seriesChart.redraw();
+      }, 20);
+    }
   };
   // Percentiles and table first: of thousands of updates, the other plots come a moment later.
   let later = 0;
+  let searching = 0;
   if (kept.length <= DRAWN_AT_ONCE) rest();
   else later = window.setTimeout(rest, 50);
   const observer = new ResizeObserver(() => {
@@ -104,6 +121,7 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
   for (const place of [percentiles, series, ecdf]) observer.observe(place);
   return () => {
     clearTimeout(later);
+    clearTimeout(searching);
     observer.disconnect();
     strips?.destroy();
     heat?.destroy();
@@ -111,17 +129,28 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
   };
 }
 
-function seriesCaption(count: number, changes: Changes): string {
-  const order = "In the report’s order. Click a point to open its timeline.";
-  if (changes.at.length > 0) {
-    const places = changes.at.map((index) => (index + 1).toLocaleString("en")).join(", ");
-    return `${order} The blackout’s distribution changes at ${places} (E-divisive, p ≤ 0.05).`;
-  }
-  if (changes.looked) return `${order} No change point in the blackout (E-divisive, p ≤ 0.05).`;
-  return count > MOST_FOR_CHANGES
-    ? `${order} Change points are looked for among up to ${MOST_FOR_CHANGES} updates: narrow the filter.`
-    : order;
+const SERIES_CAPTION = "In the report’s order. Click a point to open its timeline.";
+
+/** Each change of the blackout as a sentence, as `blackout history` tells it. */
+function changesText({ changes, levels, updatesPerPoint }: Changes, kept: readonly number[], state: State): string {
+  if (levels.length === 0)
+    return `${SERIES_CAPTION} Change points need ${LEAST_FOR_CHANGES} updates with a known blackout.`;
+  const each = updatesPerPoint > 1 ? `, of medians of ${updatesPerPoint} neighbours` : "";
+  const how = `(E-divisive${each}, p ≤ ${CHANGE_LEVEL})`;
+  if (changes.length === 0) return `${SERIES_CAPTION} No change point in the blackout ${how}.`;
+  const name = (place: number) => visibleText(state.entries[kept[place] as number]?.name ?? "");
+  const told = changes.slice(0, MOST_TOLD).map(({ at, shiftNs, intervalNs, relative, belowFloor }) => {
+    const by = `${shiftNs >= 0 ? "longer" : "shorter"} by ${humanDuration(Math.abs(shiftNs))}`;
+    const size = `${relative >= 0 ? "+" : "−"}${(Math.abs(relative) * 100).toFixed(1)} %`;
+    const sure =
+      intervalNs === null ? "" : `; 95 % interval ${humanDuration(intervalNs[0])} to ${humanDuration(intervalNs[1])}`;
+    return `from ${(at + 1).toLocaleString("en")} (${name(at)}) ${by} (${size}${sure})${belowFloor ? ", too little to matter" : ""}`;
+  });
+  const more = changes.length > MOST_TOLD ? `; ${changes.length - MOST_TOLD} more` : "";
+  return `${SERIES_CAPTION} The blackout changes ${how}: ${told.join("; ")}${more}.`;
 }
+
+const MOST_TOLD = 4;
 
 function percentileCaption(n: number): string {
   if (n === 0) return "No update has a known duration.";
@@ -176,6 +205,25 @@ function budgetLine(state: State): (plot: uPlot) => void {
     plot.ctx.lineTo(left + width, y);
     plot.ctx.stroke();
     plot.ctx.restore();
+  };
+}
+
+/** The median of each stretch between changes, where there is more than one. */
+function levelLines(levels: () => readonly Level[], colour: string): (plot: uPlot) => void {
+  return (plot) => {
+    if (levels().length < 2) return;
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    ctx.fillStyle = colour;
+    const tall = 2 * (window.devicePixelRatio || 1);
+    for (const { from, to, medianNs } of levels()) {
+      const [begin, end] = [plot.valToPos(from + 0.5, "x", true), plot.valToPos(to + 0.5, "x", true)];
+      ctx.fillRect(begin, Math.round(plot.valToPos(medianNs, "y", true)) - tall / 2, end - begin, tall);
+    }
+    ctx.restore();
   };
 }
 
@@ -312,33 +360,25 @@ function percentilePlot(root: HTMLElement, curves: readonly Curve[], state: Stat
   );
 }
 
-/** `at`: places in `kept` where the blackout's distribution changes. */
-interface Changes {
-  readonly at: readonly number[];
-  readonly looked: boolean;
+/** Found once for what is listed: a theme or a hidden curve changes nothing of it. */
+const found = new WeakMap<readonly number[], { readonly entries: readonly ReportEntry[]; readonly changes: Changes }>();
+
+function knownChanges(entries: readonly ReportEntry[], kept: readonly number[]): Changes | null {
+  const known = found.get(kept);
+  return known?.entries === entries ? known.changes : null;
 }
 
-/** The search takes a time that grows with the square: beyond this it would be waited for. */
-const MOST_FOR_CHANGES = 400;
-/** Fewer cannot show a change at the significance asked for. */
-const LEAST_FOR_CHANGES = 10;
-
-function changePointsOf(entries: readonly ReportEntry[]): Changes {
-  const places = [...entries.keys()].filter((i) => entries[i]?.blackoutNs !== null);
-  if (places.length < LEAST_FOR_CHANGES || places.length > MOST_FOR_CHANGES) return { at: [], looked: false };
-  const found = eDivisive(
-    Float64Array.from(places, (i) => entries[i]?.blackoutNs as number),
-    { seed: 1 },
-  );
-  if (!found.ok) return { at: [], looked: false };
-  return { at: found.value.accepted.map(({ index }) => places[index] as number), looked: true };
+function lookForChanges(entries: readonly ReportEntry[], kept: readonly number[]): Changes {
+  const changes = changesOf(kept.map((index) => entries[index]?.blackoutNs ?? null));
+  found.set(kept, { entries, changes });
+  return changes;
 }
 
 function seriesPlot(
   root: HTMLElement,
   curves: readonly Curve[],
   kept: readonly number[],
-  changes: readonly number[],
+  changes: () => Changes | null,
   state: State,
   open: (index: number) => void,
   say: (text: string) => void,
@@ -373,10 +413,10 @@ function seriesPlot(
             // A band behind the update that is open, a line before each change.
             const opened = kept.indexOf(openedIndex(state.opened));
             if (opened >= 0) band(opened + 1, palette.accentWash, 12);
-            for (const at of changes) band(at + 0.5, palette.mark, 2);
+            for (const { at } of changes()?.changes ?? []) band(at + 0.5, palette.mark, 2);
           },
         ],
-        draw: [budgetLine(state)],
+        draw: [budgetLine(state), levelLines(() => changes()?.levels ?? [], palette.mark)],
         setCursor: [
           (drawn) => {
             const idx = drawn.cursor.idx;
