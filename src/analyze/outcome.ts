@@ -48,6 +48,14 @@ function sentenceOf(verdict: LogVerdict): string {
   }
 }
 
+/** Of a new kernel whose log ends before it started init (`run_init_process`, init/main.c); null where it did, or is silent. */
+function lastWordsOf({ printk }: Collected): string | null {
+  const said = printk.filter(({ line }) => line.boot === "new").map(({ line }) => line);
+  const last = said.at(-1);
+  if (last === undefined || said.some(({ text }) => /^Run \S+ as init process/.test(text))) return null;
+  return `The new kernel never reached user space: its log ends with '${last.text}' (${last.file}:${last.line}).`;
+}
+
 /**
  * Aborted: `liveupdate_reboot` (or the reboot syscall) returned an error and the old kernel went on. Failed: the new
  * kernel never came up, or refused LUO's state. Completed: every session that was asked for was restored, as far as the
@@ -74,6 +82,8 @@ export function outcomeOf(
   const fatal = collected.verdicts.find((verdict) => verdict.what !== "freeze-failed");
   if (!restored && fatal !== undefined) return { outcome: "failed", reason: sentenceOf(fatal) };
   if (!collected.newBootReached) {
+    const hung = lastWordsOf(collected);
+    if (hung !== null) return { outcome: "failed", reason: hung };
     return {
       outcome: collected.extents.old === null ? "incomplete" : "failed",
       reason: "Nothing was recorded in the new kernel: it never reached user space, or its part was not collected.",

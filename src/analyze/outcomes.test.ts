@@ -40,6 +40,19 @@ const NEW =
 const KVM_OLD = "[    0.000000] kvm-clock: using sched offset of 1000000000 cycles\n";
 const KVM_NEW = "[    0.000000] kvm-clock: using sched offset of 12000000000 cycles\n";
 
+test("failed: a new kernel whose log ends before user space, and says where", () => {
+  const log = (last: string): string =>
+    `[   10.000000] kexec_core: Starting new kernel\n[    0.000000] Linux version 7.3.4\n[    1.000000] ${last}\n`;
+  const hung = analyzed({ old: {} }, { "console.log": log("Waiting for root device /dev/nowhere...") });
+  assert.equal(hung.outcome, "failed");
+  assert.match(
+    hung.outcomeReason,
+    /never reached user space: its log ends with 'Waiting for root .*\(console\.log:3\)/,
+  );
+  const ran = analyzed({ old: {} }, { "console.log": log("Run /init as init process") });
+  assert.equal(ran.outcome, "incomplete", "what was not collected may have been a success");
+});
+
 test("aborted: one boot, marks on one clock, a duration without any link", () => {
   const trace =
     PREPARE +

@@ -22,7 +22,7 @@ function resultLine(path: string, result: LabResult, { colour }: Context): strin
     observedNs === null ? "blackout not observed" : `blackout ${formatDuration(Number(observedNs))} (observer's)`,
     pages === null ? "no page came back" : `${pages.checked} pages verified, ${pages.bad} bad`,
     ...(leftNothing === false ? ["the recorder left something in tracefs"] : []),
-    ...(stopped === null ? [] : [stopped === "silent" ? "it hung, and was stopped" : "stopped at the limit"]),
+    ...(stopped === null ? [] : [stopped === "hung" ? "it hung, and was stopped" : "stopped at the limit"]),
     ...failures,
   ];
   return `${ended(result) ? path : colour.bad(path)}  ${parts.join(", ")}\n`;
@@ -101,7 +101,7 @@ export const lab = defineCommand({
         if (interrupted.signal.aborted) return unusable(context, "Interrupted; what was made is kept.");
         if (!result.ok) return unusable(context, result.error);
         made += 1;
-        if (!ended(result.value) && !(options.fault === "hang" && result.value.stopped === "silent")) code = FAILED;
+        if (!ended(result.value) && !(options.fault === "hang" && result.value.stopped === "hung")) code = FAILED;
         const { observedNs, observedWithinNs, ...rest } = result.value;
         const number = (ns: bigint | null): number | null => (ns === null ? null : Number(ns));
         const observed = { observedNs: number(observedNs), observedWithinNs: number(observedWithinNs) };

@@ -61,6 +61,9 @@ test("a boot without an event is told, by what is missing", () => {
   assert.match(old ?? "", /^old capture\.json: .*boots\.old\.ring/);
   assert.match(fresh ?? "", /^new capture\.json: Nothing of the new boot/);
   assert.match(told({ old: { trace: "" }, new: { trace: markLine(1, "x") } })[0] ?? "", /^old ring: .*holds no event/);
+  const dmesg = "[    0.000000] Ring buffer boot meta [0] invalid nr_subbufs\n";
+  const rejected = told({ old: { trace: "" }, new: { trace: markLine(1, "x"), dmesg } })[0] ?? "";
+  assert.match(rejected, /^old new\/dmesg: The new kernel rejected .*'Ring buffer boot meta \[0\] invalid nr_subbufs'/);
 });
 
 test("the events are fed again, placed as they were collected", () => {

@@ -7,7 +7,7 @@ import { type AgentRecords, markedClocks, pairedClocks, placeMessages, readAgent
 import type { Capture } from "./capture.js";
 import { type BootClocks, type LinkedClocks, linkClocks, type RealtimeAnchor, taiAnchors } from "./clock-link.js";
 import { EventCollector, type UnplacedKeyEvent } from "./event-collector.js";
-import { type BootLog, bootLogs } from "./kernel-logs.js";
+import { type BootLog, type BootLogs, bootLogs } from "./kernel-logs.js";
 import { placeByStamp, placeLines } from "./printk-clock.js";
 import { eventSourceOf } from "./sources.js";
 import type {
@@ -60,7 +60,7 @@ export function collectCapture(
   const logs = bootLogs(capture, files, sink);
   const boots = (["old", "new"] as const).map((boot, i): ReadBoot => {
     progress(i, 2, `${boot} boot's events`);
-    return readBoot(boot, capture, files, logs[boot], defects);
+    return readBoot(boot, capture, files, logs, defects);
   });
   const [old, fresh] = boots as [ReadBoot, ReadBoot];
   const linked = linkClocks(clocksOf(old, capture), clocksOf(fresh, capture), {
@@ -129,17 +129,18 @@ export function placedEventFeed(
   };
 }
 
-function readBoot(boot: Boot, capture: Capture, files: CaptureFiles, log: BootLog, defects: DefectLog): ReadBoot {
+function readBoot(boot: Boot, capture: Capture, files: CaptureFiles, logs: BootLogs, defects: DefectLog): ReadBoot {
+  const log = logs[boot];
   const sink = { defect: (input: DefectInput) => defects.add(input) };
   const source = eventSourceOf(boot, capture, files, sink);
   const events = new EventCollector(sink.defect);
   if (source === null) {
-    if (capture.boots[boot]?.buffer == null) sink.defect(noEvents(boot, capture));
+    if (capture.boots[boot]?.buffer == null) sink.defect(noEvents(boot, capture, logs.new));
     return { boot, source, events, counts: null, log };
   }
   const counts = source.read(events);
   events.finish();
-  if (counts.events === 0) sink.defect(noEvents(boot, capture));
+  if (counts.events === 0) sink.defect(noEvents(boot, capture, logs.new));
   return {
     boot,
     source,
@@ -185,7 +186,7 @@ function contradiction(
 }
 
 /** A boot without one event: no phase can be read from it. */
-function noEvents(boot: Boot, capture: Capture): DefectInput {
+function noEvents(boot: Boot, capture: Capture, newLog: BootLog): DefectInput {
   const own = capture.boots[boot];
   const again =
     boot === "old"
@@ -201,6 +202,17 @@ function noEvents(boot: Boot, capture: Capture): DefectInput {
       ...part,
       file: "capture.json",
       message: `The ${boot} boot's trace buffer is not in the capture (${where}).`,
+    };
+  }
+  const rejected = boot === "old" ? newLog.facts.ringsRejected[0] : undefined;
+  if (rejected !== undefined) {
+    return {
+      ...part,
+      file: rejected.file,
+      line: rejected.line,
+      message: `The new kernel rejected the old one's trace buffer, and emptied it: '${rejected.text}'.`,
+      advice:
+        "Start the next kernel with the same number of CPUs and the same reserve_mem= and trace_instance=; a kernel built otherwise may lay the buffer out otherwise.",
     };
   }
   return { ...part, file: own.buffer.folder, message: `The ${boot} boot's trace buffer holds no event.` };

@@ -36,10 +36,15 @@ if [ "$(word lab.boot 1)" = 1 ]; then
   tracefs_state > /out/before 2> /dev/null
   recorder doctor --level "$LEVEL" > /out/doctor
   recorder arm --level "$LEVEL" 2> /out/arm.log || echo "arm: $?" >> /out/failed
-  next="$(recorder kernel-cmdline --level "$LEVEL" --for next 2>> /out/arm.log) $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL"
+  next="$(recorder kernel-cmdline --level "$LEVEL" --for next 2>> /out/arm.log) $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL lab.fault=$FAULT"
   kernel=/next/kernel
   case $FAULT in
-    refused) kernel=- ;;
+    refused)
+      awk '$3 == "memfd_luo_freeze" { print $1; exit }' /proc/kallsyms > /out/refuse.new
+      mv /out/refuse.new /out/refuse
+      waited=0
+      until [ -e /out/refuse.set ] || [ $waited -ge 600 ]; do usleep 100000; waited=$((waited + 1)); done ;;
+    not-loaded) kernel=- ;;
     panic) next="$next rdinit=/nowhere" ;;
     hang) next="$next rdinit=/nowhere root=/dev/nowhere rootwait" ;;
     kho-off) next="$(echo "$next" | sed 's/kho=on/kho=off/')" ;;

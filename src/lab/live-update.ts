@@ -13,19 +13,21 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { err, ok, type Result } from "../base/result.js";
 import { type Level, recorderPath, runRecorder } from "../recorder/recorder.js";
+import { failFirstCall } from "./debugger.js";
 import { packInitramfs } from "./initramfs.js";
 import { type Accelerator, runMachine } from "./machine.js";
 import type { Observation } from "./observer.js";
 
-/** What is made to go wrong, and how the update then ends. */
-export const FAULTS = ["none", "refused", "panic", "hang", "kho-off", "cpus"] as const;
+/** What is made to go wrong: docs/lab.md tells how each update then ends. */
+export const FAULTS = ["none", "refused", "not-loaded", "panic", "hang", "kho-off", "cpus"] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** A kernel that waits for its root device says so once; under emulation it had 8 s from its first word to that. */
-const HANG_SILENCE_MS = 20_000;
+/** Of a kernel without a root device (wait_for_root, init/do_mounts.c). */
+const HANG_LAST_WORDS = "Waiting for root device /dev/nowhere";
 
 export interface LabOptions {
   readonly kernel: string;
@@ -57,8 +59,8 @@ export interface LabResult {
   readonly leftNothing: boolean | null;
   /** Recorder verbs that failed in the guest. */
   readonly failures: readonly string[];
-  /** Whether the guest was stopped, after the limit or because its console had been silent after the kexec. */
-  readonly stopped: "timed-out" | "silent" | null;
+  /** Whether the guest was stopped, after the limit, or because its new kernel hung as it was to. */
+  readonly stopped: "timed-out" | "hung" | null;
 }
 
 /** The parts that all updates of one lab share, made once; `close` removes them. */
@@ -125,17 +127,23 @@ export async function runLiveUpdate(
   const { options } = lab;
   const share = mkdtempSync(join(lab.folder, "share-"));
   const consoleLog = `${share}.console`;
+  const gdb = options.fault === "refused" ? `${share}.gdb` : null;
+  const ended = new AbortController();
   try {
+    const refusal = gdb === null ? null : refuseFreeze(share, gdb, options.limitMs, ended.signal);
     const end = await runMachine({
       ...options,
+      gdb,
       initrd: lab.firstBoot,
       commandLine: lab.commandLine,
       share,
       console: consoleLog,
       observer: `${share}.observer`,
-      silenceMs: options.fault === "hang" ? HANG_SILENCE_MS : null,
+      lastWords: options.fault === "hang" ? HANG_LAST_WORDS : null,
       signal,
     });
+    ended.abort();
+    const refused = await refusal;
     if (end.kind === "failed") return err(`${end.message}.${lastWords(consoleLog)}`);
     const capture = join(share, "capture");
     if (!existsSync(join(capture, "capture.json"))) {
@@ -148,11 +156,42 @@ export async function runLiveUpdate(
     const observedNs = writeObserved(capture, end.observed);
     move(capture, to);
     const stopped = end.kind === "powered-off" ? null : end.kind;
-    return ok({ ...readResult(share), observedNs, observedWithinNs: end.observed.uncertaintyNs, stopped });
+    const { failures, ...result } = readResult(share);
+    return ok({
+      ...result,
+      failures: refused === null ? failures : [...failures, refused],
+      observedNs,
+      observedWithinNs: end.observed.uncertaintyNs,
+      stopped,
+    });
   } finally {
+    ended.abort();
     rmSync(share, { recursive: true, force: true });
     rmSync(consoleLog, { force: true });
   }
+}
+
+/** The errno that VFIO's freeze gives (`Freeze failed! Interrupts are still enabled.`), the first that may refuse. */
+const EBUSY = -16;
+const LOOK_MS = 100;
+
+/**
+ * Waits until the guest tells where the freeze of a memfd begins, which never fails by itself, sets the trap there, and
+ * tells the guest to go on. Null, or why the freeze was not refused.
+ */
+async function refuseFreeze(share: string, gdb: string, limitMs: number, ended: AbortSignal): Promise<string | null> {
+  const asked = join(share, "refuse");
+  while (!existsSync(asked)) {
+    if (ended.aborted) return "the guest never asked for its freeze to be refused";
+    await sleep(LOOK_MS);
+  }
+  const told = readFileSync(asked, "utf8").trim();
+  if (!/^[0-9a-f]{16}$/.test(told)) return "the guest's kernel does not tell where its freeze begins";
+  const trap = await failFirstCall(gdb, { address: BigInt(`0x${told}`), result: EBUSY }, limitMs);
+  if (!trap.ok) return trap.error;
+  writeFileSync(join(share, "refuse.set"), "");
+  const done = await trap.value.done;
+  return done.ok ? null : done.error;
 }
 
 function lastWords(consoleLog: string): string {

@@ -1,6 +1,6 @@
 /** A QEMU machine that runs one live update. */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { type Observation, openObserver } from "./observer.js";
 
 export type Accelerator = "kvm" | "tcg";
@@ -58,19 +58,20 @@ export interface MachineOptions {
   readonly console: string;
   /** Path of the observer's socket; at most 107 bytes (sockaddr_un). */
   readonly observer: string;
+  /** Path of the debugger's socket (debugger.ts), likewise; null where nobody debugs. */
+  readonly gdb: string | null;
   readonly limitMs: number;
-  /** A console that says nothing for so long after the kexec ends the machine; null: only the limit does. */
-  readonly silenceMs: number | null;
+  /** What a new kernel that hangs says last: the machine is ended then. Null: only the limit ends it. */
+  readonly lastWords: string | null;
   readonly signal: AbortSignal;
 }
 
-const STARTING = "Starting new kernel";
 const PANIC = "Kernel panic - not syncing";
-/** Between two looks at the console, and from a panic to the machine's end. */
+/** Between two looks at the console, and from a panic or a hang to the machine's end. */
 const LOOK_MS = 3_000;
 
 export type MachineEnd =
-  | { readonly kind: "powered-off" | "timed-out" | "silent"; readonly observed: Observation }
+  | { readonly kind: "powered-off" | "timed-out" | "hung"; readonly observed: Observation }
   | { readonly kind: "failed"; readonly message: string };
 
 function argumentsOf(options: MachineOptions): readonly string[] {
@@ -83,13 +84,14 @@ function argumentsOf(options: MachineOptions): readonly string[] {
     ...["-chardev", `socket,id=observer,path=${options.observer}`, "-serial", "chardev:observer"],
     ...["-virtfs", `local,path=${options.share},mount_tag=out,security_model=none`],
     ...["-device", "virtio-rng-pci"],
+    ...(options.gdb === null ? [] : ["-gdb", `unix:path=${options.gdb},server=on,wait=off`]),
     ...Array.from({ length: options.nics }, () => nic).flat(),
     ...["-kernel", options.kernel, "-initrd", options.initrd, "-append", options.commandLine],
   ];
 }
 
 /** Why this process ended the machine; null: it ended by itself. */
-type Stop = "interrupted" | "panicked" | "silent" | "timed-out";
+type Stop = "interrupted" | "panicked" | "hung" | "timed-out";
 
 /** Runs the machine until it powers off, reboots, panics, hangs or the limit is over. Never rejects. */
 export async function runMachine(options: MachineOptions): Promise<MachineEnd> {
@@ -122,7 +124,7 @@ export async function runMachine(options: MachineOptions): Promise<MachineEnd> {
       machine.on("error", (error) => end({ kind: "failed", message: `${QEMU}: ${error.message}` }));
       machine.on("close", (code, signal) => {
         const observed = observation();
-        if (stopped === "timed-out" || stopped === "silent") end({ kind: stopped, observed });
+        if (stopped === "timed-out" || stopped === "hung") end({ kind: stopped, observed });
         else if (stopped === "panicked" || (stopped === null && code === 0)) end({ kind: "powered-off", observed });
         else if (stopped === "interrupted") end({ kind: "failed", message: "The machine was stopped." });
         else {
@@ -137,14 +139,14 @@ export async function runMachine(options: MachineOptions): Promise<MachineEnd> {
 }
 
 /** panic=-1 restarts a machine that panics, but not every kernel gets so far. */
-function watchConsole({ console, silenceMs }: MachineOptions, stop: (why: Stop) => void): () => void {
-  let panicked = false;
+function watchConsole({ console, lastWords }: MachineOptions, stop: (why: Stop) => void): () => void {
+  let [panicked, hung] = [false, false];
   return () => {
     if (panicked) stop("panicked");
     if (!existsSync(console)) return;
     const text = readFileSync(console, "latin1");
     panicked = text.includes(PANIC);
-    const silentMs = Date.now() - statSync(console).mtimeMs;
-    if (silenceMs !== null && silentMs > silenceMs && text.includes(STARTING)) stop("silent");
+    if (hung) stop("hung");
+    hung = lastWords !== null && text.includes(lastWords);
   };
 }

@@ -9,6 +9,9 @@ import { projectRoot } from "./places.js";
 
 const kernelOf = (release: string): string => resolve(projectRoot, `../shared/lab/bzImage-${release}-luo`);
 
+/** LAB=all: also the updates that a test run has no time for, 25 s each and more. */
+export const labWanted: boolean = process.env.LAB === "all";
+
 /** Why no live update can be made here, or null. */
 export function whyNoLab(...releases: readonly string[]): string | null {
   if (!releases.every((release) => existsSync(kernelOf(release)))) return "there is no kernel with LUO";

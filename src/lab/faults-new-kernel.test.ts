@@ -1,0 +1,4 @@
+import { testFault } from "../testing/faults.js";
+
+testFault("panic");
+testFault("hang");
