@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatDuration } from "../base/format.js";
-import { FAULTS, type LabResult, openLab, runLiveUpdate } from "../lab/live-update.js";
+import { FAULTS, type Fault, type Lab, type LabResult, labelsOf, openLab, runLiveUpdate } from "../lab/live-update.js";
 import { usableAccelerator } from "../lab/machine.js";
 import { LEVELS } from "../recorder/recorder.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
@@ -10,13 +10,15 @@ import { choice, flag, integer, one, required, text, withDefault } from "./optio
 
 const FAILED = 1;
 
-const ended = (result: LabResult): boolean =>
-  result.stopped === null &&
+/** Whether the update ended as its fault has it: well, refused, or so that the guest hangs. */
+const asAsked = (result: LabResult, fault: Fault): boolean =>
+  (result.stopped === null || (fault === "hang" && result.stopped === "hung")) &&
+  (fault !== "none" || result.pages !== null) &&
   result.failures.length === 0 &&
   result.leftNothing !== false &&
   (result.pages?.bad ?? 0) === 0;
 
-function resultLine(path: string, result: LabResult, { colour }: Context): string {
+function resultLine(path: string, result: LabResult, fault: Fault, { colour }: Context): string {
   const { pages, observedNs, leftNothing, failures, stopped } = result;
   const parts = [
     observedNs === null ? "blackout not observed" : `blackout ${formatDuration(Number(observedNs))} (observer's)`,
@@ -25,7 +27,27 @@ function resultLine(path: string, result: LabResult, { colour }: Context): strin
     ...(stopped === null ? [] : [stopped === "hung" ? "it hung, and was stopped" : "stopped at the limit"]),
     ...failures,
   ];
-  return `${ended(result) ? path : colour.bad(path)}  ${parts.join(", ")}\n`;
+  return `${asAsked(result, fault) ? path : colour.bad(path)}  ${parts.join(", ")}\n`;
+}
+
+function jsonLine(path: string, { observedNs, observedWithinNs, ...rest }: LabResult): string {
+  const number = (ns: bigint | null): number | null => (ns === null ? null : Number(ns));
+  const observed = { observedNs: number(observedNs), observedWithinNs: number(observedWithinNs) };
+  return `${JSON.stringify({ capture: path, ...rest, ...observed })}\n`;
+}
+
+/** Why a capture that is there already cannot be one of this lab's: a cohort is of one kind. Null where it can, or is not there. */
+function madeOtherwise(path: string, lab: Lab): string | null {
+  if (!existsSync(path)) return null;
+  let found: Readonly<Record<string, unknown>> = {};
+  try {
+    found = JSON.parse(readFileSync(join(path, "capture.json"), "utf8")).labels ?? {};
+  } catch {
+    return `${path} is there, and is not a capture: give another folder with --out.`;
+  }
+  const other = Object.entries(labelsOf(lab.options)).find(([key, value]) => found[key] !== value);
+  if (other === undefined) return null;
+  return `${path} was made with ${other[0]} ${found[other[0]] ?? "unknown"}, not ${other[1]}: give another folder with --out.`;
 }
 
 /** Minutes and seconds, for an estimate. */
@@ -41,7 +63,7 @@ export const lab = defineCommand({
   summary: "Make real live updates in QEMU, with a workload, an observer and faults",
   usage: "run --kernel BZIMAGE [-o DIR] [options]",
   description:
-    "Starts a kernel in QEMU, arms the recorder in it, preserves memory in LUO sessions, kexecs into the next kernel, restores and verifies every page, collects and disarms. A clock outside the guest sees the pause and the resume, and each update becomes a capture in a folder of its own. Updates that are there already are not made again, so that a lab which was interrupted goes on.\nNeeds qemu-system-x86_64, a static busybox and a C compiler with a static libc. Under emulation, times are an emulated machine's: real in their structure, not in their size.\n--fault makes an update go wrong: refused (nothing is loaded, so the old kernel goes on), panic, hang (never reaches user space), kho-off and cpus (one CPU, so that the ring is rejected), each in the next kernel.",
+    "Starts a kernel in QEMU, arms the recorder in it, preserves memory in LUO sessions, kexecs into the next kernel, restores and verifies every page, collects and disarms. A clock outside the guest sees the pause and the resume, and each update becomes a capture in a folder of its own. Updates that are there already are not made again, so that a lab which was interrupted goes on.\nNeeds qemu-system-x86_64, a static busybox and a C compiler with a static libc. Under emulation, times are an emulated machine's: real in their structure, not in their size.\n--fault makes an update go wrong: refused (a file's freeze fails) and not-loaded (there is no next kernel), so that the old kernel goes on; panic, hang (never reaches user space), kho-off and cpus (one CPU, so that the ring is rejected) in the next kernel.",
   options: {
     kernel: required(text("BZIMAGE", "The kernel that is started; it needs LUO, KHO and tracing")),
     next: text("BZIMAGE", "The kernel that is updated to; else the same"),
@@ -51,7 +73,8 @@ export const lab = defineCommand({
     mib: withDefault(integer("N", { min: 1, max: 65536 }, "MiB of each file"), 4),
     nic: withDefault(integer("N", { min: 0, max: 24 }, "Network devices"), 1),
     level: withDefault(choice("LEVEL", LEVELS, "How much is recorded"), "events"),
-    repeat: withDefault(integer("N", { min: 1, max: 10000 }, "How many updates, one after the other"), 1),
+    repeat: withDefault(integer("N", { min: 1, max: 10000 }, "How many updates"), 1),
+    jobs: withDefault(integer("N", { min: 1, max: 64 }, "How many at a time; together they slow each other"), 1),
     fault: withDefault(choice("FAULT", FAULTS, "What goes wrong"), "none"),
     cpus: withDefault(integer("N", { min: 1, max: 64 }, "CPUs of the machine"), 2),
     memory: withDefault(integer("MIB", { min: 512, max: 1048576 }, "Memory of the machine"), 1024),
@@ -88,26 +111,48 @@ export const lab = defineCommand({
       } catch (error) {
         return unusable(context, `The captures' folder cannot be made: ${(error as Error).message}.`);
       }
+      const wanted = Array.from({ length: options.repeat }, (_, i) => String(i + 1).padStart(3, "0"));
+      const other = wanted
+        .map((name) => madeOtherwise(join(options.out, name), opened.value))
+        .find((why) => why !== null);
+      if (other !== undefined) return unusable(context, other);
+      const queue = wanted.filter((name) => !existsSync(join(options.out, name)));
       let code: number = exit.answered;
+      let failure: string | null = null;
       let made = 0;
+      const total = queue.length;
       const startedMs = Date.now();
-      for (let i = 0; i < options.repeat; i++) {
-        const name = String(i + 1).padStart(3, "0");
-        const to = join(options.out, name);
-        if (existsSync(to)) continue;
-        const left = options.repeat - i;
-        progress.update(i, `${to} ${timeLeft(Date.now() - startedMs, made, made + left)}`);
-        const result = await runLiveUpdate(opened.value, name, to, interrupted.signal);
-        if (interrupted.signal.aborted) return unusable(context, "Interrupted; what was made is kept.");
-        if (!result.ok) return unusable(context, result.error);
-        made += 1;
-        if (!ended(result.value) && !(options.fault === "hang" && result.value.stopped === "hung")) code = FAILED;
-        const { observedNs, observedWithinNs, ...rest } = result.value;
-        const number = (ns: bigint | null): number | null => (ns === null ? null : Number(ns));
-        const observed = { observedNs: number(observedNs), observedWithinNs: number(observedWithinNs) };
-        const document = { capture: to, ...rest, ...observed };
-        context.stdout.write(options.json ? `${JSON.stringify(document)}\n` : resultLine(to, result.value, context));
+      const tell = (): void => {
+        const left = timeLeft(Date.now() - startedMs, made, total);
+        progress.update(options.repeat - total + made, left);
+      };
+      const work = async (): Promise<void> => {
+        for (let name = queue.shift(); name !== undefined && failure === null; name = queue.shift()) {
+          tell();
+          const to = join(options.out, name);
+          const result = await runLiveUpdate(opened.value, name, to, interrupted.signal);
+          if (interrupted.signal.aborted) return;
+          if (!result.ok) {
+            failure = result.error;
+            return;
+          }
+          made += 1;
+          if (!asAsked(result.value, options.fault)) code = FAILED;
+          context.stdout.write(
+            options.json ? jsonLine(to, result.value) : resultLine(to, result.value, options.fault, context),
+          );
+          tell();
+        }
+      };
+      // Each second, so that the estimate does not stand still while an update takes its minute.
+      const clock = setInterval(tell, 1_000);
+      try {
+        await Promise.all(Array.from({ length: options.jobs }, work));
+      } finally {
+        clearInterval(clock);
       }
+      if (interrupted.signal.aborted) return unusable(context, "Interrupted; what was made is kept.");
+      if (failure !== null) return unusable(context, failure);
       return code;
     } finally {
       progress.end();

@@ -58,8 +58,7 @@ else
   recorder arm 2> /out/arm.new.log
   /workload restore "$SESSIONS" "$FILES" "$MIB" /sys/kernel/tracing/trace_marker > /out/verified 2> /out/workload.new
 fi
-recorder collect -o /out/capture --label workload="memfd-${SESSIONS}x$FILES" --label mib="$MIB" \
-  --label fault="$FAULT" 2> /out/collect.log || echo "collect: $?" >> /out/failed
+recorder collect -o /out/capture 2> /out/collect.log || echo "collect: $?" >> /out/failed
 recorder disarm 2> /out/disarm.log || echo "disarm: $?" >> /out/failed
 tracefs_state > /out/left 2> /dev/null
 sync

@@ -147,10 +147,11 @@ export async function runLiveUpdate(
     if (end.kind === "failed") return err(`${end.message}.${lastWords(consoleLog)}`);
     const capture = join(share, "capture");
     if (!existsSync(join(capture, "capture.json"))) {
-      const salvaged = salvage(share, capture, options);
+      const salvaged = salvage(share, capture);
       if (!salvaged.ok) return err(`${salvaged.error}${lastWords(consoleLog)}`);
     }
-    const manifest = { ...JSON.parse(readFileSync(join(capture, "capture.json"), "utf8")), name };
+    const manifest = JSON.parse(readFileSync(join(capture, "capture.json"), "utf8"));
+    Object.assign(manifest, { name, labels: { ...manifest.labels, ...labelsOf(options) } });
     writeFileSync(join(capture, "capture.json"), `${JSON.stringify(manifest, null, 1)}\n`);
     copyFileSync(consoleLog, join(capture, "console.log"));
     const observedNs = writeObserved(capture, end.observed);
@@ -200,18 +201,27 @@ function lastWords(consoleLog: string): string {
   return lines.length === 0 ? " Its console is empty." : ` Its console ends:\n${lines.slice(-12).join("\n")}`;
 }
 
+/** What a capture of this lab is labelled with, whichever kernel wrote it. */
+export function labelsOf({
+  level,
+  sessions,
+  files,
+  mib,
+  fault,
+  nics,
+  cpus,
+}: LabOptions): Readonly<Record<string, string>> {
+  const sizes = { mib: String(mib), nics: String(nics), cpus: String(cpus) };
+  return { probe_level: level, workload: `memfd-${sessions}x${files}`, ...sizes, fault };
+}
+
 /** Of a new kernel that never collected there is what the old one saved, and the console. */
-function salvage(
-  share: string,
-  capture: string,
-  { level, sessions, files, mib, fault }: LabOptions,
-): Result<void, string> {
+function salvage(share: string, capture: string): Result<void, string> {
   const saved = join(share, "state/old");
   if (!existsSync(saved)) return err("The guest never came so far as to arm the recorder.");
   mkdirSync(capture);
   cpSync(saved, join(capture, "old"), { recursive: true });
-  const labels = { probe_level: level, workload: `memfd-${sessions}x${files}`, mib: String(mib), fault };
-  const manifest = { format: "blackout-capture", version: 1, name: "", boots: { old: { files: "old" } }, labels };
+  const manifest = { format: "blackout-capture", version: 1, name: "", boots: { old: { files: "old" } } };
   writeFileSync(join(capture, "capture.json"), JSON.stringify(manifest));
   return ok(undefined);
 }
