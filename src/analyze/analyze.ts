@@ -231,11 +231,16 @@ function blackoutOf(
 
 /** What the recorder can do so that the next update shows the mark. */
 function markAdvice(lost: "pause" | "resume", collected: Collected): string {
+  const boot = lost === "pause" ? "old" : "new";
+  const own = collected.defects.filter(({ defect }) => defect.boot === boot && defect.severity === "error");
+  const codes = new Set(own.map(({ defect }) => defect.code));
+  if (codes.has("trace-clock-unknown")) return `The ${boot} boot's events cannot be placed: see trace-clock-unknown.`;
+  if (codes.has("ring-cpu-missing"))
+    return "It may have been recorded on a CPU whose buffer is lost: see ring-cpu-missing.";
+  if (codes.has("events-missing")) return `The ${boot} boot's events are not in the capture: see events-missing.`;
+  if (codes.has("events-unreadable")) return `The ${boot} boot's events cannot be read: see events-unreadable.`;
+  if (codes.has("ring-text-foreign")) return `The ${boot} boot's events cannot be trusted: see ring-text-foreign.`;
   if (lost === "resume") return "Mark the resume in the new kernel before collecting.";
-  const codes = new Set(collected.defects.map(({ defect }) => defect.code));
-  if (codes.has("ring-cpu-missing")) return "It was recorded on the CPU whose buffer was lost: see ring-cpu-missing.";
-  if (codes.has("events-missing")) return "The old boot's events are not in the capture: see events-missing.";
-  if (codes.has("ring-text-foreign")) return "The old boot's events cannot be trusted: see ring-text-foreign.";
   return "Keep marks in a ring buffer of their own, or record fewer events: noise overwrites the oldest ones.";
 }
 
@@ -259,7 +264,7 @@ function markDefects(
       boot: lost === "pause" ? "old" : "new",
       count: 1,
       atNs: null,
-      message: `The VMs' ${lost} mark is not in the capture although the other end's is: their blackout is not known.`,
+      message: `The VMs' ${lost} mark was not seen although the other end's was: their blackout is not known.`,
       advice: markAdvice(lost, collected),
     },
   ];

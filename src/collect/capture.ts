@@ -278,8 +278,8 @@ function readBoot(
   reader: Reader,
 ): CaptureBoot {
   const path = (name: string): string | null => reader.has(`${folder}/${name}`);
-  const buffer = buffers.ring === null ? null : readBuffer(buffers.ring, reader);
-  const marks = buffers.marks === null ? null : readBuffer(buffers.marks, reader);
+  const buffer = buffers.ring === null ? null : readBuffer(boot, buffers.ring, reader);
+  const marks = buffers.marks === null ? null : readBuffer(boot, buffers.marks, reader);
   const hasPages = [buffer, marks].some((each) => each?.cpus.some((cpu) => cpu.pages !== null));
   for (const { file, severity, cost } of WANTED) {
     const onlyForPages = file === "formats.gz" || file === "kallsyms.gz";
@@ -316,7 +316,7 @@ function readBoot(
   };
 }
 
-function readBuffer(folder: string, reader: Reader): TraceBuffer | null {
+function readBuffer(boot: Boot, folder: string, reader: Reader): TraceBuffer | null {
   const text = reader.has(`${folder}/trace`);
   const cpus = new Map<number, { pages: string | null; stats: BufferStats | null }>();
   for (const path of reader.files.paths) {
@@ -330,13 +330,30 @@ function readBuffer(folder: string, reader: Reader): TraceBuffer | null {
     else found.pages = path;
   }
   if (text === null && cpus.size === 0) return null;
-  const clock = reader.has(`${folder}/trace_clock`);
   return {
     folder,
     text,
-    clock: clock === null ? "unknown" : activeClock(textOf(clock, reader) ?? ""),
+    clock: readClock(boot, folder, reader),
     cpus: [...cpus.entries()].sort(([a], [b]) => a - b).map(([cpu, found]) => ({ cpu, ...found })),
   };
+}
+
+/** Without its clock no event of a buffer can be placed: nothing costs more, so that it is always said. */
+function readClock(boot: Boot, folder: string, reader: Reader): TraceClock {
+  const path = reader.has(`${folder}/trace_clock`);
+  const text = path === null ? null : textOf(path, reader);
+  const clock = activeClock(text ?? "");
+  if (clock !== "unknown") return clock;
+  const found = text === null ? "It is not in the capture" : "It names no clock in brackets that is known";
+  reader.sink.defect({
+    code: "trace-clock-unknown",
+    severity: "error",
+    file: `${folder}/trace_clock`,
+    boot,
+    message: `${found}: none of this boot's events can be placed on the axis.`,
+    advice: "Save the buffer's trace_clock with it.",
+  });
+  return clock;
 }
 
 function readObserved(reader: Reader): Observed | null {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { BufferStats } from "./buffer-stats.js";
 import type { CaptureBoot, CpuBuffer, TraceBuffer } from "./capture.js";
-import { reservedBytes, ringLosses } from "./ring-loss.js";
+import { reservedBytes, ringLosses, unsavedCpuDefects } from "./ring-loss.js";
 
 const stats = (part: Partial<BufferStats> = {}): BufferStats => ({
   entries: 0,
@@ -100,4 +100,21 @@ test("the reservation is the one that the trace instance maps", () => {
   assert.equal(reservedBytes("trace_instance=b^traceoff@t reserve_mem=4096K::t"), 4 << 20);
   assert.equal(reservedBytes("reserve_mem=24M:4096:trace"), null);
   assert.equal(reservedBytes(""), null);
+});
+
+test("pages that were not saved although others were are a loss; where no CPU has pages, text is read and nothing is lost", () => {
+  const some = buffer("local", [{ stats: full }, { pages: null, stats: full }, { pages: null }]);
+  assert.deepEqual(
+    unsavedCpuDefects("old", some, false).map(({ code, severity, file, message }) => [code, severity, file, message]),
+    [
+      [
+        "ring-cpu-missing",
+        "error",
+        "ring/per_cpu/cpu1/trace_pipe_raw",
+        "CPU 1's pages are not in the capture, though the kernel counted 20 entries in its buffer: what ran there is lost.",
+      ],
+    ],
+  );
+  assert.equal(unsavedCpuDefects("new", some, true)[0]?.severity, "warning");
+  assert.deepEqual(unsavedCpuDefects("old", buffer("local", [{ pages: null, stats: full }]), false), []);
 });

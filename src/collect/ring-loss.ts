@@ -33,6 +33,28 @@ function emptyCpus(boot: Boot, buffer: TraceBuffer, pageBytes: PageBytes): reado
   });
 }
 
+/** CPUs whose pages are not in the capture, although others' are and the kernel counted entries there. */
+export function unsavedCpus({ cpus }: TraceBuffer): readonly CpuBuffer[] {
+  if (!cpus.some(({ pages }) => pages !== null)) return [];
+  return cpus.filter(({ pages, stats }) => pages === null && (stats?.entries ?? 0) > 0);
+}
+
+export function unsavedCpuDefects(boot: Boot, buffer: TraceBuffer, textInstead: boolean): readonly DefectInput[] {
+  return unsavedCpus(buffer).map(({ cpu, stats }) => {
+    const counted = `CPU ${cpu}'s pages are not in the capture, though the kernel counted ${stats?.entries} entries in its buffer`;
+    return {
+      code: "ring-cpu-missing",
+      severity: textInstead ? "warning" : "error",
+      file: `${buffer.folder}/per_cpu/cpu${cpu}/trace_pipe_raw`,
+      boot,
+      message: textInstead
+        ? `${counted}: the kernel's text is read instead, to the microsecond.`
+        : `${counted}: what ran there is lost.`,
+      advice: "Save trace_pipe_raw of every CPU.",
+    };
+  });
+}
+
 /** Why an empty buffer is a loss; null where the CPU simply recorded nothing. */
 function lossOf(
   boot: Boot,

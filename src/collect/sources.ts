@@ -7,7 +7,7 @@ import { parsePrintkFormats } from "./event-text/kernel-facts.js";
 import { ftraceTextSource } from "./ftrace-text.js";
 import { parseKallsyms, type SymbolTable } from "./kallsyms.js";
 import { DEFAULT_LAYOUT, parseHeaderPage, parseSavedCmdlines, ringBufferSource } from "./ring-buffer.js";
-import { ringLosses } from "./ring-loss.js";
+import { ringLosses, unsavedCpuDefects, unsavedCpus } from "./ring-loss.js";
 import type { CaptureFiles, EventSource } from "./types.js";
 
 /** formats.gz and kallsyms.gz unpack to a few megabytes on a distribution kernel. */
@@ -37,9 +37,19 @@ export function eventSourceOf(boot: Boot, capture: Capture, files: CaptureFiles,
     pages === null ? null : (files.open(pages)?.size ?? null);
   for (const loss of ringLosses(own, buffer, pageBytes)) sink.defect(loss);
   const formats = formatsOf(own, files, sink);
-  const cpus = [...buffer.cpus, ...marksOf(own, buffer, sink)];
+  const marks = marksOf(own, buffer, sink);
+  const cpus = [...buffer.cpus, ...marks];
   const hasPages = cpus.some((cpu) => cpu.pages !== null);
-  if (formats !== null && hasPages) return pagesSource(own, buffer, cpus, formats, files, sink);
+  if (formats !== null && hasPages) {
+    // Text of every CPU beats pages of some, where it can be trusted and no marks lie in pages of their own.
+    const textInstead =
+      unsavedCpus(buffer).length > 0 &&
+      marks.length === 0 &&
+      buffer.text !== null &&
+      (boot === "new" || printedByItsOwnBuild(capture, buffer, files, sink));
+    for (const loss of unsavedCpuDefects(boot, buffer, textInstead)) sink.defect(loss);
+    if (!textInstead) return pagesSource(own, buffer, cpus, formats, files, sink);
+  }
   if (buffer.text === null) {
     sink.defect({
       code: "events-unreadable",
