@@ -1,5 +1,5 @@
 import { unlikeSentence } from "../analyze/cohort/cohort.js";
-import { parseMetric } from "../analyze/cohort/metrics.js";
+import { parseMetric, unseenCauses } from "../analyze/cohort/metrics.js";
 import { pText, signedDuration } from "../analyze/compare/reason.js";
 import { type HistoryChange, type HistoryDocument, historyOf } from "../analyze/history/history.js";
 import { parseSeriesKey, seriesOf } from "../analyze/history/series.js";
@@ -58,6 +58,8 @@ export const history = defineCommand({
     const cohorts = displayNames(loaded.map(({ cohort }) => cohort));
     const refusal = refusalOf(cohorts);
     if (refusal !== null && !options.force) return unusable(context, refusal);
+    const unseen = unseenCauses(cohorts, metric.value);
+    if (unseen !== null) return unusable(context, `--metric ${options.metric}: ${unseen}`);
     const found = historyOf(seriesOf(cohorts, key), {
       metric: metric.value,
       floors: { relative: options["floor-percent"] / 100, absoluteNs: options.floor },

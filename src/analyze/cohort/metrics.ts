@@ -104,11 +104,37 @@ export function causeTotal(causes: readonly CauseSample[], kind: CauseKind, id: 
   return total;
 }
 
+function isNamed({ kind, id, detail }: CauseSample, selector: CauseSelector): boolean {
+  return kind === selector.cause && [id, detail, ...id.split(" ")].some(globMatcher(selector.glob));
+}
+
+/**
+ * Where a metric names causes and no update of these cohorts has one: that, and which was probably meant, as a sentence;
+ * null otherwise. Such a metric is zero throughout, and keeps every limit: a misspelt one must not look like a kept one.
+ */
+export function unseenCauses(cohorts: readonly Cohort[], metric: Metric): string | null {
+  if (metric.kind !== "causes" || metric.selector.cause === "unattributed") return null;
+  const { selector } = metric;
+  const causes = cohorts.flatMap(({ updates }) => updates.filter(isMeasured).flatMap((update) => update.causes ?? []));
+  const isOf = (part: { readonly name: string }): boolean => part.name === selector.action;
+  if (causes.some((cause) => isNamed(cause, selector) && (selector.action === null || cause.parts.some(isOf))))
+    return null;
+  const known = new Set<string>();
+  for (const { kind, id, detail, parts } of causes) {
+    for (const name of [detail, id]) {
+      if (name === "") continue;
+      if (selector.action === null) known.add(`${kind}:${name}`);
+      else for (const part of parts) known.add(`${kind}:${name}/${part.name}`);
+    }
+  }
+  return `No update has a cause named ${selector.text}${didYouMean(selector.text, known) || "."}`;
+}
+
 function selectedTotal(causes: readonly CauseSample[], selector: CauseSelector): number {
   let total = 0;
-  for (const { kind, id, detail, parts, totalNs } of causes) {
-    if (kind !== selector.cause) continue;
-    if (![id, detail, ...id.split(" ")].some(globMatcher(selector.glob))) continue;
+  for (const cause of causes) {
+    if (!isNamed(cause, selector)) continue;
+    const { parts, totalNs } = cause;
     if (selector.action === null) total += totalNs;
     else for (const part of parts) if (part.name === selector.action) total += part.totalNs;
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { cohortOf, numbersOf, updateOf } from "../../testing/samples.js";
+import { causeOf, cohortOf, numbersOf, updateOf } from "../../testing/samples.js";
 import type { Cohort } from "../cohort/cohort.js";
 import { parseMetric } from "../cohort/metrics.js";
 import { compareCohorts } from "../compare/comparison.js";
@@ -132,4 +132,31 @@ test("outcomes and numbers have limits of their own", () => {
   const found = gated({ failedAtMost: { count: 0, line: 1 }, updatesAtLeast: { count: 2, line: 2 } }, cohort);
   assert.deepEqual(status(found), ["failed", "undecided"]);
   assert.match(found.checks[0]?.message ?? "", /1 of 2 updates did not complete\. x: refused/);
+});
+
+test("a limit on a cause that no update has decides nothing, and says what was probably meant", () => {
+  const card = causeOf("0000:00:03.0", 40, {
+    kind: "device",
+    detail: "e1000",
+    parts: [{ name: "shutdown", totalNs: 40e6 }],
+  });
+  const withCard = cohortOf(
+    "card",
+    Array.from({ length: 6 }, () => updateOf(1000, { causes: [card] })),
+  );
+  const limits = ["device:e10000", "device:e1000/shutdwn", "device:e1000/shutdown", "irq:*", "unattributed"].map(
+    (name) => limit(name, p(50), 100),
+  );
+  const found = gated({ limits, decideBy: "sample" }, withCard);
+  assert.deepEqual(status(found), ["undecided", "undecided", "passed", "undecided", "passed"]);
+  assert.equal(found.checks[0]?.message, "No update has a cause named device:e10000: did you mean device:e1000?");
+  assert.match(found.checks[1]?.message ?? "", /did you mean device:e1000\/shutdown\?/);
+  assert.equal(found.checks[3]?.message, "No update has a cause named irq:*.");
+  assert.equal(gated({ limits }, withCard, null, true).verdict, "insufficient");
+  // A cause that is gone is one that keeps its limit.
+  const without = cohortOf(
+    "without",
+    Array.from({ length: 6 }, () => updateOf(960)),
+  );
+  assert.deepEqual(status(gated({ limits: limits.slice(2, 3), decideBy: "sample" }, without, withCard)), ["passed"]);
 });

@@ -6,7 +6,7 @@ import { formatDuration } from "../../base/format.js";
 import type { Duration } from "../../base/time.js";
 import { type Cohort, type Unlike, unlikeTraits } from "../cohort/cohort.js";
 import { BOUND_CONFIDENCE } from "../cohort/distribution.js";
-import { metricName, valuesOf } from "../cohort/metrics.js";
+import { metricName, unseenCauses, valuesOf } from "../cohort/metrics.js";
 import { type CohortDocument, type Comparison, cohortDocument } from "../compare/comparison.js";
 import type { Warning } from "../compare/drift.js";
 import type { Verdict } from "../compare/verdict.js";
@@ -78,7 +78,7 @@ export function gate(input: GateInput): GateDocument {
   const { budget, cohort, baseline, comparison, requireData } = input;
   const summary = cohortDocument(cohort);
   const checks = [
-    ...budget.limits.map((limit) => checkLimit(limit, cohort, budget)),
+    ...budget.limits.map((limit) => checkLimit(limit, cohort, baseline, budget)),
     ...(budget.regression === null ? [] : checkRegressions(budget.regression, baseline !== null, comparison)),
     ...outcomeChecks(budget, summary),
     ...updateChecks(budget, summary),
@@ -104,13 +104,22 @@ export function gate(input: GateInput): GateDocument {
 
 const NO_NUMBERS = { limitNs: null, observedNs: null, lowerNs: null, upperNs: null, neededUpdates: null } as const;
 
-function checkLimit(limit: Limit, cohort: Cohort, { decideBy, updatesAtLeast }: Budget): Check {
+function checkLimit(
+  limit: Limit,
+  cohort: Cohort,
+  baseline: Cohort | null,
+  { decideBy, updatesAtLeast }: Budget,
+): Check {
   const { metric, statistic, atMostNs, text, why, line } = limit;
   const sample = clusteredSampleOf(valuesOf(cohort, metric));
   const common = { ...NO_NUMBERS, kind: "limit", name: text, why, line, limitNs: atMostNs } as const;
   if (!sample.ok) {
     const message = `${metricName(metric)} was not measured in any update.`;
     return { ...common, status: "undecided", message, updates: 0 };
+  }
+  const unseen = unseenCauses(baseline === null ? [cohort] : [baseline, cohort], metric);
+  if (unseen !== null) {
+    return { ...common, status: "undecided", message: unseen, updates: sample.value.clusters.length };
   }
   const limited = formatDuration(atMostNs);
   if (statistic.kind === "max") {
