@@ -5,11 +5,10 @@
 import type { Histogram } from "hdr-histogram-js";
 import type { CohortDifference, CohortKey } from "./cohort/cohort-key.js";
 import type { MeasureName, NotCounted } from "./histograms.js";
-import { quantileInterval, sizeForUpperBound } from "./statistics/order-statistics.js";
+import { percentileOf, quantileInterval, sizeForUpperBound } from "./statistics/order-statistics.js";
 import { sampleOf } from "./statistics/sample.js";
 
-/** Which percentiles, in thousandths, so that ranks are computed in integers. */
-const PERCENTILES = [500, 900, 950, 990, 999] as const;
+const PERCENTILES = [50, 90, 95, 99, 99.9] as const;
 
 /**
  * How sure each bound is. Both together hold with at least 90 %: an upper bound is what a promise rests on, and the
@@ -54,11 +53,6 @@ export interface PercentilesDocument {
   readonly measures: readonly MeasurePercentiles[];
 }
 
-/** The 1-based rank of a percentile: the least value that at least `perMille` of the values do not exceed. */
-function rankOf(perMille: number, n: number): number {
-  return Math.max(1, Math.ceil((perMille * n) / 1000));
-}
-
 /** Percentiles of exact values, ascending, with distribution-free bounds. */
 export function exactPercentiles(
   name: MeasureName,
@@ -67,16 +61,15 @@ export function exactPercentiles(
 ): MeasurePercentiles {
   const sample = sampleOf(valuesNs);
   const n = valuesNs.length;
-  const percentiles = PERCENTILES.map((perMille): PercentileDocument => {
-    const probability = perMille / 1000;
+  const percentiles = PERCENTILES.map((percentile): PercentileDocument => {
+    const probability = percentile / 100;
     const needed = sizeForUpperBound(probability, BOUND_CONFIDENCE);
-    const percentile = perMille / 10;
     if (!sample.ok) return { percentile, valueNs: null, lowerNs: null, upperNs: null, needed };
     // An equal-tailed interval misses on each side with half of what it may miss in all.
     const { lower, upper } = quantileInterval(sample.value, probability, 2 * BOUND_CONFIDENCE - 1);
     return {
       percentile,
-      valueNs: upper.kind === "known" ? (valuesNs[rankOf(perMille, n) - 1] as number) : null,
+      valueNs: upper.kind === "known" ? percentileOf(sample.value, percentile) : null,
       lowerNs: lower.kind === "known" ? lower.value : null,
       upperNs: upper.kind === "known" ? upper.value : null,
       needed,
@@ -93,9 +86,8 @@ export function histogramPercentiles(
 ): MeasurePercentiles {
   const n = histogram.totalCount;
   const at = (percentile: number): number | null => (n === 0 ? null : histogram.getValueAtPercentile(percentile));
-  const percentiles = PERCENTILES.map((perMille): PercentileDocument => {
-    const needed = sizeForUpperBound(perMille / 1000, BOUND_CONFIDENCE);
-    const percentile = perMille / 10;
+  const percentiles = PERCENTILES.map((percentile): PercentileDocument => {
+    const needed = sizeForUpperBound(percentile / 100, BOUND_CONFIDENCE);
     return { percentile, valueNs: n < needed ? null : at(percentile), lowerNs: null, upperNs: null, needed };
   });
   return { name, n, minNs: at(0), maxNs: at(100), percentiles, unknown };

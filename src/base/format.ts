@@ -1,4 +1,4 @@
-/** Durations for people. Pure; the same text on every machine. */
+/** Durations, shares and counts for people. Pure; the same text on every machine. */
 import type { Duration } from "./time.js";
 
 const UNITS = [
@@ -27,4 +27,14 @@ export function formatUncertainty(ns: Duration): string {
   const unit = UNITS.find((candidate) => rounded >= candidate.ns) ?? UNITS[3];
   const value = rounded / unit.ns;
   return `± ${Number(value.toPrecision(2))} ${unit.name}`;
+}
+
+/** A share as a percentage of at most three digits: `5 %`, `0.5 %`, `12.5 %`. */
+export function formatPercent(share: number): string {
+  return `${Number((100 * share).toPrecision(3))} %`;
+}
+
+/** How many updates would be enough: `needs 2,995`. */
+export function formatNeeded(updates: number): string {
+  return `needs ${updates.toLocaleString("en")}`;
 }

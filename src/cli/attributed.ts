@@ -51,15 +51,17 @@ export function headLines({ capture, blackout, outcome, defects }: LiveUpdateDoc
 }
 
 /** Why there is no tree to answer from: a sentence for stderr. */
-export function noBlackout(path: string, { clock, blackout }: LiveUpdateDocument): string {
+export function noBlackout(path: string, { clock, blackout, outcome, outcomeReason }: LiveUpdateDocument): string {
   const why =
-    clock.method === "none"
-      ? "no clock link joins its two kernels"
-      : blackout.beginNs === null && blackout.endNs === null
-        ? "neither end of its blackout was recorded"
-        : blackout.beginNs === null
-          ? "its blackout's begin was not recorded"
-          : "its blackout's end was not recorded";
+    outcome === "failed" || outcome === "aborted"
+      ? `the update ${outcome} (${outcomeReason.replace(/\.$/, "")})`
+      : clock.method === "none"
+        ? "no clock link joins its two kernels"
+        : blackout.beginNs === null && blackout.endNs === null
+          ? "neither end of its blackout was recorded"
+          : blackout.beginNs === null
+            ? "its blackout's begin was not recorded"
+            : "its blackout's end was not recorded";
   return `${path}: ${why}, so that there is no blackout to attribute\n  blackout analyze says what is missing; blackout tree shows the phases that are known.`;
 }
 

@@ -4,7 +4,7 @@ import { valuesOf } from "../analyze/cohort/metrics.js";
 import { documentOfSample } from "../analyze/cohort/update-sample.js";
 import { PHASES } from "../analyze/live-update.js";
 import { clusteredSampleOf } from "../analyze/statistics/clusters.js";
-import { formatDuration } from "../base/format.js";
+import { formatDuration, formatNeeded } from "../base/format.js";
 import type { TextLayout } from "./analyze-text.js";
 import { COHORT_FORMS, loadCohort, refusalOf } from "./cohort-load.js";
 import { defineCommand, exit, unusable } from "./command.js";
@@ -73,7 +73,7 @@ function cohortText(found: Cohort, layout: TextLayout): string {
         String(updates),
         formatDuration(minNs),
         ...percentiles.map(({ valueNs, upperNs, neededUpdates }): Cell => {
-          if (upperNs === null) return { text: `needs ${neededUpdates}`, style: "warning" };
+          if (valueNs === null || upperNs === null) return { text: formatNeeded(neededUpdates), style: "warning" };
           return `${formatDuration(valueNs)} ≤ ${formatDuration(upperNs)}`;
         }),
         formatDuration(maxNs),

@@ -121,6 +121,7 @@ Exit codes:
    2  the command line is wrong
    3  the input cannot be used
   70  a bug in blackout
+  74  standard output cannot be written
 `,
   );
   assert.equal((await blackout(["help", "measure"])).out, own.out);

@@ -5,8 +5,8 @@ import type { Progress } from "./progress.js";
 import type { Palette } from "./terminal-style.js";
 import { escapeControls } from "./terminal-text.js";
 
-/** Exit codes that every command shares; 70 is EX_SOFTWARE of sysexits.h(3). 1 is left to commands that judge. */
-export const exit = { answered: 0, usage: 2, unusableInput: 3, bug: 70 } as const;
+/** Exit codes that every command shares; 70 and 74 are EX_SOFTWARE and EX_IOERR of sysexits.h(3). 1 is left to commands that judge. */
+export const exit = { answered: 0, usage: 2, unusableInput: 3, bug: 70, output: 74 } as const;
 
 export interface ExitCode {
   readonly code: number;
@@ -18,6 +18,7 @@ export const commonExitCodes: readonly ExitCode[] = [
   { code: exit.usage, meaning: "the command line is wrong" },
   { code: exit.unusableInput, meaning: "the input cannot be used" },
   { code: exit.bug, meaning: "a bug in blackout" },
+  { code: exit.output, meaning: "standard output cannot be written" },
 ];
 
 export interface Writer {

@@ -5,7 +5,7 @@ import { causeName } from "../analyze/cohort/update-sample.js";
 import type { CauseComparison, Comparison, MetricComparison } from "../analyze/compare/comparison.js";
 import { partsText, pText, signedDuration } from "../analyze/compare/reason.js";
 import type { Verdict } from "../analyze/compare/verdict.js";
-import { formatDuration } from "../base/format.js";
+import { formatDuration, formatNeeded, formatPercent } from "../base/format.js";
 import type { TextLayout } from "./analyze-text.js";
 import type { Style } from "./terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
@@ -21,7 +21,7 @@ const VERDICT_STYLE: Readonly<Record<Verdict, Style>> = {
 
 /** `insufficient (needs 6)`. */
 export function verdictText(verdict: Verdict, neededUpdates: number | null): string {
-  return verdict === "insufficient" && neededUpdates !== null ? `${verdict} (needs ${neededUpdates})` : verdict;
+  return verdict === "insufficient" && neededUpdates !== null ? `${verdict} (${formatNeeded(neededUpdates)})` : verdict;
 }
 
 export function comparisonText(comparison: Comparison, layout: TextLayout): string {
@@ -127,11 +127,9 @@ function percentileTable({ metrics }: Comparison, layout: TextLayout): string {
   const cell = (side: DistributionDocument, percentile: number): readonly Cell[] => {
     const found = side.percentiles.find((p) => p.percentile === percentile);
     if (found === undefined) return ["", ""];
-    const bound =
-      found.upperNs === null
-        ? { text: `≤ ? (needs ${found.neededUpdates})`, style: "warning" as const }
-        : `≤ ${formatDuration(found.upperNs)}`;
-    return [formatDuration(found.valueNs), bound];
+    const { valueNs, upperNs, neededUpdates } = found;
+    if (valueNs === null || upperNs === null) return ["", { text: formatNeeded(neededUpdates), style: "warning" }];
+    return [formatDuration(valueNs), `≤ ${formatDuration(upperNs)}`];
   };
   const rows = blackout.percentileShifts.map((shift): readonly Cell[] => [
     `blackout p${shift.percentile}`,
@@ -140,7 +138,7 @@ function percentileTable({ metrics }: Comparison, layout: TextLayout): string {
     shift.supported ? { text: signedDuration(shift.shiftNs), style: "strong" } : "",
     shift.supported
       ? `${signedDuration(shift.shiftIntervalNs[0])} … ${signedDuration(shift.shiftIntervalNs[1])}`
-      : { text: `needs ${shift.neededUpdates} a side`, style: "quiet" },
+      : { text: `${formatNeeded(shift.neededUpdates)} a side`, style: "quiet" },
   ]);
   const columns = [
     leftColumn(""),
@@ -203,8 +201,11 @@ function footnotes(comparison: Comparison, layout: TextLayout): string {
   const { palette } = layout;
   const { relative, absoluteNs } = comparison.floors;
   const lines = [
-    `Shifts are medians of all pairwise differences (Hodges-Lehmann); p is Mann-Whitney's, Holm-adjusted; a change below ${(100 * relative).toFixed(0)} % or ${formatDuration(absoluteNs)} is no change.`,
+    `Shifts are medians of all pairwise differences (Hodges-Lehmann); p is Mann-Whitney's, Holm-adjusted; a change below ${formatPercent(relative)} or ${formatDuration(absoluteNs)} is no change.`,
   ];
+  lines.push(
+    "The first table has medians, of an even number the middle of both in the middle. A percentile is the least value that so many of the updates do not exceed, with a bound at 95 %; differences are of Harrell and Davis's percentiles.",
+  );
   if (comparison.breakdown !== null) {
     lines.push(
       "Why: differences of trimmed means (the longest and shortest fifth of the blackouts left out), which add up; intervals at 95 %.",

@@ -108,3 +108,21 @@ test("blackout cohort writes what compare reads, and shows what is in it", async
   assert.match(out, /devices +1 e1000, 2 virtio-pci, 4 other/);
   assert.match(out, /blackout +2 .*needs 5 .*needs 299/);
 });
+
+test("the argument that is missing is the one that is named", async () => {
+  assert.match((await run("compare", base)).complaint, /CANDIDATE is missing/);
+  assert.match((await run("compare")).complaint, /BASE is missing/);
+});
+
+test("a series by a label that no update has is refused, with the labels that there are", async () => {
+  const { code, out, complaint } = await run("history", "--by", "labels.build", base);
+  assert.deepEqual([code, out], [3, ""]);
+  assert.match(complaint, /--by labels\.build: no update has one; there are labels\.workload/);
+  assert.match((await run("history", "--by", "new-kernel", base)).out, /1 build, 12 updates/);
+  assert.match((await run("history", "--metric", "initcall:acpi_init", base)).complaint, /No update has a cause named/);
+});
+
+test("a floor below one percent is said as it is", async () => {
+  const { out } = await run("compare", "--floor-percent", "0.5", base, candidate);
+  assert.match(out.replace(/\s+/g, " "), /a change below 0\.5 % or 1\.000 ms is no change/);
+});

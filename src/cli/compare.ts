@@ -44,7 +44,7 @@ export const compare = defineCommand({
       what: "Analysed updates, for a program",
     },
   ],
-  exitCodes: [],
+  exitCodes: [{ code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" }],
   run: async (context, { options, positionals }) => {
     const loaded = [];
     for (const argument of [positionals.base, positionals.candidate]) {

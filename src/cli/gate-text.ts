@@ -2,7 +2,7 @@
 import { unlikeSentence } from "../analyze/cohort/cohort.js";
 import { signedDuration } from "../analyze/compare/reason.js";
 import type { Check, CheckStatus, GateDocument } from "../analyze/gate/gate.js";
-import { formatDuration } from "../base/format.js";
+import { formatDuration, formatNeeded } from "../base/format.js";
 import type { TextLayout } from "./analyze-text.js";
 import type { Style } from "./terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
@@ -39,7 +39,7 @@ export function gateText(gate: GateDocument, layout: TextLayout): string {
     observed(check),
     check.lowerNs === null && check.upperNs === null ? "" : bounds(check),
     `n=${check.updates}`,
-    check.neededUpdates === null ? "" : { text: `needs ${check.neededUpdates}`, style: "warning" },
+    check.neededUpdates === null ? "" : { text: formatNeeded(check.neededUpdates), style: "warning" },
   ]);
   const columns = [
     leftColumn("result"),

@@ -35,12 +35,9 @@ export const gate = defineCommand({
     markdown: text("FILE", "Also write Markdown"),
     github: flag("Also print GitHub annotations, and add the Markdown to $GITHUB_STEP_SUMMARY"),
     webhook: text("URL", "Also send to this URL, or that in env:NAME; a token in BLACKOUT_WEBHOOK_TOKEN"),
-    "webhook-body": withDefault(
-      choice("BODY", WEBHOOK_BODIES, "What is sent: one of slack, alertmanager, alertmanager-api"),
-      "slack",
-    ),
+    "webhook-body": withDefault(choice("BODY", WEBHOOK_BODIES, "What is sent"), "slack"),
     "webhook-when": withDefault(
-      choice("WHEN", ["failed", "always"], "Whether to send where the gate passed: failed or always"),
+      choice("WHEN", ["failed", "always"], "When to send: always is also where the gate passed"),
       "failed",
     ),
     seed: seedOption,
@@ -63,6 +60,7 @@ export const gate = defineCommand({
     { code: exit.answered, meaning: "passed" },
     { code: FAILED, meaning: "a limit is breached, or a regression is shown" },
     { code: exit.usage, meaning: "the command line or the budget file is wrong" },
+    { code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" },
     { code: INSUFFICIENT, meaning: "the data cannot decide (with --require-data)" },
   ],
   run: async (context, { options, positionals }) => {

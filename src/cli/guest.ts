@@ -202,7 +202,7 @@ export const guest = defineCommand({
   description:
     "Puts the views of one blackout side by side: the kernel's freeze and restore, the VMM's pause and resume marks, the vCPUs' last and first entries (kvm events), and the longest gap in a guest's own ticks.\nA tick log is one stamp of the guest's clock a line (docs/guest-ticks.md). A ticker that stands still writes one long gap instead of many late ticks: the delays are corrected for that (coordinated omission). A gap is longer than the blackout by up to one interval.",
   options: {
-    ticks: repeated(text("FILE", "A guest's tick log; may be given more than once")),
+    ticks: repeated(text("FILE", "A guest's tick log")),
     interval: duration("DURATION", "How often the guests tick, instead of what a log's header says"),
     json: flag("One JSON document (docs/guest.schema.json)"),
     ...spellingOptions,

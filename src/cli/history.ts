@@ -1,8 +1,8 @@
-import { unlikeSentence } from "../analyze/cohort/cohort.js";
+import { type Cohort, unlikeSentence } from "../analyze/cohort/cohort.js";
 import { parseMetric, unseenCauses } from "../analyze/cohort/metrics.js";
 import { pText, signedDuration } from "../analyze/compare/reason.js";
 import { type HistoryChange, type HistoryDocument, historyOf } from "../analyze/history/history.js";
-import { parseSeriesKey, seriesOf } from "../analyze/history/series.js";
+import { parseSeriesKey, type SeriesKey, seriesKeyName, seriesOf } from "../analyze/history/series.js";
 import { formatDuration } from "../base/format.js";
 import type { TextLayout } from "./analyze-text.js";
 import { COHORT_FORMS, displayNames, loadCohort, refusalOf } from "./cohort-load.js";
@@ -39,7 +39,7 @@ export const history = defineCommand({
       what: "What one driver's devices took, day by day",
     },
   ],
-  exitCodes: [],
+  exitCodes: [{ code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" }],
   run: async (context, { options, positionals }) => {
     const key = parseSeriesKey(options.by ?? (positionals.cohort.length > 1 ? "cohort" : "new-kernel"));
     if (key === null) {
@@ -58,9 +58,11 @@ export const history = defineCommand({
     const cohorts = displayNames(loaded.map(({ cohort }) => cohort));
     const refusal = refusalOf(cohorts);
     if (refusal !== null && !options.force) return unusable(context, refusal);
+    const series = seriesOf(cohorts, key);
+    if (series.builds.length === 0) return unusable(context, noBuilds(cohorts, key));
     const unseen = unseenCauses(cohorts, metric.value);
     if (unseen !== null) return unusable(context, `--metric ${options.metric}: ${unseen}`);
-    const found = historyOf(seriesOf(cohorts, key), {
+    const found = historyOf(series, {
       metric: metric.value,
       floors: { relative: options["floor-percent"] / 100, absoluteNs: options.floor },
       seed: options.seed,
@@ -72,6 +74,15 @@ export const history = defineCommand({
     return failures.length > 0 ? exit.unusableInput : exit.answered;
   },
 });
+
+/** Why there is no series: no update says what it would be by. */
+function noBuilds(cohorts: readonly Cohort[], key: SeriesKey): string {
+  const labels = new Set(cohorts.flatMap(({ updates }) => updates.flatMap((update) => Object.keys(update.labels))));
+  const names = [...labels].sort().map((label) => `labels.${label}`);
+  const by = seriesKeyName(key);
+  const known = key.kind !== "label" || names.length === 0 ? "" : `; there are ${names.join(", ")}`;
+  return `--by ${by}: no update has one${known}`;
+}
 
 export function historyText(history: HistoryDocument, layout: TextLayout): string {
   const { palette, width } = layout;
@@ -105,7 +116,7 @@ export function historyText(history: HistoryDocument, layout: TextLayout): strin
     leftColumn("between"),
     rightColumn("change"),
   ];
-  const head = `${palette.heading(`${escapeControls(metric)} by ${escapeControls(by)}`)}  ${builds.length} builds, ${points} ${history.updatesPerPoint === 1 ? "updates" : `medians of ${history.updatesPerPoint} updates`}\n`;
+  const head = `${palette.heading(`${escapeControls(metric)} by ${escapeControls(by)}`)}  ${builds.length} build${builds.length === 1 ? "" : "s"}, ${points} ${history.updatesPerPoint === 1 ? "updates" : `medians of ${history.updatesPerPoint} updates`}\n`;
   const forced = history.forced
     ? `${palette.bad("FORCED")}: ${prose(`unlike cohorts are in one series. ${history.unlike.map(unlikeSentence).join("; ")}.`)}`
     : "";

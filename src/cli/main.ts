@@ -19,7 +19,7 @@ function outputTo(fd: 1 | 2): Output {
   const fail = (error: NodeJS.ErrnoException): void => {
     closed = true;
     if (error.code === "EPIPE") return;
-    process.exitCode = 74; // EX_IOERR of sysexits.h(3): a full disk must not look like an answer
+    process.exitCode = exit.output; // a full disk must not look like an answer
     if (fd === 1) stderr.write(`blackout: cannot write the output: ${error.message}\n`);
   };
   return {

@@ -30,6 +30,8 @@ export function parseDuration(text: string): Duration | null {
 
 /** As `parseDuration`, with a sign: `-5ms` is before, `+5ms` and `5ms` are after. */
 export function parseSignedDuration(text: string): Duration | null {
+  // The axis' zero needs no unit.
+  if (text === "0") return 0;
   const ns = parseDuration(text.replace(/^[+-]/, ""));
   return ns === null || ns === 0 || !text.startsWith("-") ? ns : -ns;
 }

@@ -156,8 +156,12 @@ function readPositionals(positionals: Positionals, loose: readonly string[]): Re
     values.push([name, take < positional.min ? undefined : positional.read(loose.slice(at, at + take))]);
     at += take;
   });
-  const missing = values.find(([, value]) => value === undefined)?.[0];
-  if (missing !== undefined) return err(`${missing.toUpperCase()} is missing: ${positionals[missing]!.summary}`);
+  // What is there fills them from the first on: the one that is missing is the first that it does not reach.
+  let needed = 0;
+  for (const [name, positional] of entries) {
+    needed += positional.min;
+    if (needed > loose.length) return err(`${name.toUpperCase()} is missing: ${positional.summary}`);
+  }
   if (at < loose.length) {
     const takes = entries.length === 0 ? "none is taken here" : `at most ${at} can be given`;
     return err(`unexpected argument ${quoted(loose[at]!)}: ${takes}`);

@@ -2,7 +2,7 @@
 import { COHORT_PROPERTY_TEXT } from "../analyze/cohort/cohort-key.js";
 import type { NotCounted } from "../analyze/histograms.js";
 import type { MeasurePercentiles, PercentileDocument, PercentilesDocument } from "../analyze/percentiles.js";
-import { formatDuration } from "../base/format.js";
+import { formatDuration, formatNeeded } from "../base/format.js";
 import type { TextLayout } from "./analyze-text.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
 import { escapeControls } from "./terminal-text.js";
@@ -53,7 +53,7 @@ function rowsOf({ name, n, minNs, maxNs, percentiles }: MeasurePercentiles): rea
     ...percentiles.map(
       ({ valueNs, needed }): Cell =>
         valueNs === null
-          ? { text: `needs ${count(needed)}`, style: "warning" }
+          ? { text: formatNeeded(needed), style: "warning" }
           : { text: formatDuration(valueNs), style: "strong" },
     ),
     time(maxNs),

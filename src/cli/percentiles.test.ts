@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { Ajv } from "ajv";
+import { documentOfSample } from "../analyze/cohort/update-sample.js";
 import type { LiveUpdateDocument } from "../analyze/live-update.js";
 import type { PercentilesDocument } from "../analyze/percentiles.js";
 import { liveUpdateDocument } from "../testing/live-update-document.js";
 import { projectRoot, shippedCohort, traces } from "../testing/places.js";
+import { updateOf } from "../testing/samples.js";
 import { runCli } from "./command-run.js";
 import { recordedSurroundings } from "./command-testing.js";
 import { commands } from "./commands.js";
@@ -15,9 +17,11 @@ import { commands } from "./commands.js";
 const folder = mkdtempSync(join(tmpdir(), "blackout-percentiles-"));
 after(() => rmSync(folder, { recursive: true }));
 
-async function run(...args: readonly string[]) {
+const run = (...args: readonly string[]) => blackout("percentiles", ...args);
+
+async function blackout(...args: readonly string[]) {
   const surroundings = recordedSurroundings();
-  const code = await runCli(["percentiles", ...args], surroundings, commands);
+  const code = await runCli(args, surroundings, commands);
   return { code, out: surroundings.written(), err: surroundings.complained() };
 }
 
@@ -108,7 +112,7 @@ test("unlike updates are refused, saying in what they differ; --force marks ever
     lines(liveUpdateDocument({ probeLevel: "graph" }), liveUpdateDocument({ blackoutNs: 2e6, labels: {} })),
   );
   const refused = await run(mixed);
-  assert.deepEqual([refused.code, refused.out], [2, ""]);
+  assert.deepEqual([refused.code, refused.out], [3, ""]);
   assert.match(refused.err, /not alike/);
   assert.match(refused.err, /probe level: graph \(.*mixed\.jsonl:1\); probes \(.*mixed\.jsonl:2\)/);
   assert.match(refused.err, /workload: memfd \(.*:1\); not stated \(.*:2\)/);
@@ -121,7 +125,7 @@ test("unlike updates are refused, saying in what they differ; --force marks ever
     json.cohort.differences.map(({ property }) => property),
     ["probeLevel", "workload"],
   );
-  assert.equal((await run(log)).code, 2, "a log that was forced is not alike later");
+  assert.equal((await run(log)).code, 3, "a log that was forced is not alike later");
   assert.match((await run(log, "--force")).out, /FORCED/);
   const bases = file("bases.json", lines(liveUpdateDocument(), liveUpdateDocument({ basis: "kernel-observed" })));
   assert.match((await run(bases)).err, /blackout basis: vm-marks .*kernel-observed/);
@@ -188,4 +192,31 @@ test("a file of documents is read line by line, or whole; errors name the line",
     assert.equal(code, 3);
     assert.match(err, expected);
   }
+});
+
+test("a percentile is the same number in every command, and is not called median where it is none", async () => {
+  const json = async (...argv: readonly string[]) => JSON.parse((await blackout(...argv)).out);
+  const updates = Array.from({ length: 10 }, (_, i) => updateOf(1000 + i * i));
+  const path = file("ten.jsonl", updates.map((update) => `${JSON.stringify(documentOfSample(update))}\n`).join(""));
+  const budget = file(
+    "p50.yaml",
+    "version: 1\ndecide-by: sample\nlimits:\n  - blackout p50 <= 1s\n  - blackout p95 <= 1s\n",
+  );
+  const percentiles = documentOf((await run(path, "--json")).out).measures[0]?.percentiles ?? [];
+  assert.equal(percentiles[0]?.valueNs, 1016e6);
+  const { metrics } = await json("compare", "--json", path, path);
+  assert.equal(metrics[0].base.medianNs, 1020.5e6);
+  assert.deepEqual(
+    metrics[0].base.percentiles.map(({ valueNs }: { valueNs: number | null }) => valueNs),
+    percentiles.map(({ valueNs }) => valueNs),
+  );
+  const { checks } = await json("gate", "--json", "-b", budget, path);
+  assert.deepEqual(
+    checks.map(({ observedNs }: { observedNs: number | null }) => observedNs),
+    [1016e6, 1081e6],
+  );
+  assert.match((await blackout("cohort", path)).out, /blackout +10 +1\.000 s +1\.016 s ≤ /);
+  const { out } = await blackout("compare", path, path);
+  assert.match(out, /blackout p50 +1\.016 s +≤ 1\.064 s/);
+  assert.match(out, /blackout p99\.9 +needs 2,995 +needs 2,995 +needs 3,688 a side/);
 });

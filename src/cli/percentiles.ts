@@ -64,7 +64,7 @@ export const percentiles = defineCommand({
     { command: "blackout percentiles captures/* --hlog out/updates.hlog", what: "For the HdrHistogram tools" },
     { command: "blackout percentiles updates.jsonl", what: "Updates analysed before" },
   ],
-  exitCodes: [{ code: exit.usage, meaning: "the command line is wrong, or the updates are unlike" }],
+  exitCodes: [{ code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" }],
   run: async (context, { options, positionals }) => {
     const problem = options.hlog === null ? null : outputProblem(options.hlog, positionals.cohort);
     if (problem !== null) return misused(context, problem);
@@ -78,7 +78,7 @@ export const percentiles = defineCommand({
     }
     const members = membersOf(samples, inputs.logs);
     const differences = [...cohortDifferences(members), ...forcedBefore(inputs.logs)];
-    if (differences.length > 0 && !options.force) return misused(context, refusal(differences));
+    if (differences.length > 0 && !options.force) return unusable(context, refusal(differences));
     const merged = mergeLogs(samples, inputs.logs);
     if (!merged.ok) return unusable(context, merged.error);
     for (const { file, log } of inputs.logs) sayForeign(context, file, log);

@@ -56,6 +56,7 @@ export const qualify = defineCommand({
     { code: exit.answered, meaning: "no tested pair of kernels failed or regressed" },
     { code: FAILED, meaning: "a pair of kernels failed or regressed" },
     { code: exit.usage, meaning: "the command line or the budget file is wrong" },
+    { code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" },
     { code: INCOMPLETE, meaning: "a pair of kernels is not tested (with --require-all)" },
   ],
   run: async (context, { options, positionals }) => {

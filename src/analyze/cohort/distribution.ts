@@ -3,8 +3,9 @@ import type { Duration } from "../../base/time.js";
 import { type ClusteredSample, oneValuePerCluster } from "../statistics/clusters.js";
 import {
   lowerQuantileBound,
+  median,
+  percentileOf,
   type QuantileBound,
-  quantile,
   sizeForUpperBound,
   upperQuantileBound,
 } from "../statistics/order-statistics.js";
@@ -16,8 +17,8 @@ export const BOUND_CONFIDENCE = 0.95;
 
 export interface PercentileDocument {
   readonly percentile: number;
-  /** Of the sample; where `upperNs` is null it only repeats the largest values. */
-  readonly valueNs: Duration;
+  /** Of the sample, one of its values; null where `upperNs` is: it would only repeat the largest. */
+  readonly valueNs: Duration | null;
   readonly lowerNs: Duration | null;
   /** Null: no update of so few bounds it from above. */
   readonly upperNs: Duration | null;
@@ -32,6 +33,7 @@ export interface DistributionDocument {
   readonly values: number;
   readonly minNs: Duration;
   readonly maxNs: Duration;
+  /** Of an even number the middle of both in the middle: no value of the sample then, unlike p50. */
   readonly medianNs: Duration;
   readonly percentiles: readonly PercentileDocument[];
 }
@@ -44,13 +46,13 @@ export function distributionOf(sample: ClusteredSample): DistributionDocument {
     values: sample.size,
     minNs: Math.round(perUpdate[0]!),
     maxNs: Math.round(perUpdate[perUpdate.length - 1]!),
-    medianNs: Math.round(quantile(perUpdate, 0.5)),
+    medianNs: Math.round(median(perUpdate)),
     percentiles: PERCENTILES.map((percentile) => {
       const p = percentile / 100;
       const upper = upperQuantileBound(perUpdate, p, BOUND_CONFIDENCE);
       return {
         percentile,
-        valueNs: Math.round(quantile(perUpdate, p)),
+        valueNs: upper.kind === "known" ? Math.round(percentileOf(perUpdate, percentile)) : null,
         lowerNs: known(lowerQuantileBound(perUpdate, p, BOUND_CONFIDENCE)),
         upperNs: known(upper),
         neededUpdates: sizeForUpperBound(p, BOUND_CONFIDENCE),

@@ -2,7 +2,7 @@
  * The gate: a cohort against a budget, and against a baseline. `GateDocument` is what `blackout gate --json` prints,
  * normative in docs/gate.schema.json. Pure.
  */
-import { formatDuration } from "../../base/format.js";
+import { formatDuration, formatPercent } from "../../base/format.js";
 import type { Duration } from "../../base/time.js";
 import { type Cohort, type Unlike, unlikeTraits } from "../cohort/cohort.js";
 import { BOUND_CONFIDENCE } from "../cohort/distribution.js";
@@ -13,8 +13,8 @@ import type { Verdict } from "../compare/verdict.js";
 import { clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
 import {
   lowerQuantileBound,
+  percentileOf,
   type QuantileBound,
-  quantile,
   sizeForUpperBound,
   upperQuantileBound,
 } from "../statistics/order-statistics.js";
@@ -135,7 +135,7 @@ function checkLimit(
   // Several VMs of an update are one observation of it: a limit for every VM is kept by the slowest of each.
   const perUpdate = oneValuePerCluster(sample.value, metric.kind === "vm-blackout" ? "maximum" : "median");
   const p = statistic.percentile / 100;
-  const observedNs = Math.round(quantile(perUpdate, p));
+  const observedNs = Math.round(percentileOf(perUpdate, statistic.percentile));
   const known = (bound: QuantileBound): number | null => (bound.kind === "known" ? Math.round(bound.value) : null);
   const lowerNs = known(lowerQuantileBound(perUpdate, p, BOUND_CONFIDENCE));
   const upperNs = known(upperQuantileBound(perUpdate, p, BOUND_CONFIDENCE));
@@ -187,7 +187,7 @@ function checkRegressions(rule: RegressionRule, hasBaseline: boolean, comparison
       const status = regressionStatus(blackout.verdict, tooCoarse);
       const coarse =
         status === "undecided" && tooCoarse && blackout.verdict === "inconclusive"
-          ? ` The budget asks to detect ${(100 * (rule.detectShare ?? 0)).toFixed(0)} %: take more updates, or quieter ones.`
+          ? ` The budget asks to detect ${formatPercent(rule.detectShare ?? 0)}: take more updates, or quieter ones.`
           : "";
       return {
         ...common,

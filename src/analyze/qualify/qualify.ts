@@ -2,7 +2,7 @@
  * From which kernel to which an update may go: a matrix of cohorts by old and new kernel. `QualifyDocument` is what
  * `blackout qualify --json` prints, normative in docs/qualify.schema.json. Pure.
  */
-import { formatDuration } from "../../base/format.js";
+import { formatDuration, formatPercent } from "../../base/format.js";
 import type { Duration } from "../../base/time.js";
 import {
   type Cohort,
@@ -248,7 +248,7 @@ function comparedSentence(
       return `${against}: ${verdict}${why === "" ? "" : `, most in ${why}`}.`;
     }
     case "unchanged":
-      return `${against}: unchanged within ${formatDuration(Math.max(floors.absoluteNs, 0))} or ${(100 * floors.relative).toFixed(0)} %.`;
+      return `${against}: unchanged within ${formatDuration(Math.max(floors.absoluteNs, 0))} or ${formatPercent(floors.relative)}.`;
     case "inconclusive":
       return `${against}: neither a change nor its absence is shown.`;
     case "insufficient":

@@ -18,7 +18,21 @@ export function quantile(sample: Sample, probability: number): number {
   return low + (high - low) * (place - below);
 }
 
-/** The sample median, type 7. */
+/**
+ * The percentile that is printed as p50, p99 and so on: the least value that at least `percent` % of the sample do not
+ * exceed (type 1 of Hyndman and Fan, the inverse of the empirical distribution, as histogram logs have it). One of the
+ * values, as are its bounds. 0 < `percent` ≤ 100.
+ */
+export function percentileOf(sample: Sample, percent: number): number {
+  if (!(percent > 0 && percent <= 100)) throw new RangeError(`percentile is ${percent}, expected above 0, at most 100`);
+  const place = (percent * sample.length) / 100;
+  // 99.9 % of 1,000 is 999.0000000000001 in binary: a rank that is whole but for rounding is meant.
+  const whole = Math.round(place);
+  const rank = Math.abs(place - whole) < 1e-9 * sample.length ? whole : Math.ceil(place);
+  return sample[Math.max(1, rank) - 1]!;
+}
+
+/** The sample median, type 7: of an even number the middle of both in the middle. Printed as median, never as p50. */
 export function median(sample: Sample): number {
   return quantile(sample, 0.5);
 }

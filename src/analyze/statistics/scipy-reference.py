@@ -37,6 +37,7 @@ def kolmogorov_smirnov(q):
 def quantiles(q):
     answer = {
         "type7": float(numpy.quantile(q["sample"], q["probability"], method="linear")),
+        "type1": float(numpy.quantile(q["sample"], q["probability"], method="inverted_cdf")),
         "harrellDavis": finite(stats.mstats.hdquantiles(q["sample"], [q["probability"]])[0]),
     }
     # As scipy.stats.quantile_test(...).confidence_interval does, which SciPy has from 1.11 on: Conover (1999), 3.2.
