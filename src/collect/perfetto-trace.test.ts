@@ -3,44 +3,10 @@ import { test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
 import { memorySource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
+import { concat, ftrace, message, type Part, packed, packet } from "../testing/perfetto-packets.js";
 import { isPerfetto, openPerfetto } from "./perfetto-trace.js";
 import { readTrace } from "./trace-file.js";
 import { EventKind, type FieldValue, type ReadCounts } from "./types.js";
-
-type Part = Uint8Array | string | number | bigint;
-
-function varint(value: bigint): number[] {
-  const bytes: number[] = [];
-  let rest = BigInt.asUintN(64, value);
-  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
-  return [...bytes, Number(rest)];
-}
-
-/** A message of `[field, value]` pairs: numbers as varints, texts and messages with their length. */
-function message(...fields: readonly (readonly [number, Part])[]): Uint8Array {
-  const bytes: number[] = [];
-  for (const [field, value] of fields) {
-    if (typeof value === "number" || typeof value === "bigint") {
-      bytes.push(...varint(BigInt(field) * 8n), ...varint(BigInt(value)));
-    } else {
-      const part = typeof value === "string" ? new TextEncoder().encode(value) : value;
-      bytes.push(...varint(BigInt(field) * 8n + 2n), ...varint(BigInt(part.length)), ...part);
-    }
-  }
-  return Uint8Array.from(bytes);
-}
-
-const packed = (...values: readonly number[]): Uint8Array =>
-  Uint8Array.from(values.flatMap((value) => varint(BigInt(value))));
-const packet = (...fields: readonly (readonly [number, Part])[]): Uint8Array => message([1, message(...fields)]);
-const ftrace = (time: number | bigint, pid: number, what: number, body: Uint8Array): readonly [number, Part] => [
-  2,
-  message([1, time], [2, pid], [what, body]),
-];
-
-function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
-}
 
 interface Row {
   readonly time: bigint;
@@ -238,47 +204,4 @@ test("what is lost, unknown or cut is told, and the rest is read", () => {
   assert.deepEqual(told(concat(good, good.subarray(0, good.length - 3))), [["perfetto-truncated"], 1]);
   assert.deepEqual(told(concat(good, Uint8Array.of(7, 7, 7))), [["perfetto-truncated"], 1]);
   assert.deepEqual(told(concat(good, packet([50, Uint8Array.of(1, 2, 3)]))), [["perfetto-damaged"], 1]);
-});
-
-test("damaged traces give defects, never an exception, and no more rows than bytes", () => {
-  const descriptor = message([1, "X"], [2, message([1, "f"], [3, 1], [5, 9])]);
-  const whole = concat(
-    packet([10, 7], [13, 1], [12, message([26, message([1, 1], [2, "vfs_read"])])]),
-    packet([
-      1,
-      message(
-        [1, 0],
-        [11, message([1, 65_536], [2, descriptor])],
-        ftrace(1, 5, 65_536, message([1, "a"])),
-        ftrace(2, 1, 4, SWITCH),
-      ),
-    ]),
-    packet([
-      1,
-      message(
-        [1, 1],
-        [4, message([5, "a"], [1, packed(1000, 50)], [2, packed(1, 2)], [3, packed(11, 12)], [6, packed(0, 0)])],
-      ),
-    ]),
-    packet([50, deflateSync(packet([1, message([1, 0], ftrace(9, 1, 329, message([1, 5], [2, 7])))]))]),
-  );
-  let seed = 3;
-  const random = (below: number): number => {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
-    return Math.floor((seed / 2 ** 32) * below);
-  };
-  const runs = Number(process.env.FUZZ_RUNS ?? 20_000);
-  for (let run = 0; run < runs; run++) {
-    const bytes = whole.slice(0, run % 5 === 0 ? random(whole.length) : whole.length);
-    for (let i = random(4); i >= 0 && bytes.length > 0; i--) {
-      const at = random(bytes.length);
-      const what = random(3);
-      if (what === 0) bytes[at] = (bytes[at] as number) ^ (1 << random(8));
-      else if (what === 1) bytes[at] = [0, 0x7f, 0x80, 0xff, 0x0a][random(5)] as number;
-      else bytes.copyWithin(at, random(bytes.length), random(bytes.length));
-    }
-    const { rows, counts } = read(bytes);
-    assert.ok(rows.length <= whole.length);
-    assert.equal(rows.length, counts.events);
-  }
 });

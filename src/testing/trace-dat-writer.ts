@@ -1,5 +1,7 @@
 /** Writes trace.dat files of both versions from pages and formats, for the tests of the reader. */
+import { execFileSync } from "node:child_process";
 import { deflateSync } from "node:zlib";
+import { payloadOf, writePages } from "./ring-pages.js";
 
 export interface TraceDatContent {
   readonly littleEndian: boolean;
@@ -164,12 +166,16 @@ export function writeTraceDat6(content: TraceDatContent): Uint8Array {
   return file.take();
 }
 
+function zstd(bytes: Uint8Array): Uint8Array {
+  return execFileSync("zstd", ["-q", "-c"], { input: bytes });
+}
+
 /** The new format: sections that options point to, whole or packed in chunks of ten pages. */
-export function writeTraceDat7(content: TraceDatContent, compression: "none" | "zlib"): Uint8Array {
+export function writeTraceDat7(content: TraceDatContent, compression: "none" | "zlib" | "zstd"): Uint8Array {
   const file = head(content, "7").string(compression).string("1");
   const packed = compression !== "none";
   const chunk = (bytes: Uint8Array): Bytes => {
-    const small = deflateSync(bytes);
+    const small = compression === "zstd" ? zstd(bytes) : deflateSync(bytes);
     return new Bytes(content.littleEndian).number(small.length, 4).number(bytes.length, 4).bytes(small);
   };
   const section = (id: number, body: Uint8Array, pack = packed): Uint8Array => {
@@ -275,5 +281,41 @@ function buffersOf(
       return { section, cpus: own };
     });
     return new Bytes(content.littleEndian).bytes(option(places)).bytes(file.take()).take();
+  };
+}
+
+/** A small file of a made-up kernel, of either byte order and word length. */
+export function smallTraceDat(
+  littleEndian: boolean,
+  longBytes: 4 | 8,
+  options: TraceDatContent["options"] = [],
+): TraceDatContent {
+  const layout = { pageBytes: 4096, dataOffset: 8 + longBytes, commitBytes: longBytes } as const;
+  const rest = new Uint8Array(4);
+  new DataView(rest.buffer).setUint32(0, 77, littleEndian);
+  const records = [1000n, 2000n, 900_000_000_000n].map((time) => ({
+    time,
+    payload: payloadOf(7, 5, rest, littleEndian),
+  }));
+  const line = (name: string, offset: number, size: number): string =>
+    `\tfield:${name};\toffset:${offset};\tsize:${size};\tsigned:0;\n`;
+  return {
+    littleEndian,
+    longBytes,
+    headerPage:
+      `\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:0;\n\tfield: local_t commit;\toffset:8;\tsize:${longBytes};\tsigned:1;\n` +
+      `\tfield: int overwrite;\toffset:8;\tsize:1;\tsigned:1;\n\tfield: char data;\toffset:${8 + longBytes};\tsize:${4096 - 8 - longBytes};\tsigned:1;\n`,
+    formats: [
+      {
+        system: "test",
+        text: `name: made_up\nID: 7\nformat:\n${line("unsigned short common_type", 0, 2)}${line("int common_pid", 4, 4)}\n${line("u32 value", 8, 4)}\nprint fmt: "value=%u", REC->value\n`,
+      },
+    ],
+    kallsyms: new Uint8Array(0),
+    printkFormats: "",
+    cmdlines: "5 worker\n",
+    clock: "local",
+    options,
+    buffers: [{ name: "", cpus: [writePages(records, { layout, littleEndian })] }],
   };
 }

@@ -6,8 +6,15 @@ import { err, ok, type Result } from "../../base/result.js";
 
 export type Compression = "none" | "zlib" | "zstd";
 
+/** What little input may always unpack to, and how many times its size more may: pages of zeros pack best. */
+const ANY_BYTES = 32 << 20;
+const MOST_RATIO = 256;
+
 /** Unpacks one chunk; exactly `unpacked` bytes must come out. */
 export function unpack(packed: Uint8Array, unpacked: number, compression: Compression): Result<Uint8Array, string> {
+  if (unpacked > ANY_BYTES && unpacked > MOST_RATIO * packed.length) {
+    return err(`${packed.length} bytes announce that they unpack to ${unpacked}`);
+  }
   try {
     switch (compression) {
       case "none":
@@ -21,7 +28,10 @@ export function unpack(packed: Uint8Array, unpacked: number, compression: Compre
         if (announced !== null && announced !== unpacked) {
           return err(`its frame holds ${announced} bytes where ${unpacked} are announced`);
         }
-        const bytes = decompress(packed, new Uint8Array(unpacked));
+        const into = new Uint8Array(unpacked);
+        // fzstd asks `into == 1`, for which JavaScript would make a text of all its numbers: most of the time there is.
+        Object.defineProperty(into, "toString", { value: () => "" });
+        const bytes = decompress(packed, into);
         return bytes.length === unpacked ? ok(bytes) : err(`${bytes.length} bytes where ${unpacked} are announced`);
       }
     }
