@@ -19,8 +19,8 @@ import { DEFAULT_LAYOUT, ringBufferSource } from "./ring-buffer.js";
 import { readTrace } from "./trace-file.js";
 import type { EventSource } from "./types.js";
 
-function report(context: TestContext, fuzzing: Omit<Fuzzing, "runs" | "seed">): void {
-  const { runs, slowestMs, grownBytes } = fuzz({ ...fuzzing, runs: FUZZ_RUNS, seed: 20_261 });
+async function report(context: TestContext, fuzzing: Omit<Fuzzing, "runs" | "seed">): Promise<void> {
+  const { runs, slowestMs, grownBytes } = await fuzz({ ...fuzzing, runs: FUZZ_RUNS, seed: 20_261 });
   const grown = `${(grownBytes / 2 ** 20).toFixed(0)} MiB`;
   context.diagnostic(`${runs.toLocaleString("en")} inputs, the slowest ${slowestMs.toFixed(0)} ms, grown by ${grown}`);
 }
@@ -56,7 +56,7 @@ function readAny(bytes: Uint8Array): void {
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const words = (...values: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
 
-test("raw pages", (context) => {
+test("raw pages", async (context) => {
   const line = (name: string, offset: number, size: number): string =>
     `\tfield:${name};\toffset:${offset};\tsize:${size};\tsigned:0;\n`;
   const formats = parseFormatFiles(
@@ -98,7 +98,7 @@ test("raw pages", (context) => {
       }),
     );
   };
-  report(context, {
+  await report(context, {
     seeds,
     // Headers of every kind: padding, extended and absolute stamps, long records, and commits with and without losses.
     pieces: [words(29), words(61, 4), words(30, 0xffff_ffff), words(31, 1), words(0, 8, 7), words(0x8000_0010, 0)],
@@ -112,8 +112,8 @@ test("raw pages", (context) => {
   });
 });
 
-test("trace.dat, both versions, packed and not", (context) => {
-  report(context, {
+test("trace.dat, both versions, packed and not", async (context) => {
+  await report(context, {
     seeds: [
       writeTraceDat6(smallTraceDat(true, 8)),
       writeTraceDat7(smallTraceDat(true, 8), "none"),
@@ -126,7 +126,7 @@ test("trace.dat, both versions, packed and not", (context) => {
   });
 });
 
-test("Perfetto traces, packed and not", (context) => {
+test("Perfetto traces, packed and not", async (context) => {
   const descriptor = message([1, "X"], [2, message([1, "f"], [3, 1], [5, 9])]);
   const switched = message([1, "a"], [2, 1], [3, 120], [4, 1], [5, "b"], [6, 2], [7, 120]);
   const whole = concat(
@@ -149,7 +149,7 @@ test("Perfetto traces, packed and not", (context) => {
     ]),
     packet([50, deflateSync(packet([1, message([1, 0], ftrace(9, 1, 329, message([1, 5], [2, 7])))]))]),
   );
-  report(context, {
+  await report(context, {
     seeds: [whole, whole, gzipSync(whole)],
     pieces: [
       Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1),
@@ -161,9 +161,9 @@ test("Perfetto traces, packed and not", (context) => {
   });
 });
 
-test("ftrace's text", (context) => {
+test("ftrace's text", async (context) => {
   const samples = join(projectRoot, "src/collect/ftrace-text-samples");
-  report(context, {
+  await report(context, {
     seeds: readdirSync(samples)
       .filter((name) => !name.includes(".golden."))
       .map((name) => readFileSync(join(samples, name)).subarray(0, 8192)),

@@ -4,7 +4,6 @@
  * by time and handed on: memory grows with them, by some 60 bytes an event and what it holds. Schema: Perfetto v58.
  */
 import { gunzipSync, inflateSync } from "node:zlib";
-import { decompress } from "fzstd";
 import { type ByteSource, memorySource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
 import { DefectLog } from "../base/defect.js";
@@ -26,12 +25,21 @@ import {
 } from "./perfetto-trace/event-schema.js";
 import { WireReader } from "./perfetto-trace/wire-reader.js";
 import { type EventFields, EventKind, type EventSource, type FieldValue, type TraceClock } from "./types.js";
+import { unpackZstd } from "./zstd.js";
 
-/** A file that is packed as a whole is unpacked at once; a larger one is refused. */
-const MAX_UNPACKED = 1 << 30;
+export interface PerfettoLimits {
+  /** Events kept; the rest is left out, and told. They need some 100 bytes each, and what they hold. */
+  readonly events: number;
+  /** Bytes that a file packed as a whole unpacks to: it is unpacked at once. */
+  readonly unpackedBytes: number;
+}
+/** The events need some 2 GiB of memory. */
+export const PERFETTO_LIMITS: PerfettoLimits = { events: 16_000_000, unpackedBytes: 1 << 30 };
 const MAX_PACKET = 256 << 20;
-/** Beyond it the rest is left out, and told: some 2 GiB of memory. */
-export const MAX_EVENTS = 16_000_000;
+/** Packed packets hold 512 KiB unpacked (TraceConfig.compression_type); the ratio bounds what a hostile one costs. */
+const MAX_PACKED = 16 << 20;
+/** Packets are some 100 bytes: the file is read in blocks of many. */
+const BLOCK_BYTES = 1 << 18;
 const ROWS = 16_384;
 
 /** Whether a file begins as a Trace message, or is one packed by gzip or zstd (what is inside is looked at later). */
@@ -47,8 +55,12 @@ export function isPerfetto(head: Uint8Array): boolean {
 }
 
 /** The error says why it cannot be read at all. Defects: `perfetto-damaged`, `perfetto-truncated`, `perfetto-lost-events`. */
-export function openPerfetto(source: ByteSource, boot: Boot): Result<EventSource, string> {
-  const unpacked = whole(source);
+export function openPerfetto(
+  source: ByteSource,
+  boot: Boot,
+  limits: PerfettoLimits = PERFETTO_LIMITS,
+): Result<EventSource, string> {
+  const unpacked = whole(source, limits);
   if (!unpacked.ok) return unpacked;
   const clock = firstClock(unpacked.value);
   return ok({
@@ -57,25 +69,32 @@ export function openPerfetto(source: ByteSource, boot: Boot): Result<EventSource
     files: [source.name],
     clock,
     read: (sink) => {
-      const reader = new PerfettoReader(unpacked.value, boot);
+      const reader = new PerfettoReader(unpacked.value, boot, limits);
       return reader.read(sink);
     },
   });
 }
 
-function whole(source: ByteSource): Result<ByteSource, string> {
+function whole(source: ByteSource, { unpackedBytes }: PerfettoLimits): Result<ByteSource, string> {
   const head = new Uint8Array(4);
   source.read(head, 0);
   const gzip = head[0] === 0x1f && head[1] === 0x8b;
   if (!gzip && !(head[0] === 0x28 && head[1] === 0xb5)) return ok(source);
-  if (source.size > MAX_UNPACKED) return err(`it is packed and has ${source.size} bytes: unpack it first`);
+  const first = `unpack it first (${gzip ? "gzip" : "zstd"} -d)`;
+  if (source.size > unpackedBytes) return err(`it is packed and has ${source.size} bytes: ${first}`);
   const packed = new Uint8Array(source.size);
   source.read(packed, 0);
+  const found = gzip ? gunzipped(packed, unpackedBytes) : unpackZstd(packed, unpackedBytes);
+  if (!found.ok) return err(`it cannot be unpacked here: ${found.error}; ${first}`);
+  return ok(memorySource(source.name, found.value));
+}
+
+function gunzipped(packed: Uint8Array, most: number): Result<Uint8Array, string> {
   try {
-    const bytes = gzip ? gunzipSync(packed, { maxOutputLength: MAX_UNPACKED }) : decompress(packed);
-    return ok(memorySource(source.name, bytes));
+    return ok(gunzipSync(packed, { maxOutputLength: most }));
   } catch (error) {
-    return err(`it cannot be unpacked: ${(error as Error).message}`);
+    const tooLarge = (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
+    return err(tooLarge ? `it unpacks to more than ${most} bytes` : (error as Error).message);
   }
 }
 
@@ -101,6 +120,14 @@ function firstClock(source: ByteSource): TraceClock {
   return clock;
 }
 
+function inflated(packed: Uint8Array): Result<Uint8Array, string> {
+  try {
+    return ok(inflateSync(packed, { maxOutputLength: MAX_PACKED }));
+  } catch (error) {
+    return err((error as Error).message);
+  }
+}
+
 interface PacketEnd {
   /** Where the file ends early, or makes no sense; null where it ends well. */
   readonly at: number | null;
@@ -109,29 +136,39 @@ interface PacketEnd {
 
 /** Calls `use` with every packet, until it returns false. */
 function eachPacket(source: ByteSource, use: (packet: Uint8Array, at: number) => boolean): PacketEnd {
-  const head = new Uint8Array(16);
+  let block = new Uint8Array(Math.max(16, Math.min(BLOCK_BYTES, source.size)));
+  let blockAt = 0;
+  let held = 0;
   let at = 0;
-  let buffer = new Uint8Array(1 << 12);
+  /** Makes `bytes` of the file from `from` on stand in the block; returns how many there are. */
+  const hold = (from: number, bytes: number): number => {
+    if (from < blockAt || from + bytes > blockAt + held) {
+      if (bytes > block.length) block = new Uint8Array(Math.max(bytes, block.length * 2));
+      blockAt = from;
+      held = source.read(block, from);
+    }
+    return Math.min(bytes, blockAt + held - from);
+  };
   while (at < source.size) {
-    const got = source.read(head, at);
-    // The packet's own length need not be in the head: only the key and the length are read here.
-    const key = head[0];
+    const got = hold(at, Math.min(6, source.size - at));
+    const head = at - blockAt;
+    const key = block[head];
     let size = 0;
     let scale = 1;
     let i = 1;
-    for (; i < got && i < 6; i++) {
-      size += ((head[i] as number) & 0x7f) * scale;
+    for (; i < got; i++) {
+      const byte = block[head + i] as number;
+      size += (byte & 0x7f) * scale;
       scale *= 128;
-      if ((head[i] as number) < 0x80) break;
+      if (byte < 0x80) break;
     }
-    if (key !== 0x0a || i >= got || i >= 6) return { at, message: "what stands here is no packet" };
+    if (key !== 0x0a || i >= got) return { at, message: "what stands here is no packet" };
     const begin = at + i + 1;
     if (size > MAX_PACKET) return { at, message: `a packet announces ${size} bytes` };
     if (begin + size > source.size) return { at, message: `the file ends inside a packet of ${size} bytes` };
-    if (buffer.length < size) buffer = new Uint8Array(Math.max(size, buffer.length * 2));
-    const packet = buffer.subarray(0, size);
-    source.read(packet, begin);
-    if (!use(packet, begin)) return { at: null, message: "" };
+    if (hold(begin, size) < size) return { at, message: `the file ends inside a packet of ${size} bytes` };
+    const from = begin - blockAt;
+    if (!use(block.subarray(from, from + size), begin)) return { at: null, message: "" };
     at = begin + size;
   }
   return { at: null, message: "" };
@@ -168,6 +205,7 @@ class PerfettoReader {
   constructor(
     readonly source: ByteSource,
     readonly boot: Boot,
+    readonly limits: PerfettoLimits,
   ) {}
 
   read(sink: Parameters<EventSource["read"]>[0]): ReturnType<EventSource["read"]> {
@@ -182,7 +220,7 @@ class PerfettoReader {
       this.#defect(
         "perfetto-too-many",
         "error",
-        `${this.#left} events beyond the first ${MAX_EVENTS} were left out.`,
+        `${this.#left} events beyond the first ${this.limits.events} were left out: they are sorted in memory.`,
         0,
       );
     }
@@ -254,19 +292,13 @@ class PerfettoReader {
   }
 
   #packed(bytes: Uint8Array, zstd: boolean): void {
-    let unpacked: Uint8Array;
-    try {
-      unpacked = zstd ? decompress(bytes) : inflateSync(bytes, { maxOutputLength: MAX_PACKET });
-    } catch (error) {
+    const found = zstd ? unpackZstd(bytes, MAX_PACKED) : inflated(bytes);
+    if (!found.ok) {
       this.#undecoded += 1;
-      this.#defect(
-        "perfetto-damaged",
-        "error",
-        `Packed packets cannot be unpacked: ${(error as Error).message}.`,
-        this.#at,
-      );
+      this.#defect("perfetto-damaged", "error", `Packed packets cannot be unpacked: ${found.error}.`, this.#at);
       return;
     }
+    const unpacked = found.value;
     const reader = new WireReader(unpacked, 0, unpacked.length);
     while (reader.next()) {
       if (reader.field === 1 && reader.type === 2) this.#packet(unpacked.subarray(reader.begin, reader.end), 1);
@@ -410,7 +442,7 @@ class PerfettoReader {
   }
 
   #add(time: bigint, cpu: number, pid: number, what: number, table: number, message: Uint8Array): void {
-    if (this.#count >= MAX_EVENTS) {
+    if (this.#count >= this.limits.events) {
       this.#left += 1;
       return;
     }

@@ -7,7 +7,7 @@ import { err, ok, type Result } from "../../base/result.js";
 export type Compression = "none" | "zlib" | "zstd";
 
 /** What little input may always unpack to, and how many times its size more may: pages of zeros pack best. */
-const ANY_BYTES = 32 << 20;
+const ANY_BYTES = 16 << 20;
 const MOST_RATIO = 256;
 
 /** Unpacks one chunk; exactly `unpacked` bytes must come out. */
