@@ -3,6 +3,7 @@ import type { MarkSpelling } from "../analyze/boundaries.js";
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
 import { checkPartitionKey, openArchive } from "../archive/archive.js";
 import type { Detail } from "../archive/format.js";
+import { publishLive } from "../archive/live.js";
 import { streamCohort } from "./cohort-load.js";
 import { type Context, exit, misused, unusable } from "./command.js";
 
@@ -68,6 +69,7 @@ export async function addToArchive(
       }
     }
     await flush();
+    if (added > 0) await publishLive(await archive.engine(), archive.root, await archive.snapshot());
   } finally {
     archive.close();
   }

@@ -1,4 +1,5 @@
 /** What the actions on an archive say to people. */
+import type { CompactResult } from "../archive/compact.js";
 import type { Verification } from "../archive/verify.js";
 import type { Palette } from "./terminal-style.js";
 import { escapeControls } from "./terminal-text.js";
@@ -29,4 +30,9 @@ export function verifyText(path: string, found: Verification, palette: Palette):
           `  ${leftovers.length} files of writers that were killed or are at work are not in it; compact removes them.\n`,
         );
   return [head, read, ...told, more, left].join("");
+}
+
+export function compactText(path: string, { merged, made, deleted }: CompactResult): string {
+  const what = merged === 0 ? "nothing to merge" : `${merged} segments are now ${made}`;
+  return `${escapeControls(path)}: ${what}; ${deleted} files deleted\n`;
 }

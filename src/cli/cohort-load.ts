@@ -1,15 +1,18 @@
 /**
  * A cohort argument: a folder of captures, a pattern, one capture, a file of analysed updates (JSON lines, also
- * gzipped), or `@FILE`, a list of any of these, one a line. Several joined by commas are one cohort.
+ * gzipped), an archive (all of it, or a part as in `fleet/?kernel=7.3.4`), or `@FILE`, a list of any of these, one a line. Several joined by commas are one cohort.
  */
 import { closeSync, createReadStream, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
 import type { MarkSpelling } from "../analyze/boundaries.js";
 import { type Cohort, unlikeSentence, unlikeTraits } from "../analyze/cohort/cohort.js";
 import { parseUpdateLine } from "../analyze/cohort/parse-sample.js";
 import { sampleOfUpdate } from "../analyze/cohort/sample-of-update.js";
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
+import { openArchive } from "../archive/archive.js";
+import { ArchiveError, MANIFEST } from "../archive/format.js";
+import { selectionSql, splitSelection } from "../archive/selection.js";
 import { err, ok, type Result } from "../base/result.js";
 import { nodeNameOf } from "../collect/capture.js";
 import { readBoundedText } from "./bounded-text.js";
@@ -20,7 +23,7 @@ import { withCapture } from "./load.js";
 import { statsOf } from "./path-stats.js";
 
 export const COHORT_FORMS =
-  "a folder or pattern of captures, a file of analysed updates (JSON lines), or @FILE with a list of these";
+  "a folder or pattern of captures, a file of analysed updates (JSON lines), an archive, all of it or with ?KEY=VALUE&... a part, or @FILE with a list of these";
 
 export interface LoadedCohort {
   readonly cohort: Cohort;
@@ -29,7 +32,10 @@ export interface LoadedCohort {
 }
 
 /** Where a cohort's updates come from, in order. */
-type Source = { readonly kind: "capture" | "lines"; readonly path: string };
+type Source =
+  | { readonly kind: "capture" | "lines"; readonly path: string }
+  /** `query`: which updates of the archive, as in `fleet/?kernel=7.3.4&since=7d`. */
+  | { readonly kind: "archive"; readonly path: string; readonly query: string };
 
 const LINES = /\.(?:jsonl|ndjson|json)(?:\.gz)?$/;
 const LIST_BYTES = 16 << 20;
@@ -75,8 +81,16 @@ export async function* streamCohort(
   if (!sources.ok) return yield { kind: "refused", reason: sources.error };
   const progress = context.progress(`Analysing ${argument}`, sources.value.length);
   try {
-    for (const [i, { kind, path }] of sources.value.entries()) {
+    for (const [i, source] of sources.value.entries()) {
+      const { kind, path } = source;
       progress.update(i, path);
+      if (kind === "archive") {
+        for await (const read of readArchive(path, source.query)) {
+          if (!read.ok) return yield { kind: "refused", reason: read.error };
+          yield { kind: "update", update: read.value, capture: null };
+        }
+        continue;
+      }
       if (kind === "lines") {
         for await (const read of readLines(path)) {
           if (!read.ok) return yield { kind: "refused", reason: read.error };
@@ -106,8 +120,8 @@ function sourcesOf(argument: string, depth: number): Result<readonly Source[], s
   }
   // The same capture named twice is one update, not two.
   const seen = new Set<string>();
-  const once = sources.filter(({ path }) => {
-    const key = resolve(path);
+  const once = sources.filter((source) => {
+    const key = resolve(source.path) + (source.kind === "archive" ? `?${source.query}` : "");
     return seen.has(key) ? false : seen.add(key);
   });
   return ok(once);
@@ -132,6 +146,8 @@ function topLevelParts(argument: string): readonly string[] {
 function sourcesOfPart(part: string, depth: number): Result<readonly Source[], string> {
   if (part.startsWith("@")) return sourcesOfList(part.slice(1), depth);
   const stats = statsOf(part);
+  const selection = stats === null ? splitSelection(part) : { path: part, query: "" };
+  if (selection !== null && existsSync(join(selection.path, MANIFEST))) return ok([{ kind: "archive", ...selection }]);
   if (stats === null) {
     if (!isPattern(part)) return err(`${part}: found nothing there, expected ${COHORT_FORMS}`);
     const matched = glob(part).flatMap((path) => sourceOfPath(path) ?? capturesIn(path).map(captureSource));
@@ -189,6 +205,25 @@ function sourcesOfList(path: string, depth: number): Result<readonly Source[], s
     sources.push(...found.value);
   }
   return sources.length > 0 ? ok(sources) : err(`@${path}: lists nothing`);
+}
+
+/** The updates of an archive, by time. The engine is loaded only here, where an archive was named. */
+async function* readArchive(path: string, query: string): AsyncGenerator<Result<UpdateSample, string>> {
+  const where = selectionSql(query, Date.now());
+  if (!where.ok) return yield err(`${path}?${query}: ${where.error}`);
+  try {
+    const archive = await openArchive(path);
+    try {
+      const updates = await archive.list(where.value);
+      for (const { sample } of updates) yield ok(sample);
+      if (updates.length === 0) yield err(`${path}?${query}: the archive holds no such update`);
+    } finally {
+      archive.close();
+    }
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    yield err(error.message);
+  }
 }
 
 /** The updates on the lines of a file; a line that is none refuses the whole file, as half a cohort is another cohort. */

@@ -18,6 +18,7 @@ import { open } from "./open.js";
 import { percentiles } from "./percentiles.js";
 import { perfetto } from "./perfetto.js";
 import { qualify } from "./qualify.js";
+import { query } from "./query.js";
 import { record } from "./record.js";
 import { report } from "./report.js";
 import { serve } from "./serve.js";
@@ -50,4 +51,5 @@ export const commands: readonly Command[] = [
   record,
   lab,
   archive,
+  query,
 ];
