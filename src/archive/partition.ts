@@ -58,6 +58,7 @@ function folderKey(key: string): string {
 /** Percent-encoded as Hive does, but for what every engine leaves as it is; a long one is cut, and told apart by a hash. */
 export function folderValue(value: string | null): string {
   if (value === null || value === "") return NULL_PARTITION;
+  if (value.length <= LONGEST_VALUE && /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(value)) return value;
   const encoded = [...Buffer.from(value)]
     .map((byte) => {
       const character = String.fromCharCode(byte);
