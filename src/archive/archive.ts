@@ -8,7 +8,7 @@ import type { UpdateSample } from "../analyze/cohort/update-sample.js";
 import { didYouMean } from "../base/suggest.js";
 import { type CommitPlan, makeCommitFolder, readSnapshot, type Snapshot, tryCommit } from "./commit-log.js";
 import { identify } from "./document.js";
-import { isCode, putIfAbsent, randomName, syncFile, syncFolder } from "./durable.js";
+import { isCode, PendingSync, putIfAbsent, randomName, syncFile, syncFolder } from "./durable.js";
 import { Engine, firstLine, sqlFiles, sqlText } from "./engine.js";
 import {
   ARCHIVE_FORMAT,
@@ -226,10 +226,12 @@ class OpenArchive implements Archive {
     const written = new Map<string, Segment>();
     const prepare = async (): Promise<void> => {
       const engine = await this.engine();
+      const pending = new PendingSync();
       for (const [partition, group] of groups) {
         if (written.has(partition) || group.size === 0) continue;
-        written.set(partition, await writeSegment(engine, this.root, partition, [...group.values()]));
+        written.set(partition, await writeSegment(engine, this.root, partition, [...group.values()], pending));
       }
+      await pending.flush();
     };
     const discard = async (partition: string): Promise<void> => {
       const segment = written.get(partition);

@@ -7,6 +7,7 @@ import { causeOf, updateOf } from "../testing/samples.js";
 import { openArchive } from "./archive.js";
 import { commitPath, readSnapshot, tryCommit } from "./commit-log.js";
 import { compactArchive, removeUpdates } from "./compact.js";
+import { PendingSync } from "./durable.js";
 import { writeSegment } from "./segments.js";
 import { verifyArchive } from "./verify.js";
 
@@ -46,9 +47,13 @@ test("a writer whose prepared segment was swept learns it, and writes again", as
   await archive.add([named("first")]);
   const base = await readSnapshot(path);
   const { sample, id } = (await archive.list())[0]!;
-  const orphan = await writeSegment(await archive.engine(), path, "by_x=1", [
-    { id: id.replaceAll(/^./g, "f"), sample, detail: "causes", capture: null },
-  ]);
+  const orphan = await writeSegment(
+    await archive.engine(),
+    path,
+    "by_x=1",
+    [{ id: id.replaceAll(/^./g, "f"), sample, detail: "causes", capture: null }],
+    new PendingSync(),
+  );
   assert.equal((await verifyArchive(archive, { quick: false })).leftovers.length, 5);
   assert.equal((await compactArchive(archive, NOW)).deleted, 5);
   const attempt = await tryCommit(path, base, { kind: "add", add: [orphan], remove: [], swept: [] });

@@ -3,7 +3,7 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Archive } from "./archive.js";
 import { readSnapshot, type Snapshot, shortenHistory, writeCheckpoint } from "./commit-log.js";
-import { TEMPORARY } from "./durable.js";
+import { PendingSync, TEMPORARY } from "./durable.js";
 import { sqlFiles } from "./engine.js";
 import { ArchiveError, CAPTURES, type Segment } from "./format.js";
 import { publishLive } from "./live.js";
@@ -42,8 +42,10 @@ export async function compactArchive(archive: Archive, options: CompactOptions):
   for (const group of mergeable(snapshot)) {
     // Another compaction or a removal may have been first: then this partition has had its turn.
     if (group.some(({ id }) => !snapshot.segments.has(id))) continue;
-    const segment = await mergeSegments(engine, root, group, null);
+    const pending = new PendingSync();
+    const segment = await mergeSegments(engine, root, group, null, pending);
     if (segment === null) continue;
+    await pending.flush();
     const removed = group.map(({ id }) => id);
     const plan = { kind: "compact", add: [segment], remove: removed, swept: [] } as const;
     const done = await archive.commit(snapshot, plan, (now) => removed.some((id) => !now.segments.has(id)));
@@ -178,13 +180,21 @@ export async function removeUpdates(archive: Archive, where: string): Promise<nu
     ]);
     const ids = new Set(found.map(({ segment }) => segment));
     const add: Segment[] = [];
+    const pending = new PendingSync();
     for (const id of ids) {
       const segment = snapshot.segments.get(id);
       if (segment === undefined)
         throw new ArchiveError(`${root}: has rows of segment ${id} in another's file: run verify`);
-      const rest = await mergeSegments(engine, root, [segment], "update_id NOT IN (SELECT update_id FROM gone)");
+      const rest = await mergeSegments(
+        engine,
+        root,
+        [segment],
+        "update_id NOT IN (SELECT update_id FROM gone)",
+        pending,
+      );
       if (rest !== null) add.push(rest);
     }
+    await pending.flush();
     const remove = [...ids];
     const plan = { kind: "remove", add, remove, swept: [] } as const;
     const done = await archive.commit(snapshot, plan, (now) => remove.some((id) => !now.segments.has(id)));

@@ -38,11 +38,39 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/**
+ * What must be on the disk before a commit names it: files, and the folders that got a new name. Synced together, as a
+ * file system's journal takes many at once for little more than one.
+ */
+export class PendingSync {
+  readonly #files = new Set<string>();
+  readonly #folders = new Set<string>();
+
+  file(path: string): void {
+    this.#files.add(path);
+    this.#folders.add(dirname(path));
+  }
+
+  /** Makes the folder and those above it, up to `root`. */
+  async folder(root: string, path: string): Promise<void> {
+    const first = await mkdir(path, { recursive: true });
+    if (first === undefined) return;
+    for (let at = path; at.length > root.length; at = dirname(at)) this.#folders.add(dirname(at));
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([...this.#files].map(syncFile));
+    await Promise.all([...this.#folders].map(syncFolder));
+    this.#files.clear();
+    this.#folders.clear();
+  }
+}
+
 /** Makes the folder and those above it up to `root`; new names are synced. */
 export async function makeFolder(root: string, path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  for (let at = path; at.length > root.length; at = dirname(at)) await syncFolder(dirname(at));
+  const pending = new PendingSync();
+  await pending.folder(root, path);
+  await pending.flush();
 }
 
 async function writeTemporary(path: string, data: string | Uint8Array): Promise<string> {
@@ -55,12 +83,6 @@ async function writeTemporary(path: string, data: string | Uint8Array): Promise<
 export async function replaceFile(path: string, data: string | Uint8Array): Promise<void> {
   await rename(await writeTemporary(path, data), path);
   await syncFolder(dirname(path));
-}
-
-/** A finished file gets its name, which it is the first to have. */
-export async function putInPlace(temporary: string, path: string): Promise<void> {
-  await syncFile(temporary);
-  await rename(temporary, path);
 }
 
 /**

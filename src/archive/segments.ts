@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { makeFolder, randomName, syncFile, syncFolder, temporaryName } from "./durable.js";
+import { type PendingSync, randomName, temporaryName } from "./durable.js";
 import { type Engine, sqlFiles, sqlText } from "./engine.js";
 import { type Column, type Segment, type SegmentFile, TABLE_NAMES, TABLES, type TableName } from "./format.js";
 import { type Incoming, rowsOf } from "./rows.js";
@@ -25,12 +25,13 @@ export function columnsOf(table: TableName): readonly Column[] {
   return TABLES[table];
 }
 
-/** Writes the updates of one partition. By host and time, so that what is alike lies together and packs well. */
+/** Writes the updates of one partition; what `pending` holds must be flushed before the segment is committed. By host and time, so that what is alike lies together and packs well. */
 export async function writeSegment(
   engine: Engine,
   root: string,
   partition: string,
   updates: readonly Incoming[],
+  pending: PendingSync,
 ): Promise<Segment> {
   const sorted = [...updates].sort(
     (a, b) =>
@@ -54,7 +55,7 @@ export async function writeSegment(
     const from = table === "updates" ? "new_updates r" : `new_${table} r JOIN new_updates t ON t.u = r.u`;
     const order = ["r.u", ...ORDER[table].map((name) => `r.${name}`)].join(", ");
     const sql = `SELECT ${select.join(", ")} FROM ${from} ORDER BY ${order}`;
-    files.push(await writeFile(engine, root, { table, partition, id, sql, rows: count }));
+    files.push(await writeFile(engine, root, { table, partition, id, sql, rows: count }, pending));
   }
   await dropNew(engine);
   return { id, partition, updates: updates.length, files };
@@ -73,6 +74,7 @@ export async function mergeSegments(
   root: string,
   segments: readonly Segment[],
   keep: string | null,
+  pending: PendingSync,
 ): Promise<Segment | null> {
   const id = randomName();
   const partition = segments[0]?.partition ?? "";
@@ -93,7 +95,7 @@ export async function mergeSegments(
     // By host, then by update: segments hold no common order beyond that.
     const order = ["host", ...(table === "updates" ? ["taken_ms"] : []), "update_id", ...ORDER[table]].join(", ");
     const sql = `SELECT ${select.join(", ")} FROM ${source}${condition} ORDER BY ${order}`;
-    files.push(await writeFile(engine, root, { table, partition, id, sql, rows }));
+    files.push(await writeFile(engine, root, { table, partition, id, sql, rows }, pending));
   }
   return updates === 0 ? null : { id, partition, updates, files };
 }
@@ -106,18 +108,17 @@ interface FilePlan {
   readonly rows: number;
 }
 
-async function writeFile(engine: Engine, root: string, plan: FilePlan): Promise<SegmentFile> {
+async function writeFile(engine: Engine, root: string, plan: FilePlan, pending: PendingSync): Promise<SegmentFile> {
   const { table, partition, id, sql, rows } = plan;
   const path = `${table}/${partition}/${id}.parquet`;
   const place = join(root, path);
-  await makeFolder(root, dirname(place));
+  await pending.folder(root, dirname(place));
   const temporary = temporaryName(place);
   try {
     await engine.run(`COPY (${sql}) TO ${sqlText(temporary)} ${PARQUET}`);
-    await syncFile(temporary);
     const { bytes, sha256 } = await digestOf(temporary);
     await rename(temporary, place);
-    await syncFolder(dirname(place));
+    pending.file(place);
     return { table, path, bytes, rows, sha256 };
   } catch (error) {
     await rm(temporary, { force: true });
