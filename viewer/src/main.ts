@@ -140,7 +140,7 @@ function mount(app: Element, store: Store, shelf: Source[]): void {
   );
   on(
     (state) => [state.opened],
-    (state) => renderSummary(summary, state),
+    (state) => renderSummary(summary, state, dispatch),
   );
   on(
     (state) => [state.opened, state.selection],

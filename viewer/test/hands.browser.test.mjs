@@ -6,10 +6,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { inflateRawSync } from "node:zlib";
 import { dist, drawn, picture, root, skip, useBrowser } from "./browser.mjs";
 import { viewerModules } from "./bundle.mjs";
 
-const { folder, withPage } = useBrowser();
+const { folder, withPage, withReport } = useBrowser();
 const { KEYS } = await viewerModules("interaction/keys");
 let url;
 before(() => {
@@ -389,3 +390,27 @@ test("the keyboard alone reaches everything, and nothing traps it", { skip }, ()
     }
   }),
 );
+
+test("a very large update is drawn at once, says what it leaves out, and builds it when asked", { skip }, async () => {
+  const { decodeLiveUpdate } = await import(join(dist, "analyze/report-data.js"));
+  const { SPAN_KINDS } = await import(join(dist, "analyze/span-table.js"));
+  const { enlarged } = await import(join(root, "bench/viewer/synthetic.mjs"));
+  const coded = /id="blackout-update-0"[^>]*>"([^"]*)"/.exec(readFileSync(new URL(url), "utf8"))[1];
+  const { value } = decodeLiveUpdate(inflateRawSync(Buffer.from(coded, "base64")));
+  const large = { ...value, ...enlarged(value, 400_001, SPAN_KINDS) };
+  await withReport([large], async (page) => {
+    const groups = () => page.$$eval("#groups .chip", (all) => all.map((chip) => chip.firstChild.textContent));
+    assert.match(await page.textContent("#summary"), /Not shown yet: accounts.*Of 400,001 spans/s);
+    assert.ok((await groups()).includes("Interrupt silence"), "what costs little is there");
+    await page.click("#tab-tree");
+    await drawn(page);
+    assert.match(await page.textContent("#details"), /Not shown yet/);
+    const bands = () => page.textContent("#groups .chip:first-child .chip-count");
+    const before = await bands();
+    await page.click("#summary .build-button");
+    await page.waitForSelector("#details .tree", { timeout: 60_000 });
+    assert.equal(await page.locator(".not-built").count(), 0);
+    assert.notEqual(await bands(), before, "the accounts are drawn");
+    assert.ok(await page.isVisible("#tab-findings"));
+  });
+});

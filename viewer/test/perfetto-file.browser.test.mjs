@@ -23,7 +23,7 @@ before(() => {
   url = pathToFileURL(file("plain.html")).href;
   cli("perfetto", "-o", file("plain.pftrace"), plain);
   trace = readFileSync(file("plain.pftrace"));
-  cli("convert", "-o", file("events.pftrace"), plain);
+  cli("convert", "-o", file("events.pftrace"), file("plain.pftrace"));
   foreign = readFileSync(file("events.pftrace"));
 });
 

@@ -69,7 +69,8 @@ export function renderBar(
       : null,
     several && state.page === "timeline" ? stepper(state, index, dispatch) : null,
     h("span", { class: "spacer" }),
-    search,
+    // It searches the update that is shown; the list of updates has a filter of its own.
+    state.page === "updates" ? null : search,
     menu,
     h("button", { class: "quiet-button", id: "open-files", onclick: ways.openFiles }, "Open…"),
     h("button", { class: "quiet-button", id: "perfetto-open", onclick: ways.perfetto }, "Perfetto"),

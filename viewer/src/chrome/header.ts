@@ -2,11 +2,13 @@
 import type { LiveUpdateDocument } from "../../../src/analyze/live-update.js";
 import type { State } from "../interaction/state.js";
 import { timelineOf } from "../interaction/state.js";
+import type { Dispatch } from "../interaction/store.js";
 import { exactDuration, humanDuration, plusMinus, visibleText } from "../model/format.js";
 import { blackoutSentence, clockSentence, outcomeWord } from "../model/sentences.js";
+import { buildOffer } from "./build-offer.js";
 import { fill, h } from "./dom.js";
 
-export function renderSummary(root: Element, state: State): void {
+export function renderSummary(root: Element, state: State, dispatch: Dispatch): void {
   const { opened } = state;
   const timeline = timelineOf(state);
   if (opened.what === "failed") {
@@ -40,6 +42,7 @@ export function renderSummary(root: Element, state: State): void {
     ),
     blackoutFigure(document),
     h("p", { class: "said" }, `${blackoutSentence(document)} ${clockSentence(document)}`),
+    buildOffer(timeline.update, dispatch),
     document.outcome === "completed"
       ? null
       : h(

@@ -5,7 +5,7 @@
 import { traceOfUpdate } from "../data/perfetto-file.js";
 import { handOverTrace, type Served, traceFor } from "../data/served.js";
 import { openedIndex, type State, timelineOf } from "../interaction/state.js";
-import { notAttributed } from "../model/analysis.js";
+import { notBuilt } from "../model/analysis.js";
 import { fileStem, visibleText } from "../model/format.js";
 import type { Timeline } from "../model/timeline.js";
 import { fill, h, save } from "./dom.js";
@@ -92,7 +92,7 @@ function offerDownload(
       "p",
       { class: "said" },
       "In it is what this report shows, redacted as the report is: phases, spans, sessions, devices, the kernels’ logs",
-      notAttributed(update) === null ? ", the span tree and the critical chain. " : ". ",
+      notBuilt(update) === null ? ", the span tree and the critical chain. " : ". ",
       "The scheduler’s and interrupts’ own events are in the capture alone. With them, set up to look at the blackout:",
     ),
     h("pre", { class: "commands" }, "blackout open CAPTURE"),

@@ -4,9 +4,10 @@ import { PHASE_COLOURS } from "../../../src/analyze/phase-colours.js";
 import { shown } from "../interaction/keys.js";
 import { type State, timelineOf } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
-import { analysisOf, colourKind, nodeName, notAttributed } from "../model/analysis.js";
+import { analysisOf, colourKind, nodeName } from "../model/analysis.js";
 import { exactDuration, humanDuration, middleCut, percent, visibleText } from "../model/format.js";
 import { kindColour } from "../painter/palette.js";
+import { buildOffer } from "./build-offer.js";
 import { fill, h, swatch } from "./dom.js";
 
 /** Children listed of one node: longer lists are cut, and say so. */
@@ -16,8 +17,8 @@ export function renderTree(root: Element, state: State, dispatch: Dispatch): voi
   const timeline = timelineOf(state);
   const analysis = timeline === null ? null : analysisOf(timeline.update);
   if (timeline === null || analysis === null || analysis.root === null) {
-    const why = timeline === null ? null : notAttributed(timeline.update);
-    fill(root, h("p", { class: "hint" }, why ?? "The blackout is not known, so nothing is shared out."));
+    const later = timeline === null ? null : buildOffer(timeline.update, dispatch);
+    fill(root, later ?? h("p", { class: "hint" }, "The blackout is not known, so nothing is shared out."));
     return;
   }
   const numbers = new Map(analysis.nodes.map((node, i) => [node, i]));

@@ -1,9 +1,10 @@
 /** Sliders on what causes cost, and the blackout that would be left: an estimate between two bounds. */
 import { type State, timelineOf } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
-import { analysisOf, notAttributed } from "../model/analysis.js";
+import { analysisOf } from "../model/analysis.js";
 import { exactDuration, humanDuration, visibleText } from "../model/format.js";
 import { knobsOf, PARALLEL, supposed } from "../model/what-if.js";
+import { buildOffer } from "./build-offer.js";
 import { fill, h } from "./dom.js";
 
 /** Builds the sliders once for an update; `answer` alone is redrawn while one is dragged. */
@@ -11,8 +12,8 @@ export function renderWhatIf(root: Element, state: State, dispatch: Dispatch): v
   const timeline = timelineOf(state);
   const analysis = timeline === null ? null : analysisOf(timeline.update);
   if (timeline === null || analysis === null || analysis.root === null) {
-    const why = timeline === null ? null : notAttributed(timeline.update);
-    fill(root, h("p", { class: "hint" }, why ?? "The blackout is not known, so there is nothing to change."));
+    const later = timeline === null ? null : buildOffer(timeline.update, dispatch);
+    fill(root, later ?? h("p", { class: "hint" }, "The blackout is not known, so there is nothing to change."));
     return;
   }
   const known = root.querySelector<HTMLElement>(

@@ -3,7 +3,7 @@ import type { LiveUpdate, LiveUpdateDocument } from "../../../src/analyze/live-u
 import { reportEntry } from "../../../src/analyze/report-data.js";
 import { SpanFlag, SpanTableBuilder } from "../../../src/analyze/span-table.js";
 import { err, ok, type Result } from "../../../src/base/result.js";
-import { notAttributed } from "../model/analysis.js";
+import { notBuilt } from "../model/analysis.js";
 import { libraryOf, type Source } from "./library.js";
 import { updateInTrace } from "./perfetto-file.js";
 
@@ -41,7 +41,7 @@ async function sourcesInTrace(file: Blob, packed: boolean): Promise<Result<reado
   if (!update.ok) return update;
   const { document, spans, printk } = update.value;
   // Without attribution an entry has no causes: of very many spans, trees would take seconds.
-  const listed = notAttributed(update.value) === null ? update.value : { document, spans, printk };
+  const listed = notBuilt(update.value) === null ? update.value : { document, spans, printk };
   return ok([{ entry: reportEntry(listed), read }]);
 }
 

@@ -2,6 +2,7 @@
 
 import { METRICS } from "../layout/scene.js";
 import { nsAt } from "../layout/viewport.js";
+import { notBuilt } from "../model/analysis.js";
 import { inFlow } from "../model/flows.js";
 import { nextFound } from "../model/search.js";
 import { type GroupId, groupOfKind, type Timeline } from "../model/timeline.js";
@@ -72,7 +73,7 @@ export function actionsForKey(press: KeyPress, state: State, width: number): rea
     case "KeyM":
       return [{ what: "mark", mark: { axis, atNs: Math.round(centre), note: "" } }];
     case "KeyC":
-      return [{ what: "chain" }];
+      return notBuilt(timeline.update) === null ? [{ what: "chain" }] : [{ what: "analyse" }, { what: "chain" }];
     case "KeyT":
       return [{ what: "panel", panel: state.panel === "spans" ? "about" : "spans" }];
     case "ArrowRight":

@@ -7,7 +7,7 @@ import { assertNever } from "../../../src/base/result.js";
 import type { Hit } from "../layout/scene.js";
 import { fitted, panned, type View, zoomed } from "../layout/viewport.js";
 import { above, analysisOf } from "../model/analysis.js";
-import type { Axis, Timeline } from "../model/timeline.js";
+import { type Axis, type Timeline, withAnalysis } from "../model/timeline.js";
 
 export type Theme = "light" | "dark";
 
@@ -135,6 +135,7 @@ export type Action =
   | { readonly what: "fold"; readonly id: string }
   | { readonly what: "query"; readonly query: string }
   | { readonly what: "chain" }
+  | { readonly what: "analyse" }
   | { readonly what: "unfold"; readonly node: number }
   | { readonly what: "cost"; readonly selector: string; readonly share: number }
   | { readonly what: "parallel"; readonly selector: string }
@@ -339,7 +340,16 @@ export function reduce(state: State, action: Action): State {
     case "unmark":
       return { ...state, marks: state.marks.filter((_, i) => i !== action.index), noting: null };
     case "clear":
-      return { ...state, selection: null, range: null, help: false, query: "", noting: null };
+      return {
+        ...state,
+        selection: null,
+        range: null,
+        help: false,
+        query: "",
+        noting: null,
+        // Details of nothing: back to where one begins.
+        panel: state.panel === "details" && state.marks.length === 0 ? "about" : state.panel,
+      };
     case "point":
       return { ...state, pointer: action.pointer };
     case "fold":
@@ -348,6 +358,11 @@ export function reduce(state: State, action: Action): State {
       return { ...state, query: action.query };
     case "chain":
       return { ...state, showChain: !state.showChain };
+    case "analyse": {
+      const { opened } = state;
+      if (opened.what !== "ready") return state;
+      return { ...state, opened: { ...opened, timeline: withAnalysis(opened.timeline) } };
+    }
     case "unfold":
       return { ...state, unfolded: toggled(state.unfolded, action.node) };
     case "cost": {

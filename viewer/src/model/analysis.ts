@@ -51,28 +51,34 @@ const EMPTY: Analysis = {
   findings: [],
   silences: [],
 };
-/** Trees are objects: of more spans than these they would take seconds and gigabytes. */
-export const MOST_ATTRIBUTED = 400_000;
+/** Of more spans, trees take seconds: they are built when they are asked for, so that the spans are drawn at once. */
+export const BUILT_AT_ONCE = 400_000;
 const made = new WeakMap<LiveUpdate, Analysis>();
 
+/** What is known of the update so far; of very many spans without trees, until `analyseWhole` was asked for them. */
 export function analysisOf(update: LiveUpdate): Analysis {
   const known = made.get(update);
   if (known !== undefined) return known;
-  const analysis =
-    isAttributed(update) && update.spans.count <= MOST_ATTRIBUTED ? analyse(update) : withoutTree(update);
+  const analysis = !isAttributed(update)
+    ? EMPTY
+    : update.spans.count <= BUILT_AT_ONCE
+      ? analyse(update)
+      : { ...EMPTY, silences: silences(update) };
   made.set(update, analysis);
   return analysis;
 }
 
-/** What needs no tree of objects, and so can be had of any number of spans. */
-function withoutTree(update: LiveUpdate): Analysis {
-  return isAttributed(update) ? { ...EMPTY, silences: silences(update) } : EMPTY;
+/** Builds the trees, however many spans there are: a second or so for each three million. */
+export function analyseWhole(update: LiveUpdate): Analysis {
+  const analysis = isAttributed(update) ? analyse(update) : EMPTY;
+  made.set(update, analysis);
+  return analysis;
 }
 
-/** Why there is no tree, where that is for the viewer's own sake; null otherwise. */
-export function notAttributed(update: LiveUpdate): string | null {
-  if (!isAttributed(update) || update.spans.count <= MOST_ATTRIBUTED) return null;
-  return `No span tree is shown: this update has ${update.spans.count.toLocaleString("en")} spans, and this page builds trees of up to ${MOST_ATTRIBUTED.toLocaleString("en")}. “blackout tree” shows it.`;
+/** Why there are no trees yet, where they could be built; null otherwise. */
+export function notBuilt(update: LiveUpdate): string | null {
+  if (!isAttributed(update) || update.spans.count <= BUILT_AT_ONCE || analysisOf(update).update !== null) return null;
+  return `Not shown yet: accounts, span tree, critical chain, findings and what-if. Of ${update.spans.count.toLocaleString("en")} spans they take seconds.`;
 }
 
 function analyse(update: AttributedUpdate): Analysis {

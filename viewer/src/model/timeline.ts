@@ -4,7 +4,7 @@
  */
 import type { AxisName, LiveUpdate, LiveUpdateDocument, PhaseName } from "../../../src/analyze/live-update.js";
 import { SPAN_KINDS, type SpanKind, type SpanTable } from "../../../src/analyze/span-table.js";
-import { analysisOf, type Bands } from "./analysis.js";
+import { analyseWhole, analysisOf, type Bands } from "./analysis.js";
 import { visibleText } from "./format.js";
 import { type Lane, type PointLane, packLanes, packPoints, unplacedDepths } from "./lanes.js";
 import { drawingOrder } from "./order.js";
@@ -156,6 +156,37 @@ export function buildTimeline(update: LiveUpdate): Timeline {
   return { update, axes: used.length > 0 ? used : axes.slice(0, 1), longest: longestSpans(update, 14) };
 }
 
+function bandTracks(update: LiveUpdate): readonly BandTrack[] {
+  const { stages, causes } = analysisOf(update);
+  return [stages, causes].flatMap((bands) =>
+    bands === null ? [] : [{ what: "bands", boot: 0, label: bands.label, bands } as const],
+  );
+}
+
+function countOfBands(tracks: readonly BandTrack[]): number {
+  return tracks.reduce((sum, { bands }) => sum + bands.begin.length, 0);
+}
+
+/** The timeline with the accounts in it that were not built when it was opened; its lanes are not sorted anew. */
+export function withAnalysis(timeline: Timeline): Timeline {
+  const { update } = timeline;
+  analyseWhole(update);
+  const bands = bandTracks(update);
+  if (bands.length === 0) return { ...timeline };
+  const axes = timeline.axes.map((axis): Axis => {
+    if (axis.name !== "joint") return axis;
+    const own = axis.groups.find(({ id }) => id === "accounts");
+    const accounts: Group = {
+      id: "accounts",
+      label: "Accounts",
+      count: (own?.count ?? 0) + countOfBands(bands),
+      tracks: [...(own?.tracks ?? []), ...bands],
+    };
+    return { ...axis, groups: [accounts, ...axis.groups.filter(({ id }) => id !== "accounts")] };
+  });
+  return { ...timeline, axes };
+}
+
 const FRAMES = kindSet("phase", "blackout", "seam", "unattributed", "printk", "task");
 
 /** A byte for each kind of SPAN_KINDS: 1 for those named. */
@@ -219,14 +250,12 @@ function buildAxis(update: LiveUpdate, name: AxisName, order: Uint32Array): Axis
       }
     }
     if (id === "accounts" && name === "joint") {
-      const { stages, causes } = analysisOf(update);
-      for (const bands of [stages, causes]) {
-        if (bands === null) continue;
-        tracks.push({ what: "bands", boot: 0, label: bands.label, bands });
-        count += bands.begin.length;
-      }
+      const bands = bandTracks(update);
+      tracks.push(...bands);
+      count += countOfBands(bands);
     }
-    const ordered = id === "accounts" || id === "silence" ? tracks : sortTracks(tracks);
+    const ordered =
+      id === "accounts" || id === "silence" ? tracks : id === "sessions" ? byFirstBegin(tracks) : sortTracks(tracks);
     if (count > 0) groups.push({ id, label: heading, count, tracks: ordered });
   }
   const phases = document.phases.flatMap((phase, index): PhaseBand[] =>
@@ -413,6 +442,12 @@ function trackLabel(spans: SpanTable, group: GroupId, row: number): string {
     default:
       return boot === "" ? "both kernels" : `${boot} kernel`;
   }
+}
+
+/** Sessions as they came: their names are hexadecimal, and a staircase is read more easily than an alphabet. */
+function byFirstBegin(tracks: readonly Track[]): readonly Track[] {
+  const first = (track: Track) => (track.what === "spans" ? (track.lanes[0]?.begin[0] ?? 0) : 0);
+  return [...tracks].sort((a, b) => first(a) - first(b));
 }
 
 /** Old boot before new, then by label, numbers by value. */
