@@ -24,12 +24,14 @@ export function renderSummary(root: Element, state: State, dispatch: Dispatch): 
     return;
   }
   const { document } = timeline.update;
+  // As the list has it: cohorts name their captures alike, and the list tells them apart.
+  const name = (opened.what === "ready" ? state.entries[opened.index]?.name : undefined) ?? document.capture.name;
   fill(
     root,
     h(
       "div",
       { class: "identity" },
-      h("h1", {}, visibleText(document.capture.name)),
+      h("h1", {}, visibleText(name)),
       h("span", { class: `outcome ${document.outcome}` }, outcomeWord(document.outcome)),
       h(
         "span",
