@@ -1,9 +1,17 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatDuration } from "../base/format.js";
-import { FAULTS, type Fault, type Lab, type LabResult, labelsOf, openLab, runLiveUpdate } from "../lab/live-update.js";
+import {
+  FAULTS,
+  type Fault,
+  LAB_LEVELS,
+  type Lab,
+  type LabResult,
+  labelsOf,
+  openLab,
+  runLiveUpdate,
+} from "../lab/live-update.js";
 import { usableAccelerator } from "../lab/machine.js";
-import { LEVELS } from "../recorder/recorder.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { makeFolder } from "./make-folder.js";
 import { choice, flag, integer, one, required, text, withDefault } from "./options.js";
@@ -72,7 +80,7 @@ export const lab = defineCommand({
     files: withDefault(integer("N", { min: 1, max: 1024 }, "Memory files in each session"), 2),
     mib: withDefault(integer("N", { min: 1, max: 65536 }, "MiB of each file"), 4),
     nic: withDefault(integer("N", { min: 0, max: 24 }, "Network devices"), 1),
-    level: withDefault(choice("LEVEL", LEVELS, "How much is recorded"), "events"),
+    level: withDefault(choice("LEVEL", LAB_LEVELS, "How much is recorded"), "events"),
     repeat: withDefault(integer("N", { min: 1, max: 10000 }, "How many updates"), 1),
     jobs: withDefault(integer("N", { min: 1, max: 64 }, "How many at a time; together they slow each other"), 1),
     fault: withDefault(choice("FAULT", FAULTS, "What goes wrong"), "none"),

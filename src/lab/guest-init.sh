@@ -32,6 +32,17 @@ recorder() { sh /recorder.sh "$@" --state /out/state; }
 
 SESSIONS=$(word lab.sessions 2) FILES=$(word lab.files 2) MIB=$(word lab.mib 4)
 LEVEL=$(word lab.level events) FAULT=$(word lab.fault none)
+marker=-
+# Without a recorder: the same update, for a clock outside alone.
+if [ "$LEVEL" = none ]; then
+  : > /out/unrecorded
+  recorder() {
+    # shellcheck disable=SC2013 # words are meant
+    [ "$1" != kernel-cmdline ] || for given in $(cat /proc/cmdline); do
+      case $given in kho=* | liveupdate=* | kho_scratch=*) printf '%s ' "$given" ;; esac
+    done
+  }
+fi
 if [ "$(word lab.boot 1)" = 1 ]; then
   tracefs_state > /out/before 2> /dev/null
   recorder doctor --level "$LEVEL" > /out/doctor
@@ -51,12 +62,12 @@ if [ "$(word lab.boot 1)" = 1 ]; then
     cpus) next="$next nr_cpus=1" ;;
   esac
   recorder save
-  marker=$(sed -n 's/^marker=//p' /out/state/armed)
+  [ "$LEVEL" = none ] || marker=$(sed -n 's/^marker=//p' /out/state/armed)
   sync
   /workload update "$SESSIONS" "$FILES" "$MIB" "$marker" $kernel /next/initrd "$next" 2> /out/workload.old
 else
   recorder arm 2> /out/arm.new.log
-  /workload restore "$SESSIONS" "$FILES" "$MIB" /sys/kernel/tracing/trace_marker > /out/verified 2> /out/workload.new
+  /workload restore "$SESSIONS" "$FILES" "$MIB" "$([ "$LEVEL" = none ] && echo - || echo /sys/kernel/tracing/trace_marker)" > /out/verified 2> /out/workload.new
 fi
 recorder collect -o /out/capture 2> /out/collect.log || echo "collect: $?" >> /out/failed
 recorder disarm 2> /out/disarm.log || echo "disarm: $?" >> /out/failed

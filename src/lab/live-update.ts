@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { err, ok, type Result } from "../base/result.js";
-import { type Level, recorderPath, runRecorder } from "../recorder/recorder.js";
+import { LEVELS, recorderPath, runRecorder } from "../recorder/recorder.js";
 import { failFirstCall } from "./debugger.js";
 import { packInitramfs } from "./initramfs.js";
 import { type Accelerator, runMachine } from "./machine.js";
@@ -29,6 +29,10 @@ export type Fault = (typeof FAULTS)[number];
 /** Of a kernel without a root device (wait_for_root, init/do_mounts.c). */
 const HANG_LAST_WORDS = "Waiting for root device /dev/nowhere";
 
+/** `none`: an update that nobody records, which the others' cost is measured against. */
+export const LAB_LEVELS = ["none", ...LEVELS] as const;
+export type LabLevel = (typeof LAB_LEVELS)[number];
+
 export interface LabOptions {
   readonly kernel: string;
   /** The kernel that is updated to. */
@@ -39,7 +43,7 @@ export interface LabOptions {
   /** Of each file. */
   readonly mib: number;
   readonly nics: number;
-  readonly level: Level;
+  readonly level: LabLevel;
   readonly fault: Fault;
   readonly cpus: number;
   readonly memoryMib: number;
@@ -113,7 +117,8 @@ export function openLab(options: LabOptions): Result<Lab, string> {
   writeFileSync(firstBoot, first);
   const { sessions, files, mib, level, fault } = options;
   // KHO's scratch areas hold what the next kernel allocates before it knows what is preserved.
-  const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${words.value.stdout.trim()} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault}`;
+  const recorded = level === "none" ? "kho=on liveupdate=on" : words.value.stdout.trim();
+  const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault}`;
   return ok({ options, folder, firstBoot, commandLine, close });
 }
 
@@ -218,7 +223,12 @@ export function labelsOf({
 /** Of a new kernel that never collected there is what the old one saved, and the console. */
 function salvage(share: string, capture: string): Result<void, string> {
   const saved = join(share, "state/old");
-  if (!existsSync(saved)) return err("The guest never came so far as to arm the recorder.");
+  if (!existsSync(saved)) {
+    if (!existsSync(join(share, "unrecorded"))) return err("The guest never came so far as to arm the recorder.");
+    mkdirSync(capture);
+    writeFileSync(join(capture, "capture.json"), JSON.stringify({ format: "blackout-capture", version: 1, name: "" }));
+    return ok(undefined);
+  }
   mkdirSync(capture);
   cpSync(saved, join(capture, "old"), { recursive: true });
   const manifest = { format: "blackout-capture", version: 1, name: "", boots: { old: { files: "old" } } };

@@ -1,0 +1,111 @@
+/**
+ * What recording costs: rounds of live updates in QEMU, each round with every level and with none, paired within the
+ * round, so that the machine's drift falls on all alike. The blackouts are those of the observer outside the guest.
+ *
+ *   node bench/overhead.mjs --kernel BZIMAGE [--rounds 30] [-o overhead] [--accel kvm|tcg] [--limit SECONDS]
+ *
+ * What was made is kept in the folder, and not made again: a series that was interrupted goes on, and `--rounds 0` prints
+ * what there is. One update is made at a time: two would slow each other.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { printTable } from "./lib.mjs";
+
+const { values } = parseArgs({
+  options: {
+    kernel: { type: "string" },
+    rounds: { type: "string", default: "30" },
+    out: { type: "string", short: "o", default: "overhead" },
+    accel: { type: "string" },
+    limit: { type: "string", default: "300" },
+    dist: { type: "string", default: resolve(import.meta.dirname, "../dist") },
+  },
+});
+const load = (module) => import(join(resolve(values.dist), module));
+const { LAB_LEVELS, openLab, runLiveUpdate } = await load("lab/live-update.js");
+const { usableAccelerator } = await load("lab/machine.js");
+const { median, quantileInterval, upperQuantileBound } = await load("analyze/statistics/order-statistics.js");
+const { seededRandom } = await load("base/random.js");
+
+const CONFIDENCE = 0.95;
+/** What the levels may cost: upper bounds of the median ratio. */
+const ALLOWED = { markers: 1.01, events: 1.03, probes: 1.08 };
+
+const rounds = Number(values.rounds);
+if (rounds > 0) await makeRounds();
+report();
+
+/** The order changes from round to round: what comes first finds another machine than what comes last. */
+function orderOf(round) {
+  const random = seededRandom(round);
+  return LAB_LEVELS.map((level) => ({ level, at: random.below(1 << 30) }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ level }) => level);
+}
+
+async function makeRounds() {
+  if (values.kernel === undefined) throw new Error("--kernel BZIMAGE is needed");
+  const accelerator = values.accel ?? (await usableAccelerator(values.kernel));
+  const startedMs = Date.now();
+  let made = 0;
+  const missing = Array.from({ length: rounds }, (_, i) => i + 1).flatMap((round) =>
+    orderOf(round)
+      .map((level) => ({ level, to: join(values.out, String(round).padStart(3, "0"), level) }))
+      .filter(({ to }) => !existsSync(to)),
+  );
+  for (const { level, to } of missing) {
+    mkdirSync(resolve(to, ".."), { recursive: true });
+    const lab = openLab({
+      ...{ kernel: values.kernel, next: values.kernel, sessions: 2, files: 2, mib: 4, nics: 1, cpus: 2 },
+      ...{ level, fault: "none", memoryMib: 1024, accelerator, busybox: "/bin/busybox" },
+      limitMs: Number(values.limit) * 1000,
+    });
+    if (!lab.ok) throw new Error(lab.error);
+    try {
+      const run = await runLiveUpdate(lab.value, level, to, new AbortController().signal);
+      if (!run.ok) throw new Error(run.error);
+    } finally {
+      lab.value.close();
+    }
+    made += 1;
+    const leftMin = (((Date.now() - startedMs) / made) * (missing.length - made)) / 60_000;
+    console.error(`${to} made, ${missing.length - made} to go, about ${Math.ceil(leftMin)} min`);
+  }
+}
+
+function blackoutOf(round, level) {
+  const path = join(values.out, round, level, "observed.json");
+  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).blackout_ns : null;
+}
+
+function report() {
+  const made = existsSync(values.out) ? readdirSync(values.out).sort() : [];
+  const rows = LAB_LEVELS.map((level) => {
+    const pairs = made
+      .map((round) => [blackoutOf(round, "none"), blackoutOf(round, level)])
+      .filter(([none, own]) => none !== null && own !== null);
+    const seconds = (ns) => (ns / 1e9).toFixed(3);
+    const sample = (numbers) => Float64Array.from(numbers).sort();
+    const own = pairs.length === 0 ? "-" : seconds(median(sample(pairs.map(([, ns]) => ns))));
+    if (level === "none" || pairs.length === 0) return [level, pairs.length, own, "", "", "", ""];
+    const ratios = sample(pairs.map(([none, ns]) => ns / none));
+    const { lower, upper, needed } = quantileInterval(ratios, 0.5, CONFIDENCE);
+    const bound = upperQuantileBound(ratios, 0.5, CONFIDENCE);
+    const known = lower.kind === "known" && upper.kind === "known";
+    const interval = known ? `${lower.value.toFixed(3)} … ${upper.value.toFixed(3)}` : `${needed} rounds needed`;
+    const atMost = bound.kind === "known" ? bound.value.toFixed(3) : `${bound.needed} rounds needed`;
+    const allowed = ALLOWED[level];
+    const verdict =
+      allowed === undefined
+        ? "measured only"
+        : bound.kind === "known" && bound.value <= allowed
+          ? `≤ ${allowed}`
+          : `not shown ≤ ${allowed}`;
+    return [level, pairs.length, own, median(ratios).toFixed(3), interval, atMost, verdict];
+  });
+  printTable(
+    ["level", "rounds", "blackout s, median", "ratio to none", "95 % interval", "95 % upper bound", "asked"],
+    rows,
+  );
+}
