@@ -1,6 +1,7 @@
 #!/bin/sh
 # blackout's recorder: what a host writes down of one live update, before the kexec and after it.
-# One POSIX sh file (dash, busybox ash); needs tracefs, awk, cat, cksum, dd, grep, gzip, mkdir, rmdir, sed, uname.
+# One POSIX sh file (dash, busybox ash); needs tracefs, awk, cat, cksum, dd, grep, gzip, head, mkdir, od, rmdir, sed,
+# tail, tr, uname.
 #
 # It writes to tracefs, to its state folder and to the capture it is asked for, and nowhere else. Each change of tracefs
 # is put down in the state folder's journal before it is made, so that `disarm` can take it back and `status` can tell
@@ -170,23 +171,128 @@ find_ring() {
   if is_persistent "${RING}_marks"; then MARKS=${RING}_marks; fi
 }
 
-# Offset of a session's name from its file set, by kernel: struct luo_session {name 0, …, file_set 88} in 7.2 and 7.3
-# (kernel/liveupdate/luo_internal.h). Of another kernel it is not known, and a wrong one would record any memory.
-name_of_file_set() {
-  case $RELEASE in 7.2.* | 7.3.* | 7.2-* | 7.3-* | 7.2 | 7.3) printf '%s' '-88' ;; esac
+# BTF, the kernel's own description of its types (Documentation/bpf/btf.rst), where it has one.
+BTF=$ROOT/sys/kernel/btf/vmlinux
+
+# members_in_btf STRUCT.MEMBER...: lines of STRUCT.MEMBER and its offset in bytes. Takes a second.
+members_in_btf() {
+  [ -r "$BTF" ] || return 0
+  # shellcheck disable=SC2046 # words are meant: magic with version and flags, then five lengths and offsets
+  set -- "$*" $(od -An -v -tu4 -N 24 "$BTF" 2> /dev/null)
+  # 0xeb9f, version 1.
+  [ "${2-0}" = 125855 ] || return 0
+  tail -c +$(($3 + $6 + 1)) "$BTF" | head -c "$7" | tr '\n\000' ' \n' | awk -v wanted="$1" '
+    BEGIN { n = split(wanted, each, /[ .]/); for (i = 1; i <= n; i++) is_wanted[each[i]] = 1 }
+    { if ($0 in is_wanted) printf "%d %s ", at, $0; at += length($0) + 1 }
+    END { print "" }' | {
+    IFS= read -r names
+    od -An -v -tu4 -j $(($3 + $4)) -N "$5" "$BTF" 2> /dev/null | awk -v wanted="$1" -v names="$names" '
+      BEGIN {
+        n = split(names, word, " ")
+        for (i = 1; i < n; i += 2) name_at[word[i]] = word[i + 1]
+        n = split(wanted, word, " ")
+        for (i = 1; i <= n; i++) is_wanted[word[i]] = 1
+        # Words behind a type of each kind, and per element of it (include/uapi/linux/btf.h).
+        more[1] = 1; more[3] = 3; more[14] = 1; more[17] = 1
+        each[4] = 3; each[5] = 3; each[6] = 2; each[13] = 2; each[15] = 3; each[19] = 3
+      }
+      {
+        for (i = 1; i <= NF; i++) {
+          if (left > 0) {
+            left--
+            if (!inside) continue
+            part = ++member % 3
+            if (part == 1) name = $i
+            else if (part == 0) {
+              # With bit fields the upper byte is the width.
+              bits = flagged ? $i % 16777216 : $i
+              key = inside "." name_at[name]
+              if (key in is_wanted) print key, bits / 8
+            }
+            continue
+          }
+          part = ++heads % 3
+          if (part == 1) type = $i
+          else if (part == 2) info = $i
+          else {
+            kind = int(info / 16777216) % 32
+            flagged = info >= 2147483648
+            left = more[kind] + each[kind] * (info % 65536)
+            inside = kind == 4 && (type in name_at) ? name_at[type] : ""
+            member = 0
+          }
+        }
+      }'
+  }
 }
 
-# half, function, arguments of the call, whether its return is worth a probe (the last two never return).
+# Of Linux 7.2 and 7.3 (kernel/liveupdate/luo_internal.h, include/linux/liveupdate.h). Of another kernel nothing is
+# known, and a wrong offset would record any memory.
+members_in_table() {
+  case $RELEASE in 7.2.* | 7.3.* | 7.2-* | 7.3-* | 7.2 | 7.3) cat <<'EOF' ;;
+luo_session.name 0
+luo_session.file_set 88
+liveupdate_file_op_args.handler 0
+liveupdate_file_op_args.serialized_data 24
+liveupdate_file_handler.compatible 8
+EOF
+  esac
+}
+
+# know_layout FROM-BTF: where the kernel keeps what probes read, in $LAYOUT, and $LAYOUT_FROM: btf, table or nothing.
+# Inside the blackout there is no time for BTF: what the old kernel, if it was the same build, has read of it is kept.
+know_layout() {
+  first_line "$ROOT/proc/version" || LINE=$RELEASE
+  build=$LINE
+  LAYOUT='' LAYOUT_FROM=nothing
+  if first_line "$STATE/layout" && [ "$LINE" = "$build" ]; then LAYOUT=$(sed 1d "$STATE/layout")
+  elif [ "$1" = yes ]; then
+    LAYOUT=$(members_in_btf luo_session.name luo_session.file_set liveupdate_file_op_args.handler \
+      liveupdate_file_op_args.serialized_data liveupdate_file_handler.compatible)
+    if [ -n "$LAYOUT" ] && [ -d "$STATE" ] && [ "$DRY" = no ] && [ "$VERB" = arm ]; then
+      put "$STATE/layout" "$build$NEWLINE$LAYOUT"
+    fi
+  fi
+  [ -z "$LAYOUT" ] || LAYOUT_FROM=btf
+  if [ -z "$LAYOUT" ]; then
+    LAYOUT=$(members_in_table)
+    [ -z "$LAYOUT" ] || LAYOUT_FROM=table
+  fi
+}
+
+# Puts offsets for what the table of probes names with an @; what is not known stays as it is.
+with_offsets() {
+  name='' set_at='' script=''
+  while read -r member offset; do
+    case $member in
+      luo_session.name) name=$offset script="${script}s/@session_name/+$offset/;" ;;
+      luo_session.file_set) set_at=$offset ;;
+      liveupdate_file_op_args.handler) script="${script}s/@handler/+$offset/;" ;;
+      liveupdate_file_op_args.serialized_data) script="${script}s/@data/+$offset/;" ;;
+      liveupdate_file_handler.compatible) script="${script}s/@compatible/+$offset/;" ;;
+    esac
+  done <<EOF
+$LAYOUT
+EOF
+  if [ -n "$name" ] && [ -n "$set_at" ]; then
+    offset=$((name - set_at))
+    case $offset in -*) ;; *) offset=+$offset ;; esac
+    script="${script}s/@name/$offset/;"
+  fi
+  sed "$script"
+}
+
+# half, function, whether its return is worth a probe (two never return), arguments of the call; @: see with_offsets.
 probe_table() {
   cat <<'EOF'
 old luo_session_create ret session=+0($arg1):string
 old luo_preserve_file ret session=@name($arg1):string token=$arg2:x64 fd=$arg3:s32
-old memfd_luo_preserve ret compat=+8(+0($arg1)):string
+old memfd_luo_preserve ret compat=@compatible(@handler($arg1)):string
 old kernel_kexec -
 old liveupdate_reboot ret
 old luo_session_serialize ret
 old luo_file_freeze ret session=@name($arg1):string
-old memfd_luo_freeze ret compat=+8(+0($arg1)):string data=+24($arg1):x64
+old memfd_luo_freeze ret compat=@compatible(@handler($arg1)):string data=@data($arg1):x64
 old luo_flb_serialize ret
 old kernel_restart_prepare void cmd=+0($arg1):string
 old device_shutdown void
@@ -200,8 +306,8 @@ new luo_open ret
 new luo_session_deserialize ret
 new luo_session_retrieve ret session=+0($arg1):string
 new luo_retrieve_file ret session=@name($arg1):string token=$arg2:x64
-new memfd_luo_retrieve ret compat=+8(+0($arg1)):string data=+24($arg1):x64
-new luo_session_finish ret session=+0($arg1):string
+new memfd_luo_retrieve ret compat=@compatible(@handler($arg1)):string data=@data($arg1):x64
+new luo_session_finish ret session=@session_name($arg1):string
 new luo_file_finish void session=@name($arg1):string
 EOF
 }
@@ -342,30 +448,31 @@ GROUP=blackout
 
 define_probes() { # HALF: all in one write where the kernel takes them so, else one by one
   [ -n "$PROBES_FILE" ] || { defect no-probes 'this kernel has no kprobe events (CONFIG_KPROBE_EVENTS)'; return 1; }
-  name=$(name_of_file_set)
+  from_btf=no
+  [ "$1" = old ] && from_btf=yes
+  know_layout $from_btf
   known=$NEWLINE$(probe_table | while read -r half function _; do
     [ "$half" = "$1" ] && printf '%s\n' "$function"; done | traceable)$NEWLINE
   definitions=''
   unknown=''
+  unplaced=''
   while read -r half function returns arguments; do
     [ "$half" = "$1" ] || continue
     case $known in *"$NEWLINE$function$NEWLINE"*) ;; *) unknown="$unknown $function"; continue ;; esac
     case $arguments in
-      *@name*)
-        if [ -n "$name" ]; then arguments=$(printf '%s' "$arguments" | sed "s/@name/$name/")
-        else
-          arguments=$(printf '%s' "$arguments" | sed 's/[a-z]*=@name([^ ]*//')
-          defect offset-unknown "$function: where Linux $RELEASE keeps a session's name is not known; it is recorded without"
-        fi ;;
+      *@*)
+        arguments=$(printf '%s' "$arguments" | sed 's/[a-z]*=[^ ]*@[^ ]*//g; s/  */ /g; s/^ //')
+        unplaced="$unplaced $function" ;;
     esac
-    definitions=${definitions}p:$GROUP/$function\ $function\ $arguments$NEWLINE
+    definitions=${definitions}p:$GROUP/$function\ $function${arguments:+ $arguments}$NEWLINE
     case $returns in
       ret) definitions=${definitions}r:$GROUP/${function}_ret\ $function\ ret=\$retval:s32$NEWLINE ;;
       void) definitions=${definitions}r:$GROUP/${function}_ret\ $function$NEWLINE ;;
     esac
   done <<EOF
-$(probe_table)
+$(probe_table | with_offsets)
 EOF
+  [ -z "$unplaced" ] || defect offset-unknown "where Linux $RELEASE keeps what these read is not known; they are recorded without:$unplaced"
   [ -z "$unknown" ] || defect not-traceable "not in this kernel, or not traceable:$unknown"
   [ -n "$definitions" ] || return 1
   if [ "$DRY" = yes ]; then
@@ -698,7 +805,7 @@ arm() {
   if first_line "$TRACING/instances/$RING/tracing_on" && [ "$LINE" = 1 ]; then
     die "instances/$RING is recording for someone else: stop it (echo 0 > $TRACING/instances/$RING/tracing_on), or give another with --instance"
   fi
-  rm -rf "$STATE/old" "$STATE/armed" "$JOURNAL" "$STATE/defects" "$STATE/contents" "$STATE"/filter.*
+  rm -rf "$STATE/old" "$STATE/armed" "$JOURNAL" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE"/filter.*
   load_journal
   write_armed old "$TRACING/instances/$MARKS/trace_marker"
   arm_old
@@ -1018,7 +1125,7 @@ EOF
     say "not collected yet: what the old kernel saved is kept in $STATE (collect, or disarm --discard)"
     return 0
   fi
-  rm -rf "$STATE/old" "$STATE/old.new" "$STATE/old.before" "$STATE/armed" "$STATE/armed.new" "$STATE/defects" "$STATE/contents" "$STATE"/filter.*
+  rm -rf "$STATE/old" "$STATE/old.new" "$STATE/old.before" "$STATE/armed" "$STATE/armed.new" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE"/filter.*
   unlock
   rmdir "$STATE" 2> /dev/null
   say 'disarmed: nothing of the recorder is left in tracefs'
@@ -1130,9 +1237,12 @@ examine() {
     if [ "$core" -eq 3 ]; then
       check ok probes probes "$((found)) of $((total)) functions can be probed" ''
     else check fail probes probes "$((found)) of $((total)) functions can be probed, LUO's own not among them" 'a kernel with CONFIG_LIVEUPDATE=y; without it there is nothing to probe'; fi
-    if [ -z "$(name_of_file_set)" ]; then
-      check note session-names probes "where Linux $RELEASE keeps a session's name is not known" 'files are recorded without their session; marks may name it'
-    fi
+    know_layout yes
+    case $LAYOUT_FROM in
+      btf) check ok session-names probes "where this kernel keeps a session's name is told by its BTF" '' ;;
+      table) ;;
+      *) check note session-names probes "where Linux $RELEASE keeps a session's name is not known" "files are recorded without their session; marks may name it; BTF would tell$(missing CONFIG_DEBUG_INFO_BTF)" ;;
+    esac
   else check fail probes probes 'this kernel has no kprobe events' "a kernel with CONFIG_KPROBE_EVENTS=y$(missing CONFIG_KPROBES CONFIG_KPROBE_EVENTS)"; fi
   case " $(cat "$TRACING/available_tracers" 2> /dev/null) " in
     *' function_graph '*) check ok graph graph 'the function_graph tracer is there' '' ;;

@@ -4,6 +4,7 @@ import {
   accessSync,
   constants,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -11,11 +12,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import test, { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { seededRandom } from "../base/random.js";
+import { type BtfStruct, makeBtf } from "../testing/btf.js";
 import { readUpdate } from "../testing/captures.js";
 import { projectRoot } from "../testing/places.js";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/tracefs-tree.js";
@@ -104,6 +106,99 @@ test("a plan tells each write that arming then makes", () => {
   // The probes' own folder is the kernel's doing, which a made-up tree does not imitate.
   for (const write of planned.filter((line) => !line.includes("events/blackout")))
     assert.ok(found.includes(write), write);
+});
+
+test("where a kernel keeps what probes read is told by its BTF, else by its version, else not recorded", () => {
+  const planned = (on: MadeUpHost, by: readonly string[]): string =>
+    record(on, ["plan", "--level", "probes"], by).stdout;
+  const on = host(HOSTS["6.19"] as HostKind);
+  const btf = join(on.root, "sys/kernel/btf/vmlinux");
+  mkdirSync(dirname(btf), { recursive: true });
+  const unknown = planned(on, shell);
+  assert.match(unknown, /blackout\/luo_preserve_file luo_preserve_file token=\$arg2:x64/);
+  assert.match(unknown, /left out: where Linux 6\.19\.2 keeps what these read is not known/);
+  const random = seededRandom(19);
+  for (let round = 0; round < 10; round++) {
+    const at = (): number => random.below(500);
+    const [name, fileSet, handler, data, compatible] = [at(), at(), at(), at(), at()];
+    const structs: BtfStruct[] = [
+      {
+        name: "luo_session",
+        members: [
+          ["list", at()],
+          ["name", name],
+          ["file_set", fileSet],
+        ],
+        flagged: round % 2 === 0,
+      },
+      {
+        name: "liveupdate_file_op_args",
+        members: [
+          ["handler", handler],
+          ["serialized_data", data],
+          ["name", at()],
+        ],
+      },
+      {
+        name: "liveupdate_file_handler",
+        members: [
+          ["ops", at()],
+          ["compatible", compatible],
+        ],
+      },
+      {
+        name: "unrelated",
+        members: [
+          ["name", at()],
+          ["handler", at()],
+        ],
+      },
+    ];
+    writeFileSync(btf, makeBtf(structs, random));
+    const plan = planned(on, shells[round % shells.length] ?? shell);
+    const offset = name - fileSet;
+    assert.ok(plan.includes(` session=${offset < 0 ? "" : "+"}${offset}($arg1):string token=`), plan);
+    assert.ok(plan.includes(` compat=+${compatible}(+${handler}($arg1)):string`), plan);
+    assert.doesNotMatch(plan, /not known/);
+  }
+  for (const hostile of ["", "x", Buffer.alloc(24, 255), makeBtf([], random).subarray(0, 30)]) {
+    writeFileSync(btf, hostile);
+    assert.equal(planned(on, shell), unknown, "what is not BTF tells nothing");
+  }
+});
+
+test("what the old kernel's BTF told is used in a new kernel of the same build, and in no other", () => {
+  for (const [next, session] of [
+    ["#1 same", "session=-40"],
+    ["#2 other", null],
+  ] as const) {
+    const on = host(HOSTS["6.19"] as HostKind);
+    const btf = join(on.root, "sys/kernel/btf/vmlinux");
+    mkdirSync(dirname(btf), { recursive: true });
+    writeFileSync(
+      btf,
+      makeBtf(
+        [
+          {
+            name: "luo_session",
+            members: [
+              ["name", 8],
+              ["file_set", 48],
+            ],
+          },
+        ],
+        seededRandom(1),
+      ),
+    );
+    writeFileSync(join(on.root, "proc/version"), "#1 same\n");
+    assert.equal(record(on, ["arm", "--level", "probes"]).code, 0);
+    on.reboot();
+    writeFileSync(join(on.root, "proc/version"), `${next}\n`);
+    writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
+    assert.equal(record(on, ["arm"]).code, 0);
+    const probes = readFileSync(join(on.tracing, "dynamic_events"), "utf8");
+    assert.equal(/luo_retrieve_file (session=\S+)\(/.exec(probes)?.[1] ?? null, session);
+  }
 });
 
 test("what somebody else records into the ring is left alone", () => {
