@@ -66,7 +66,7 @@ for (const colorScheme of ["light", "dark"]) {
         await Promise.all([page.waitForEvent("download"), page.click("#perfetto-download")]);
         await clean(page, "the Perfetto dialog after");
         await page.keyboard.press("Escape");
-        assert.ok(await page.isHidden("#perfetto"), "Escape closes it");
+        await page.waitForSelector("#perfetto", { state: "hidden" });
         await page.click("#help-toggle");
         await clean(page, "help");
         await page.keyboard.press("Escape");
@@ -195,11 +195,10 @@ test("without a mouse: from the list of updates to a finding's span, and back", 
     await page.keyboard.press("Enter");
     await page.waitForSelector('#lanes[data-opened="0"] .timeline');
     await page.focus("#tab-about");
-    for (let i = 0; i < 4; i++) {
+    for (const panel of PANELS.slice(1, 5)) {
       await page.keyboard.press("ArrowRight");
-      await drawn(page);
+      await page.waitForFunction((id) => document.activeElement?.id === id, `tab-${panel}`);
     }
-    assert.equal(await page.evaluate(() => document.activeElement?.id), "tab-findings");
     await page.keyboard.press("Tab");
     for (let i = 0; i < 5 && (await page.evaluate(() => document.activeElement?.tagName)) !== "BUTTON"; i++)
       await page.keyboard.press("Tab");
@@ -210,9 +209,9 @@ test("without a mouse: from the list of updates to a finding's span, and back", 
     // Help lists every key, keeps the focus inside, and gives it back.
     const before = await page.evaluate(() => document.activeElement?.id);
     await page.keyboard.press("?");
-    assert.ok(await page.evaluate(() => document.querySelector("#help").contains(document.activeElement)));
+    await page.waitForFunction(() => document.querySelector("#help[open]")?.contains(document.activeElement));
     await page.keyboard.press("Escape");
-    assert.equal(await page.evaluate(() => document.activeElement?.id), before);
+    await page.waitForFunction((id) => document.activeElement?.id === id, before);
   }),
 );
 

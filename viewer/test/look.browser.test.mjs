@@ -53,7 +53,10 @@ async function fixedSize(page) {
     const { style } = document.querySelector(".timeline-frame");
     Object.assign(style, { position: "fixed", left: "0", top: "0", width: "1100px", height: "1240px", zIndex: "9" });
   });
-  await drawn(page);
+  await page.waitForFunction(() => {
+    const { width, height } = document.querySelector(".timeline-canvas");
+    return Math.abs(width - 1098) <= 2 && Math.abs(height - 1238) <= 2;
+  });
   await drawn(page);
 }
 
@@ -177,8 +180,9 @@ test("interrupt silence: in the lane, in the overview as a list, in details, and
     assert.ok(listed.length >= 2, `${listed}`);
     const name = await page.textContent("#silences .longest-name >> nth=0");
     await page.click("#silences button >> nth=0");
-    await drawn(page);
-    assert.match(await page.textContent("#details .detail-kind"), /interrupt silence/);
+    await page.waitForFunction(
+      () => document.querySelector("#details .detail-kind")?.textContent === "interrupt silence",
+    );
     assert.equal(await page.textContent("#details h3"), name);
     await page.waitForFunction(() => location.hash.includes("select=silence"));
     assert.match(page.url(), /select=silence%2C0/);
