@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
+import { inProcess } from "./lib.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -147,7 +148,6 @@ if (values.only !== undefined) {
   }
   process.stdout.write(JSON.stringify({ results, peakKb: peakKb() }));
 } else {
-  const { spawnSync } = await import("node:child_process");
   const folder = mkdtempSync(join(tmpdir(), "ftrace-text-"));
   const path = join(folder, "trace");
   try {
@@ -159,9 +159,7 @@ if (values.only !== undefined) {
     console.log("| --- | ---: | ---: | ---: | ---: | ---: |");
     for (const name of Object.keys(workers)) {
       const options = ["--only", name, "--file", path, "--runs", values.runs, "--dist", values.dist];
-      const child = spawnSync(process.execPath, [import.meta.filename, ...options], { encoding: "utf8" });
-      if (child.status !== 0) throw new Error(child.stderr);
-      const { results, peakKb } = JSON.parse(child.stdout);
+      const { results, peakKb } = inProcess(import.meta.filename, options);
       const sorted = results.map(({ ms }) => ms).sort((a, b) => a - b);
       const median = sorted[sorted.length >> 1];
       const rate = (ms) => (size / 1000 / ms).toFixed(0);

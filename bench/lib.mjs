@@ -1,7 +1,21 @@
 /** What the benchmarks share: real recordings as input, workers in processes of their own, the table. */
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync, readSync, statSync, writeSync } from "node:fs";
-import { join, resolve } from "node:path";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 
 export const root = resolve(import.meta.dirname, "..");
@@ -40,11 +54,47 @@ export function peakKb() {
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS);
 }
 
-/** Runs `script` again with `options`; what it prints is JSON. */
+/**
+ * Runs `script` again with `options`; what it prints is JSON. Where BENCH_PROFILES names a folder, a profile of the
+ * process is summed up there, in a text of the script's name and of what is measured.
+ */
 export function inProcess(script, options) {
-  const child = spawnSync(process.execPath, [script, ...options], { encoding: "utf8", maxBuffer: 1 << 28 });
+  const profiles = process.env.BENCH_PROFILES;
+  const folder = profiles === undefined ? null : mkdtempSync(join(tmpdir(), "profile-"));
+  const flags = folder === null ? [] : ["--cpu-prof", "--cpu-prof-dir", folder];
+  const child = spawnSync(process.execPath, [...flags, script, ...options], { encoding: "utf8", maxBuffer: 1 << 28 });
   if (child.status !== 0) throw new Error(child.stderr);
+  if (folder !== null) {
+    const what = `${basename(script, ".mjs")} ${options[options.indexOf("--only") + 1]}`;
+    const [profile] = readdirSync(folder);
+    mkdirSync(profiles, { recursive: true });
+    writeFileSync(
+      join(profiles, `${what.replace(/[^\w.]+/g, "-")}.txt`),
+      profileText(what, JSON.parse(readFileSync(join(folder, profile), "utf8"))),
+    );
+    rmSync(folder, { recursive: true });
+  }
   return JSON.parse(child.stdout);
+}
+
+/** Functions by their own time, down to a hundredth of the whole. */
+function profileText(what, { nodes, samples, timeDeltas }) {
+  const own = new Map(nodes.map(({ id }) => [id, 0]));
+  for (const [i, id] of samples.entries()) own.set(id, own.get(id) + timeDeltas[i]);
+  const functions = new Map();
+  for (const { id, callFrame } of nodes) {
+    const { functionName, url, lineNumber } = callFrame;
+    const place = url === "" ? "" : ` ${url.replace(/^.*\/(?=dist\/|bench\/|node_modules\/)/, "")}:${lineNumber + 1}`;
+    const name = `${functionName || "(anonymous)"}${place.replace(/wasm:\/\/.*\//, "wasm ")}`;
+    functions.set(name, (functions.get(name) ?? 0) + own.get(id));
+  }
+  functions.delete("(idle)");
+  const all = [...functions.values()].reduce((sum, each) => sum + each, 0);
+  const lines = [...functions]
+    .sort(([, a], [, b]) => b - a)
+    .filter(([, time]) => time >= all / 100)
+    .map(([name, time]) => `${((100 * time) / all).toFixed(1).padStart(5)} %  ${name}`);
+  return `${what}\nnode ${process.version}, ${(all / 1e6).toFixed(1)} s, own time of each function\n\n${lines.join("\n")}\n`;
 }
 
 /** Runs `work` so many times: milliseconds by the clock and of processor time, and what it returned. */

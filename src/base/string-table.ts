@@ -4,6 +4,8 @@ export class StringTable {
   readonly #hashes: number[] = [0];
   #bytes: Uint8Array[] = [new Uint8Array(0)];
   #slots = new Int32Array(256).fill(-1);
+  /** Texts that were asked for as such: a look-up without their bytes. */
+  readonly #byText = new Map<string, number>();
 
   /** How many ids there are; ids run from 0 to size - 1. */
   get size(): number {
@@ -48,9 +50,14 @@ export class StringTable {
     return id;
   }
 
+  /** The id of a text, added if new. */
   idOf(text: string): number {
+    const known = this.#byText.get(text);
+    if (known !== undefined) return known;
     const bytes = encoder.encode(text);
-    return this.idOfBytes(bytes, 0, bytes.length);
+    const id = this.idOfBytes(bytes, 0, bytes.length);
+    this.#byText.set(text, id);
+    return id;
   }
 
   stringOf(id: number): string {

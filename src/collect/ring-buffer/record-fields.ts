@@ -85,7 +85,13 @@ function integerAt(record: RecordBytes, { offset, size, signed }: FieldFormat): 
 }
 
 function hexText(record: RecordBytes, from: number, to: number): string {
-  return Array.from(record.bytes.subarray(record.begin + from, record.begin + to), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join(" ");
+  const { bytes, begin } = record;
+  const end = Math.min(bytes.length, begin + to);
+  let text = "";
+  for (let at = begin + from; at < end; at++) {
+    text += `${text === "" ? "" : " "}${HEX[bytes[at] as number]}`;
+  }
+  return text;
 }
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
