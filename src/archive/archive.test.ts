@@ -77,7 +77,7 @@ test("any document comes back as it was, whatever its texts", async () => {
       }
     }),
     // Each run is some files: nothing is gained by shrinking for minutes.
-    { numRuns: 5, endOnFailure: true },
+    { numRuns: 3, endOnFailure: true },
   );
   assert.deepEqual((await verifyArchive(archive, { quick: false })).problems, []);
   archive.close();

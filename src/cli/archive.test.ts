@@ -6,8 +6,8 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { documentOfSample, type UpdateSample } from "../analyze/cohort/update-sample.js";
 import { openArchive } from "../archive/archive.js";
-import { projectRoot, shippedCohort, traces } from "../testing/places.js";
-import { realCohort } from "../testing/samples.js";
+import { documentedQueries, fleetSamples } from "../testing/fleet.js";
+import { shippedCohort } from "../testing/places.js";
 import { runCli } from "./command-run.js";
 import { recordedSurroundings } from "./command-testing.js";
 import { commands } from "./commands.js";
@@ -24,22 +24,8 @@ async function cli(...args: readonly string[]) {
 const path = join(folder, "fleet");
 let samples: readonly UpdateSample[] = [];
 
-/** Real updates, of hosts, kernels and days that they were not recorded on. */
 before(async () => {
-  const cohorts = await Promise.all(["base", "devices"].map((name) => realCohort(name, join(traces, "cohorts", name))));
-  samples = cohorts.flatMap(({ updates }, c) =>
-    updates.map(
-      (update, i): UpdateSample => ({
-        ...update,
-        host: `host-${i % 3}`,
-        name: `${c}-${update.name}`,
-        takenAtMs: Date.UTC(2026, 9, 1 + 3 * i, c),
-        kernel: { old: "7.2.13-luo", new: i % 2 === 0 ? "7.3.4-luo" : "7.2.13-luo" },
-        ...(i === 9 ? { outcome: "failed", outcomeReason: "It did." } : {}),
-        defectCodes: [{ code: "file-missing", severity: "note", count: 1 + c }],
-      }),
-    ),
-  );
+  samples = await fleetSamples();
   const archive = await openArchive(path, {});
   await archive.add(samples);
   archive.close();
@@ -136,13 +122,6 @@ test("query: table, CSV, JSON, Parquet", async () => {
   assert.equal((await cli("query", path, "FROM updates", "--parquet", out)).code, 0);
   assert.equal(readFileSync(out).subarray(0, 4).toString(), "PAR1");
 });
-
-/** The queries of the docs, by the heading that they stand under. */
-export function documentedQueries(): ReadonlyMap<string, string> {
-  const text = readFileSync(join(projectRoot, "docs/archive-queries.md"), "utf8");
-  const found = [...text.matchAll(/^## (.+)$[\s\S]*?^```sql\n([\s\S]*?)^```$/gm)];
-  return new Map(found.map(([, heading = "", sql = ""]) => [heading, sql]));
-}
 
 test("every query of the docs is answered, and the first is the one that the tool prints", async () => {
   const queries = documentedQueries();
