@@ -59,6 +59,7 @@ test(`${KILLS} kills lose nothing that was acknowledged, and double nothing`, { 
     const there = new Set((await archive.list()).map(({ id }) => id));
     assert.equal(there.size, found.updates);
     for (const id of acknowledged) assert.ok(there.has(id), `${id} was acknowledged and is lost, after ${kills} kills`);
+    if (round % 25 === 24) t.diagnostic(`${kills} kills, ${acknowledged.size} updates acknowledged and there`);
   }
   archive.close();
   const { updates, commit } = await verifyArchive(await openArchive(path), { quick: true });
