@@ -22,6 +22,10 @@ test("a kernel that is not there is named, and nothing is made", async () => {
   assert.equal(code, 3);
   assert.match(err, /There is no kernel at .*bzImage/);
   assert.equal((await run("frobnicate", "--kernel", "x")).code, 2);
+  assert.equal((await run("run")).code, 2);
+  const kernel = await run("kernel", "--source", join(scratch, "linux.tar.xz"), "-o", scratch);
+  assert.equal(kernel.code, 3);
+  assert.match(kernel.err, /There is no kernel source at .*linux\.tar\.xz/);
   assert.equal((await run("run", "--kernel", "x", "--fault", "fire")).code, 2);
 });
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatDuration } from "../base/format.js";
+import { buildKernel } from "../lab/kernel.js";
 import {
   FAULTS,
   type Fault,
@@ -14,7 +15,7 @@ import {
 import { usableAccelerator } from "../lab/machine.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { makeFolder } from "./make-folder.js";
-import { choice, flag, integer, one, required, text, withDefault } from "./options.js";
+import { choice, flag, integer, one, text, withDefault } from "./options.js";
 
 const FAILED = 1;
 
@@ -44,6 +45,13 @@ function jsonLine(path: string, { observedNs, observedWithinNs, ...rest }: LabRe
   return `${JSON.stringify({ capture: path, ...rest, ...observed })}\n`;
 }
 
+async function makeKernel(context: Context, source: string | null, folder: string, jobs: number): Promise<number> {
+  const built = await buildKernel({ source, folder, jobs }, (step) => void context.stderr.write(`${step}\n`));
+  if (!built.ok) return unusable(context, built.error);
+  context.stdout.write(`${built.value}\n`);
+  return exit.answered;
+}
+
 /** Why a capture that is there already cannot be one of this lab's: a cohort is of one kind. Null where it can, or is not there. */
 function madeOtherwise(path: string, lab: Lab): string | null {
   if (!existsSync(path)) return null;
@@ -69,11 +77,11 @@ export const lab = defineCommand({
   name: "lab",
   group: "Recording",
   summary: "Make real live updates in QEMU, with a workload, an observer and faults",
-  usage: "run --kernel BZIMAGE [-o DIR] [options]",
+  usage: "run --kernel BZIMAGE [options] | kernel [options]",
   description:
-    "Starts a kernel in QEMU, arms the recorder in it, preserves memory in LUO sessions, kexecs into the next kernel, restores and verifies every page, collects and disarms. A clock outside the guest sees the pause and the resume, and each update becomes a capture in a folder of its own. Updates that are there already are not made again, so that a lab which was interrupted goes on.\nNeeds qemu-system-x86_64, a static busybox and a C compiler with a static libc. Under emulation, times are an emulated machine's: real in their structure, not in their size.\n--fault makes an update go wrong: refused (a file's freeze fails) and not-loaded (there is no next kernel), so that the old kernel goes on; panic, hang (never reaches user space), kho-off and cpus (one CPU, so that the ring is rejected) in the next kernel.",
+    "Starts a kernel in QEMU, arms the recorder in it, preserves memory in LUO sessions, kexecs into the next kernel, restores and verifies every page, collects and disarms. A clock outside the guest sees the pause and the resume, and each update becomes a capture in a folder of its own. Updates that are there already are not made again, so that a lab which was interrupted goes on.\nNeeds qemu-system-x86_64, a static busybox and a C compiler with a static libc. Under emulation, times are an emulated machine's: real in their structure, not in their size.\n--fault makes an update go wrong: refused (a file's freeze fails) and not-loaded (there is no next kernel), so that the old kernel goes on; panic, hang (never reaches user space), kho-off and cpus (one CPU, so that the ring is rejected) in the next kernel.\n`lab kernel` builds one from Debian's kernel source (linux-source-7.3), as DIR/bzImage.",
   options: {
-    kernel: required(text("BZIMAGE", "The kernel that is started; it needs LUO, KHO and tracing")),
+    kernel: text("BZIMAGE", "The kernel that is started; it needs LUO, KHO and tracing"),
     next: text("BZIMAGE", "The kernel that is updated to; else the same"),
     out: withDefault(text("DIR", "Where the captures go, as 001, 002, …", "o"), "lab"),
     sessions: withDefault(integer("N", { min: 1, max: 1024 }, "LUO sessions"), 2),
@@ -89,22 +97,29 @@ export const lab = defineCommand({
     accel: withDefault(choice("HOW", ["auto", "kvm", "tcg"], "KVM, emulation, or what works"), "auto"),
     limit: withDefault(integer("SECONDS", { min: 10, max: 86400 }, "After this an update is stopped"), 300),
     busybox: withDefault(text("FILE", "A static busybox for the guest"), "/bin/busybox"),
+    source: text("TAR", "For `lab kernel`: the kernel's source; else Debian's newest under /usr/src"),
     json: flag("One JSON document a line and update"),
   },
-  positionals: { verb: one("run") },
+  positionals: { verb: one("run|kernel") },
   examples: [
     { command: "blackout lab run --kernel bzImage --level probes --repeat 30 -o base", what: "A cohort of thirty" },
     { command: "blackout lab run --kernel bzImage --fault panic", what: "An update that fails" },
   ],
   exitCodes: [{ code: FAILED, meaning: "an update was not made as asked: bad pages, a time-out, something left" }],
   run: async (context, { options, positionals }) => {
-    if (positionals.verb !== "run") return misused(context, `The lab can be 'run', not '${positionals.verb}'.`);
+    if (positionals.verb === "kernel") return makeKernel(context, options.source, options.out, options.jobs);
+    if (positionals.verb !== "run") {
+      return misused(context, `The lab can 'run', and build a 'kernel', not '${positionals.verb}'.`);
+    }
+    const { kernel } = options;
+    if (kernel === null) return misused(context, "Give the kernel that is started: --kernel BZIMAGE.");
     const opened = openLab({
       ...options,
-      next: options.next ?? options.kernel,
+      kernel,
+      next: options.next ?? kernel,
       nics: options.nic,
       memoryMib: options.memory,
-      accelerator: options.accel === "auto" ? await usableAccelerator(options.kernel) : options.accel,
+      accelerator: options.accel === "auto" ? await usableAccelerator(kernel) : options.accel,
       limitMs: options.limit * 1000,
     });
     if (!opened.ok) return unusable(context, opened.error);
