@@ -1,7 +1,7 @@
 /** From a collected capture to a live update: boundaries, phases, blackout, sessions, outcome, spans. Pure. */
 import type { Boot } from "../base/time.js";
 import type { Collected, KeyEvent, Placed, PlacedDefect } from "../collect/types.js";
-import type { AttributedUpdate, Wakeups } from "./attribution/update.js";
+import type { AttributedUpdate, RecordingEstimate, Wakeups } from "./attribution/update.js";
 import { type Axis, axisOf, type Zero } from "./axis.js";
 import {
   type Boundary,
@@ -178,10 +178,33 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     restorerSinceNs: firstOf(collected, path, zero),
     schedClockZeroNs: schedClock === null ? null : { ...schedClock, ns: schedClock.ns - zero.new },
     armsGraphAtBoot: printk.some(({ boot, text }) => boot === "new" && ARMS_GRAPH.test(text)),
+    recording: recordingEstimate(collected, document, zero),
     wakeups: anchoredWakeups(collected, zero),
     devices: [...devices.values()],
     sessions: sessionStates(collected.keyEvents, axis, zero, collected.agents),
   };
+}
+
+/** Every event of the new kernel counts, although recording goes on after the resume: it is the most that can be. */
+function recordingEstimate(
+  { costs, keyEvents, sources }: Collected,
+  { blackout }: LiveUpdateDocument,
+  zero: Readonly<Record<Boot, number>>,
+): RecordingEstimate | null {
+  if (costs === null || blackout.beginNs === null || blackout.endNs === null) return null;
+  const [from, to] = [blackout.beginNs, blackout.endNs];
+  const probes = keyEvents.filter(({ what, at }) => {
+    const ns = at.ns - zero[at.boot];
+    return (what === "call" || what === "return") && ns >= from && ns <= to;
+  });
+  const inNew = probes.filter(({ at }) => at.boot === "new").length;
+  const all = sources.filter(({ boot }) => boot === "new").reduce((sum, source) => sum + source.events, 0);
+  const events = Math.max(0, all - inNew);
+  const probeNs = probes.reduce(
+    (sum, { what }) => sum + ((what === "call" ? costs.callNs : costs.returnNs) ?? costs.eventNs),
+    0,
+  );
+  return { events, probes: probes.length, ns: Math.round(events * costs.eventNs + probeNs) };
 }
 
 /** The function-graph tracer started from the command line, and the line that start_trace prints (trace.c). */

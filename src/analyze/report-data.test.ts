@@ -95,6 +95,7 @@ test("what attribution needs comes back as it was", () => {
         restorerSinceNs: null,
         schedClockZeroNs: { ns: 1, uncertaintyNs: 2 },
         armsGraphAtBoot: true,
+        recording: null,
         devices: [{ id: "0000:00:03.0", bus: "pci", driver: "e1000", model: null }],
         sessions: [],
         wakeups: {

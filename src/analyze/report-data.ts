@@ -208,12 +208,21 @@ export function encodeLiveUpdate(update: LiveUpdate): Uint8Array {
 
 type AttributionHeader = Pick<
   AttributedUpdate,
-  "path" | "restorerSinceNs" | "schedClockZeroNs" | "armsGraphAtBoot" | "devices" | "sessions"
+  "path" | "restorerSinceNs" | "schedClockZeroNs" | "armsGraphAtBoot" | "recording" | "devices" | "sessions"
 > & { readonly wakeups: number };
 
 function attributionHeader(update: AttributedUpdate): AttributionHeader {
-  const { path, restorerSinceNs, schedClockZeroNs, armsGraphAtBoot, devices, sessions, wakeups } = update;
-  return { path, restorerSinceNs, schedClockZeroNs, armsGraphAtBoot, devices, sessions, wakeups: wakeups.count };
+  const { path, restorerSinceNs, schedClockZeroNs, armsGraphAtBoot, recording, devices, sessions, wakeups } = update;
+  return {
+    path,
+    restorerSinceNs,
+    schedClockZeroNs,
+    armsGraphAtBoot,
+    recording,
+    devices,
+    sessions,
+    wakeups: wakeups.count,
+  };
 }
 
 /** Reads what `encodeLiveUpdate` wrote. The error is one sentence on what is damaged. */

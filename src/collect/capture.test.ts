@@ -102,6 +102,16 @@ test("the active clock is the bracketed one; a name that is no clock is unknown"
   for (const text of ["", "local global", "[sundial]", "[]"]) assert.equal(activeClock(text), "unknown");
 });
 
+test("what a record costs is read where the recorder measured it, and nothing is made of other text", () => {
+  const costsOf = (text: string): unknown => {
+    const capture = read({ ...madeCapture({ old: {} }), "old/costs": text });
+    return capture.ok && capture.value.boots.old?.costs;
+  };
+  assert.deepEqual(costsOf("event 312\ncall 540\n"), { eventNs: 312, callNs: 540, returnNs: null });
+  assert.equal(costsOf("call 540\n"), null);
+  assert.equal(costsOf("event -5\nevent 99999999999\nevent x\n"), null);
+});
+
 test("uname gives release and build; builds are the same where both are known and equal", () => {
   const uname = (release: string, build: string): string => `Linux (none) ${release} ${build} x86_64 GNU/Linux\n`;
   assert.deepEqual(parseUname(uname("7.3.4-luo", "#2 SMP PREEMPT Mon Nov 23 09:54:41 UTC 2026")), {

@@ -5,7 +5,7 @@ import type { Boot } from "../base/time.js";
 import { type BufferStats, parseBufferStats } from "./buffer-stats.js";
 import { type CaptureError, captureError, DEFAULT_LIMITS, pathFault } from "./capture-error.js";
 import { parseClockPairs } from "./clock-pairs.js";
-import { type CaptureFiles, type ClockPair, type TraceClock, traceClockOf } from "./types.js";
+import { type CaptureFiles, type ClockPair, type RecordingCosts, type TraceClock, traceClockOf } from "./types.js";
 
 /** One CPU's part of a trace buffer: pages, and the kernel's own counters, where present. */
 export interface CpuBuffer {
@@ -36,7 +36,18 @@ export interface CaptureBoot {
   readonly cmdline: string | null;
   readonly clocksource: string | null;
   readonly pairs: readonly ClockPair[];
+  readonly costs: RecordingCosts | null;
   readonly dmesg: string | null;
+}
+
+/** Lines of `event N`, `call N`, `return N`; null without the first. */
+function parseCosts(text: string): RecordingCosts | null {
+  const of = (what: string): number | null => {
+    const found = new RegExp(`^${what} (\\d{1,9})$`, "m").exec(text);
+    return found === null ? null : Number(found[1]);
+  };
+  const eventNs = of("event");
+  return eventNs === null ? null : { eventNs, callNs: of("call"), returnNs: of("return") };
 }
 
 /** What a clock outside the host saw; to test the tool against, never to answer from. */
@@ -311,6 +322,7 @@ function readBoot(
     build: uname?.build ?? null,
     cmdline: read("cmdline")?.trim() ?? null,
     clocksource: read("clocksource")?.trim() ?? null,
+    costs: parseCosts(read("costs") ?? ""),
     pairs: pairs === null ? [] : parseClockPairs(pairs, `${folder}/clock_pairs`, reader.sink),
     dmesg: path("dmesg"),
   };

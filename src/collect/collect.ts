@@ -82,6 +82,7 @@ export function collectCapture(
   const collected: Collected = {
     name: capture.name,
     kernel: capture.kernel,
+    costs: capture.boots.old?.costs ?? null,
     labels: capture.labels,
     probeLevel: capture.labels.probe_level ?? null,
     link: linked.link,

@@ -31,6 +31,7 @@ const boot = (part: Partial<CaptureBoot> = {}): CaptureBoot => ({
   cmdline: null,
   clocksource: null,
   pairs: [],
+  costs: null,
   dmesg: null,
   ...part,
 });

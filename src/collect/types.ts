@@ -327,6 +327,13 @@ export interface SourceCounts extends ReadCounts {
   readonly clock: string;
 }
 
+/** What one record costs on this host, in nanoseconds, as the recorder measured it; null: not measured. */
+export interface RecordingCosts {
+  readonly eventNs: number;
+  readonly callNs: number | null;
+  readonly returnNs: number | null;
+}
+
 /** A defect and where it lies on its boot's axis, where that is known. */
 export interface PlacedDefect {
   readonly defect: Defect;
@@ -337,6 +344,8 @@ export interface PlacedDefect {
 export interface Collected {
   readonly name: string;
   readonly kernel: { readonly old: string | null; readonly new: string | null };
+  /** What a record costs on this host, in nanoseconds. */
+  readonly costs: RecordingCosts | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly probeLevel: string | null;
   readonly link: ClockLink;

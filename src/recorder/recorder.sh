@@ -412,6 +412,8 @@ load_journal() {
 # put FILE TEXT: one write; its failure is the caller's to tell.
 put() { { printf '%s\n' "$2" > "$1"; } 2> /dev/null; }
 
+put_more() { { printf '%s\n' "$2" >> "$1"; } 2> /dev/null; }
+
 # set_value FILE VALUE WHY: file under tracefs. What it held is put back by disarm.
 set_value() {
   file=$TRACING/$1
@@ -691,6 +693,7 @@ save_boot() { # FOLDER [EARLIER-FOLDER]: what takes long is not read again where
   if [ -n "$ROOT" ]; then printf 'Linux host %s #1 x86_64 GNU/Linux\n' "$RELEASE"; else uname -a; fi > "$1/uname"
   copy_if "$ROOT/sys/devices/system/clocksource/clocksource0/current_clocksource" "$1/clocksource"
   for file in header_page header_event; do copy_if "$TRACING/events/$file" "$1/$file"; done
+  copy_if "$STATE/costs" "$1/costs"
   for file in printk_formats saved_cmdlines; do copy_if "$TRACING/$file" "$1/$file"; done
   contents=$(kernel_contents)
   first_line "$STATE/contents" || LINE=''
@@ -733,6 +736,47 @@ which_half() {
   if read_armed && [ "$ARMED_HALF" = old ] && [ "$ARMED_BOOT" != "$BOOT_ID" ]; then
     if came_by_kexec; then HALF=new; fi
   fi
+}
+
+# Nanoseconds of one `read` of a byte, by the quickest of a dozen rounds, each so short that on a busy host, too, some are
+# not interrupted; dd tells its own time.
+READS=1000
+ns_of_read() {
+  for round in 1 2 3 4 5 6 7 8 9 10 11 12; do dd if="$ROOT/dev/zero" of=/dev/null bs=1 count=$READS 2>&1; done |
+    awk -v n=$READS '
+      { for (i = 2; i <= NF; i++) if ($i == "s," || $i == "seconds,") if (!best || $(i - 1) < best) best = $(i - 1) }
+      END { printf "%d", best * 1e9 / n }'
+}
+# What one event, one probe and one return probe cost, into $STATE/costs: by a read of a byte with and without them, in
+# an instance of their own that is removed at once.
+measure_costs() {
+  [ "$DRY" = yes ] && { echo 'measure what an event and a probe cost here, in instances/blackout_cost, removed at once'; return 0; }
+  cost=$TRACING/instances/blackout_cost
+  [ -d "$TRACING/events/syscalls/sys_exit_read" ] && make_instance blackout_cost 'to measure; removed at once' || return 0
+  put "$cost/buffer_size_kb" 64
+  plain=$(ns_of_read)
+  measured=''
+  # of_one WHAT ENABLE: what is enabled costs this much more.
+  of_one() {
+    put "$cost/$2" 1 || return 0
+    more=$(($(ns_of_read) - plain))
+    put "$cost/$2" 0
+    [ $more -gt 0 ] && measured="$measured$1 $more$NEWLINE"
+    return 0
+  }
+  of_one event events/syscalls/sys_exit_read/enable
+  if at_least probes && [ -n "$PROBES_FILE" ] && [ -n "$(echo ksys_read | traceable)" ]; then
+    journal "probes$TAB$PROBES_FILE"
+    for what in call return; do
+      kind=p
+      [ $what = return ] && kind=r
+      put_more "$TRACING/$PROBES_FILE" "$kind:$GROUP/cost_$what ksys_read" || continue
+      of_one $what "events/$GROUP/cost_$what/enable"
+      put_more "$TRACING/$PROBES_FILE" "-:$GROUP/cost_$what"
+    done
+  fi
+  "${TOOLS}rmdir" "$cost" 2> /dev/null
+  [ -z "$measured" ] || printf '%s' "$measured" > "$STATE/costs"
 }
 
 arm_old() {
@@ -805,9 +849,10 @@ arm() {
   if first_line "$TRACING/instances/$RING/tracing_on" && [ "$LINE" = 1 ]; then
     die "instances/$RING is recording for someone else: stop it (echo 0 > $TRACING/instances/$RING/tracing_on), or give another with --instance"
   fi
-  rm -rf "$STATE/old" "$STATE/armed" "$JOURNAL" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE"/filter.*
+  rm -rf "$STATE/old" "$STATE/armed" "$JOURNAL" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE/costs" "$STATE"/filter.*
   load_journal
   write_armed old "$TRACING/instances/$MARKS/trace_marker"
+  if at_least events; then measure_costs; fi
   arm_old
   save_boot "$STATE/old"
   to_disk "$STATE/old"
@@ -821,6 +866,7 @@ plan() {
   [ -n "$HALF" ] || HALF=old
   echo "# level $LEVEL, $HALF kernel, under $TRACING; state in $STATE"
   if [ "$HALF" = old ]; then
+    if at_least events; then measure_costs; fi
     arm_old
     echo "save   $STATE/old: clock pairs (five instances, made and removed), formats, symbols, task names, log, command line"
   else arm_new; fi
@@ -1125,7 +1171,7 @@ EOF
     say "not collected yet: what the old kernel saved is kept in $STATE (collect, or disarm --discard)"
     return 0
   fi
-  rm -rf "$STATE/old" "$STATE/old.new" "$STATE/old.before" "$STATE/armed" "$STATE/armed.new" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE"/filter.*
+  rm -rf "$STATE/old" "$STATE/old.new" "$STATE/old.before" "$STATE/armed" "$STATE/armed.new" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE/costs" "$STATE"/filter.*
   unlock
   rmdir "$STATE" 2> /dev/null
   say 'disarmed: nothing of the recorder is left in tracefs'

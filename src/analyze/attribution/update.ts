@@ -13,6 +13,13 @@ export interface Wakeups {
   readonly waker: Int32Array;
 }
 
+/** How much is at most the recording's own. */
+export interface RecordingEstimate {
+  readonly events: number;
+  readonly probes: number;
+  readonly ns: number;
+}
+
 /** A live update with what attribution needs beside its spans. Times are relative to the update's zero. */
 export interface AttributedUpdate extends LiveUpdate {
   readonly path: readonly PathTask[];
@@ -22,6 +29,8 @@ export interface AttributedUpdate extends LiveUpdate {
   readonly schedClockZeroNs: { readonly ns: number; readonly uncertaintyNs: number } | null;
   /** The new kernel's command line starts the function-graph tracer, which takes time inside the seam. */
   readonly armsGraphAtBoot: boolean;
+  /** What the new kernel's events and the probes in the blackout cost, where the recorder has measured costs. */
+  readonly recording: RecordingEstimate | null;
   readonly wakeups: Wakeups;
   /** What both kernels' logs say of devices. */
   readonly devices: readonly DeviceFacts[];

@@ -22,6 +22,7 @@ export const FINDING_RULES = [
   "prepare-in-blackout",
   "purgatory-digest",
   "recorder-cost",
+  "recording-estimate",
   "serial-device-probe",
   "serial-device-shutdown",
   "serial-retrieve",

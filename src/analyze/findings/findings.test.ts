@@ -73,12 +73,14 @@ function madeUp(part: {
   readonly printk?: readonly PlacedPrintk[];
   readonly kernel?: string;
   readonly details?: readonly string[];
+  readonly recordingNs?: number;
 }): readonly FindingRule[] {
   const { children, printk = [], kernel = "7.3.4", details = [] } = part;
   const strings = ["", ...details];
   const update = {
     printk,
     armsGraphAtBoot: false,
+    recording: part.recordingNs === undefined ? null : { events: 1_000, probes: 10, ns: part.recordingNs },
     document: { capture: { kernel: { old: kernel, new: "7.3.4" } } },
     spans: { strings, detail: Uint32Array.from(details, (_, i) => i + 1) },
   } as unknown as AttributedUpdate;
@@ -100,6 +102,9 @@ test("what no recording shows: each rule speaks where it should, and not a littl
   const file = (row: number): TreeNode => node("file", "a 0x1", 0, SECOND, { action: "preserve", row });
   assert.deepEqual(madeUp({ children: [file(0)], details: ["bytes=4194304 folios=1024"] }), ["small-folios"]);
   assert.deepEqual(madeUp({ children: [file(0)], details: ["bytes=4194304 folios=2"] }), []);
+
+  assert.deepEqual(madeUp({ children: [], recordingNs: SECOND / 10 }), ["recording-estimate"]);
+  assert.deepEqual(madeUp({ children: [], recordingNs: SECOND / 10 - 1 }), []);
 
   assert.deepEqual(madeUp({ children: [seam] }), ["opaque-seam"]);
   assert.deepEqual(madeUp({ children: [seam], kernel: "7.2.13-luo" }), ["opaque-seam", "purgatory-digest"]);

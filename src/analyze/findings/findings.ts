@@ -3,13 +3,14 @@ import { consoleOutput } from "./console-output.js";
 import { cpuBringUp, deferredMemory } from "./cpus.js";
 import type { Finding, FindingInput, Rule } from "./finding.js";
 import { longInitcalls } from "./initcalls.js";
-import { recorderCost } from "./recorder.js";
+import { recorderCost, recordingEstimate } from "./recorder.js";
 import { decompression, purgatoryDigest } from "./seam.js";
 import { serialDevices } from "./serial-devices.js";
 import { lateOpen, prepareInBlackout, serialRetrieve, smallFolios } from "./user-space.js";
 
 export const RULES: readonly Rule[] = [
   recorderCost,
+  recordingEstimate,
   serialDevices,
   lateOpen,
   longInitcalls,

@@ -12,6 +12,27 @@ const RECORDERS_OWN = new Set([
   "trace_rb_cpu_prepare",
 ]);
 
+/** By the costs that the recorder measured on its host when it was armed: how much the records themselves took. */
+export const recordingEstimate: Rule = ({ update, root }): readonly Finding[] => {
+  const { recording } = update;
+  if (recording === null || recording.ns < root.durationNs * MIN_SHARE) return [];
+  const { events, probes, ns } = recording;
+  const count = (number: number): string => number.toLocaleString("en");
+  return [
+    {
+      rule: "recording-estimate",
+      title: `Recording takes up to ${formatDuration(ns)} of the blackout: ${count(events)} events of the new kernel and ${count(probes)} probes, at what one costs on this host.`,
+      phase: null,
+      boot: null,
+      costNs: ns,
+      gainNs: [0, ns],
+      spans: [spanOf(root)],
+      advice: "Record less: level markers for budgets, and without --with what no question needs.",
+      source: "old/costs, measured by the recorder",
+    },
+  ];
+};
+
 /** The recorder's own part of the blackout, as far as spans show it. Arming inside the seam shows in none: it is more. */
 export const recorderCost: Rule = ({ update, root }): readonly Finding[] => {
   const nodes = nodesWhere(
