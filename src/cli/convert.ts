@@ -2,18 +2,18 @@ import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname, extname } from "node:path";
 import type { Defect, DefectInput } from "../base/defect.js";
 import { DefectLog } from "../base/defect.js";
-import { globMatcher } from "../base/glob.js";
-import type { StringTable } from "../base/string-table.js";
-import { END_OF_TIME, type RecordFilter } from "../collect/ring-buffer.js";
+import { ok, type Result } from "../base/result.js";
+import type { BoundFilter, FilterExpression } from "../collect/event-filter.js";
 import { openTraceFile, type TraceFile } from "../collect/trace-file.js";
 import type { EventChunk } from "../collect/types.js";
 import { ChromeJson } from "../export/chrome-json.js";
 import { writePerfettoEvents } from "../export/perfetto-events.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
+import { FILTER_HELP, filterFrom, filterOfTrace, filterOption } from "./event-filter-option.js";
 import { integer, one, repeated, required, text } from "./options.js";
 import { outputProblem } from "./output-file.js";
 import { escapeControls } from "./terminal-text.js";
-import { traceLine } from "./trace-lines.js";
+import { type TraceLines, traceLines } from "./trace-lines.js";
 
 type Format = "pftrace" | "json" | "txt";
 const FORMATS: ReadonlyMap<string, Format> = new Map([
@@ -23,34 +23,32 @@ const FORMATS: ReadonlyMap<string, Format> = new Map([
   [".txt", "txt"],
 ]);
 
-interface Wanted {
-  readonly names: ((name: string) => boolean) | null;
-  readonly pids: ReadonlySet<number> | null;
-  readonly cpus: ReadonlySet<number> | null;
-}
-
 const LARGEST = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 export const convert = defineCommand({
   name: "convert",
   group: "Any trace",
-  summary: "Turn a trace.dat, a Perfetto trace or an ftrace text into a Perfetto trace, JSON or text",
+  summary: "Turn a trace.dat, a Perfetto trace, raw pages or an ftrace text into a Perfetto trace, JSON or text",
   usage: null,
-  description:
-    "Reads trace-cmd's files (versions 6 and 7, packed or not, all instances), the ftrace events of Perfetto traces, and what the kernel prints as trace and trace_pipe; a file cut short is read as far as it goes.\nThe output's name says what is written: .pftrace for the Perfetto UI and trace_processor, .json for Chrome's trace viewer, .txt as the kernel itself would print it, byte by byte where the input is trace.dat.",
+  description: `Reads trace-cmd's files (versions 6 and 7, packed or not, all instances), raw pages (a folder with per_cpu/cpuN/trace_pipe_raw and the event formats), the ftrace events of Perfetto traces, and what the kernel prints as trace and trace_pipe; a file cut short is read as far as it goes.\nThe output's name says what is written: .pftrace for the Perfetto UI and trace_processor, .json for Chrome's trace viewer, .txt as the kernel itself would print it, byte by byte where the input is trace.dat or raw pages.\n${FILTER_HELP}`,
   options: {
     output: required(text("FILE", "Where to write it: .pftrace, .json or .txt", "o")),
+    filter: filterOption,
     name: repeated(text("GLOB", "Only events of this name: sched_*, irq_*")),
     pid: repeated(integer("PID", LARGEST, "Only this task's events")),
     cpu: repeated(integer("CPU", { min: 0, max: 32_767 }, "Only this CPU's events")),
+    formats: text("FOLDER", "Where the event formats of raw pages are, if not beside them"),
   },
-  positionals: { trace: one("A trace.dat, a Perfetto trace, or a text that ftrace printed") },
+  positionals: { trace: one("A trace.dat, a Perfetto trace, a text that ftrace printed, or raw pages") },
   examples: [
     {
       command: "blackout convert trace.dat -o trace.pftrace",
       what: "For the Perfetto UI, which cannot read trace.dat",
     },
-    { command: "blackout convert trace.dat -o sched.txt --name 'sched_*' --cpu 0", what: "As the kernel prints it" },
+    {
+      command: "blackout convert trace.dat -o sched.txt --filter 'event=sched_* cpu=0 time=4.07..4.08'",
+      what: "Ten milliseconds of one CPU, as the kernel prints it",
+    },
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
@@ -63,18 +61,19 @@ export const convert = defineCommand({
         `${options.output}: its name must end in .pftrace, .json or .txt, which says what to write`,
       );
     }
+    const asked = filterFrom(options);
+    if (!asked.ok) return misused(context, asked.error);
     const log = new DefectLog();
-    const opened = openTraceFile(positionals.trace, { defect: (input) => log.add(input) });
+    const opened = openTraceFile(positionals.trace, { defect: (input) => log.add(input) }, options.formats);
     if (!opened.ok) return unusable(context, `${positionals.trace}: ${opened.error}`);
+    const filters = filtersOf(opened.value, asked.value);
+    if (!filters.ok) {
+      opened.value.close();
+      return misused(context, filters.error);
+    }
     const progress = context.progress("Converting");
     try {
-      const matchers = options.name.map(globMatcher);
-      const wanted: Wanted = {
-        names: matchers.length === 0 ? null : (name) => matchers.some((matches) => matches(name)),
-        pids: options.pid.length === 0 ? null : new Set(options.pid),
-        cpus: options.cpu.length === 0 ? null : new Set(options.cpu),
-      };
-      const said = write(opened.value, format, options.output, wanted, (input) => log.add(input));
+      const said = write(opened.value, format, options.output, filters.value, (input) => log.add(input));
       progress.end();
       sayDefects(context, log.all());
       context.stderr.write(`${options.output}: ${said}\n`);
@@ -91,20 +90,31 @@ export const convert = defineCommand({
 
 type Feed = (sink: (chunk: EventChunk, axisNs: Float64Array, clock: string, part: string) => void) => void;
 
+/** By part: which of its events are wanted; null for all. */
+type Filters = readonly (BoundFilter | null)[];
+
+function filtersOf(trace: TraceFile, expression: FilterExpression | null): Result<Filters, string> {
+  const filters: (BoundFilter | null)[] = [];
+  for (const { clock } of trace.parts) {
+    const filter = filterOfTrace(expression, clock);
+    if (!filter.ok) return filter;
+    filters.push(filter.value);
+  }
+  return ok(filters);
+}
+
 /**
  * Streams the file's parts one after the other; rows that are not wanted have the time NaN. Where counts exceed what a
  * double holds (stamps since 1970), they are counted from the first event.
  */
-function feedOf(trace: TraceFile, wanted: Wanted, defect: (input: DefectInput) => void): Feed {
-  const filtered = wanted.pids !== null || wanted.cpus !== null;
-  const filter: RecordFilter = { names: null, pids: wanted.pids, cpus: wanted.cpus, from: 0n, to: END_OF_TIME };
-  const wantedNames = new Map<StringTable, Uint8Array>();
+function feedOf(trace: TraceFile, filters: Filters, defect: (input: DefectInput) => void): Feed {
   let told = false;
   let origin: bigint | null = null;
   return (sink) => {
     let axisNs = new Float64Array(0);
-    for (const part of trace.parts) {
-      part.source(filtered ? filter : undefined).read({
+    for (const [i, part] of trace.parts.entries()) {
+      const filter = filters[i] ?? null;
+      part.source(filter?.records).read({
         // A second reading finds the same again.
         defect: (input) => {
           if (!told) defect(input);
@@ -113,13 +123,9 @@ function feedOf(trace: TraceFile, wanted: Wanted, defect: (input: DefectInput) =
           if (axisNs.length < chunk.count) axisNs = new Float64Array(chunk.count);
           origin ??= chunk.base > BigInt(Number.MAX_SAFE_INTEGER) ? chunk.base : 0n;
           const base = Number(chunk.base - origin);
-          const names = wanted.names === null ? null : nameTable(chunk.strings, wanted.names, wantedNames);
-          const { count, name, time } = chunk;
+          const { count, time } = chunk;
           for (let row = 0; row < count; row++) {
-            const leave =
-              (names !== null && names[name[row] as number] !== 1) ||
-              (wanted.pids !== null && !wanted.pids.has(chunk.pid[row] as number)) ||
-              (wanted.cpus !== null && !wanted.cpus.has(chunk.cpu[row] as number));
+            const leave = filter !== null && !filter.matches(chunk, row, Number.NaN);
             axisNs[row] = leave ? Number.NaN : base + (time[row] as number);
           }
           sink(chunk, axisNs, part.clock, part.name);
@@ -130,19 +136,6 @@ function feedOf(trace: TraceFile, wanted: Wanted, defect: (input: DefectInput) =
   };
 }
 
-/** By name id: 1 where the name is wanted. Made anew where the reader has met new names. */
-function nameTable(
-  strings: StringTable,
-  matches: (name: string) => boolean,
-  tables: Map<StringTable, Uint8Array>,
-): Uint8Array {
-  const known = tables.get(strings);
-  if (known !== undefined && known.length === strings.size) return known;
-  const table = Uint8Array.from({ length: strings.size }, (_, id) => (matches(strings.stringOf(id)) ? 1 : 0));
-  tables.set(strings, table);
-  return table;
-}
-
 const BLOCK_CHARS = 1 << 18;
 
 /** Writes the file; returns what to say of it. What it throws is the system's refusal. */
@@ -150,10 +143,10 @@ function write(
   trace: TraceFile,
   format: Format,
   path: string,
-  wanted: Wanted,
+  filters: Filters,
   defect: (input: DefectInput) => void,
 ): string {
-  const feed = feedOf(trace, wanted, defect);
+  const feed = feedOf(trace, filters, defect);
   mkdirSync(dirname(path), { recursive: true });
   const fd = openSync(path, "w");
   let bytes = 0;
@@ -184,19 +177,25 @@ function write(
         return `${number(bytes)} bytes, ${number(json.written)} events`;
       }
       case "txt": {
-        let lines = 0;
+        let written = 0;
         let current: string | null = null;
+        let lines: TraceLines | null = null;
         feed((chunk, axisNs, clock, part) => {
+          if (part !== current || lines === null) {
+            lines?.finish();
+            lines = traceLines(clock, (line) => putText(`${line}\n`));
+          }
           if (part !== current && (trace.parts.length > 1 || part !== "")) putText(`# instance: ${part || "(top)"}\n`);
           current = part;
           for (let row = 0; row < chunk.count; row++) {
             if (Number.isNaN(axisNs[row]) && !Number.isNaN(chunk.time[row])) continue;
-            putText(`${traceLine(chunk, row, clock)}\n`);
-            lines += 1;
+            lines.row(chunk, row);
+            written += 1;
           }
         });
+        (lines as TraceLines | null)?.finish();
         put(Buffer.from(block));
-        return `${number(bytes)} bytes, ${number(lines)} events`;
+        return `${number(bytes)} bytes, ${number(written)} events`;
       }
     }
   } finally {

@@ -5,6 +5,9 @@ import { escapeControls } from "./terminal-text.js";
 /** What a row's line is; without the newline. `atNs` is NaN where the source shows order, but no time. */
 export type EventFormat = (chunk: EventChunk, row: number, atNs: number) => string;
 
+/** The same, or null where the line is handed to the writer's `line` when it is known. */
+export type LateEventFormat = (chunk: EventChunk, row: number, atNs: number) => string | null;
+
 export const EVENT_KIND_NAMES: Readonly<Record<EventKind, string>> = {
   [EventKind.event]: "event",
   [EventKind.graphEntry]: "graph-entry",
@@ -68,14 +71,8 @@ function fileOf({ file }: EventChunk, cpu: number): string {
   return cpu < 0 ? file : file.replace(/(?<=\/per_cpu\/cpu)\d+(?=\/trace_pipe_raw$)/, String(cpu));
 }
 
-/** Which events are wanted. */
-export interface EventSelection {
-  /** Both included; infinite where not limited. An event without a time is wanted only if both are infinite. */
-  readonly fromNs: number;
-  readonly toNs: number;
-  /** Null: whatever its name. */
-  readonly nameMatches: ((name: string) => boolean) | null;
-}
+/** Whether a row is wanted. */
+export type RowTest = (chunk: EventChunk, row: number, atNs: number) => boolean;
 
 /**
  * Writes the lines of selected events, in blocks of 64 KiB, until `limit` are written or `write` says that nobody reads
@@ -83,67 +80,51 @@ export interface EventSelection {
  */
 export class EventLineWriter {
   written = 0;
-  /** In case that names are asked for which no event has. */
-  readonly namesSeen = new Set<string>();
-  readonly #format: EventFormat;
-  readonly #selection: EventSelection;
+  readonly #format: LateEventFormat;
+  readonly #matches: RowTest | null;
   readonly #limit: number;
   readonly #write: (text: string) => boolean;
-  #wanted: Int8Array = new Int8Array(0);
   #block = "";
 
-  constructor(format: EventFormat, selection: EventSelection, limit: number, write: (text: string) => boolean) {
+  /** Null: every row. */
+  constructor(format: LateEventFormat, matches: RowTest | null, limit: number, write: (text: string) => boolean) {
     this.#format = format;
-    this.#selection = selection;
+    this.#matches = matches;
     this.#limit = limit;
     this.#write = write;
   }
 
   /** Whether there is more to write; false once the limit is reached or the reader has left. */
   run(feed: (sink: (chunk: EventChunk, axisNs: Float64Array) => void) => void): boolean {
-    this.#wanted = new Int8Array(0);
     try {
       if (this.written < this.#limit) feed((chunk, axisNs) => this.#chunk(chunk, axisNs));
       if (this.written >= this.#limit) throw STOP;
     } catch (thrown) {
       if (thrown !== STOP) throw thrown;
-      this.#flush();
+      this.flush();
       return false;
     }
-    return this.#flush();
+    return this.flush();
+  }
+
+  line(text: string): void {
+    this.#block += `${text}\n`;
   }
 
   #chunk(chunk: EventChunk, axisNs: Float64Array): void {
-    const { fromNs, toNs, nameMatches } = this.#selection;
-    const always = fromNs === Number.NEGATIVE_INFINITY && toNs === Number.POSITIVE_INFINITY;
+    const matches = this.#matches;
     for (let row = 0; row < chunk.count; row++) {
       const at = axisNs[row] as number;
-      if (!always && !(at >= fromNs && at <= toNs)) continue;
-      if (nameMatches !== null && !this.#isWanted(chunk, chunk.name[row] as number, nameMatches)) continue;
-      this.#block += `${this.#format(chunk, row, at)}\n`;
+      if (matches !== null && !matches(chunk, row, at)) continue;
+      const line = this.#format(chunk, row, at);
+      if (line !== null) this.line(line);
       this.written += 1;
-      if (this.#block.length >= BLOCK_CHARS && !this.#flush()) throw STOP;
+      if (this.#block.length >= BLOCK_CHARS && !this.flush()) throw STOP;
       if (this.written >= this.#limit) throw STOP;
     }
   }
 
-  /** Each name is matched once. */
-  #isWanted(chunk: EventChunk, id: number, nameMatches: (name: string) => boolean): boolean {
-    if (id >= this.#wanted.length) {
-      const grown = new Int8Array(2 * id + 64);
-      grown.set(this.#wanted);
-      this.#wanted = grown;
-    }
-    const known = this.#wanted[id] as number;
-    if (known !== 0) return known > 0;
-    const name = chunk.strings.stringOf(id);
-    if (this.namesSeen.size < NAMES_KEPT) this.namesSeen.add(name);
-    const wanted = nameMatches(name);
-    this.#wanted[id] = wanted ? 1 : -1;
-    return wanted;
-  }
-
-  #flush(): boolean {
+  flush(): boolean {
     const block = this.#block;
     this.#block = "";
     return this.#write(block);
@@ -151,5 +132,4 @@ export class EventLineWriter {
 }
 
 const BLOCK_CHARS = 64 * 1024;
-const NAMES_KEPT = 4096;
 const STOP = Symbol("enough");

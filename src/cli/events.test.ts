@@ -260,9 +260,8 @@ test("seconds are exact to the nanosecond", () => {
 test("lines are written in blocks, and no more once nobody reads", () => {
   const chunk = { ...chunkOf([["a", 1]]), count: 1 };
   const blocks: string[] = [];
-  const selection = { fromNs: Number.NEGATIVE_INFINITY, toNs: Number.POSITIVE_INFINITY, nameMatches: null };
   let pushed = 0;
-  const writer = new EventLineWriter(eventText, selection, Number.POSITIVE_INFINITY, (block) => {
+  const writer = new EventLineWriter(eventText, null, Number.POSITIVE_INFINITY, (block) => {
     blocks.push(block);
     return blocks.length < 2;
   });
@@ -272,7 +271,7 @@ test("lines are written in blocks, and no more once nobody reads", () => {
   assert.equal(more, false);
   assert.equal(blocks.length, 3, "two full blocks, and the empty rest");
   assert.ok(pushed < 5_000);
-  const broken = new EventLineWriter(eventText, selection, 1, () => true);
+  const broken = new EventLineWriter(eventText, null, 1, () => true);
   assert.throws(
     () =>
       broken.run(() => {
@@ -280,4 +279,97 @@ test("lines are written in blocks, and no more once nobody reads", () => {
       }),
     /a reader's bug/,
   );
+});
+
+/** The events of a trace that is no capture. */
+const unpackedPlain = unpackedWithout("plain.tar.gz");
+
+test("raw pages are printed as the kernel prints them, whatever they are named by", async () => {
+  const whole = await run(join(unpackedPlain, "ring"));
+  assert.deepEqual([whole.code, whole.err], [0, ""]);
+  assert.match(whole.lines[0] ?? "", /^ *\S+-\d+ +\[00[01]\] [.\w]{5} +\d+\.\d{6}: \w+: /);
+  // A function that calls nothing is two records and one line. What differs is how a previous boot's are listed.
+  const heads = (lines: readonly string[]): readonly string[] =>
+    lines.flatMap((line) => (line.startsWith("#") || line === "" ? [] : [line.slice(16, line.indexOf(": ")).trim()]));
+  assert.deepEqual(heads(whole.lines), heads(readFileSync(join(unpackedPlain, "ring/trace"), "utf8").split("\n")));
+  // The file of one CPU, and the formats named: the same lines.
+  const one = await run(
+    join(unpackedPlain, "ring/per_cpu/cpu1/trace_pipe_raw"),
+    "--formats",
+    join(unpackedPlain, "old"),
+  );
+  assert.ok(one.lines.length > 1000);
+  assert.deepEqual(
+    one.lines,
+    whole.lines.filter((line) => line.includes(" [001] ")),
+  );
+  assert.deepEqual((await run(join(unpackedPlain, "ring"), "--filter", "cpu=1")).lines, one.lines);
+  // The new boot's count the TSC: a time is a count.
+  const fresh = await run(join(unpackedPlain, "new"), "--limit", "1");
+  const count = /\s(\d{9,}): /.exec(fresh.lines[0] ?? "")?.[1];
+  assert.deepEqual((await run(join(unpackedPlain, "new"), "--filter", `time=${count}`)).lines, fresh.lines);
+});
+
+test("convert writes the lines that events prints, and takes the same filter", async () => {
+  const into = join(folder, "some.txt");
+  const filter = ["--filter", "(event=sched_* || event=funcgraph_*) cpu=0 time=5.."];
+  const { code, lines } = await run(join(unpackedPlain, "ring"), ...filter);
+  assert.equal(code, 0);
+  assert.ok(lines.length > 10);
+  const surroundings = recordedSurroundings();
+  assert.equal(
+    await runCli(["convert", join(unpackedPlain, "ring"), "-o", into, ...filter], surroundings, commands),
+    0,
+  );
+  assert.equal(readFileSync(into, "utf8"), `${lines.join("\n")}\n`);
+  // ... and the text that it wrote can be read again.
+  assert.deepEqual(
+    (await run(into)).lines.map((line) => line.replace(/\] \S{5} /, "] ").replace(/ +/g, " ")),
+    lines.map((line) => line.replace(/\] \S{5} /, "] ").replace(/ +/g, " ")),
+  );
+});
+
+test("JSON of a trace has its clock's counts, and no boot", async () => {
+  const { lines } = await run(join(unpackedPlain, "ring"), "--json", "--filter", "event=print");
+  assert.ok(lines.length > 10);
+  for (const line of lines) {
+    assert.ok(validate(JSON.parse(line)), `${line}: ${JSON.stringify(validate.errors)}`);
+    const event = JSON.parse(line) as Record<string, unknown>;
+    assert.deepEqual([event.boot, event.atNs, event.clock, event.name], [null, null, "local", "print"]);
+    assert.ok(Number.isSafeInteger(event.count));
+  }
+});
+
+test("what cannot be asked of a trace, or of a filter, is refused", async () => {
+  const ring = join(unpackedPlain, "ring");
+  const refused = async (...args: readonly string[]): Promise<string> => {
+    const { code, err, lines } = await run(...args);
+    assert.deepEqual([code, lines], [2, []]);
+    return err;
+  };
+  assert.match(await refused(ring, "--filter", "pdi=3"), /unknown key 'pdi': did you mean pid\?/);
+  assert.match(await refused(plain, "--filter", "pdi=3"), /unknown key 'pdi': did you mean pid\?/);
+  assert.match(await refused(ring, "--boot", "old"), /--boot is of captures/);
+  assert.match(await refused(join(unpackedPlain, "new"), "--filter", "time=4.5"), /clock counts/);
+  const alone = join(folder, "alone/per_cpu/cpu0");
+  mkdirSync(alone, { recursive: true });
+  writeFileSync(join(alone, "trace_pipe_raw"), new Uint8Array(4096));
+  const bare = await run(join(folder, "alone"));
+  assert.equal(bare.code, 3);
+  assert.match(bare.err, /no event formats in .*: name their folder with --formats/);
+  const misspelt = await run(ring, "--filter", "event=sched_swich");
+  assert.match(misspelt.err, /no event there is named sched_swich: did you mean sched_switch\?/);
+});
+
+test("a filter of a capture is one of the axis, and gives what the shorthands give", async () => {
+  const long = await run(plain, "--filter", "event=luo_* time=-1ms..500ms cpu=0");
+  assert.ok(long.lines.length > 2);
+  const short = await run(plain, "--from=-1ms", "--to", "500ms", "--name", "luo_*", "--filter", "cpu=0");
+  assert.deepEqual(long.lines, short.lines);
+  const all = await run(plain);
+  const expected = all.lines.filter((line) => {
+    const [, at, , cpu, name] = /^ *(-?[\d.]+) (\w+) +\[(\d+)\] +\S+ (\w+): /.exec(line) ?? [];
+    return Number(at) >= -0.001 && Number(at) <= 0.5 && cpu === "000" && (name ?? "").startsWith("luo_");
+  });
+  assert.deepEqual(long.lines.slice(2), expected);
 });

@@ -1,19 +1,21 @@
 import type { BlackoutDocument, LiveUpdateDocument } from "../analyze/live-update.js";
 import { formatDuration } from "../base/format.js";
-import { globMatcher } from "../base/glob.js";
-import { didYouMean } from "../base/suggest.js";
 import type { Boot } from "../base/time.js";
+import { allOf, type BoundFilter, type FilterExpression } from "../collect/event-filter.js";
+import { END_OF_TIME } from "../collect/ring-buffer.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
+import { bound, FILTER_HELP, filterFrom, filterOption } from "./event-filter-option.js";
 import { EVENT_LINE_HEADER, EventLineWriter, eventJson, eventText } from "./event-lines.js";
 import { eventFeedOf, type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
 import { axisTime, choice, flag, integer, one, repeated, text } from "./options.js";
 import { escapeControls } from "./terminal-text.js";
+import { addNames, noSuchEvent, printTrace } from "./trace-events.js";
+import { isCapture } from "./trace-input.js";
 
 interface Wanted {
   readonly boot: Boot | null;
-  readonly fromNs: number;
-  readonly toNs: number;
-  readonly names: readonly string[];
+  readonly expression: FilterExpression | null;
+  readonly filter: BoundFilter | null;
   readonly limit: number;
   readonly json: boolean;
 }
@@ -21,36 +23,63 @@ interface Wanted {
 export const events = defineCommand({
   name: "events",
   group: "One live update",
-  summary: "The decoded events of both kernels, one a line, on one time axis",
+  summary: "The decoded events of a live update, on one time axis, or of any trace, one a line",
   usage: null,
-  description:
-    "Time is in seconds from the blackout's begin; the fields are as the source prints them. All of the old kernel's events come before all of the new one's, each in the order of its source, which is that of time.\nWithout a clock link each kernel is on an axis of its own; the two are printed one after the other, each with its own zero, to which --from and --to then refer.",
+  description: `Of a capture: time is in seconds from the blackout's begin; the fields are as the source prints them. All of the old kernel's events come before all of the new one's, each in the order of its source, which is that of time.\nWithout a clock link each kernel is on an axis of its own; the two are printed one after the other, each with its own zero, to which --from and --to then refer.\nOf any other trace (trace.dat, Perfetto, ftrace's text, or raw pages: a folder with per_cpu/cpuN/trace_pipe_raw and the event formats): as the kernel prints it, on the trace's own clock.\n${FILTER_HELP}`,
   options: {
+    filter: filterOption,
     boot: choice("BOOT", ["old", "new"], "Only this kernel's"),
     from: axisTime("TIME", "Only from here on: -5ms is 5 ms before the blackout's begin"),
     to: axisTime("TIME", "Only up to here"),
     name: repeated(text("GLOB", "Only events of this name: sched_*, sys_enter_?????")),
     limit: integer("N", { min: 1, max: Number.MAX_SAFE_INTEGER }, "Stop after so many"),
+    formats: text("FOLDER", "Where the event formats of raw pages are, if not beside them"),
     json: flag("One JSON object a line (docs/event.schema.json)"),
     ...spellingOptions,
   },
-  positionals: { capture: one("A capture: folder or archive") },
+  positionals: { capture: one("A capture (folder or archive), or a trace") },
   examples: [
     { command: "blackout events traces/plain.tar.gz --from=-5ms --to 5ms", what: "Around the VMs' pause" },
     { command: "blackout events traces/plain.tar.gz --name 'luo_*' --name print", what: "LUO's probes and the marks" },
+    {
+      command: "blackout events traces/plain.tar.gz --filter 'event=luo_* time=0..1.5 cpu=0'",
+      what: "LUO's probes on CPU 0, from the pause to 1.5 s after it",
+    },
+    {
+      command: "blackout events trace.dat --filter 'event=sched_switch && (.prev_comm=qemu* || .next_pid=144)'",
+      what: "By fields of the event",
+    },
     { command: "blackout events traces/plain.tar.gz --json --boot new | jq .name", what: "For a program" },
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
+    const { capture } = positionals;
+    if (options.from !== null && options.to !== null && options.from > options.to) {
+      return misused(context, "--from is later than --to: no event is in between");
+    }
+    const asked = filterFrom(options);
+    if (!asked.ok) return misused(context, asked.error);
+    const limit = options.limit ?? Number.POSITIVE_INFINITY;
+    if (!isCapture(capture)) {
+      const alien = (["boot", "from", "to"] as const).find((name) => options[name] !== null);
+      if (alien !== undefined) {
+        return misused(
+          context,
+          `--${alien} is of captures, and this is a trace on a clock of its own: use --filter, as time=4.07..4.08`,
+        );
+      }
+      const { json, formats } = options;
+      return printTrace(context, capture, { filter: asked.value, limit, json, formats });
+    }
+    const filter = bound(allOf([asked.value, between(options.from, options.to)]), "axis");
+    if (!filter.ok) return misused(context, filter.error);
     const wanted: Wanted = {
       boot: options.boot,
-      fromNs: options.from ?? Number.NEGATIVE_INFINITY,
-      toNs: options.to ?? Number.POSITIVE_INFINITY,
-      names: options.name,
-      limit: options.limit ?? Number.POSITIVE_INFINITY,
+      expression: asked.value,
+      filter: filter.value,
+      limit,
       json: options.json,
     };
-    if (wanted.fromNs > wanted.toNs) return misused(context, "--from is later than --to: no event is in between");
     const progress = context.progress("Reading");
     const printed = await withCapture(
       positionals.capture,
@@ -76,14 +105,9 @@ function printEvents(context: Context, loaded: LoadedCapture, wanted: Wanted): n
     const which = wanted.boot === null ? "neither kernel's" : `none of the ${wanted.boot} kernel's`;
     return unusable(context, [`${path}: ${which} events can be read`, ...whyNot(update.document)].join("\n  "));
   }
-  const nameMatches = wanted.names.length === 0 ? null : wanted.names.map(globMatcher);
   const lines = new EventLineWriter(
     wanted.json ? eventJson : eventText,
-    {
-      fromNs: wanted.fromNs,
-      toNs: wanted.toNs,
-      nameMatches: nameMatches === null ? null : (name) => nameMatches.some((matches) => matches(name)),
-    },
+    wanted.filter?.matches ?? null,
     wanted.limit,
     (block) => {
       if (block !== "") context.stdout.write(block);
@@ -104,7 +128,7 @@ function printEvents(context: Context, loaded: LoadedCapture, wanted: Wanted): n
       );
       comment(EVENT_LINE_HEADER);
     }
-    if (!lines.run(eventFeedOf(loaded, [boot]))) break;
+    if (!lines.run(eventFeedOf(loaded, [boot], wanted.filter))) break;
   }
   if (!context.stdout.closed) sayWhatIsMissing(context, loaded, wanted, lines, boots);
   return exit.answered;
@@ -130,11 +154,12 @@ function whyNot({ defects, outcome, outcomeReason }: LiveUpdateDocument): readon
 /** What a reader of the lines cannot see from them: goes to stderr, so that it stands beside them however they end up. */
 function sayWhatIsMissing(
   context: Context,
-  { collected, path }: LoadedCapture,
+  loaded: LoadedCapture,
   wanted: Wanted,
   lines: EventLineWriter,
   boots: readonly Boot[],
 ): void {
+  const { collected, path } = loaded;
   const { link, extents, sources } = collected.collected;
   const say = (what: string): void =>
     context.stderr.write(`${context.errorColour.warning("blackout:")} ${escapeControls(what)}\n`);
@@ -156,13 +181,17 @@ function sayWhatIsMissing(
   if (undecoded > 0 || lost > 0) {
     say(`${path}: ${undecoded} records could not be decoded, ${lost} events were lost; 'blackout analyze' names them`);
   }
-  if (lines.written > 0 || wanted.names.length === 0) return;
-  const names = [...lines.namesSeen].filter((name) => name !== "").sort();
-  const near = wanted.names.map((name) => didYouMean(name, names)).find((hint) => hint !== "") ?? "";
-  const shown = `${names.slice(0, 12).join(", ")}${names.length > 12 ? `, … (${names.length})` : ""}`;
-  say(
-    names.length === 0
-      ? "no event lies in that time"
-      : `no event there is named ${wanted.names.join(" or ")}${near}; there are ${shown}`,
-  );
+  if (lines.written > 0 || wanted.filter === null) return;
+  const names = new Set<string>();
+  eventFeedOf(loaded, boots, { records: EVERY_NAME, axisNs: wanted.filter.axisNs })((chunk) => addNames(chunk, names));
+  say(names.size === 0 ? "no event lies in that time" : noSuchEvent(wanted.expression, names));
+}
+
+const EVERY_NAME = { names: null, pids: null, cpus: null, from: 0n, to: END_OF_TIME };
+
+/** The time from --from to --to as a term of the filter. */
+function between(from: number | null, to: number | null): FilterExpression | null {
+  if (from === null && to === null) return null;
+  const end = (ns: number | null): string => (ns === null ? "" : `${ns}ns`);
+  return { kind: "term", key: "time", field: "", op: "=", values: [{ kind: "range", low: end(from), high: end(to) }] };
 }

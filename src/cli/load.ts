@@ -9,7 +9,13 @@ import type { Boot } from "../base/time.js";
 import { type Capture, readCapture } from "../collect/capture.js";
 import { type CaptureError, DEFAULT_LIMITS } from "../collect/capture-error.js";
 import { CaptureReadError, openCaptureFiles } from "../collect/capture-files.js";
-import { type CollectedCapture, collectCapture, placedEventFeed, type TraceMap } from "../collect/collect.js";
+import {
+  type CollectedCapture,
+  collectCapture,
+  type PlacedFilter,
+  placedEventFeed,
+  type TraceMap,
+} from "../collect/collect.js";
 import type { CaptureFiles } from "../collect/types.js";
 import type { Context } from "./command.js";
 import { text, withDefault } from "./options.js";
@@ -66,12 +72,13 @@ export async function withCapture<T>(
 export function eventFeedOf(
   { capture, files, collected, update }: LoadedCapture,
   boots: readonly Boot[] = ["old", "new"],
+  filter: PlacedFilter | null = null,
 ): ReturnType<typeof placedEventFeed> {
   const shifted = (boot: Boot): TraceMap | null => {
     const map = boots.includes(boot) ? collected.maps[boot] : null;
     return map === null ? null : (shiftMap(map as never, update.zeroNs[boot]) as TraceMap);
   };
-  return placedEventFeed(capture, files, { old: shifted("old"), new: shifted("new") });
+  return placedEventFeed(capture, files, { old: shifted("old"), new: shifted("new") }, filter);
 }
 
 /** What `analyzeCaptures` found: the updates in the order given, and a sentence for each capture that cannot be used. */

@@ -1,10 +1,30 @@
-/** A trace file's events as lines like those of the kernel's `trace` file. */
-import { contextColumns, timeColumn } from "../collect/event-text/columns.js";
+/** A trace's events as lines like those of the kernel's `trace` file. */
+import { timeColumn } from "../collect/event-text/columns.js";
+import { KernelLines } from "../collect/event-text/kernel-lines.js";
 import { RecordChunk } from "../collect/ring-buffer/record-chunk.js";
 import { type EventChunk, EventKind } from "../collect/types.js";
 
-/** Row `row` as the kernel prints it; from a dialect that does not hold the context, without that column. */
-export function traceLine(chunk: EventChunk, row: number, clock: string): string {
+/** Makes the lines of one part of a trace, in its rows' order. */
+export interface TraceLines {
+  row(chunk: EventChunk, row: number): void;
+  /** Emits what still waited for a row after it. */
+  finish(): void;
+}
+
+/** Raw records as the kernel prints them; rows of a dialect that does not hold the context, without that column. */
+export function traceLines(clock: string, emit: (line: string) => void): TraceLines {
+  // The width of function_graph's CPU column, which this layout has not.
+  const kernel = new KernelLines({ layout: "nop", clock, previousBoot: false, cpus: 1 }, emit);
+  return {
+    row(chunk, row) {
+      if (chunk instanceof RecordChunk) kernel.row(chunk, row);
+      else emit(plainLine(chunk, row, clock));
+    },
+    finish: () => kernel.finish(),
+  };
+}
+
+function plainLine(chunk: EventChunk, row: number, clock: string): string {
   const [comm, pid, cpu] = [
     chunk.strings.stringOf(chunk.comm[row] as number),
     chunk.pid[row] as number,
@@ -12,12 +32,6 @@ export function traceLine(chunk: EventChunk, row: number, clock: string): string
   ];
   const since = chunk.time[row] as number;
   const count = Number.isNaN(since) ? null : chunk.base + BigInt(Math.round(since));
-  if (chunk instanceof RecordChunk && count !== null) {
-    const context = { comm, pid, cpu, flags: chunk.flags(row), preemptCount: chunk.preemptCount(row), count };
-    return (
-      contextColumns(context, clock) + (chunk.table.eventText.text(chunk.id[row] as number, chunk.record(row)) ?? "")
-    );
-  }
   const name = chunk.strings.stringOf(chunk.name[row] as number);
   const text = chunk.text(row);
   const named = chunk.kind[row] === EventKind.event && name !== "" && !/^sys_\w+(?:\(| -> )/.test(text);

@@ -9,6 +9,7 @@ import { type BootClocks, type LinkedClocks, linkClocks, type RealtimeAnchor, ta
 import { EventCollector, type UnplacedKeyEvent } from "./event-collector.js";
 import { type BootLog, type BootLogs, bootLogs } from "./kernel-logs.js";
 import { placeByStamp, placeLines } from "./printk-clock.js";
+import { END_OF_TIME, type RecordFilter } from "./ring-buffer.js";
 import { eventSourceOf } from "./sources.js";
 import type {
   CaptureFiles,
@@ -106,17 +107,27 @@ export function collectCapture(
   return { collected, maps };
 }
 
+/** What of a capture's events is wanted when they are read again: for the readers, which may hand on more. */
+export interface PlacedFilter {
+  readonly records: RecordFilter;
+  /** Nanoseconds on the axis of `maps`, both included; infinite where not limited. */
+  readonly axisNs: { readonly from: number; readonly to: number };
+}
+
 /** Streams every event of a collected capture again, placed: for exports that want more than spans. */
 export function placedEventFeed(
   capture: Capture,
   files: CaptureFiles,
   maps: Readonly<Record<Boot, TraceMap | null>>,
+  filter: PlacedFilter | null = null,
 ): (sink: (chunk: EventChunk, axisNs: Float64Array) => void) => void {
   return (sink) => {
     for (const boot of ["old", "new"] as const) {
       const map = maps[boot];
-      const source = eventSourceOf(boot, capture, files, { defect: () => {} });
-      if (map === null || source === null) continue;
+      if (map === null) continue;
+      const records = filter === null ? undefined : countedFilter(map, filter);
+      const source = eventSourceOf(boot, capture, files, { defect: () => {} }, records);
+      if (source === null) continue;
       let axisNs = new Float64Array(0);
       source.read({
         defect: () => {},
@@ -127,6 +138,24 @@ export function placedEventFeed(
         },
       });
     }
+  };
+}
+
+/** The span of the axis as counts of the trace clock: maps are monotone, so that halving finds its ends. */
+function countedFilter(map: TraceMap, { records, axisNs }: PlacedFilter): RecordFilter {
+  const firstFrom = (ns: number): bigint => {
+    let [low, high] = [0n, END_OF_TIME];
+    while (low < high) {
+      const middle = (low + high) >> 1n;
+      if (placeCount(map, middle) < ns) low = middle + 1n;
+      else high = middle;
+    }
+    return low;
+  };
+  return {
+    ...records,
+    from: axisNs.from === Number.NEGATIVE_INFINITY ? 0n : firstFrom(axisNs.from),
+    to: axisNs.to === Number.POSITIVE_INFINITY ? END_OF_TIME : firstFrom(axisNs.to + 1),
   };
 }
 

@@ -9,8 +9,10 @@ import { StringTable } from "../base/string-table.js";
 import type { Boot } from "../base/time.js";
 import { CARRIAGE_RETURN, NEWLINE, SLASH, STAR, startsWith, trimRight } from "./ftrace-text/bytes.js";
 import { Line, LineParser } from "./ftrace-text/line-parser.js";
+import { RowFilter } from "./ftrace-text/row-filter.js";
 import { Rows } from "./ftrace-text/rows.js";
 import { Shape } from "./ftrace-text/shape.js";
+import type { RecordFilter } from "./ring-buffer.js";
 import type { EventSink, EventSource, ReadCounts, TraceClock } from "./types.js";
 
 export interface FtraceTextInput {
@@ -21,6 +23,8 @@ export interface FtraceTextInput {
   readonly eventNames: ReadonlySet<string> | null;
   /** What the text of markers begins with; "luo:" and "clock:" unless given. */
   readonly markerPrefixes?: readonly string[];
+  /** Lines of events that it does not want give no row, and count as structural; all are wanted unless given. */
+  readonly filter?: RecordFilter | undefined;
   /** How much is read at a time, in bytes; 1 MiB unless given. The rows do not depend on it. */
   readonly blockBytes?: number;
 }
@@ -102,6 +106,7 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
   const rows = new Rows();
   const defects = new DefectTeller(sink);
   const tasks = new CurrentTasks();
+  const filter = input.filter === undefined ? null : new RowFilter(input.filter, strings);
 
   let base = 0n;
   let baseHigh = -1;
@@ -180,6 +185,14 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
         message: `${count === 1 ? "An event" : `${count} events`} printed without name or content: the kernel that printed the trace does not know what it is.`,
         advice: "Read the raw per-CPU pages with the formats of the kernel that recorded them.",
       }));
+    }
+    if (filter !== null && !filter.wants(parser)) {
+      structural += 1;
+      continued = parser.open;
+      openIsStack = parser.shape === Shape.stack;
+      openIsComment = parser.openComment;
+      openAt = -1;
+      return;
     }
     rows.add(parser, time, line);
     events += 1;
@@ -307,7 +320,7 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
   }
   const { entries } = parser;
   const found = events + undecoded;
-  if (entries !== null && found < entries * LEAST_PRINTED) {
+  if (filter === null && entries !== null && found < entries * LEAST_PRINTED) {
     sink.defect({
       code: "text-incomplete",
       severity: "warning",

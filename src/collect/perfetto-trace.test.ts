@@ -22,7 +22,7 @@ function read(bytes: Uint8Array): { rows: Row[]; defects: DefectInput[]; counts:
   assert.ok(found.ok, found.ok ? "" : found.error);
   const rows: Row[] = [];
   const defects: DefectInput[] = [];
-  const counts = found.value.read({
+  const counts = found.value.source().read({
     defect: (defect) => defects.push(defect),
     chunk(chunk) {
       for (let row = 0; row < chunk.count; row++) {

@@ -24,6 +24,7 @@ import {
   TYPE_STRING,
 } from "./perfetto-trace/event-schema.js";
 import { WireReader } from "./perfetto-trace/wire-reader.js";
+import type { RecordFilter } from "./ring-buffer.js";
 import { type EventFields, EventKind, type EventSource, type FieldValue, type TraceClock } from "./types.js";
 import { unpackZstd } from "./zstd.js";
 
@@ -59,20 +60,27 @@ export function openPerfetto(
   source: ByteSource,
   boot: Boot,
   limits: PerfettoLimits = PERFETTO_LIMITS,
-): Result<EventSource, string> {
+): Result<PerfettoEvents, string> {
   const unpacked = whole(source, limits);
   if (!unpacked.ok) return unpacked;
   const clock = firstClock(unpacked.value);
-  return ok({
+  const events = (filter: RecordFilter | null): EventSource => ({
     boot,
     dialect: "perfetto",
     files: [source.name],
     clock,
     read: (sink) => {
-      const reader = new PerfettoReader(unpacked.value, boot, limits);
+      const reader = new PerfettoReader(unpacked.value, boot, filter, limits);
       return reader.read(sink);
     },
   });
+  return ok({ clock, source: (filter) => events(filter ?? null) });
+}
+
+/** A Perfetto trace's events: all, or those that a filter may want. */
+export interface PerfettoEvents {
+  readonly clock: TraceClock;
+  source(filter?: RecordFilter): EventSource;
 }
 
 function whole(source: ByteSource, { unpackedBytes }: PerfettoLimits): Result<ByteSource, string> {
@@ -205,8 +213,20 @@ class PerfettoReader {
   constructor(
     readonly source: ByteSource,
     readonly boot: Boot,
+    readonly filter: RecordFilter | null,
     readonly limits: PerfettoLimits,
   ) {}
+
+  /** Whether an event may be wanted; a generic one's name is in its message, and is looked at by whoever asks for all. */
+  #wants(time: bigint, cpu: number, pid: number, what: number): boolean {
+    if (this.filter === null) return true;
+    const { names, pids, cpus, from, to } = this.filter;
+    if (time < from || time > to) return false;
+    if (cpus !== null && !cpus.has(cpu)) return false;
+    if (pids !== null && !pids.has(pid)) return false;
+    if (names === null || what === GENERIC) return true;
+    return names.has((EVENTS.get(what) ?? this.#described.get(what))?.name ?? "");
+  }
 
   read(sink: Parameters<EventSource["read"]>[0]): ReturnType<EventSource["read"]> {
     const end = eachPacket(this.source, (packet, at) => {
@@ -442,6 +462,10 @@ class PerfettoReader {
   }
 
   #add(time: bigint, cpu: number, pid: number, what: number, table: number, message: Uint8Array): void {
+    if (!this.#wants(time, cpu, pid, what)) {
+      if (what === SCHED_SWITCH) this.#learn(message);
+      return;
+    }
     if (this.#count >= this.limits.events) {
       this.#left += 1;
       return;

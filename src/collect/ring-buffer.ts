@@ -17,6 +17,7 @@ import {
   type CursorReports,
   END_OF_TIME,
   IdUse,
+  type Membership,
   PageCursor,
   type RecordUse,
   TimeBase,
@@ -73,12 +74,14 @@ export type Retime =
   | { readonly kind: "shift"; readonly by: bigint }
   | { readonly kind: "map"; readonly of: (count: bigint, cpu: number) => bigint };
 
-/** Which events are read at all. Pages wholly before `from` are passed over, records of other events cost next to nothing. */
+/** Which events are read at all. Pages wholly outside `from` to `to` are not even read, records of other events cost next to nothing. */
 export interface RecordFilter {
   /** Null: all. */
-  readonly names: ReadonlySet<string> | null;
-  readonly pids: ReadonlySet<number> | null;
-  readonly cpus: ReadonlySet<number> | null;
+  readonly names: Membership<string> | null;
+  readonly pids: Membership<number> | null;
+  readonly cpus: Membership<number> | null;
+  /** Whether an event may be wanted that has these fields; asked where formats are known, all may unless given. */
+  readonly fields?: ((has: (field: string) => boolean) => boolean) | null;
   /** Counts of the trace clock, both included. */
   readonly from: bigint;
   readonly to: bigint;
@@ -419,6 +422,8 @@ function recordUse(
     const hasField = (field: string): boolean => fields.some((each) => each.name === field);
     const isWanted =
       (names === null || names.has(name)) &&
+      // A duration is what recordFields adds of its own.
+      (filter?.fields?.((field) => field === "duration" || hasField(field)) ?? true) &&
       (interest === null || kind !== EventKind.event || interest.wants(name, hasField));
     memory.use[id] = isWanted ? IdUse.wanted : IdUse.skipped;
     memory.names[id] = strings.idOf(name);

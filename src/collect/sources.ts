@@ -6,7 +6,13 @@ import { type ParsedFormats, parseFormats } from "./event-format.js";
 import { parsePrintkFormats } from "./event-text/kernel-facts.js";
 import { ftraceTextSource } from "./ftrace-text.js";
 import { parseKallsyms, type SymbolTable } from "./kallsyms.js";
-import { DEFAULT_LAYOUT, parseHeaderPage, parseSavedCmdlines, ringBufferSource } from "./ring-buffer.js";
+import {
+  DEFAULT_LAYOUT,
+  parseHeaderPage,
+  parseSavedCmdlines,
+  type RecordFilter,
+  ringBufferSource,
+} from "./ring-buffer.js";
 import { ringLosses, unsavedCpuDefects, unsavedCpus } from "./ring-loss.js";
 import type { CaptureFiles, EventSource } from "./types.js";
 
@@ -27,9 +33,15 @@ function textOf(path: string, files: CaptureFiles, sink: Sink): string | null {
 /**
  * The source of a boot's events. Pages beat text: they hold nanoseconds and the boot's own event ids. The old boot's
  * text was printed by the new kernel with its own ids and symbols, so that it counts only where both boots ran the same
- * build; otherwise no phase may rest on it, and it is a defect.
+ * build; otherwise no phase may rest on it, and it is a defect. Of the events, `filter` may leave some out.
  */
-export function eventSourceOf(boot: Boot, capture: Capture, files: CaptureFiles, sink: Sink): EventSource | null {
+export function eventSourceOf(
+  boot: Boot,
+  capture: Capture,
+  files: CaptureFiles,
+  sink: Sink,
+  filter?: RecordFilter,
+): EventSource | null {
   const own = capture.boots[boot];
   const buffer = own?.buffer ?? null;
   if (own === null || buffer === null) return null;
@@ -48,7 +60,7 @@ export function eventSourceOf(boot: Boot, capture: Capture, files: CaptureFiles,
       buffer.text !== null &&
       (boot === "new" || printedByItsOwnBuild(capture, buffer, files, sink));
     for (const loss of unsavedCpuDefects(boot, buffer, textInstead)) sink.defect(loss);
-    if (!textInstead) return pagesSource(own, buffer, cpus, formats, files, sink);
+    if (!textInstead) return pagesSource(own, buffer, cpus, formats, files, sink, filter);
   }
   if (buffer.text === null) {
     sink.defect({
@@ -81,6 +93,7 @@ export function eventSourceOf(boot: Boot, capture: Capture, files: CaptureFiles,
     source,
     clock: buffer.clock,
     eventNames: formats === null ? null : formats.names,
+    filter,
   });
   return boot === "old" && capture.boots.new !== null ? withTaskNames(text, taskNames(own, files, sink)) : text;
 }
@@ -146,6 +159,7 @@ function pagesSource(
   formats: ParsedFormats,
   files: CaptureFiles,
   sink: Sink,
+  filter?: RecordFilter,
 ): EventSource {
   let symbols: SymbolTable | null | undefined;
   const header = files.paths.includes(`${own.files}/header_page`)
@@ -182,6 +196,7 @@ function pagesSource(
       }
       return symbols;
     },
+    ...(filter === undefined ? {} : { filter }),
   });
 }
 

@@ -6,9 +6,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { memorySource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
-import { traces } from "../testing/places.js";
+import { recordedTraceDat } from "../testing/recorded-trace-dat.js";
 import { smallTraceDat, type TraceDatContent, writeTraceDat6, writeTraceDat7 } from "../testing/trace-dat-writer.js";
-import { openCaptureFiles } from "./capture-files.js";
 import { RecordChunk } from "./ring-buffer/record-chunk.js";
 import { hostTime } from "./trace-dat/options.js";
 import { isTraceDat, openTraceDat, type TraceDat } from "./trace-dat.js";
@@ -56,42 +55,7 @@ function open(bytes: Uint8Array): { dat: TraceDat; defects: DefectInput[] } {
   return { dat: found.value, defects };
 }
 
-/** The old ring of a shipped capture with all that a trace.dat wants to know of its kernel. */
-async function recorded(): Promise<TraceDatContent> {
-  const files = await openCaptureFiles(join(traces, "plain.tar.gz"));
-  assert.ok(files.ok);
-  const bytes = (path: string): Uint8Array => {
-    const found = files.value.bytes(path, 1 << 28, { defect: (defect) => assert.fail(defect.message) });
-    assert.ok(found !== null, path);
-    return found;
-  };
-  const text = (path: string): string => new TextDecoder().decode(bytes(path));
-  const byPath = new Map<string, string[]>();
-  for (const line of text("old/formats.gz").split("\n")) {
-    const match = /^(.*?\/format):(.*)$/.exec(line);
-    if (match !== null) byPath.set(match[1] as string, [...(byPath.get(match[1] as string) ?? []), match[2] as string]);
-  }
-  const content: TraceDatContent = {
-    littleEndian: true,
-    longBytes: 8,
-    headerPage: text("old/header_page"),
-    formats: [...byPath].map(([path, lines]) => ({
-      system: path.split("/").at(-3) as string,
-      text: `${lines.join("\n")}\n`,
-    })),
-    kallsyms: bytes("old/kallsyms.gz"),
-    printkFormats: text("old/printk_formats"),
-    cmdlines: text("old/saved_cmdlines"),
-    clock: "local",
-    buffers: [
-      { name: "", cpus: [0, 1].map((cpu) => bytes(`ring/per_cpu/cpu${cpu}/trace_pipe_raw`)) },
-      { name: "again", cpus: [bytes("ring/per_cpu/cpu1/trace_pipe_raw")] },
-    ],
-  };
-  files.value.close();
-  return content;
-}
-const content = await recorded();
+const content = await recordedTraceDat();
 
 /** What trace-cmd's report prints; its plugins, which print in their own way, left out. */
 function report(path: string): { instance: string | null; row: Row }[] {

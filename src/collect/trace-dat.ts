@@ -12,6 +12,7 @@ import { ftraceTextSource } from "./ftrace-text.js";
 import { parseKallsyms, type SymbolTable } from "./kallsyms.js";
 import {
   DEFAULT_LAYOUT,
+  END_OF_TIME,
   parseHeaderPage,
   parseSavedCmdlines,
   type RecordFilter,
@@ -79,8 +80,8 @@ export function openTraceDat(source: ByteSource, boot: Boot, sink: Sink): Result
     return {
       name: text.name,
       clock,
-      source: () =>
-        ftraceTextSource({ boot, source: text.source, clock: traceClockOf(clock), eventNames: formats.names }),
+      source: (filter) =>
+        ftraceTextSource({ boot, source: text.source, clock: traceClockOf(clock), eventNames: formats.names, filter }),
     };
   });
   return ok({ version: file.version, facts: file.facts, formats, instances: [...instances, ...texts] });
@@ -115,6 +116,17 @@ function retimeOf({ facts }: TraceDatFile, clock: string): Retime | undefined {
       return (rate === null ? host : (host * rate.mult) >> rate.shift) + offsetNs;
     },
   };
+}
+
+/** The filter's span of shown times as one of recorded counts; no span where what lies between is no mere shift. */
+function recordedTimes(filter: RecordFilter, retime: Retime | undefined): RecordFilter {
+  if (retime === undefined) return filter;
+  if (retime.kind === "map") return { ...filter, from: 0n, to: END_OF_TIME };
+  const counted = (shown: bigint): bigint => {
+    const count = shown - retime.by;
+    return count < 0n ? 0n : count > END_OF_TIME ? END_OF_TIME : count;
+  };
+  return { ...filter, from: counted(filter.from), to: filter.to === END_OF_TIME ? END_OF_TIME : counted(filter.to) };
 }
 
 function bufferSource(common: Common, buffer: TraceDatBuffer, clock: string, filter?: RecordFilter): EventSource {
@@ -154,7 +166,7 @@ function bufferSource(common: Common, buffer: TraceDatBuffer, clock: string, fil
     clock: traceClockOf(clock),
     littleEndian: file.littleEndian,
     dialect: "trace-dat",
-    ...(filter === undefined ? {} : { filter }),
+    ...(filter === undefined ? {} : { filter: recordedTimes(filter, retime) }),
     ...(retime === undefined ? {} : { retime }),
   });
   return {

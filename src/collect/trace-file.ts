@@ -2,13 +2,15 @@
  * A trace in one file, whatever wrote it: told by its first bytes, and handed on as sources of events. A new dialect is
  * one reader and one row of `DIALECTS`.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { statSync } from "node:fs";
 import { basename } from "node:path";
 import type { ByteSource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
 import { err, ok, type Result } from "../base/result.js";
+import { fileSource } from "./file-source.js";
 import { ftraceTextSource } from "./ftrace-text.js";
 import { isPerfetto, openPerfetto } from "./perfetto-trace.js";
+import { isPagesFile, openRawPages } from "./raw-pages.js";
 import type { RecordFilter } from "./ring-buffer.js";
 import { isTraceDat, openTraceDat } from "./trace-dat.js";
 import type { EventSource } from "./types.js";
@@ -63,7 +65,7 @@ const DIALECTS: readonly Dialect[] = [
           {
             name: "",
             clock: "local",
-            source: () => ftraceTextSource({ boot: "old", source, clock: "local", eventNames: null }),
+            source: (filter) => ftraceTextSource({ boot: "old", source, clock: "local", eventNames: null, filter }),
           },
         ],
       }),
@@ -77,7 +79,7 @@ const DIALECTS: readonly Dialect[] = [
       return ok({
         what: "Perfetto trace",
         uname: null,
-        parts: [{ name: "", clock: events.clock, source: () => events }],
+        parts: [{ name: "", clock: events.clock, source: (filter) => events.source(filter) }],
       });
     },
   },
@@ -92,39 +94,32 @@ function isFtraceText(head: Uint8Array): boolean {
   );
 }
 
-/** Opens a trace; the caller closes it. The error says why it cannot be read. */
-export function openTraceFile(path: string, sink: Sink): Result<TraceFile & { close(): void }, string> {
-  let fd: number;
+/** An open trace; whoever opens it closes it. */
+export type OpenTrace = TraceFile & { close(): void };
+
+/**
+ * Opens a trace: a file of any dialect, or raw pages (a folder, or one CPU's file), whose event formats may lie in the
+ * folder `formats`. The error says why it cannot be read.
+ */
+export function openTraceFile(path: string, sink: Sink, formats: string | null = null): Result<OpenTrace, string> {
   try {
-    fd = openSync(path, "r");
+    if (statSync(path).isDirectory() || isPagesFile(path)) return openPages(path, formats, sink);
+    const source = fileSource(basename(path), path);
+    const found = source.isRegular ? readTrace(source, sink) : err("it is no regular file");
+    if (found.ok) return ok({ ...found.value, close: () => source.close() });
+    source.close();
+    return found;
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     return err((error as Error).message);
   }
-  const close = (): void => closeSync(fd);
-  const stat = fstatSync(fd);
-  if (!stat.isFile()) {
-    close();
-    return err("it is no regular file");
-  }
-  const source: ByteSource = {
-    name: basename(path),
-    size: stat.size,
-    read(into, position) {
-      let done = 0;
-      while (done < into.length) {
-        const got = readSync(fd, into, done, into.length - done, position + done);
-        if (got === 0) break;
-        done += got;
-      }
-      return done;
-    },
-  };
-  const found = readTrace(source, sink);
-  if (!found.ok) {
-    close();
-    return found;
-  }
-  return ok({ ...found.value, close });
+}
+
+function openPages(path: string, formats: string | null, sink: Sink): Result<OpenTrace, string> {
+  const found = openRawPages(path, formats, sink);
+  if (!found.ok) return found;
+  const { clock, uname, source, close } = found.value;
+  return ok({ what: "raw pages", uname, parts: [{ name: "", clock, source }], close });
 }
 
 /** As openTraceFile, of bytes from anywhere. */

@@ -61,7 +61,7 @@ export class KernelLines {
   }
 
   chunk(chunk: RecordChunk): void {
-    for (let row = 0; row < chunk.count; row++) this.#row(chunk, row);
+    for (let row = 0; row < chunk.count; row++) this.row(chunk, row);
   }
 
   finish(): void {
@@ -78,7 +78,8 @@ export class KernelLines {
     return state;
   }
 
-  #row(chunk: RecordChunk, row: number): void {
+  /** One row; its line may be emitted later, when it is known how a function's entry goes on. */
+  row(chunk: RecordChunk, row: number): void {
     const state = this.#state(chunk.cpu[row] as number);
     const kind = chunk.kind[row];
     if (kind === EventKind.graphExit && state.entry !== null) {

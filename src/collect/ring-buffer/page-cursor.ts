@@ -35,10 +35,13 @@ export interface CursorReports {
   leaving(cursor: PageCursor): void;
 }
 
+/** A set, or what answers as one. */
+export type Membership<T> = Pick<ReadonlySet<T>, "has">;
+
 /** What is wanted of the records, pushed down to where skipping one costs least. */
 export interface RecordUse {
   /** Null: every task. */
-  readonly pids: ReadonlySet<number> | null;
+  readonly pids: Membership<number> | null;
   /** Trace clock counts, both included. */
   readonly from: bigint;
   readonly to: bigint;
@@ -79,6 +82,8 @@ export class PageCursor {
   /** The time that is wanted, in counts since the base. */
   #from = Number.NEGATIVE_INFINITY;
   #to = Number.POSITIVE_INFINITY;
+  /** What comes is later than what is wanted. */
+  #over = false;
   readonly #pageWords: number;
   readonly #typeShift: number;
 
@@ -264,6 +269,26 @@ export class PageCursor {
     }
     // A length that is no multiple of 4 is no length the kernel writes; the walk stops before it.
     this.#openAt(data, this.#isBefore(this.#pageWord) ? data : data + (bytes >>> 2));
+    if ((this.memory.standingTime[this.index] as number) > this.#to) {
+      // So are all pages after it: neither they nor the rest of the block are looked at.
+      this.#openAt(data, data);
+      this.#pageWord = this.#blockWord + (this.#blockBytes >>> 2);
+      this.#over = true;
+    }
+  }
+
+  /** Where the last page begins whose stamp is before the time that is wanted: pages are in the order of time. */
+  #firstWanted(): number {
+    const { layout, littleEndian } = this.memory;
+    const stamp = new DataView(new ArrayBuffer(8));
+    let [low, high] = [0, Math.floor(this.source.size / layout.pageBytes)];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      const got = this.source.read(new Uint8Array(stamp.buffer), middle * layout.pageBytes);
+      if (got === 8 && stamp.getBigUint64(0, littleEndian) < this.use.from) low = middle;
+      else high = middle;
+    }
+    return low * layout.pageBytes;
   }
 
   /** Whether all of a page is before the time that is wanted, told from the stamp of the page after it. */
@@ -278,7 +303,9 @@ export class PageCursor {
   #block(): boolean {
     const { memory } = this;
     const { layout, littleEndian, view, words, blockBytes } = memory;
-    const position = this.blockAt + this.#blockBytes;
+    if (this.#over) return false;
+    const first = this.#blockBytes === 0 && this.use.from > 0n;
+    const position = first ? this.#firstWanted() : this.blockAt + this.#blockBytes;
     const left = this.source.size - position;
     if (left <= 0) return false;
     if (left < layout.pageBytes) {

@@ -1,0 +1,29 @@
+/** A file on disk as a byte source; whoever opens it closes it. What it throws is the system's refusal. */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import type { ByteSource } from "../base/byte-source.js";
+
+export interface FileSource extends ByteSource {
+  /** Neither folder, device nor pipe. */
+  readonly isRegular: boolean;
+  close(): void;
+}
+
+export function fileSource(name: string, path: string): FileSource {
+  const fd = openSync(path, "r");
+  const stat = fstatSync(fd);
+  return {
+    name,
+    size: stat.size,
+    isRegular: stat.isFile(),
+    read(into, position) {
+      let done = 0;
+      while (done < into.length) {
+        const got = readSync(fd, into, done, into.length - done, position + done);
+        if (got === 0) break;
+        done += got;
+      }
+      return done;
+    },
+    close: () => closeSync(fd),
+  };
+}
