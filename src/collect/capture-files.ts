@@ -5,14 +5,11 @@ import {
   constants,
   fstatSync,
   lstatSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readSync,
-  rmSync,
   type Stats,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { ByteSource } from "../base/byte-source.js";
@@ -27,6 +24,7 @@ import {
   pathFault,
   quoted,
 } from "./capture-error.js";
+import { type PrivateFolder, privateFolder } from "./private-folder.js";
 import type { CaptureFiles, EventSink } from "./types.js";
 
 const MANIFEST = "capture.json";
@@ -58,20 +56,14 @@ export async function openCaptureFiles(
       captureError("not-a-capture", `${path} is no .tar, .tar.gz or .tar.zst.`, "Give a capture's folder or archive."),
     );
   }
-  let into: string;
+  let folder: PrivateFolder;
   try {
-    into = mkdtempSync(join(tmpdir(), "blackout-"));
+    folder = privateFolder();
   } catch (error) {
     const message = `${path}: There is no place to unpack it: ${(error as Error).message}.`;
     return err(captureError("unreadable", message, "Set TMPDIR to a folder that can be written."));
   }
-  const remove = (): void => rmSync(into, { recursive: true, force: true });
-  // A capture is closed by whoever opened it; this is for what ends the process before that.
-  process.once("exit", remove);
-  const close = (): void => {
-    process.removeListener("exit", remove);
-    remove();
-  };
+  const { path: into, remove: close } = folder;
   const unpacked = await unpackArchive(path, packing, into, limits);
   if (!unpacked.ok) {
     close();
