@@ -227,7 +227,9 @@ function anchoredWakeups({ wakeups }: Collected, zero: Zero): Wakeups {
 function zeroOf(collected: Collected, begin: FoundBoundary, end: FoundBoundary): Zero {
   const first = (boot: Boot): number => collected.extents[boot]?.firstNs ?? 0;
   if (collected.link.joint) {
-    const at = begin.ns ?? Math.min(first("old"), first("new"), end.ns ?? Number.POSITIVE_INFINITY);
+    // A boot whose log alone is joined has no first event.
+    const known = [collected.extents.old, collected.extents.new].flatMap((extent) => extent?.firstNs ?? []);
+    const at = begin.ns ?? (known.length === 0 ? 0 : Math.min(...known, end.ns ?? Number.POSITIVE_INFINITY));
     return { old: at, new: at };
   }
   return { old: (begin.boot === "old" ? begin.ns : null) ?? first("old"), new: first("new") };

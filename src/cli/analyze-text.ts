@@ -30,6 +30,8 @@ const METHOD: Readonly<Record<LiveUpdateDocument["clock"]["method"], string>> = 
 /** A link is between events of two kernels: where there are not two, the reader must not look for a lost one. */
 function linkText({ clock, sources }: LiveUpdateDocument): string {
   const boots = new Set(sources.flatMap(({ boot, events }) => (events > 0 ? [boot] : [])));
+  // The one link that needs no events.
+  if (clock.method === "kvm-clock") return METHOD[clock.method];
   if (boots.size === 0) return "none: no trace events to place";
   if (clock.method === "single") return `none: only the ${[...boots][0]} kernel's events are in the capture`;
   return METHOD[clock.method];
@@ -87,7 +89,10 @@ function zeroRemark({ blackout, clock, phases, sources }: LiveUpdateDocument): s
     const bounded = phases.some(({ beginRangeNs, endRangeNs }) =>
       [...(beginRangeNs ?? []), ...(endRangeNs ?? [])].some((ns) => ns !== null),
     );
-    return bounded ? " Times are the kernel log's own stamps." : "";
+    if (!bounded) return "";
+    return clock.method === "none"
+      ? " Times are the kernel log's own stamps."
+      : " Times count from where the old kernel's log has its zero.";
   }
   if (clock.method === "none") return " Times count from each kernel's own zero: they cannot be compared.";
   return blackout.beginNs === 0 ? "" : " Times count from the first recorded event.";

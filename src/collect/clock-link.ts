@@ -268,7 +268,7 @@ export function linkClocks(
   const rate = tscRate(boots);
   const rejected: { method: LinkMethod; reason: string }[] = [];
   const present = boots.filter((boot) => boot.traceClock !== null);
-  if (present.length < 2) return singleBoot(present[0] ?? null, rate, firstCounts);
+  if (present.length < 2) return loggedKvmClock(old, fresh) ?? singleBoot(present[0] ?? null, rate, firstCounts);
 
   const noRate = "neither boot's log says at what rate the TSC runs";
   const methods: readonly { readonly method: LinkMethod; readonly attempt: (boot: BootClocks) => Attempt }[] = [
@@ -367,6 +367,41 @@ function ownAxis<D extends "old:trace" | "new:trace">(
   if (nsPerCount === null || first === null) return null;
   return clockMap(domain, [{ fromCount: first, axisNs: 0, nsPerCount, uncertaintyNs: boot.stampCounts * nsPerCount }]);
 }
+
+/**
+ * A boot that left no events but its log has a sched_clock all the same, which printk counts in: where both logs state
+ * their kvm-clock's offset, both are on one axis. Null where that is not so.
+ */
+function loggedKvmClock(old: BootClocks, fresh: BootClocks): LinkedClocks | null {
+  const [a, b] = [old, fresh].map((boot) =>
+    byKvmClock(
+      old.kvmClockOffsetNs ?? 0n,
+      boot.traceClock === null ? { ...boot, traceClock: "local", stampCounts: PRINTK_STAMP_NS } : boot,
+    ),
+  ) as [Attempt, Attempt];
+  if (!a.ok || !b.ok) return null;
+  const parts = [...a.relation.parts, ...b.relation.parts];
+  return {
+    link: {
+      method: "kvm-clock",
+      joint: true,
+      uncertaintyNs: sum(parts),
+      parts,
+      ratePpm: 0,
+      tscKhz: null,
+      rejected: [],
+    },
+    old: old.traceClock === null ? null : clockMap("old:trace", a.relation.segments),
+    new: fresh.traceClock === null ? null : clockMap("new:trace", b.relation.segments),
+    schedClock: {
+      old: schedClockOf({ ...old, traceClock: "local" }, a.relation, null, 0n),
+      new: schedClockOf({ ...fresh, traceClock: "local" }, b.relation, null, 0n),
+    },
+  };
+}
+
+/** printk prints microseconds. */
+const PRINTK_STAMP_NS = 1_000;
 
 function singleBoot(
   boot: BootClocks | null,

@@ -168,3 +168,46 @@ test("a clock link by which the new kernel begins before the old one ends is con
   assert.deepEqual(link(12_000_000_000n), []);
   assert.match(link(9_000_000_000n)[0] ?? "", /kvm-clock.* 1\.000 s before the old kernel's last/);
 });
+
+test("two kernel logs without one trace event are joined by the kvm-clock", () => {
+  const stable = "[    1.000000] sched_clock: Marking stable (1, 2)->(3, 4000)\n";
+  const boots = {
+    old: { dmesg: `${KVM(1_000_000_000n)}${stable}[   10.000004] kexec_core: Starting new kernel\n` },
+    new: {
+      dmesg: `${KVM(12_000_000_000n)}[    0.500000] luo: Retrieved live update data, liveupdate number: 1\n${stable}`,
+    },
+  };
+  const { link, keyEvents, printk, extents, schedClockZero } = collected(boots);
+  assert.deepEqual([link.method, link.joint, extents.old, extents.new], ["kvm-clock", true, null, null]);
+  assert.ok(link.uncertaintyNs !== null && link.uncertaintyNs <= 2_000);
+  // Once sched_clock is marked stable printk's stamp is d beyond it; before, it wanders.
+  assert.deepEqual(
+    keyEvents.map(({ at, name }) => [at.boot, at.ns, (at.uncertaintyNs ?? 0) < 10_000, name.slice(0, 8)]),
+    [
+      ["old", 10_000_000_000, true, "kexec_co"],
+      ["new", 11_500_000_000, false, "luo: Ret"],
+    ],
+  );
+  assert.equal(schedClockZero.new?.ns, 11_000_000_000);
+  assert.equal(printk.filter(({ ns }) => ns === null).length, 2, "the lines stamped zero");
+  assert.deepEqual(documentFaults(updateOf(memoryCapture(madeCapture(boots))).update.document), []);
+});
+
+test("a boot with events and a log without any are joined alike", () => {
+  const boots = {
+    old: { dmesg: `${KVM(1_000_000_000n)}[   10.000000] kexec_core: Starting new kernel\n` },
+    new: { trace: markLine(2, "luo: vm_resume"), dmesg: KVM(12_000_000_000n) },
+  };
+  const { link, keyEvents } = collected(boots);
+  assert.deepEqual([link.method, link.joint], ["kvm-clock", true]);
+  assert.deepEqual(
+    keyEvents.map(({ at }) => [at.boot, at.ns]),
+    [
+      ["old", 10_000_000_000],
+      ["new", 13_000_000_000],
+    ],
+  );
+  // On a clock that is not sched_clock they are not.
+  const { link: apart } = collected({ ...boots, new: { ...boots.new, clock: "mono" } });
+  assert.equal(apart.joint, false);
+});

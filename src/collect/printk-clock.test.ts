@@ -81,7 +81,7 @@ test("stamps of zero, none, and those before the clock was set back say nothing 
 
 test("without any event and any mark a line is nowhere; on an axis of its own it is at its stamp", () => {
   assert.equal(placeLines([line(5 * MS, "x")], [], null)[0]?.ns, null);
-  const [early, settled] = placeByStamp([line(5 * MS, "x"), line(50 * MS, "y")], 20 * MS);
+  const [early, settled] = placeByStamp([line(5 * MS, "x"), line(50 * MS, "y")], { stampNs: 20 * MS, offsetNs: 0 });
   assert.deepEqual([early?.ns, settled?.ns], [5 * MS, 50 * MS]);
   assert.deepEqual([(early?.uncertaintyNs ?? 0) > MS, settled?.uncertaintyNs], [true, 1_000]);
 });

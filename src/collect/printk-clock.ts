@@ -70,17 +70,23 @@ function lastResetOf(lines: readonly PrintkLine[]): number {
 }
 
 /**
- * The lines of a boot that left no trace events, on an axis of its own that is printk's clock. `stableFromNs` is the
- * stamp of `sched_clock: Marking stable`, before which the clock wandered.
+ * The lines of a boot that left no trace events, on an axis of its own that is printk's clock; or on that of `axisNs`,
+ * which takes a reading of sched_clock. `stable` is what `sched_clock: Marking stable` says: before its stamp the clock
+ * wandered, from it on printk's is sched_clock plus its offset.
  */
-export function placeByStamp(lines: readonly PrintkLine[], stableFromNs: number | null): readonly PlacedLine[] {
+export function placeByStamp(
+  lines: readonly PrintkLine[],
+  stable: Pick<StableSchedClock, "stampNs" | "offsetNs"> | null,
+  axisNs: ((schedClockNs: number) => number) | null = null,
+): readonly PlacedLine[] {
   const lastReset = lastResetOf(lines);
   return lines.map((line, i) => {
     if (line.stampNs === null || line.stampNs === 0 || line.stampNs > AXIS_EDGE_NS || i < lastReset) {
       return { line, ns: null, uncertaintyNs: null };
     }
-    const settled = stableFromNs !== null && line.stampNs >= stableFromNs;
-    return { line, ns: line.stampNs, uncertaintyNs: STAMP_RESOLUTION_NS + (settled ? 0 : EARLY_WANDER_NS) };
+    const settled = stable !== null && line.stampNs >= stable.stampNs;
+    const ns = axisNs === null ? line.stampNs : axisNs(settled ? line.stampNs - stable.offsetNs : line.stampNs);
+    return { line, ns, uncertaintyNs: STAMP_RESOLUTION_NS + (settled ? 0 : EARLY_WANDER_NS) };
   });
 }
 
