@@ -7,7 +7,13 @@ import { after, test } from "node:test";
 import { memorySource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
 import { recordedTraceDat } from "../testing/recorded-trace-dat.js";
-import { smallTraceDat, type TraceDatContent, writeTraceDat6, writeTraceDat7 } from "../testing/trace-dat-writer.js";
+import {
+  smallTraceDat,
+  type TraceDatContent,
+  writeLatencyDat6,
+  writeTraceDat6,
+  writeTraceDat7,
+} from "../testing/trace-dat-writer.js";
 import { RecordChunk } from "./ring-buffer/record-chunk.js";
 import { hostTime } from "./trace-dat/options.js";
 import { isTraceDat, openTraceDat, type TraceDat } from "./trace-dat.js";
@@ -337,4 +343,157 @@ test("what is no trace.dat is refused with a reason", () => {
   changed[10] = 0x39;
   assert.match(refusal(changed), /version "9"/);
   assert.match(refusal(whole.subarray(0, 30)), /the file ends at byte 30/);
+});
+
+/** As the irqsoff tracer prints it: Documentation/trace/ftrace.rst, its columns of the latency format. */
+const LATENCY = `# tracer: irqsoff
+#
+# irqsoff latency trace v1.1.5 on 7.3.4
+# --------------------------------------------------------------------
+# latency: 16 us, #3/3, CPU#0 | (M:preempt VP:0, KP:0, SP:0 HP:0 #P:4)
+#    -----------------
+#    | task: swapper/0-0 (uid:0 nice:0 policy:0 rt_prio:0)
+#    -----------------
+#  => started at: run_timer_softirq
+#  => ended at:   run_timer_softirq
+#
+#
+#                    _------=> CPU#
+#                   / _-----=> irqs-off/BH-disabled
+#                  | / _----=> need-resched
+#                  || / _---=> hardirq/softirq
+#                  ||| / _--=> preempt-depth
+#                  |||| / _-=> migrate-disable
+#                  ||||| /     delay
+#  cmd     pid     |||||| time  |   caller
+#     \\   /        ||||||  \\    |    /
+  <idle>-0         0d.s2.    0us+: _raw_spin_lock_irq <-run_timer_softirq
+  <idle>-0         0dNs3.   17us : _raw_spin_unlock_irq <-run_timer_softirq
+  <idle>-0         0dNs3.   17us : trace_hardirqs_on <-run_timer_softirq
+`;
+
+test("a latency file is the kernel's text, which trace-cmd prints unchanged", {
+  skip: !hasTraceCmd && "no trace-cmd",
+}, () => {
+  const text = new TextEncoder().encode(LATENCY);
+  const six = join(folder, "latency6.dat");
+  writeFileSync(six, writeLatencyDat6(smallTraceDat(true, 8), text));
+  const seven = join(folder, "latency7.dat");
+  const cpus = { id: 8, data: new Uint8Array(Uint32Array.of(2).buffer) };
+  writeFileSync(seven, writeTraceDat7({ ...content, options: [cpus], buffers: [], latency: text }, "none"));
+  for (const [path, version] of [
+    [six, 6],
+    [seven, 7],
+  ] as const) {
+    const { dat, defects } = open(readFileSync(path));
+    assert.equal(dat.version, version);
+    assert.deepEqual(defects, []);
+    const printed = execFileSync("trace-cmd", ["report", "-i", path], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const lines = (all: string): string[] => all.split("\n").filter((line) => /^ +<idle>-0 /.test(line));
+    assert.deepEqual(lines(printed), lines(LATENCY));
+    const rows: string[] = [];
+    const own: DefectInput[] = [];
+    for (const { source } of dat.instances) {
+      source().read({
+        defect: (defect) => own.push(defect),
+        chunk: (chunk) => {
+          for (let row = 0; row < chunk.count; row++) {
+            rows.push(
+              `${chunk.cpu[row]} ${chunk.pid[row]} ${chunk.base + BigInt(chunk.time[row] as number)} ${chunk.text(row)}`,
+            );
+          }
+        },
+      });
+    }
+    assert.deepEqual(own, []);
+    assert.deepEqual(rows, [
+      "0 0 0 _raw_spin_lock_irq <-run_timer_softirq",
+      "0 0 17000 _raw_spin_unlock_irq <-run_timer_softirq",
+      "0 0 17000 trace_hardirqs_on <-run_timer_softirq",
+    ]);
+  }
+});
+
+/** A made-up session of a host and its guest: vsock is not at hand where this was written, and trace-cmd reads it all the same. */
+function hostAndGuest(): { readonly host: TraceDatContent; readonly guest: TraceDatContent } {
+  const u64 = (...values: readonly bigint[]): Uint8Array => {
+    const bytes = new Uint8Array(values.length * 8);
+    values.forEach((value, i) => {
+      new DataView(bytes.buffer).setBigInt64(i * 8, BigInt.asIntN(64, value), true);
+    });
+    return bytes;
+  };
+  const u32 = (...values: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
+  const [hostId, guestId] = [0x1111n, 0x2222n];
+  const shift = [u64(hostId), u32(1, 2)];
+  for (let cpu = 0; cpu < 2; cpu++) {
+    shift.push(
+      u32(3),
+      u64(1_000_000_000n, 4_000_000_000n, 7_000_000_000n),
+      u64(500_000_000n, 500_003_000n, 500_001_000n),
+      u64(1n, 1n, 1n),
+    );
+  }
+  shift.push(u64(0n, 0n, 0n, 0n, 0n, 0n));
+  const buffers = content.buffers.slice(0, 1);
+  const guestOption = Buffer.concat([ascii("vm1"), u64(guestId), u32(1, 0, 144)]);
+  return {
+    host: {
+      ...content,
+      buffers,
+      options: [
+        { id: 11, data: u64(hostId) },
+        { id: 13, data: guestOption },
+      ],
+    },
+    guest: {
+      ...content,
+      buffers,
+      options: [
+        { id: 11, data: u64(guestId) },
+        { id: 12, data: Buffer.concat(shift) },
+      ],
+    },
+  };
+}
+
+test("a host's and its guest's files lie on the host's axis as trace-cmd reports both", {
+  skip: !hasTraceCmd && "no trace-cmd",
+}, () => {
+  const { host, guest } = hostAndGuest();
+  for (const write of [writeTraceDat6, (each: TraceDatContent) => writeTraceDat7(each, "none")]) {
+    const files = { "host.dat": write(host), "guest.dat": write(guest) };
+    for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);
+    const [a, b] = [open(files["host.dat"]).dat.facts, open(files["guest.dat"]).dat.facts];
+    assert.deepEqual([a.guests.map(({ id }) => id), b.timeShift?.peer], [[b.traceId], a.traceId]);
+    const printed = execFileSync("trace-cmd", ["report", "-N", "-t", "-i", "host.dat", "-i", "guest.dat"], {
+      cwd: folder,
+      maxBuffer: 1 << 30,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const reported = printed.split("\n").flatMap((line) => {
+      const match = /^\s*(\S+\.dat): .*-(\d+)\s+\[(\d+)\]\s+(\d+)\.(\d{9}): ([^:]+):/.exec(line);
+      return match === null
+        ? []
+        : [`${match[1]} ${match[3]} ${match[2]} ${BigInt(`${match[4]}${match[5]}`)} ${match[6]}`];
+    });
+    const own = Object.entries(files).flatMap(([name, bytes]) =>
+      open(bytes).dat.instances.flatMap(({ source }) =>
+        rowsOf(source()).rows.map((row) => ({
+          at: row.time,
+          text: `${name} ${String(row.cpu).padStart(3, "0")} ${row.pid} ${row.time} ${row.name}`,
+        })),
+      ),
+    );
+    own.sort((x, y) => Number(x.at - y.at));
+    assert.ok(own.length > 7000);
+    // Of equal times the order is each tool's own.
+    assert.deepEqual(own.map(({ text }) => text).sort(), reported.slice().sort());
+    const times = (texts: readonly string[]): bigint[] => texts.map((text) => BigInt(text.split(" ")[3] as string));
+    assert.deepEqual(times(own.map(({ text }) => text)), times(reported));
+  }
 });

@@ -14,11 +14,15 @@ export interface TraceDatContent {
   readonly clock: string;
   /** Beyond TRACECLOCK: id and data. */
   readonly options?: readonly { readonly id: number; readonly data: Uint8Array }[];
+  /** A latency tracer's text, of version 7: it stands where the top instance's pages would. */
+  readonly latency?: Uint8Array;
   /** The first is the top instance where its name is empty. */
   readonly buffers: readonly { readonly name: string; readonly cpus: readonly Uint8Array[] }[];
 }
 
 const PAGE = 4096;
+const BUFFER_TEXT = 22;
+const decoder = new TextDecoder();
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const CLOCKS = ["local", "global", "counter", "uptime", "perf", "mono", "mono_raw", "boot", "tai", "x86-tsc"];
 
@@ -170,6 +174,16 @@ function zstd(bytes: Uint8Array): Uint8Array {
   return execFileSync("zstd", ["-q", "-c"], { input: bytes });
 }
 
+/** The old format of `trace-cmd extract` from a latency tracer: the kernel's text instead of pages. */
+export function writeLatencyDat6(content: TraceDatContent, trace: Uint8Array): Uint8Array {
+  const file = head(content, "6");
+  headerInfo(content, file);
+  ftraceEvents(content, file);
+  eventFormats(content, file);
+  file.blob(content.kallsyms, 4).blob(text(content.printkFormats), 4).blob(text(content.cmdlines), 8);
+  return file.number(2, 4).bytes(text("latency  \0")).bytes(trace).take();
+}
+
 /** The new format: sections that options point to, whole or packed in chunks of ten pages. */
 export function writeTraceDat7(content: TraceDatContent, compression: "none" | "zlib" | "zstd"): Uint8Array {
   const file = head(content, "7").string(compression).string("1");
@@ -195,6 +209,7 @@ export function writeTraceDat7(content: TraceDatContent, compression: "none" | "
     [19, fresh().blob(content.kallsyms, 4).take()],
     [20, fresh().blob(text(content.printkFormats), 4).take()],
     [21, fresh().blob(text(content.cmdlines), 8).take()],
+    ...(content.latency === undefined ? [] : [[BUFFER_TEXT, content.latency] as const]),
   ];
   const sections = bodies.map(([id, body]) => ({ id, bytes: section(id, body) }));
   const first = file.length + 8;
@@ -204,7 +219,12 @@ export function writeTraceDat7(content: TraceDatContent, compression: "none" | "
   let at = first;
   for (const { id, bytes } of sections) {
     file.bytes(bytes);
-    options.number(id, 2).number(8, 4).number(at, 8);
+    const names = id === BUFFER_TEXT ? text(`\0${decoder.decode(clockText(content.clock))}\0`) : new Uint8Array(0);
+    options
+      .number(id, 2)
+      .number(8 + names.length, 4)
+      .number(at, 8)
+      .bytes(names);
     at += bytes.length;
   }
   options.number(4, 2).blob(clockText(content.clock), 4);

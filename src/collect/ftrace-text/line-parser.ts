@@ -92,6 +92,10 @@ const MAX_CPU = 0x7fff;
 /** One line may hold a few events, where those before the last print nothing at all. */
 const MAX_NESTED = 16;
 
+/** `# irqsoff latency trace v1.1.5 on 7.3.4` */
+const LATENCY_TITLE = /^# \w+ latency trace v\d/;
+const LATENCY_HEADER = /^( *)([^ ].{0,7}?)-(\d{1,9}) +(\d{1,4})[^\s\d]\S{3,5} +(\d{1,12})us[ +!#*@$]?: /;
+
 export class LineParser {
   readonly names: NameCache;
   layout: Layout = "unknown";
@@ -128,6 +132,8 @@ export class LineParser {
   /** How many events a `LOST` line counts; 0 where it does not say. */
   lost = 0;
 
+  /** The file is one of a latency tracer. */
+  #latency = false;
   readonly #words: EventWords;
   readonly #prefixes: readonly Uint8Array[];
   readonly #print: number;
@@ -190,6 +196,7 @@ export class LineParser {
     if (continued && !startsWith(buffer, begin, end, BUFFER_STARTED)) return Line.undecoded;
     const header = decode(buffer, begin, Math.min(end, begin + MAX_HEADER));
     this.entries ??= entriesOf(header);
+    if (LATENCY_TITLE.test(header)) this.#latency = true;
     const tracer = tracerOf(header);
     if (tracer !== null) {
       this.layout = tracer === "function_graph" ? "graph" : "columns";
@@ -221,6 +228,7 @@ export class LineParser {
   // ---- TASK-PID [CPU] FLAGS TIMESTAMP: ----
 
   #header(buffer: Uint8Array, begin: number, end: number): boolean {
+    if (this.#latency && this.#latencyHeader(buffer, begin, end)) return true;
     const dash = begin + DASH_COLUMN;
     if (dash + 1 < end && buffer[dash] === MINUS && this.#headerAt(buffer, begin, dash, end)) return true;
     // A name longer than the column, or another program's columns: the first dash that a whole header follows.
@@ -229,6 +237,24 @@ export class LineParser {
       if (buffer[at] === MINUS && this.#headerAt(buffer, begin, at, end)) return true;
     }
     return false;
+  }
+
+  /**
+   * A latency tracer's own columns: `  <idle>-0         0d.s2.    0us+: `, the name cut to eight characters, the time in
+   * microseconds since the latency began (trace_print_lat_context). Such a file holds one latency: speed is no matter.
+   */
+  #latencyHeader(buffer: Uint8Array, begin: number, end: number): boolean {
+    const head = Buffer.from(buffer.buffer, buffer.byteOffset + begin, Math.min(end - begin, MAX_HEADER));
+    const match = LATENCY_HEADER.exec(head.toString("latin1"));
+    if (match === null) return false;
+    const [columns, before = "", name = "", pid, cpu, us] = match;
+    this.comm = this.names.idOf(buffer, begin + before.length, begin + before.length + name.length);
+    this.pid = Number(pid);
+    this.cpu = Number(cpu);
+    this.high = Math.floor(Number(us) / 1e6);
+    this.low = (Number(us) % 1e6) * 1000;
+    this.begin = begin + columns.length;
+    return true;
   }
 
   #headerAt(buffer: Uint8Array, begin: number, dash: number, end: number): boolean {
