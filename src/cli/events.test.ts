@@ -7,7 +7,10 @@ import test, { after } from "node:test";
 import { Ajv } from "ajv";
 import { StringTable } from "../base/string-table.js";
 import { type EventChunk, EventKind, type FieldValue } from "../collect/types.js";
+import { hostAndGuest } from "../testing/host-and-guest.js";
 import { projectRoot, traces } from "../testing/places.js";
+import { recordedTraceDat } from "../testing/recorded-trace-dat.js";
+import { writeTraceDat6, writeTraceDat7 } from "../testing/trace-dat-writer.js";
 import { runCli } from "./command-run.js";
 import { recordedSurroundings } from "./command-testing.js";
 import { commands } from "./commands.js";
@@ -175,7 +178,7 @@ test("errors of the command line, and of captures without events", async () => {
     [[plain, "--from", "5"], /--from must be a time from the axis' zero with its unit/],
     [[plain, "--boot", "odl"], /--boot must be one of old, new, found 'odl'/],
     [[plain, "--limit", "0"], /--limit must be a whole number from 1/],
-    [[], /CAPTURE is missing/],
+    [[], /INPUT is missing/],
   ];
   for (const [args, expected] of usage) {
     const { code, lines, err } = await run(...args);
@@ -372,4 +375,31 @@ test("a filter of a capture is one of the axis, and gives what the shorthands gi
     return Number(at) >= -0.001 && Number(at) <= 0.5 && cpu === "000" && (name ?? "").startsWith("luo_");
   });
   assert.deepEqual(long.lines.slice(2), expected);
+});
+
+test("a host's and its guest's traces are merged on the host's clock", async () => {
+  const { host, guest } = hostAndGuest(await recordedTraceDat());
+  const [hostFile, guestFile] = [join(folder, "host.dat"), join(folder, "guest.dat")];
+  writeFileSync(hostFile, writeTraceDat7(host, "zlib"));
+  writeFileSync(guestFile, writeTraceDat6(guest));
+  const filter = ["--filter", "time=6.0..7.0 event=sched_switch,print"];
+  const { code, lines, err } = await run(hostFile, guestFile, ...filter);
+  assert.deepEqual([code, err], [0, ""]);
+  const times = lines.map((line) => Number(/ (\d+\.\d{6}): /.exec(line)?.[1]));
+  assert.deepEqual(
+    times,
+    [...times].sort((a, b) => a - b),
+  );
+  for (const [file, label] of [
+    [hostFile, " host.dat: "],
+    [guestFile, "guest.dat: "],
+  ] as const) {
+    const own = lines.filter((line) => line.startsWith(label)).map((line) => line.slice(label.length));
+    assert.ok(own.length > 5);
+    assert.deepEqual((await run(file, ...filter)).lines, own);
+  }
+  const alone = await run(hostFile, join(unpackedPlain, "ring"), "--limit", "3");
+  assert.match(alone.err, /is of no recording session with another of the traces/);
+  assert.equal((await run(hostFile, join(unpackedPlain, "new"))).code, 2);
+  assert.match((await run(plain, hostFile)).err, /give one at a time/);
 });

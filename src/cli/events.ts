@@ -7,7 +7,8 @@ import { type Context, defineCommand, exit, misused, unusable } from "./command.
 import { bound, FILTER_HELP, filterFrom, filterOption } from "./event-filter-option.js";
 import { EVENT_LINE_HEADER, EventLineWriter, eventJson, eventText } from "./event-lines.js";
 import { eventFeedOf, type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
-import { axisTime, choice, flag, integer, one, repeated, text } from "./options.js";
+import { printMerged } from "./merged-traces.js";
+import { axisTime, choice, flag, integer, oneOrMore, repeated, text } from "./options.js";
 import { escapeControls } from "./terminal-text.js";
 import { addNames, noSuchEvent, printTrace } from "./trace-events.js";
 import { isCapture } from "./trace-input.js";
@@ -25,7 +26,7 @@ export const events = defineCommand({
   group: "One live update",
   summary: "The decoded events of a live update, on one time axis, or of any trace, one a line",
   usage: null,
-  description: `Of a capture: time is in seconds from the blackout's begin; the fields are as the source prints them. All of the old kernel's events come before all of the new one's, each in the order of its source, which is that of time.\nWithout a clock link each kernel is on an axis of its own; the two are printed one after the other, each with its own zero, to which --from and --to then refer.\nOf any other trace (trace.dat, Perfetto, ftrace's text, or raw pages: a folder with per_cpu/cpuN/trace_pipe_raw and the event formats): as the kernel prints it, on the trace's own clock.\n${FILTER_HELP}`,
+  description: `Of a capture: time is in seconds from the blackout's begin; the fields are as the source prints them. All of the old kernel's events come before all of the new one's, each in the order of its source, which is that of time.\nWithout a clock link each kernel is on an axis of its own; the two are printed one after the other, each with its own zero, to which --from and --to then refer.\nOf any other trace (trace.dat, Perfetto, ftrace's text, or raw pages: a folder with per_cpu/cpuN/trace_pipe_raw and the event formats): as the kernel prints it, on the trace's own clock; several, as a host's and its guests' of one session (trace-cmd record -A), are merged by time.\n${FILTER_HELP}`,
   options: {
     filter: filterOption,
     boot: choice("BOOT", ["old", "new"], "Only this kernel's"),
@@ -37,7 +38,7 @@ export const events = defineCommand({
     json: flag("One JSON object a line (docs/event.schema.json)"),
     ...spellingOptions,
   },
-  positionals: { capture: one("A capture (folder or archive), or a trace") },
+  positionals: { input: oneOrMore("A capture (folder or archive); or a trace, or several of one clock") },
   examples: [
     { command: "blackout events traces/plain.tar.gz --from=-5ms --to 5ms", what: "Around the VMs' pause" },
     { command: "blackout events traces/plain.tar.gz --name 'luo_*' --name print", what: "LUO's probes and the marks" },
@@ -49,11 +50,12 @@ export const events = defineCommand({
       command: "blackout events trace.dat --filter 'event=sched_switch && (.prev_comm=qemu* || .next_pid=144)'",
       what: "By fields of the event",
     },
+    { command: "blackout events host.dat guest.dat", what: "A host and its guest on the host's clock" },
     { command: "blackout events traces/plain.tar.gz --json --boot new | jq .name", what: "For a program" },
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
-    const { capture } = positionals;
+    const [capture = "", ...others] = positionals.input;
     if (options.from !== null && options.to !== null && options.from > options.to) {
       return misused(context, "--from is later than --to: no event is in between");
     }
@@ -69,8 +71,12 @@ export const events = defineCommand({
         );
       }
       const { json, formats } = options;
-      return printTrace(context, capture, { filter: asked.value, limit, json, formats });
+      const wanted = { filter: asked.value, limit, json, formats };
+      return others.length === 0
+        ? printTrace(context, capture, wanted)
+        : printMerged(context, positionals.input, wanted);
     }
+    if (others.length > 0) return misused(context, `${capture} is a capture: give one at a time`);
     const filter = bound(allOf([asked.value, between(options.from, options.to)]), "axis");
     if (!filter.ok) return misused(context, filter.error);
     const wanted: Wanted = {
@@ -82,7 +88,7 @@ export const events = defineCommand({
     };
     const progress = context.progress("Reading");
     const printed = await withCapture(
-      positionals.capture,
+      capture,
       spellingOf(options),
       (loaded) => {
         progress.end();

@@ -31,7 +31,7 @@ export function printTrace(context: Context, path: string, wanted: WantedOfTrace
     for (const part of trace.parts) {
       const filter = filterOfTrace(wanted.filter, part.clock);
       if (!filter.ok) return misused(context, filter.error);
-      const kernel = traceLines(part.clock, (line) => lines.line(safe(line)));
+      const kernel = traceLines(part.clock, (line) => lines.line(safeLine(line)));
       const later = (chunk: EventChunk, row: number): null => {
         kernel.row(chunk, row);
         return null;
@@ -72,7 +72,7 @@ function timesOf(chunk: EventChunk): Float64Array {
 }
 
 /** Nearly every line is plain: one test is far cheaper than a replacement that finds nothing. */
-function safe(text: string): string {
+export function safeLine(text: string): string {
   return /^[\x20-\x7e]*$/.test(text) ? text : escapeControls(text);
 }
 
@@ -89,7 +89,7 @@ function traceJson(part: TracePart): EventFormat {
 
 const MAX_SAID = 20;
 
-function sayDefects(context: Context, path: string, log: DefectLog): void {
+export function sayDefects(context: Context, path: string, log: DefectLog): void {
   const defects = log.all();
   for (const { severity, code, message } of defects.slice(0, MAX_SAID)) {
     const paint = severity === "error" ? context.errorColour.bad : context.errorColour.warning;

@@ -12,26 +12,28 @@ export interface TraceLines {
 }
 
 /** Raw records as the kernel prints them; rows of a dialect that does not hold the context, without that column. */
-export function traceLines(clock: string, emit: (line: string) => void): TraceLines {
+export function traceLines(clock: string, emit: (line: string, count: bigint | null) => void): TraceLines {
   // The width of function_graph's CPU column, which this layout has not.
   const kernel = new KernelLines({ layout: "nop", clock, previousBoot: false, cpus: 1 }, emit);
   return {
     row(chunk, row) {
       if (chunk instanceof RecordChunk) kernel.row(chunk, row);
-      else emit(plainLine(chunk, row, clock));
+      else {
+        const since = chunk.time[row] as number;
+        const count = Number.isNaN(since) ? null : chunk.base + BigInt(Math.round(since));
+        emit(plainLine(chunk, row, count, clock), count);
+      }
     },
     finish: () => kernel.finish(),
   };
 }
 
-function plainLine(chunk: EventChunk, row: number, clock: string): string {
+function plainLine(chunk: EventChunk, row: number, count: bigint | null, clock: string): string {
   const [comm, pid, cpu] = [
     chunk.strings.stringOf(chunk.comm[row] as number),
     chunk.pid[row] as number,
     chunk.cpu[row] as number,
   ];
-  const since = chunk.time[row] as number;
-  const count = Number.isNaN(since) ? null : chunk.base + BigInt(Math.round(since));
   const name = chunk.strings.stringOf(chunk.name[row] as number);
   const text = chunk.text(row);
   const named = chunk.kind[row] === EventKind.event && name !== "" && !/^sys_\w+(?:\(| -> )/.test(text);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { memorySource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
+import { hostAndGuest } from "../testing/host-and-guest.js";
 import { recordedTraceDat } from "../testing/recorded-trace-dat.js";
 import {
   smallTraceDat,
@@ -417,53 +418,10 @@ test("a latency file is the kernel's text, which trace-cmd prints unchanged", {
   }
 });
 
-/** A made-up session of a host and its guest: vsock is not at hand where this was written, and trace-cmd reads it all the same. */
-function hostAndGuest(): { readonly host: TraceDatContent; readonly guest: TraceDatContent } {
-  const u64 = (...values: readonly bigint[]): Uint8Array => {
-    const bytes = new Uint8Array(values.length * 8);
-    values.forEach((value, i) => {
-      new DataView(bytes.buffer).setBigInt64(i * 8, BigInt.asIntN(64, value), true);
-    });
-    return bytes;
-  };
-  const u32 = (...values: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
-  const [hostId, guestId] = [0x1111n, 0x2222n];
-  const shift = [u64(hostId), u32(1, 2)];
-  for (let cpu = 0; cpu < 2; cpu++) {
-    shift.push(
-      u32(3),
-      u64(1_000_000_000n, 4_000_000_000n, 7_000_000_000n),
-      u64(500_000_000n, 500_003_000n, 500_001_000n),
-      u64(1n, 1n, 1n),
-    );
-  }
-  shift.push(u64(0n, 0n, 0n, 0n, 0n, 0n));
-  const buffers = content.buffers.slice(0, 1);
-  const guestOption = Buffer.concat([ascii("vm1"), u64(guestId), u32(1, 0, 144)]);
-  return {
-    host: {
-      ...content,
-      buffers,
-      options: [
-        { id: 11, data: u64(hostId) },
-        { id: 13, data: guestOption },
-      ],
-    },
-    guest: {
-      ...content,
-      buffers,
-      options: [
-        { id: 11, data: u64(guestId) },
-        { id: 12, data: Buffer.concat(shift) },
-      ],
-    },
-  };
-}
-
 test("a host's and its guest's files lie on the host's axis as trace-cmd reports both", {
   skip: !hasTraceCmd && "no trace-cmd",
 }, () => {
-  const { host, guest } = hostAndGuest();
+  const { host, guest } = hostAndGuest(content);
   for (const write of [writeTraceDat6, (each: TraceDatContent) => writeTraceDat7(each, "none")]) {
     const files = { "host.dat": write(host), "guest.dat": write(guest) };
     for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);

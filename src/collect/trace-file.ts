@@ -30,6 +30,8 @@ export interface TraceFile {
   /** `Linux 7.3.4 x86_64`, where the file says. */
   readonly uname: string | null;
   readonly parts: readonly TracePart[];
+  /** Of a recording session over several machines (trace-cmd's): its own id, and that of the one whose time it is on. */
+  readonly session: { readonly id: bigint; readonly peer: bigint | null } | null;
 }
 
 interface Sink {
@@ -51,7 +53,9 @@ const DIALECTS: readonly Dialect[] = [
       const found = openTraceDat(source, "old", sink);
       if (!found.ok) return found;
       const { version, facts, instances } = found.value;
-      return ok({ what: `trace.dat, version ${version}`, uname: facts.uname, parts: instances });
+      const { traceId, timeShift } = facts;
+      const session = traceId === null ? null : { id: traceId, peer: timeShift?.peer ?? null };
+      return ok({ what: `trace.dat, version ${version}`, uname: facts.uname, parts: instances, session });
     },
   },
   // Before Perfetto: a blank line is also how a packet begins.
@@ -61,6 +65,7 @@ const DIALECTS: readonly Dialect[] = [
       ok({
         what: "ftrace text",
         uname: null,
+        session: null,
         parts: [
           {
             name: "",
@@ -79,6 +84,7 @@ const DIALECTS: readonly Dialect[] = [
       return ok({
         what: "Perfetto trace",
         uname: null,
+        session: null,
         parts: [{ name: "", clock: events.clock, source: (filter) => events.source(filter) }],
       });
     },
@@ -119,7 +125,7 @@ function openPages(path: string, formats: string | null, sink: Sink): Result<Ope
   const found = openRawPages(path, formats, sink);
   if (!found.ok) return found;
   const { clock, uname, source, close } = found.value;
-  return ok({ what: "raw pages", uname, parts: [{ name: "", clock, source }], close });
+  return ok({ what: "raw pages", uname, session: null, parts: [{ name: "", clock, source }], close });
 }
 
 /** As openTraceFile, of bytes from anywhere. */

@@ -29,6 +29,7 @@ const MAX_DEPTH = 50;
 
 interface Line {
   text: string | null;
+  readonly count: bigint;
 }
 
 /** A function's entry that may turn out to be a leaf. */
@@ -51,11 +52,12 @@ interface CpuState {
 
 export class KernelLines {
   readonly #options: KernelLinesOptions;
-  readonly #emit: (line: string) => void;
+  readonly #emit: (line: string, count: bigint) => void;
   readonly #cpus = new Map<number, CpuState>();
   #waiting: Line[] = [];
 
-  constructor(options: KernelLinesOptions, emit: (line: string) => void) {
+  /** `emit` is given a line and the count of the record that begins it. */
+  constructor(options: KernelLinesOptions, emit: (line: string, count: bigint) => void) {
     this.#options = options;
     this.#emit = emit;
   }
@@ -92,20 +94,28 @@ export class KernelLines {
     }
     this.#close(state, null);
     if (kind === EventKind.graphEntry) this.#enter(chunk, row, state);
-    else if (kind === EventKind.graphExit) this.#push(this.#exit(chunk, row, state));
-    else this.#push(this.#options.layout === "nop" ? this.#event(chunk, row) : this.#comment(chunk, row, state));
+    else {
+      const text =
+        kind === EventKind.graphExit
+          ? this.#exit(chunk, row, state)
+          : this.#options.layout === "nop"
+            ? this.#event(chunk, row)
+            : this.#comment(chunk, row, state);
+      this.#push(text, this.#count(chunk, row));
+    }
     if (this.#waiting.length > MAX_WAITING) for (const each of this.#cpus.values()) this.#close(each, null);
   }
 
-  #push(text: string): void {
-    if (this.#waiting.length === 0) this.#emit(text);
-    else this.#waiting.push({ text });
+  #push(text: string, count: bigint): void {
+    if (this.#waiting.length === 0) this.#emit(text, count);
+    else this.#waiting.push({ text, count });
   }
 
   #drain(): void {
     let done = 0;
     while (done < this.#waiting.length && this.#waiting[done]?.text !== null) {
-      this.#emit(this.#waiting[done]?.text as string);
+      const { text, count } = this.#waiting[done] as Line;
+      this.#emit(text as string, count);
       done += 1;
     }
     if (done > 0) this.#waiting = this.#waiting.slice(done);
@@ -149,7 +159,7 @@ export class KernelLines {
   }
 
   #enter(chunk: RecordChunk, row: number, state: CpuState): void {
-    const line: Line = { text: null };
+    const line: Line = { text: null, count: this.#count(chunk, row) };
     const func = this.#number(chunk, row, "func");
     state.entry = {
       line,

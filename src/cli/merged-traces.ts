@@ -1,0 +1,95 @@
+/** `blackout events` of several traces on one clock, merged by time: a host's and its guests'. */
+import { basename } from "node:path";
+import { type DefectInput, DefectLog } from "../base/defect.js";
+import { type OpenTrace, openTraceFile } from "../collect/trace-file.js";
+import { type Context, exit, misused, unusable } from "./command.js";
+import { filterOfTrace } from "./event-filter-option.js";
+import { escapeControls } from "./terminal-text.js";
+import { safeLine, sayDefects, type WantedOfTrace } from "./trace-events.js";
+import { traceLines } from "./trace-lines.js";
+
+/** All lines are held until they are sorted: some 200 MB. */
+const MAX_LINES = 1_000_000;
+
+interface Line {
+  readonly count: bigint;
+  readonly text: string;
+}
+
+class TooMany extends Error {}
+
+/** Prints the traces' wanted events, each with its file's name as `trace-cmd report` does; returns the exit code. */
+export function printMerged(context: Context, paths: readonly string[], wanted: WantedOfTrace): number {
+  if (wanted.json) return misused(context, "--json takes one trace at a time: its counts are each clock's own");
+  const traces: { readonly path: string; readonly trace: OpenTrace; readonly log: DefectLog }[] = [];
+  try {
+    for (const path of paths) {
+      const log = new DefectLog();
+      const opened = openTraceFile(path, { defect: (input) => log.add(input) }, wanted.formats);
+      if (!opened.ok) return unusable(context, `${path}: ${opened.error}`);
+      traces.push({ path, trace: opened.value, log });
+    }
+    const clocks = new Set(traces.flatMap(({ trace }) => trace.parts.map(({ clock }) => clock)));
+    if (clocks.size > 1) {
+      return misused(context, `the traces are on different clocks (${[...clocks].join(", ")}): no one axis holds them`);
+    }
+    for (const { path, trace } of traces) {
+      if (
+        !isTied(
+          trace,
+          traces.map((each) => each.trace),
+        )
+      ) {
+        context.stderr.write(
+          `${context.errorColour.warning("blackout:")} ${escapeControls(path)} is of no recording session with another of the traces: their times are compared as they stand\n`,
+        );
+      }
+    }
+    const width = Math.max(...paths.map((path) => basename(path).length));
+    const lines: Line[] = [];
+    for (const { path, trace, log } of traces) {
+      const label = basename(path).padStart(width);
+      for (const part of trace.parts) {
+        const filter = filterOfTrace(wanted.filter, part.clock);
+        if (!filter.ok) return misused(context, filter.error);
+        const printer = traceLines(part.clock, (text, count) => {
+          if (lines.length >= MAX_LINES) throw new TooMany();
+          lines.push({ count: count ?? 0n, text: `${label}: ${safeLine(text)}` });
+        });
+        part.source(filter.value?.records).read({
+          defect: (input: DefectInput) => log.add(input),
+          chunk: (chunk) => {
+            for (let row = 0; row < chunk.count; row++) {
+              if (filter.value === null || filter.value.matches(chunk, row, Number.NaN)) printer.row(chunk, row);
+            }
+          },
+        });
+        printer.finish();
+      }
+    }
+    // Stable: of equal times the file named first comes first.
+    lines.sort((a, b) => (a.count < b.count ? -1 : a.count > b.count ? 1 : 0));
+    for (let from = 0; from < Math.min(lines.length, wanted.limit) && !context.stdout.closed; from += 1000) {
+      const block = lines.slice(from, Math.min(from + 1000, wanted.limit));
+      context.stdout.write(block.map(({ text }) => `${text}\n`).join(""));
+    }
+    for (const { path, log } of traces) sayDefects(context, path, log);
+    return exit.answered;
+  } catch (error) {
+    if (!(error instanceof TooMany)) throw error;
+    return unusable(
+      context,
+      `more than ${MAX_LINES.toLocaleString("en")} events would have to be sorted\n  Choose fewer with --filter, as time=4.07..4.08.`,
+    );
+  } finally {
+    for (const { trace } of traces) trace.close();
+  }
+}
+
+/** Whether a trace is on another's time, or another on its. */
+function isTied({ session }: OpenTrace, all: readonly OpenTrace[]): boolean {
+  return (
+    session !== null &&
+    all.some(({ session: other }) => other !== null && (other.peer === session.id || session.peer === other.id))
+  );
+}
