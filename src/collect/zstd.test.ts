@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { unpack } from "./trace-dat/compression.js";
 import { unpackZstd } from "./zstd.js";
 
 const hasZstd = spawnSync("zstd", ["--version"]).status === 0;
@@ -33,4 +34,17 @@ test("what is too large, needs too much memory, or is cut is refused with a reas
   assert.match(reason(packed.subarray(0, packed.length - 9)), /it ends inside/);
   assert.match(reason(Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 0xff, 0, 0, 0, 0)), /a window of \d+ bytes/);
   assert.match(reason(new Uint8Array(0)), /empty/);
+});
+
+test("found by fuzzing: a chunk of trace.dat that announces what it cannot hold costs neither time nor memory", {
+  skip,
+}, () => {
+  const packed = pack(new Uint8Array(100));
+  const before = process.cpuUsage();
+  const bomb = unpack(packed, 200 << 20, "zstd");
+  assert.ok(!bomb.ok && /announce that they unpack to 209715200/.test(bomb.error));
+  // A frame that does not say how much it holds.
+  unpack(Uint8Array.of(...packed.subarray(0, 4), 0x04, 0x58, ...packed.subarray(6)), 15 << 20, "zstd");
+  const { user } = process.cpuUsage(before);
+  assert.ok(user < 500_000, `${user} us`);
 });
