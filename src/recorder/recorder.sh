@@ -448,13 +448,23 @@ fi
 # The group's name is the recorder's own: whatever is in it may be removed, and nothing else.
 GROUP=blackout
 
+# known_traceable HALF: functions of the table that can be traced. Inside the blackout there is no time to look through
+# all functions: the new kernel believes the old one where it is the same build, and else tries them all.
+known_traceable() {
+  if [ "$1" = old ]; then
+    list=$(probe_table | while read -r _ function _; do printf '%s\n' "$function"; done | traceable)
+    if [ "$DRY" = no ]; then put "$STATE/traceable" "$build$NEWLINE$list"; fi
+    printf '%s\n' "$list"
+  elif first_line "$STATE/traceable" && [ "$LINE" = "$build" ]; then sed 1d "$STATE/traceable"
+  else probe_table | while read -r _ function _; do printf '%s\n' "$function"; done; fi
+}
+
 define_probes() { # HALF: all in one write where the kernel takes them so, else one by one
   [ -n "$PROBES_FILE" ] || { defect no-probes 'this kernel has no kprobe events (CONFIG_KPROBE_EVENTS)'; return 1; }
   from_btf=no
   [ "$1" = old ] && from_btf=yes
   know_layout $from_btf
-  known=$NEWLINE$(probe_table | while read -r half function _; do
-    [ "$half" = "$1" ] && printf '%s\n' "$function"; done | traceable)$NEWLINE
+  known=$NEWLINE$(known_traceable "$1")$NEWLINE
   definitions=''
   unknown=''
   unplaced=''
@@ -849,7 +859,7 @@ arm() {
   if first_line "$TRACING/instances/$RING/tracing_on" && [ "$LINE" = 1 ]; then
     die "instances/$RING is recording for someone else: stop it (echo 0 > $TRACING/instances/$RING/tracing_on), or give another with --instance"
   fi
-  rm -rf "$STATE/old" "$STATE/armed" "$JOURNAL" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE/costs" "$STATE"/filter.*
+  rm -rf "$STATE/old" "$STATE/armed" "$JOURNAL" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE/costs" "$STATE/traceable" "$STATE"/filter.*
   load_journal
   write_armed old "$TRACING/instances/$MARKS/trace_marker"
   if at_least events; then measure_costs; fi
@@ -1171,7 +1181,7 @@ EOF
     say "not collected yet: what the old kernel saved is kept in $STATE (collect, or disarm --discard)"
     return 0
   fi
-  rm -rf "$STATE/old" "$STATE/old.new" "$STATE/old.before" "$STATE/armed" "$STATE/armed.new" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE/costs" "$STATE"/filter.*
+  rm -rf "$STATE/old" "$STATE/old.new" "$STATE/old.before" "$STATE/armed" "$STATE/armed.new" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE/costs" "$STATE/traceable" "$STATE"/filter.*
   unlock
   rmdir "$STATE" 2> /dev/null
   say 'disarmed: nothing of the recorder is left in tracefs'
