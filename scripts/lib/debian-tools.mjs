@@ -36,6 +36,12 @@ const tools = [
   { find: "file", name: "/usr/lib/x86_64-linux-gnu/libc.a", package: "libc6-dev", use: "the test of the lab" },
   { find: "command", name: "trace-cmd", package: "trace-cmd", use: "the tests that compare with trace-cmd" },
   {
+    find: "command",
+    name: "promtool",
+    package: "prometheus",
+    use: "the tests of rules and metrics, and the one in which Prometheus scrapes",
+  },
+  {
     find: "python module",
     name: "scipy",
     package: "python3-scipy",
@@ -96,7 +102,10 @@ export async function installTools() {
   const root = isOnPath("apt-get") ? await asRoot() : null;
   if (root !== null) {
     say(`installing for the tests: ${packages.join(" ")} (apt-get)`);
-    const [program, ...args] = [...root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+    // A package may bring a service (prometheus does): it is to be there, not to run. In runlevel 1 invoke-rc.d(8)
+    // starts nothing, and systemctl(1) that believes itself offline neither.
+    const quietly = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "SYSTEMD_OFFLINE=1"];
+    const [program, ...args] = [...root, "env", ...quietly, "apt-get"];
     // Another apt-get may be at work, as at the first start of a cloud machine.
     args.push("-q", "-y", "-o", "DPkg::Lock::Timeout=300");
     const updated = await exitCodeOf(program, [...args, "-o", "APT::Update::Error-Mode=any", "update"], {

@@ -14,6 +14,7 @@ import { gate } from "./gate.js";
 import { guest } from "./guest.js";
 import { history } from "./history.js";
 import { lab } from "./lab.js";
+import { metrics } from "./metrics.js";
 import { open } from "./open.js";
 import { percentiles } from "./percentiles.js";
 import { perfetto } from "./perfetto.js";
@@ -21,6 +22,7 @@ import { qualify } from "./qualify.js";
 import { query } from "./query.js";
 import { record } from "./record.js";
 import { report } from "./report.js";
+import { rules } from "./rules.js";
 import { serve } from "./serve.js";
 import { sessions } from "./sessions.js";
 import { tree } from "./tree.js";
@@ -52,4 +54,6 @@ export const commands: readonly Command[] = [
   lab,
   archive,
   query,
+  rules,
+  metrics,
 ];

@@ -4,7 +4,9 @@
  */
 import { err, ok, type Result } from "../base/result.js";
 import type { Duration } from "../base/time.js";
+import { windowText } from "../export/prometheus-rules.js";
 import { durationText, parseDuration, parseSignedDuration } from "./options-duration.js";
+import { parseSize, parseWindow, sizeText } from "./options-window.js";
 
 /** An option whose value, once parsed, is a `T`. Its name is its key among the command's options. */
 export interface Option<T> {
@@ -140,6 +142,26 @@ export function duration(valueName: string, summary: string, short: string | nul
     expected: "a duration with its unit, like 250us, 2.5ms, 1s or 2min",
     parse: parseDuration,
     textOf: durationText,
+  };
+  return single(kind, valueName, summary, short);
+}
+
+/** A length of time by the calendar; its value is in whole seconds. */
+export function window(valueName: string, summary: string, short: string | null = null): SingleOption<number> {
+  const kind: Kind<number> = {
+    expected: "a whole number with its unit, like 45s, 90min, 36h or 7d",
+    parse: parseWindow,
+    textOf: (seconds) => windowText(seconds),
+  };
+  return single(kind, valueName, summary, short);
+}
+
+/** An amount of memory or of a file; its value is in bytes. */
+export function size(valueName: string, summary: string, short: string | null = null): SingleOption<number> {
+  const kind: Kind<number> = {
+    expected: "a whole number with its unit, like 512MiB or 2GiB",
+    parse: parseSize,
+    textOf: sizeText,
   };
   return single(kind, valueName, summary, short);
 }

@@ -78,7 +78,8 @@ export function valuesOf(cohort: Cohort, metric: Metric): readonly ClusteredValu
   return values;
 }
 
-function valuesOfUpdate(update: UpdateSample, metric: Metric): readonly number[] {
+/** The metric of one update, whatever its outcome: none where it was not seen, several for its VMs. Nanoseconds. */
+export function valuesOfUpdate(update: UpdateSample, metric: Metric): readonly number[] {
   switch (metric.kind) {
     case "blackout":
       return update.blackout.durationNs === null ? [] : [update.blackout.durationNs];

@@ -1,0 +1,180 @@
+/**
+ * What a fleet's updates add up to, cohort by cohort: counters and histograms that only grow, and the latest update.
+ * Metrics are a projection of it. Equal updates in any order give equal counts, so that it can be made again from an
+ * archive after a restart. Memory is bounded by the number of cohorts, not of updates.
+ */
+import type { Duration } from "../../base/time.js";
+import { isMeasured } from "../cohort/cohort.js";
+import { type CauseSelector, type Metric, valuesOfUpdate } from "../cohort/metrics.js";
+import type { UpdateSample } from "../cohort/update-sample.js";
+import { type Outcome, PHASES } from "../live-update.js";
+import { type CohortKey, cohortId, cohortKeyOf } from "./cohort-key.js";
+import { nativeBucket } from "./native-histogram.js";
+
+/** 1, 2.5 and 5 of each decade, from 1 ms to 1,000 s. */
+export const DEFAULT_BOUNDS_NS: readonly Duration[] = [1e6, 1e7, 1e8, 1e9, 1e10, 1e11]
+  .flatMap((decade) => [decade, 2.5 * decade, 5 * decade])
+  .concat([1e12]);
+
+/** More cohorts than these are counted together, as `other`: labels come from captures. */
+export const MOST_COHORTS = 200;
+
+export interface HistogramTally {
+  readonly metric: Metric;
+  /** Nanoseconds, ascending; a bucket holds what is at most its bound. */
+  readonly boundsNs: readonly Duration[];
+  /** Of each bucket alone, and last of what is above all bounds. */
+  readonly counts: readonly number[];
+  readonly sumNs: number;
+  readonly count: number;
+  /** Buckets of the exponential histogram of the same values in seconds, by index; and values of zero. */
+  readonly native: ReadonlyMap<number, number>;
+  readonly zeros: number;
+}
+
+export interface LastUpdate {
+  readonly sample: UpdateSample;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+export interface CohortTally {
+  readonly key: CohortKey;
+  readonly outcomes: Readonly<Record<Outcome, number>>;
+  readonly defects: Readonly<Record<"error" | "warning" | "note", number>>;
+  /** Of completed updates whose blackout is known; in the order of `tallied`. */
+  readonly histograms: readonly HistogramTally[];
+  /** When the earliest and the latest of its updates were; null where none says. */
+  readonly firstAtMs: number | null;
+  readonly last: LastUpdate | null;
+}
+
+/** Limits whose bound a bucket must end at, so that what is above them is counted exactly. */
+export interface TalliedLimit {
+  readonly metric: Metric;
+  readonly atMostNs: Duration;
+}
+
+interface Counted {
+  readonly metric: Metric;
+  readonly boundsNs: readonly Duration[];
+}
+
+class MutableHistogram implements HistogramTally {
+  readonly metric: Metric;
+  readonly boundsNs: readonly Duration[];
+  readonly counts: number[];
+  readonly native = new Map<number, number>();
+  sumNs = 0;
+  count = 0;
+  zeros = 0;
+
+  constructor({ metric, boundsNs }: Counted) {
+    this.metric = metric;
+    this.boundsNs = boundsNs;
+    this.counts = new Array(boundsNs.length + 1).fill(0);
+  }
+
+  add(ns: Duration): void {
+    const at = this.boundsNs.findIndex((bound) => ns <= bound);
+    const bucket = at < 0 ? this.boundsNs.length : at;
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
+    this.sumNs += ns;
+    this.count += 1;
+    if (ns <= 0) this.zeros += 1;
+    else {
+      const index = nativeBucket(ns / 1e9);
+      this.native.set(index, (this.native.get(index) ?? 0) + 1);
+    }
+  }
+}
+
+interface MutableCohort extends CohortTally {
+  readonly outcomes: Record<Outcome, number>;
+  readonly defects: Record<"error" | "warning" | "note", number>;
+  readonly histograms: readonly MutableHistogram[];
+  firstAtMs: number | null;
+  last: LastUpdate | null;
+}
+
+export class FleetTally {
+  readonly #counted: readonly Counted[];
+  readonly #cohorts = new Map<string, MutableCohort>();
+
+  /** Blackout, slowest VM and phases are always counted; causes where a limit names them. */
+  constructor(limits: readonly TalliedLimit[] = []) {
+    const metrics = new Map<string, Metric>();
+    for (const metric of [...STANDARD_METRICS, ...limits.map((limit) => limit.metric)]) {
+      metrics.set(tallyName(metric), metrics.get(tallyName(metric)) ?? metric);
+    }
+    this.#counted = [...metrics.values()].map((metric) => {
+      const own = limits.filter((limit) => tallyName(limit.metric) === tallyName(metric));
+      const boundsNs = new Set([...DEFAULT_BOUNDS_NS, ...own.map(({ atMostNs }) => atMostNs)]);
+      return { metric, boundsNs: [...boundsNs].sort((a, b) => a - b) };
+    });
+  }
+
+  /** `atMs`: when the update was made, in milliseconds since 1970; null where that is not known. */
+  add(sample: UpdateSample, atMs: number | null): void {
+    const cohort = this.#cohortOf(cohortKeyOf(sample));
+    cohort.outcomes[sample.outcome] += 1;
+    for (const severity of ["error", "warning", "note"] as const) cohort.defects[severity] += sample.defects[severity];
+    if (isMeasured(sample)) {
+      for (const histogram of cohort.histograms) {
+        const value = valueIn(sample, histogram.metric);
+        if (value !== null) histogram.add(value);
+      }
+    }
+    if (atMs === null) return;
+    if (cohort.firstAtMs === null || atMs < cohort.firstAtMs) cohort.firstAtMs = atMs;
+    if (cohort.last === null || atMs >= cohort.last.atMs) cohort.last = { sample: withoutCauses(sample), atMs };
+  }
+
+  /** By key. */
+  cohorts(): readonly CohortTally[] {
+    return [...this.#cohorts.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, cohort]) => cohort);
+  }
+
+  #cohortOf(key: CohortKey): MutableCohort {
+    const known = this.#cohorts.get(cohortId(key));
+    if (known !== undefined) return known;
+    if (this.#cohorts.size >= MOST_COHORTS && cohortId(key) !== cohortId(OTHER)) return this.#cohortOf(OTHER);
+    const made: MutableCohort = {
+      key,
+      outcomes: { completed: 0, aborted: 0, failed: 0, incomplete: 0 },
+      defects: { error: 0, warning: 0, note: 0 },
+      histograms: this.#counted.map((counted) => new MutableHistogram(counted)),
+      firstAtMs: null,
+      last: null,
+    };
+    this.#cohorts.set(cohortId(key), made);
+    return made;
+  }
+}
+
+const OTHER: CohortKey = { probeLevel: "other", workload: "other", basis: "other" };
+
+const STANDARD_METRICS: readonly Metric[] = [
+  { kind: "blackout" },
+  { kind: "vm-blackout" },
+  ...PHASES.map((phase) => ({ kind: "phase", phase }) as const),
+];
+
+function tallyName(metric: Metric): string {
+  return metric.kind === "causes" ? `causes ${selectorText(metric.selector)}` : JSON.stringify(metric);
+}
+
+/** `device:e1000/shutdown`, however it was spelt. */
+export function selectorText({ cause, glob, action }: CauseSelector): string {
+  return `${cause}:${glob}${action === null ? "" : `/${action}`}`;
+}
+
+/** Of an update's VMs the slowest, as the gate takes it; null where nothing was seen. */
+function valueIn(sample: UpdateSample, metric: Metric): Duration | null {
+  const values = valuesOfUpdate(sample, metric);
+  return values.length === 0 ? null : Math.max(...values);
+}
+
+function withoutCauses(sample: UpdateSample): UpdateSample {
+  return { ...sample, causes: null };
+}
