@@ -26,6 +26,7 @@ import { rules } from "./rules.js";
 import { serve } from "./serve.js";
 import { sessions } from "./sessions.js";
 import { tree } from "./tree.js";
+import { watch } from "./watch.js";
 import { whatIf } from "./what-if.js";
 
 export const commands: readonly Command[] = [
@@ -54,6 +55,7 @@ export const commands: readonly Command[] = [
   lab,
   archive,
   query,
+  watch,
   rules,
   metrics,
 ];

@@ -12,10 +12,27 @@ export interface Answer {
   readonly body: string | Uint8Array;
   /** Offered for saving under this name. */
   readonly fileName?: string;
+  /** 200, unless given. */
+  readonly status?: number;
 }
 
-/** Answers a path below the token, without its first slash; null where there is nothing. */
-export type Handler = (method: "GET" | "POST", path: string) => Answer | null | Promise<Answer | null>;
+/**
+ * Answers a path below the token, without its first slash; null where there is nothing. `accept`: what the client says
+ * it takes.
+ */
+export type Handler = (method: "GET" | "POST", path: string, accept: string) => Answer | null | Promise<Answer | null>;
+
+/** For a service that other programs ask, unless given as for one user's browser. */
+export interface LoopbackOptions {
+  /** Listened on instead of the loopback's. */
+  readonly address?: string;
+  /** Names, without port, by which it may be asked besides its address and localhost. */
+  readonly names?: readonly string[];
+  /** Instead of a random one. It is then also taken as a bearer token (RFC 6750), before a path without it. */
+  readonly token?: string;
+  /** Answers a path that needs no token: what it tells is for everyone who reaches the port. */
+  readonly open?: (path: string) => Answer | null;
+}
 
 export interface Loopback {
   /** With the token, and a slash at its end. */
@@ -26,21 +43,32 @@ export interface Loopback {
 const HOST = "127.0.0.1";
 
 /** Listens on `port` of 127.0.0.1, any free one if 0. The error is a sentence. */
-export async function startLoopback(handler: Handler, port: number): Promise<Result<Loopback, string>> {
-  const token = randomBytes(24).toString("base64url");
+export async function startLoopback(
+  handler: Handler,
+  port: number,
+  options: LoopbackOptions = {},
+): Promise<Result<Loopback, string>> {
+  const { address = HOST, names = [], open = () => null } = options;
+  const token = options.token ?? randomBytes(24).toString("base64url");
+  const access: Access = {
+    token,
+    takesBearer: options.token !== undefined,
+    names: [address, "localhost", ...names],
+    open,
+  };
   const server = createServer((request, response) => {
-    answer(request, response, server, token, handler).catch(() => {
+    answer(request, response, server, access, handler).catch(() => {
       if (!response.headersSent) response.writeHead(500);
       response.end();
     });
   });
   const failed = await new Promise<NodeJS.ErrnoException | null>((done) => {
     server.once("error", done);
-    server.listen(port, HOST, () => done(null));
+    server.listen(port, address, () => done(null));
   });
-  if (failed !== null) return err(listenProblem(failed, port));
+  if (failed !== null) return err(listenProblem(failed, address, port));
   return ok({
-    url: `http://${HOST}:${portOf(server)}/${token}/`,
+    url: `http://${hostText(address)}:${portOf(server)}/${token}/`,
     close: () =>
       new Promise((done) => {
         server.close(() => done());
@@ -49,12 +77,22 @@ export async function startLoopback(handler: Handler, port: number): Promise<Res
   });
 }
 
-function listenProblem(error: NodeJS.ErrnoException, port: number): string {
+interface Access {
+  readonly token: string;
+  readonly takesBearer: boolean;
+  readonly names: readonly string[];
+  readonly open: (path: string) => Answer | null;
+}
+
+/** An IPv6 address stands in brackets in a URL. */
+const hostText = (address: string): string => (address.includes(":") ? `[${address}]` : address);
+
+function listenProblem(error: NodeJS.ErrnoException, address: string, port: number): string {
   if (error.code === "EADDRINUSE") {
-    return `port ${port} of ${HOST} is taken by another program: choose another with --port, or leave --port out`;
+    return `port ${port} of ${address} is taken by another program: choose another with --port, or leave --port out`;
   }
   if (error.code === "EACCES") return `port ${port} may not be listened on by this user: choose one above 1023`;
-  return `${HOST} cannot be listened on: ${error.message}`;
+  return `${address} cannot be listened on: ${error.message}`;
 }
 
 function portOf(server: Server): number {
@@ -66,11 +104,11 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   server: Server,
-  token: string,
+  access: Access,
   handler: Handler,
 ): Promise<void> {
   const port = portOf(server);
-  const hosts = [`${HOST}:${port}`, `localhost:${port}`];
+  const hosts = access.names.map((name) => `${hostText(name)}:${port}`);
   const refuse = (status: number): void => {
     response.writeHead(status, { "content-type": "text/plain" }).end();
   };
@@ -84,13 +122,15 @@ async function answer(
   if (method !== "GET" && method !== "POST") return refuse(405);
   // A form of another page posts without a preflight: only our own script sends an Origin of ours.
   if (method === "POST" && origin === undefined) return refuse(403);
-  const [, given = "", ...rest] = (request.url ?? "").replace(/\?.*/, "").split("/");
-  if (!isToken(given, token)) return refuse(404);
   request.resume();
-  const found = await handler(method, rest.join("/"));
+  const path = (request.url ?? "").replace(/\?.*/, "");
+  const open = method === "GET" ? access.open(path.slice(1)) : null;
+  const below = open === null ? pathBelow(path, request.headers.authorization, access) : "";
+  if (below === null) return refuse(404);
+  const found = open ?? (await handler(method, below, request.headers.accept ?? ""));
   if (found === null) return refuse(404);
   const body = typeof found.body === "string" ? Buffer.from(found.body) : found.body;
-  response.writeHead(200, {
+  response.writeHead(found.status ?? 200, {
     "content-type": found.type,
     "content-length": body.length,
     "cache-control": "no-store",
@@ -103,6 +143,14 @@ async function answer(
       : { "content-disposition": `attachment; filename="${found.fileName.replace(/[^\w.-]/g, "_")}"` }),
   });
   response.end(body);
+}
+
+/** The path behind the token, which stands before it or is borne by the request; null where neither is right. */
+function pathBelow(path: string, authorization: string | undefined, access: Access): string | null {
+  const [, given = "", ...rest] = path.split("/");
+  if (isToken(given, access.token)) return rest.join("/");
+  const bearer = access.takesBearer ? /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1] : undefined;
+  return bearer !== undefined && isToken(bearer, access.token) ? path.slice(1) : null;
 }
 
 function isToken(given: string, token: string): boolean {

@@ -23,7 +23,7 @@ export const rules = defineCommand({
   positionals: {},
   examples: [
     { command: "blackout rules --budget examples/budget.yaml -o blackout.rules.yml", what: "For rule_files" },
-    { command: "blackout rules -b budget.yaml --window 24h | promtool check rules", what: "A shorter window" },
+    { command: "blackout rules -b budget.yaml --window 24h -o day.rules.yml", what: "Over a day" },
   ],
   exitCodes: [{ code: exit.usage, meaning: "the command line or the budget file is wrong" }],
   run: async (context, { options }) => {

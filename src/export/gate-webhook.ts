@@ -13,12 +13,57 @@ export function webhookBody(gate: GateDocument, body: WebhookBody, nowMs: number
     case "slack":
       return slackMessage(gate);
     case "alertmanager":
-      return receiverMessage(gate, nowMs);
+      return receiverMessage(alertsOf(gate, nowMs), gate.cohort.name);
     case "alertmanager-api":
-      return alertsOf(gate, nowMs).map(({ labels, annotations, startsAt, endsAt, status }) =>
-        status === "resolved" ? { labels, annotations, startsAt, endsAt } : { labels, annotations, startsAt },
-      );
+      return apiAlerts(alertsOf(gate, nowMs));
   }
+}
+
+/** An alert of a service that watches: it knows since when it is raised, and that it is over. */
+export interface WatchedAlert {
+  /** Of the cohort, by label. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly cohort: string;
+  readonly check: string;
+  readonly kind: Check["kind"];
+  readonly message: string;
+  readonly why: string;
+  readonly raisedAtMs: number;
+  readonly resolvedAtMs: number | null;
+}
+
+/** What a webhook is sent when an alert is raised, and when it is resolved. */
+export function alertBody(alert: WatchedAlert, body: WebhookBody): unknown {
+  const { resolvedAtMs, raisedAtMs, check, kind, cohort, message, why } = alert;
+  const resolved = resolvedAtMs !== null;
+  const title = `Blackout budget ${resolved ? "kept again" : "exceeded"}: ${check} (${cohort})`;
+  const alerts: readonly Alert[] = [
+    {
+      status: resolved ? "resolved" : "firing",
+      // An alert is known by its labels: they are the same when it is resolved.
+      labels: { alertname: "BlackoutBudget", ...alert.labels, check, kind, severity: "critical" },
+      annotations: { summary: title, description: [message, why].filter((text) => text !== "").join("\n") },
+      startsAt: new Date(raisedAtMs).toISOString(),
+      endsAt: resolvedAtMs === null ? NEVER : new Date(resolvedAtMs).toISOString(),
+    },
+  ];
+  switch (body) {
+    case "slack":
+      return slackBlocks(
+        `${resolved ? ":white_check_mark:" : ":x:"} ${slackText(title)}`,
+        [message, why].map(slackText),
+      );
+    case "alertmanager":
+      return receiverMessage(alerts, cohort);
+    case "alertmanager-api":
+      return apiAlerts(alerts);
+  }
+}
+
+function apiAlerts(alerts: readonly Alert[]): unknown {
+  return alerts.map(({ labels, annotations, startsAt, endsAt, status }) =>
+    status === "resolved" ? { labels, annotations, startsAt, endsAt } : { labels, annotations, startsAt },
+  );
 }
 
 /** Checks that an operator must look at: failed ones, and undecided ones where data are required. */
@@ -47,7 +92,14 @@ function slackMessage(gate: GateDocument): unknown {
   const title = `${emoji} ${slackText(headline(gate))}`;
   const lines = raised(gate).map(({ name, message }) => `• *${slackText(name)}*: ${slackText(message)}`);
   const warnings = gate.warnings.map(({ message }) => `:warning: ${slackText(message)}`);
-  const text = [...lines, ...warnings].join("\n").slice(0, SLACK_TEXT);
+  return slackBlocks(title, [...lines, ...warnings]);
+}
+
+function slackBlocks(title: string, lines: readonly string[]): unknown {
+  const text = lines
+    .filter((line) => line !== "")
+    .join("\n")
+    .slice(0, SLACK_TEXT);
   const section = (content: string) => ({ type: "section", text: { type: "mrkdwn", text: content } });
   return { text: title, blocks: [section(title), ...(text === "" ? [] : [section(text)])] };
 }
@@ -91,13 +143,13 @@ function alertsOf(gate: GateDocument, nowMs: number): readonly Alert[] {
   }));
 }
 
-function receiverMessage(gate: GateDocument, nowMs: number): unknown {
-  const alerts = alertsOf(gate, nowMs);
+function receiverMessage(alerts: readonly Alert[], cohort: string): unknown {
   const status = alerts.some((alert) => alert.status === "firing") ? "firing" : "resolved";
-  const labels = { alertname: "BlackoutGate", cohort: gate.cohort.name };
+  const alertname = alerts[0]?.labels.alertname ?? "";
+  const labels = { alertname, cohort };
   return {
     version: "4",
-    groupKey: `{}:{alertname="BlackoutGate", cohort=${JSON.stringify(gate.cohort.name)}}`,
+    groupKey: `{}:{alertname=${JSON.stringify(alertname)}, cohort=${JSON.stringify(cohort)}}`,
     truncatedAlerts: 0,
     status,
     receiver: "blackout",

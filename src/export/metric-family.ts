@@ -10,8 +10,12 @@ export interface HistogramPoint {
   readonly counts: readonly number[];
   readonly sum: number;
   readonly count: number;
-  /** The same values in exponential buckets, by index. */
-  readonly native: { readonly schema: number; readonly zeros: number; readonly buckets: ReadonlyMap<number, number> };
+  /** The same values in exponential buckets, by index; null where they were not counted so. */
+  readonly native: {
+    readonly schema: number;
+    readonly zeros: number;
+    readonly buckets: ReadonlyMap<number, number>;
+  } | null;
 }
 
 export interface NumberPoint {

@@ -21,14 +21,19 @@ export function renderReport(updates: readonly LiveUpdate[], template: string, t
 
 /** The same with an index made before: an index may list updates that the report does not hold whole. */
 export function renderReportOf(index: ReportIndex, updates: readonly LiveUpdate[], template: string): string {
+  return renderPackedReport(index, updates.map(packUpdate), template);
+}
+
+/** The same of updates that were packed before. */
+export function renderPackedReport(index: ReportIndex, updates: readonly PackedUpdate[], template: string): string {
   const [head, tail, ...more] = template.split(REPORT_DATA_PLACE);
   if (head === undefined || tail === undefined || more.length > 0) {
     throw new RangeError(`the report template must contain "${REPORT_DATA_PLACE}" exactly once`);
   }
   const list = new TextEncoder().encode(packReportIndex(index));
-  const parts = [head.split(TITLE_PLACE).join(escapeHtml(index.title)), dataElement("blackout-index", list)];
+  const parts = [head.split(TITLE_PLACE).join(escapeHtml(index.title)), dataElement("blackout-index", packed(list))];
   updates.forEach((update, i) => {
-    parts.push(dataElement(`blackout-update-${i}`, encodeLiveUpdate(update)));
+    parts.push(dataElement(`blackout-update-${i}`, update));
   });
   parts.push(tail);
   return parts.join("");
@@ -39,9 +44,19 @@ export function packLiveUpdate(update: LiveUpdate): Uint8Array {
   return deflateRawSync(encodeLiveUpdate(update), { level: 6 });
 }
 
+/** A live update as it stands in a report: base64 of deflate. */
+export type PackedUpdate = string & { readonly __packed: never };
+
+export function packUpdate(update: LiveUpdate): PackedUpdate {
+  return packed(encodeLiveUpdate(update)) as PackedUpdate;
+}
+
+function packed(bytes: Uint8Array): string {
+  return deflateRawSync(bytes, { level: 9 }).toString("base64");
+}
+
 /** An element that no browser runs: its type is no script's, and base64 holds no `<`. */
-function dataElement(id: string, bytes: Uint8Array): string {
-  const text = deflateRawSync(bytes, { level: 9 }).toString("base64");
+function dataElement(id: string, text: string): string {
   return `<script type="application/json" id="${id}" data-coding="deflate-raw;base64">"${text}"</script>\n`;
 }
 

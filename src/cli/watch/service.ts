@@ -1,0 +1,439 @@
+/**
+ * The service: looks through the folder, has captures analysed, adds what was found to the archive, and keeps alerts,
+ * metrics and the window up to date. Everything it decides it asks of `Intake`, `GateWindow` and the alerts' functions;
+ * here is only what follows what, and what must be on disk before what.
+ */
+import { watch as watchFolder } from "node:fs";
+import type { MarkSpelling } from "../../analyze/boundaries.js";
+import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
+import { FleetTally } from "../../analyze/fleet/tally.js";
+import { type Alert, evaluateAlerts, isFiring, tellingOf, toldOf, untold } from "./alerts.js";
+import type { WatchEvent } from "./events.js";
+import { lookThrough } from "./folder.js";
+import { type CohortGate, type GateRules, GateWindow } from "./gate-window.js";
+import { Intake, type IntakeLimits } from "./intake.js";
+import type { Finished, StateFolder } from "./state.js";
+import type { UpdateStore } from "./update-store.js";
+import type { KillReason, WorkerOutcome, WorkerPool } from "./worker-pool.js";
+
+export interface ServiceSettings {
+  readonly folder: string;
+  readonly spelling: MarkSpelling;
+  readonly intake: IntakeLimits;
+  readonly rescanMs: number;
+  readonly windowMs: number;
+  readonly rules: GateRules | null;
+}
+
+export interface ServiceParts {
+  readonly store: UpdateStore;
+  readonly pool: WorkerPool;
+  readonly state: StateFolder;
+  /** Tells the alerts' receiver; false: it did not hear. Null: there is none, and raising is all there is to do. */
+  readonly notify: ((alert: Alert) => Promise<boolean>) | null;
+  readonly tell: (event: WatchEvent) => void;
+  readonly nowMs: () => number;
+}
+
+export interface ServiceCounters {
+  readonly captures: Record<"taken" | "duplicate" | "refused" | "late", number>;
+  readonly killed: Record<KillReason, number>;
+  readonly webhooks: Record<"sent" | "failed", number>;
+  /** How long captures took to analyse, in seconds: of each bucket of ANALYSIS_BOUNDS, then above. */
+  readonly analysis: { readonly counts: number[]; sum: number; count: number };
+}
+
+export const ANALYSIS_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300] as const;
+
+/** Analysed updates wait for so long for others, and are added to the archive together: a commit costs some syncs. */
+const GATHER_MS = 1_000;
+const MOST_AT_ONCE = 100;
+/** More wait in memory only where the archive does not take them: then no further capture is analysed. */
+const MOST_PENDING = 200;
+/** After an addition failed, or a notification. */
+const RETRY_MS = { first: 1_000, longest: 60_000 } as const;
+/** A window slides although nothing arrives. */
+const EVALUATE_EVERY_MS = 10_000;
+const DAY_MS = 86_400_000;
+
+interface Pending {
+  readonly path: string;
+  readonly fingerprint: string;
+  readonly sample: UpdateSample;
+}
+
+export class WatchService {
+  readonly #settings: ServiceSettings;
+  readonly #parts: ServiceParts;
+  readonly #intake: Intake;
+  readonly #journal: Map<string, Finished>;
+  readonly #counters: ServiceCounters = {
+    captures: { taken: 0, duplicate: 0, refused: 0, late: 0 },
+    killed: { time: 0, memory: 0, crash: 0 },
+    webhooks: { sent: 0, failed: 0 },
+    analysis: { counts: new Array(ANALYSIS_BOUNDS.length + 1).fill(0), sum: 0, count: 0 },
+  };
+  readonly window: GateWindow;
+  readonly tally: FleetTally;
+  readonly startedAtMs: number;
+  #alerts: readonly Alert[];
+  #gates: readonly CohortGate[] = [];
+  #scannedAtMs: number | null = null;
+  #pending: Pending[] = [];
+  #running = 0;
+  #adding = false;
+  #gathering: NodeJS.Timeout | null = null;
+  #telling = false;
+  #stopping = false;
+  #trouble = new Map<string, string>();
+  #archiveRetryMs: number = RETRY_MS.first;
+  #notifyRetry = { atMs: 0, pauseMs: RETRY_MS.first as number };
+  #stops: (() => void)[] = [];
+
+  constructor(settings: ServiceSettings, parts: ServiceParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#intake = new Intake(settings.intake);
+    this.window = new GateWindow(settings.windowMs, settings.rules);
+    this.tally = new FleetTally(settings.rules?.budget.limits ?? []);
+    this.startedAtMs = parts.nowMs();
+    const { journal, alerts, problems } = parts.state.read();
+    this.#journal = new Map(journal);
+    this.#alerts = alerts;
+    for (const problem of problems) parts.tell({ event: "trouble", what: problem });
+  }
+
+  get counters(): ServiceCounters {
+    return this.#counters;
+  }
+
+  get alerts(): readonly Alert[] {
+    return this.#alerts;
+  }
+
+  get gates(): readonly CohortGate[] {
+    return this.#gates;
+  }
+
+  get scannedAtMs(): number | null {
+    return this.#scannedAtMs;
+  }
+
+  get journal(): ReadonlyMap<string, Finished> {
+    return this.#journal;
+  }
+
+  get intake(): Intake {
+    return this.#intake;
+  }
+
+  /** Analysed, and not in the archive yet. */
+  get pending(): number {
+    return this.#pending.length;
+  }
+
+  /** What is wrong now, a sentence each; none: all is well. */
+  get troubles(): readonly string[] {
+    return [...this.#trouble.values()];
+  }
+
+  /** Takes up what the archive holds; resolves to how many updates that is. */
+  async load(): Promise<number> {
+    const { store, nowMs } = this.#parts;
+    const takenAt = new Map<string, number>();
+    for (const { result, atMs } of this.#journal.values()) if (result.kind !== "refused") takenAt.set(result.id, atMs);
+    let updates = 0;
+    await store.each(({ id, sample }) => {
+      updates += 1;
+      this.#count(sample, takenAt.get(id) ?? null, nowMs());
+    });
+    await this.evaluate();
+    return updates;
+  }
+
+  /** Watches until `stop`. */
+  start(): void {
+    const { folder, rescanMs } = this.#settings;
+    const every = (ms: number, what: () => void): void => {
+      const timer = setInterval(what, ms);
+      this.#stops.push(() => clearInterval(timer));
+    };
+    let soon: NodeJS.Timeout | null = null;
+    try {
+      // Says that something changed; what, the next look says. Without it (a network's file system) the rescan does.
+      const watcher = watchFolder(folder, () => {
+        soon ??= setTimeout(() => {
+          soon = null;
+          this.scan();
+        }, 100);
+      });
+      watcher.on("error", () => {});
+      this.#stops.push(() => watcher.close());
+    } catch {
+      // As above: the rescan does.
+    }
+    this.#stops.push(() => soon !== null && clearTimeout(soon));
+    every(rescanMs, () => this.scan());
+    // An entry is found settled at the second look: not later than needed.
+    every(Math.max(50, Math.min(this.#settings.intake.settleMs / 2, rescanMs)), () => {
+      if (this.#intake.count("changing") > 0) this.scan();
+      else this.#startAnalyses();
+    });
+    every(EVALUATE_EVERY_MS, () => void this.evaluate());
+    this.scan();
+  }
+
+  /** Ends the watching; what is analysed by then is in the archive when it resolves. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const stop of this.#stops.splice(0)) stop();
+    this.#parts.pool.close();
+    if (this.#gathering !== null) clearTimeout(this.#gathering);
+    while (this.#adding) await new Promise((done) => setTimeout(done, 20));
+    await this.#addPending();
+    while (this.#telling) await new Promise((done) => setTimeout(done, 20));
+  }
+
+  /** Resolves once nothing is left to do but to wait for entries that never stop changing. */
+  async settled(): Promise<void> {
+    const isBusy = (): boolean =>
+      this.#scannedAtMs === null ||
+      !this.#intake.isSettled ||
+      this.#running > 0 ||
+      this.#pending.length > 0 ||
+      this.#adding;
+    while (isBusy() || this.#telling) await new Promise((done) => setTimeout(done, 50));
+  }
+
+  /** Looks through the folder once. */
+  scan(): void {
+    if (this.#stopping) return;
+    const { folder, intake } = this.#settings;
+    const { nowMs, tell } = this.#parts;
+    let view: ReturnType<typeof lookThrough>;
+    try {
+      view = lookThrough(folder, MOST_ENTRIES);
+    } catch (error) {
+      this.#setTrouble("folder", `${folder} cannot be read: ${(error as Error).message}`);
+      return;
+    }
+    this.#setTrouble("folder", null);
+    let changed = false;
+    for (const { path, fingerprint, reason } of view.unusable) {
+      if (this.#journal.get(path)?.fingerprint === fingerprint) continue;
+      this.#refuse(path, fingerprint, `${path}: ${reason}`, null);
+      changed = true;
+    }
+    const { late } = this.#intake.observe(
+      view.sightings,
+      nowMs(),
+      ({ path, fingerprint }) => this.#journal.get(path)?.fingerprint === fingerprint,
+    );
+    for (const path of late) {
+      this.#counters.captures.late += 1;
+      tell({ event: "late", path });
+    }
+    const seen = new Set([...view.sightings, ...view.unusable].map(({ path }) => path));
+    const complete = view.sightings.length < MOST_ENTRIES;
+    for (const [path, { atMs }] of this.#journal) {
+      // What is gone from the folder is remembered for as long as the window may need its time.
+      if (complete && !seen.has(path) && atMs < nowMs() - Math.max(this.#settings.windowMs, intake.settleMs)) {
+        this.#journal.delete(path);
+        changed = true;
+      }
+    }
+    this.#scannedAtMs = nowMs();
+    if (changed) this.#save();
+    this.#startAnalyses();
+  }
+
+  #startAnalyses(): void {
+    const { pool, nowMs } = this.#parts;
+    while (!this.#stopping && pool.hasRoom && this.#pending.length + this.#running < MOST_PENDING) {
+      const next = this.#intake.next();
+      if (next === null) return;
+      this.#running += 1;
+      const sinceMs = nowMs();
+      void pool.run({ what: "sample", path: next.path, spelling: this.#settings.spelling }).then((outcome) => {
+        this.#running -= 1;
+        if (this.#stopping && outcome.kind === "killed") return;
+        this.#observeAnalysis((nowMs() - sinceMs) / 1e3);
+        this.#take(next.path, next.fingerprint, outcome);
+        this.#startAnalyses();
+      });
+    }
+  }
+
+  #addSoon(afterMs: number): void {
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = null;
+      void this.#addPending();
+    }, afterMs);
+  }
+
+  #observeAnalysis(seconds: number): void {
+    const { analysis } = this.#counters;
+    const at = ANALYSIS_BOUNDS.findIndex((bound) => seconds <= bound);
+    const bucket = at < 0 ? ANALYSIS_BOUNDS.length : at;
+    analysis.counts[bucket] = (analysis.counts[bucket] ?? 0) + 1;
+    analysis.sum += seconds;
+    analysis.count += 1;
+  }
+
+  #take(path: string, fingerprint: string, outcome: WorkerOutcome): void {
+    // What was read of an entry that changed meanwhile may be half of it.
+    if (!this.#intake.finish(path)) return;
+    switch (outcome.kind) {
+      case "sample":
+        this.#pending.push({ path, fingerprint, sample: outcome.sample });
+        if (this.#pending.length >= MOST_AT_ONCE && !this.#trouble.has("archive")) void this.#addPending();
+        else this.#addSoon(GATHER_MS);
+        return;
+      case "refused":
+        this.#refuse(path, fingerprint, outcome.reason, null);
+        break;
+      case "killed":
+        this.#counters.killed[outcome.why] += 1;
+        this.#refuse(path, fingerprint, `${path}: ${outcome.detail}`, outcome.why);
+        break;
+      case "page":
+        throw new Error("a page was not asked for");
+    }
+    this.#save();
+  }
+
+  #refuse(path: string, fingerprint: string, reason: string, killed: KillReason | null): void {
+    this.#counters.captures.refused += 1;
+    this.#journal.set(path, { fingerprint, atMs: this.#parts.nowMs(), result: { kind: "refused", reason } });
+    this.#parts.tell({ event: "refused", path, reason, killed });
+  }
+
+  /** The archive first, then the journal: a crash between the two has the capture analysed again, and found there. */
+  async #addPending(): Promise<void> {
+    if (this.#adding || this.#pending.length === 0) return;
+    this.#adding = true;
+    const batch = this.#pending.slice(0, MOST_AT_ONCE);
+    const { store, nowMs, tell } = this.#parts;
+    try {
+      const { results } = await store.add(batch.map(({ sample }) => sample));
+      this.#pending = this.#pending.slice(batch.length);
+      batch.forEach(({ path, fingerprint, sample }, i) => {
+        const result = results[i] ?? { kind: "refused", reason: "the archive did not answer" };
+        if (result.kind === "refused") {
+          this.#refuse(path, fingerprint, `${path}: ${result.reason}`, null);
+          return;
+        }
+        const kind = result.kind === "added" ? "taken" : "duplicate";
+        this.#counters.captures[kind] += 1;
+        this.#journal.set(path, { fingerprint, atMs: nowMs(), result: { kind, id: result.id } });
+        if (kind === "taken") this.#count(sample, nowMs(), nowMs());
+        tell({ event: kind, path, id: result.id, sample });
+      });
+      this.#archiveRetryMs = RETRY_MS.first;
+      this.#setTrouble("archive", null);
+    } catch (error) {
+      this.#setTrouble("archive", `the archive takes nothing, which is tried again: ${(error as Error).message}`);
+      this.#adding = false;
+      if (!this.#stopping) {
+        this.#addSoon(this.#archiveRetryMs);
+        this.#archiveRetryMs = Math.min(2 * this.#archiveRetryMs, RETRY_MS.longest);
+      }
+      return;
+    }
+    this.#adding = false;
+    this.#save();
+    await this.evaluate();
+    if (this.#pending.length > 0) await this.#addPending();
+    else this.#startAnalyses();
+  }
+
+  /** `takenInMs`: when it came, which dates an update whose host's clock says nothing, or nonsense. */
+  #count(sample: UpdateSample, takenInMs: number | null, nowMs: number): void {
+    const { takenAtMs } = sample;
+    const atMs = takenAtMs === null || takenAtMs > nowMs + DAY_MS ? takenInMs : takenAtMs;
+    this.tally.add(sample, atMs);
+    if (atMs !== null) this.window.add(sample, atMs, nowMs);
+  }
+
+  /** Judges the window as it is now; alerts are on disk before anyone is told. */
+  async evaluate(): Promise<void> {
+    const { nowMs, tell } = this.#parts;
+    this.window.slide(nowMs());
+    this.#gates = this.window.evaluate();
+    const evaluations = this.#gates.map(({ key, document }) => ({ key, checks: document.checks }));
+    const before = this.#alerts;
+    const after = evaluateAlerts(before, evaluations, nowMs());
+    if (JSON.stringify(before) !== JSON.stringify(after)) {
+      this.#alerts = after;
+      this.#saveAlerts();
+      const [wasRaised, isRaised] = [before, after].map(
+        (alerts) => new Set(alerts.filter(isFiring).map(({ id }) => id)),
+      );
+      for (const alert of after.filter(isFiring)) if (!wasRaised?.has(alert.id)) tell({ event: "raised", alert });
+      for (const alert of before.filter(isFiring)) {
+        const now = after.find(({ id, raisedAtMs }) => id === alert.id && raisedAtMs === alert.raisedAtMs) ?? alert;
+        if (!isRaised?.has(alert.id)) tell({ event: "resolved", alert: now });
+      }
+    }
+    await this.#tellReceiver();
+  }
+
+  async #tellReceiver(): Promise<void> {
+    const { notify, nowMs, tell } = this.#parts;
+    if (this.#telling || nowMs() < this.#notifyRetry.atMs) return;
+    this.#telling = true;
+    try {
+      for (let next = untold(this.#alerts)[0]; next !== undefined; next = untold(this.#alerts)[0]) {
+        this.#alerts = tellingOf(this.#alerts, next);
+        if (notify !== null) this.#saveAlerts();
+        const heard = notify === null || (await notify(next));
+        if (notify !== null) this.#counters.webhooks[heard ? "sent" : "failed"] += 1;
+        if (!heard) {
+          this.#setTrouble("webhook", "an alert's receiver did not hear; it is told again");
+          this.#notifyRetry = {
+            atMs: nowMs() + this.#notifyRetry.pauseMs,
+            pauseMs: Math.min(2 * this.#notifyRetry.pauseMs, RETRY_MS.longest),
+          };
+          return;
+        }
+        this.#alerts = toldOf(this.#alerts, next);
+        this.#saveAlerts();
+        this.#notifyRetry = { atMs: 0, pauseMs: RETRY_MS.first };
+        this.#setTrouble("webhook", null);
+      }
+    } catch (error) {
+      tell({ event: "trouble", what: `an alert could not be told: ${(error as Error).message}` });
+    } finally {
+      this.#telling = false;
+    }
+  }
+
+  #save(): void {
+    this.#write(() => this.#parts.state.writeJournal(this.#journal));
+  }
+
+  #saveAlerts(): void {
+    this.#write(() => this.#parts.state.writeAlerts(this.#alerts));
+  }
+
+  #write(write: () => void): void {
+    try {
+      write();
+      this.#setTrouble("state", null);
+    } catch (error) {
+      this.#setTrouble("state", `${this.#parts.state.path} cannot be written: ${(error as Error).message}`);
+    }
+  }
+
+  /** Told once, until it is over. */
+  #setTrouble(where: string, what: string | null): void {
+    if (what === null) this.#trouble.delete(where);
+    else if (this.#trouble.get(where) !== what) {
+      this.#trouble.set(where, what);
+      this.#parts.tell({ event: "trouble", what });
+    }
+  }
+}
+
+/** Entries of a folder that are looked at: what lies beyond is seen once others are gone. */
+const MOST_ENTRIES = 100_000;

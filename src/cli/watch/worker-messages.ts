@@ -1,0 +1,18 @@
+/** What the service and its workers say to each other. */
+import type { MarkSpelling } from "../../analyze/boundaries.js";
+import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
+import type { ReportEntry } from "../../analyze/report-data.js";
+import type { PackedUpdate } from "../../export/report.js";
+
+export interface WorkerRequest {
+  /** `sample`: what statistics need of the capture. `page`: what the viewer needs of it, redacted. */
+  readonly what: "sample" | "page";
+  readonly path: string;
+  readonly spelling: MarkSpelling;
+}
+
+export type WorkerAnswer =
+  | { readonly kind: "sample"; readonly sample: UpdateSample }
+  | { readonly kind: "page"; readonly entry: ReportEntry; readonly packed: PackedUpdate }
+  /** The capture cannot be used: a sentence. */
+  | { readonly kind: "refused"; readonly reason: string };

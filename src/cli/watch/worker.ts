@@ -1,0 +1,27 @@
+/**
+ * A worker of `blackout watch`: a process that analyses one capture after the other. What a capture costs is its own:
+ * whoever started it may kill it at any time.
+ */
+import { sampleOfUpdate } from "../../analyze/cohort/sample-of-update.js";
+import { redactUpdate } from "../../analyze/redact.js";
+import { reportEntry } from "../../analyze/report-data.js";
+import { nodeNameOf } from "../../collect/capture.js";
+import { packUpdate } from "../../export/report.js";
+import { withCapture } from "../load.js";
+import type { WorkerAnswer, WorkerRequest } from "./worker-messages.js";
+
+async function answer({ what, path, spelling }: WorkerRequest): Promise<WorkerAnswer> {
+  const loaded = await withCapture(path, spelling, ({ update, capture }): WorkerAnswer => {
+    if (what === "sample") return { kind: "sample", sample: sampleOfUpdate(update, path, nodeNameOf(capture)) };
+    const shown = redactUpdate(update);
+    return { kind: "page", entry: reportEntry(shown), packed: packUpdate(shown) };
+  });
+  return loaded.ok ? loaded.value : { kind: "refused", reason: loaded.error };
+}
+
+process.on("message", (request: WorkerRequest) => {
+  // What it throws is a bug: it ends the process, and its last words are reported.
+  void answer(request).then((found) => process.send?.(found));
+});
+// Without the service there is nobody to work for.
+process.on("disconnect", () => process.exit(0));
