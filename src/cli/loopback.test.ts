@@ -74,3 +74,49 @@ test("a taken port is a sentence", async () => {
   assert.ok(!second.ok);
   assert.match(second.error, new RegExp(`port ${port} of 127.0.0.1 is taken .*--port`));
 });
+
+test("for a service: a token that is given is taken in the path or borne, and what is open needs none", async () => {
+  const token = "t".repeat(24);
+  const service = await startLoopback((_, path, accept) => ({ type: "text/plain", body: `${path} ${accept}` }), 0, {
+    token,
+    names: ["fleet.example"],
+    open: (path) => (path === "healthz" ? { type: "text/plain", body: "trouble", status: 503 } : null),
+  });
+  assert.ok(service.ok);
+  try {
+    const own = new URL(service.value.url).port;
+    const status = async (path: string, headers: Record<string, string> = {}): Promise<number> =>
+      (await fetch(`http://127.0.0.1:${own}${path}`, { headers })).status;
+    assert.equal(await status(`/${token}/metrics`), 200);
+    assert.equal(await status("/metrics"), 404);
+    assert.equal(await status("/metrics", { authorization: `Bearer ${token}` }), 200);
+    assert.equal(await status("/metrics", { authorization: `bearer ${token}` }), 200);
+    for (const authorization of [token, `Bearer ${token}x`, `Basic ${token}`, "Bearer "]) {
+      assert.equal(await status("/metrics", { authorization }), 404, authorization);
+    }
+    const answer = await fetch(`http://127.0.0.1:${own}/metrics`, {
+      headers: { authorization: `Bearer ${token}`, accept: "application/openmetrics-text" },
+    });
+    assert.equal(await answer.text(), "metrics application/openmetrics-text");
+    assert.equal(await status("/healthz"), 503);
+    assert.equal(await status("/healthz", { origin: "http://evil.example" }), 403);
+    assert.equal(await status("/healthz/more"), 404);
+    const named = (host: string) =>
+      new Promise<number | undefined>((done, failed) => {
+        const call = request({ host: "127.0.0.1", port: own, path: `/${token}/`, headers: { host } }, (found) => {
+          found.resume();
+          done(found.statusCode);
+        });
+        call.on("error", failed).end();
+      });
+    assert.equal(await named(`fleet.example:${own}`), 200);
+    assert.equal(await named(`other.example:${own}`), 403);
+  } finally {
+    await service.value.close();
+  }
+});
+
+test("a random token is never borne: a page could not know it, and a scraper has none", async () => {
+  const token = pathname.split("/")[1] as string;
+  assert.equal((await ask("/trace", { authorization: `Bearer ${token}` })).status, 404);
+});

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { type AddressInfo, createServer as createSocket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
@@ -10,6 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { captureCopies } from "../testing/capture-copies.js";
 import { missing, run } from "../testing/debian-programs.js";
 import { projectRoot } from "../testing/places.js";
+import { freePort, startPrometheus, until } from "../testing/prometheus-server.js";
 import { tarArchive, zstdZeros } from "../testing/tar.js";
 
 const MAIN = join(projectRoot, "dist/cli/main.js");
@@ -21,25 +22,7 @@ after(() => {
 });
 
 /** BLACKOUT_WATCH_CAPTURES=200 takes a minute of a processor; these are of the same kinds. */
-const MANY = Number(process.env.BLACKOUT_WATCH_CAPTURES ?? 80);
-
-async function until<T>(what: string, seconds: number, look: () => Promise<T | null> | T | null): Promise<T> {
-  const end = Date.now() + seconds * 1e3;
-  for (;;) {
-    const found = await look();
-    if (found !== null) return found;
-    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s`);
-    await pause(100);
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createSocket();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
+const MANY = Number(process.env.BLACKOUT_WATCH_CAPTURES ?? 40);
 
 interface Service {
   readonly child: ChildProcess;
@@ -116,7 +99,7 @@ test(`${MANY} captures at once, hostile and endless ones among them; Prometheus;
   const webhook = await receiver();
   const args = [
     ...[spool, "--archive", archive, "--budget", budget, "--window", "3660d", "--listen", `127.0.0.1:${port}`],
-    ...["--settle", "1s", "--patience", "4s", "--rescan", "1s", "--jobs", "2", "--memory", "1GiB"],
+    ...["--settle", "2s", "--patience", "5s", "--rescan", "1s", "--jobs", "2", "--memory", "1GiB"],
     ...["--webhook", "env:HOOK", "--webhook-body", "alertmanager"],
   ];
   const get = async (path: string, headers: Record<string, string> = {}): Promise<Response> =>
@@ -140,7 +123,7 @@ test(`${MANY} captures at once, hostile and endless ones among them; Prometheus;
   const began = Date.now();
   let service = startService(args, { HOOK: webhook.url });
   await until("listening", 20, () => (service.events.some(({ event }) => event === "listening") ? true : null));
-  const scraper = noPrometheus === false ? await startPrometheus(port, tokenFile, budget) : null;
+  const scraper = noPrometheus === false ? await scrapes(port, tokenFile, budget) : null;
 
   for (const name of readdirSync(aside)) renameSync(join(aside, name), join(spool, name));
   const growing = join(spool, "growing.tar");
@@ -162,6 +145,8 @@ test(`${MANY} captures at once, hostile and endless ones among them; Prometheus;
   assert.equal(sumOf(metrics, "blackout_duration_seconds_count"), MANY);
   assert.equal(sumOf(metrics, "blackout_captures_total", { result: "taken" }), MANY);
   assert.equal(sumOf(metrics, "blackout_captures_total", { result: "refused" }), 4);
+  assert.equal(sumOf(metrics, "blackout_captures_total", { result: "duplicate" }), 0);
+  assert.equal(sumOf(metrics, "blackout_analysis_duration_seconds_count"), MANY + 3, "each was analysed once");
   assert.equal(sumOf(metrics, "blackout_captures_waiting", { state: "changing" }), 1);
   assert.equal(sumOf(metrics, "blackout_workers_killed_total"), 0);
   assert.equal(sumOf(metrics, "blackout_check_status", { status: "failed" }), 1);
@@ -182,6 +167,9 @@ test(`${MANY} captures at once, hostile and endless ones among them; Prometheus;
     (await get(`${token}/metrics`, { accept: "application/openmetrics-text" })).headers.get("content-type") ?? "",
     /openmetrics-text; version=1\.0\.0/,
   );
+  const native = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+  assert.equal((await get(`${token}/metrics/native`)).status, 406);
+  assert.equal((await get(`${token}/metrics/native`, { accept: native })).status, 200);
   const page = await (await get(`${token}/`)).text();
   assert.equal([...page.matchAll(/id="blackout-update-\d+"/g)].length, 25);
   const updates = await (await get(`${token}/updates.json`)).json();
@@ -232,55 +220,23 @@ test(`${MANY} captures at once, hostile and endless ones among them; Prometheus;
   assert.match(verified.out, new RegExp(`sound: ${MANY + 30} updates`));
 });
 
-/** A Prometheus of its own, asked for the labels of an alert that fires. */
-async function startPrometheus(target: number, tokenFile: string, budget: string) {
-  const place = join(folder, "prometheus");
-  mkdirSync(place);
-  const rules = join(place, "rules.yml");
+/** A Prometheus that scrapes the service, asked for the labels of an alert that fires. */
+async function scrapes(target: number, tokenFile: string, budget: string) {
+  const rules = join(folder, "rules.yml");
   const made = run(process.execPath, [MAIN, "rules", "-b", budget, "--window", "3660d", "-o", rules]);
   assert.equal(made.code, 0, made.out);
-  const config = {
-    global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
-    rule_files: [rules],
-    scrape_configs: [
-      {
-        job_name: "blackout",
-        authorization: { credentials_file: tokenFile },
-        static_configs: [{ targets: [`127.0.0.1:${target}`] }],
-      },
-    ],
+  const scrape = {
+    authorization: { credentials_file: tokenFile },
+    static_configs: [{ targets: [`127.0.0.1:${target}`] }],
   };
-  writeFileSync(join(place, "prometheus.yml"), JSON.stringify(config));
-  const port = await freePort();
-  const child = spawn(
-    "prometheus",
-    [
-      `--config.file=${join(place, "prometheus.yml")}`,
-      `--storage.tsdb.path=${join(place, "data")}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      "--log.level=warn",
-    ],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
-  ends.push(() => child.kill("SIGKILL"));
-  let complaints = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    complaints += text;
-  });
+  const server = await startPrometheus(join(folder, "prometheus"), scrape, [rules]);
+  ends.push(server.stop);
   return async (alertname: string): Promise<Record<string, string> | null> => {
-    const answer = await fetch(`http://127.0.0.1:${port}/api/v1/alerts`).catch(() => null);
-    if (answer === null) {
-      assert.equal(child.exitCode, null, complaints);
-      return null;
-    }
-    const { data } = (await answer.json()) as {
-      readonly data: {
-        readonly alerts: readonly { readonly labels: Record<string, string>; readonly state: string }[];
-      };
-    };
-    return (
-      data.alerts.find(({ labels, state }) => labels.alertname === alertname && state === "firing")?.labels ?? null
-    );
+    const data = (await server.api("alerts")) as {
+      readonly alerts: readonly { readonly labels: Record<string, string>; readonly state: string }[];
+    } | null;
+    const found = data?.alerts.find(({ labels, state }) => labels.alertname === alertname && state === "firing");
+    return found?.labels ?? null;
   };
 }
 

@@ -43,9 +43,12 @@ test("what changes while it is analysed does not stand, and is analysed again", 
   intake.observe([seen("a", "1", true)], 0, never);
   intake.next();
   intake.observe([seen("a", "2")], 1, never);
-  assert.equal(intake.finish("a"), false);
+  assert.equal(intake.analysed("a"), false);
   intake.observe([seen("a", "2")], 2_001, never);
   assert.deepEqual(intake.next(), { path: "a", fingerprint: "2" });
+  assert.equal(intake.analysed("a"), true);
+  intake.observe([seen("a", "2")], 9_001, never);
+  assert.equal(intake.next(), null, "followed until its result is on disk");
   assert.equal(intake.finish("a"), true);
   assert.equal(intake.size, 0);
 });
@@ -57,6 +60,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 3_000 }) }),
   fc.record({ do: fc.constant("work" as const) }),
   fc.record({ do: fc.constant("finish" as const) }),
+  fc.record({ do: fc.constant("add" as const) }),
 );
 
 test("whatever happens: every entry in its last form is analysed, none twice, none too early, memory bounded", () => {
@@ -65,7 +69,8 @@ test("whatever happens: every entry in its last form is analysed, none twice, no
       const intake = new Intake(limits);
       const files = new Map<string, { version: number; atMs: number }>();
       const results = new Map<string, string>();
-      const running = new Map<string, { fingerprint: string; version: number }>();
+      const running = new Map<string, string>();
+      const analysed = new Map<string, string>();
       let now = 0;
       let version = 0;
       const look = (): void => {
@@ -80,14 +85,21 @@ test("whatever happens: every entry in its last form is analysed, none twice, no
         assert.ok(file !== undefined && String(file.version) === next.fingerprint, "as it is now");
         assert.ok(now - file.atMs >= limits.settleMs, "settled");
         assert.notEqual(results.get(next.path), next.fingerprint, "not again");
-        assert.ok(!running.has(next.path), "not twice at once");
-        running.set(next.path, { fingerprint: next.fingerprint, version: file.version });
+        assert.ok(!running.has(next.path) && !analysed.has(next.path), "not twice at once");
+        running.set(next.path, next.fingerprint);
       };
       const finish = (): void => {
-        const [path, run] = [...running][0] ?? [];
-        if (path === undefined || run === undefined) return;
+        const [path, fingerprint] = [...running][0] ?? [];
+        if (path === undefined || fingerprint === undefined) return;
         running.delete(path);
-        if (intake.finish(path)) results.set(path, run.fingerprint);
+        if (intake.analysed(path)) analysed.set(path, fingerprint);
+      };
+      const add = (): void => {
+        for (const [path, fingerprint] of analysed) {
+          intake.finish(path);
+          results.set(path, fingerprint);
+        }
+        analysed.clear();
       };
       for (const each of steps) {
         if (each.do === "write") files.set(each.path, { version: ++version, atMs: now });
@@ -96,12 +108,14 @@ test("whatever happens: every entry in its last form is analysed, none twice, no
         look();
         if (each.do === "work") work();
         if (each.do === "finish") finish();
+        if (each.do === "add") add();
       }
       for (let round = 0; round < 40; round += 1) {
         now += 2_000;
         look();
         work();
         finish();
+        add();
       }
       for (const [path, file] of files) assert.equal(results.get(path), String(file.version), path);
     }),

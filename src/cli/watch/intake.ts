@@ -22,7 +22,8 @@ export interface IntakeLimits {
   readonly most: number;
 }
 
-type State = "changing" | "ready" | "running";
+/** `analysed`: its result is not on disk yet. */
+type State = "changing" | "ready" | "running" | "analysed";
 
 interface Entry {
   fingerprint: string;
@@ -31,7 +32,7 @@ interface Entry {
   readonly firstMs: number;
   state: State;
   late: boolean;
-  /** Changed while it was analysed: what was read may be half of it. */
+  /** Changed since it was taken up: what was read may be half of it. */
   stale: boolean;
 }
 
@@ -76,7 +77,7 @@ export class Intake {
       if (entry.fingerprint !== fingerprint) {
         entry.fingerprint = fingerprint;
         entry.sinceMs = nowMs;
-        if (entry.state === "running") entry.stale = true;
+        if (isTaken(entry)) entry.stale = true;
         else entry.state = done ? "ready" : "changing";
       } else if (entry.state === "changing" && (done || nowMs - entry.sinceMs >= this.#limits.settleMs)) {
         entry.state = "ready";
@@ -102,14 +103,25 @@ export class Intake {
   }
 
   /**
-   * The entry has been analysed. False where it changed meanwhile: its result does not stand, and it is waited for
-   * once more.
+   * The entry has been analysed, and is followed until its result is on disk. False where it changed meanwhile: its
+   * result does not stand, and it is waited for once more.
    */
+  analysed(path: string): boolean {
+    return this.#leave(path, (entry) => {
+      entry.state = "analysed";
+    });
+  }
+
+  /** The entry's result is on disk, which `isKnown` tells from now on; else as `analysed`. */
   finish(path: string): boolean {
+    return this.#leave(path, () => void this.#entries.delete(path));
+  }
+
+  #leave(path: string, leave: (entry: Entry) => void): boolean {
     const entry = this.#entries.get(path);
     if (entry === undefined) return true;
     if (!entry.stale) {
-      this.#entries.delete(path);
+      leave(entry);
       return true;
     }
     entry.stale = false;
@@ -138,3 +150,5 @@ export class Intake {
     return [...this.#entries].filter(([, entry]) => entry.state === state).map(([path]) => path);
   }
 }
+
+const isTaken = ({ state }: Entry): boolean => state === "running" || state === "analysed";

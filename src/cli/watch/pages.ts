@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import type { MarkSpelling } from "../../analyze/boundaries.js";
 import type { ReportEntry } from "../../analyze/report-data.js";
 import { OPEN_METRICS_TYPE, openMetricsText, prometheusText, TEXT_TYPE } from "../../export/open-metrics.js";
+import { PROTOBUF_TYPE, protobufMetrics } from "../../export/prometheus-protobuf.js";
 import { embedJson, type PackedUpdate, renderPackedReport } from "../../export/report.js";
 import type { Answer } from "../loopback.js";
 import { isFiring } from "./alerts.js";
@@ -45,6 +46,8 @@ export class WatchPages {
         return { type: "text/html; charset=utf-8", body: await this.#page() };
       case "metrics":
         return this.#metrics(accept);
+      case "metrics/native":
+        return this.#nativeMetrics(accept);
       case "healthz":
         return this.health();
       case "updates.json":
@@ -71,6 +74,16 @@ export class WatchPages {
     return accept.includes("application/openmetrics-text")
       ? { type: OPEN_METRICS_TYPE, body: openMetricsText(families) }
       : { type: TEXT_TYPE, body: prometheusText(families) };
+  }
+
+  /** On a path of its own: a Prometheus that takes native histograms drops the classic ones, which the rules read. */
+  #nativeMetrics(accept: string): Answer {
+    if (!accept.includes("application/vnd.google.protobuf")) {
+      const body =
+        "native histograms are served as protobuf only: start Prometheus with its feature native-histograms\n";
+      return { type: "text/plain; charset=utf-8", body, status: 406 };
+    }
+    return { type: PROTOBUF_TYPE, body: protobufMetrics(serviceFamilies(this.#service, this.#version)) };
   }
 
   /** The latest of the window, the latest first, without their causes. */

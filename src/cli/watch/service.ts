@@ -282,7 +282,7 @@ export class WatchService {
 
   #take(path: string, fingerprint: string, outcome: WorkerOutcome): void {
     // What was read of an entry that changed meanwhile may be half of it.
-    if (!this.#intake.finish(path)) return;
+    if (!this.#intake.analysed(path)) return;
     switch (outcome.kind) {
       case "sample":
         this.#pending.push({ path, fingerprint, sample: outcome.sample });
@@ -303,6 +303,7 @@ export class WatchService {
   }
 
   #refuse(path: string, fingerprint: string, reason: string, killed: KillReason | null): void {
+    this.#intake.finish(path);
     this.#counters.captures.refused += 1;
     this.#journal.set(path, { fingerprint, atMs: this.#parts.nowMs(), result: { kind: "refused", reason } });
     this.#parts.tell({ event: "refused", path, reason, killed });
@@ -325,6 +326,8 @@ export class WatchService {
         }
         const kind = result.kind === "added" ? "taken" : "duplicate";
         this.#counters.captures[kind] += 1;
+        // One that has changed meanwhile has another fingerprint than the journal's, and is analysed again.
+        this.#intake.finish(path);
         this.#journal.set(path, { fingerprint, atMs: nowMs(), result: { kind, id: result.id } });
         if (kind === "taken") this.#count(sample, nowMs(), nowMs());
         tell({ event: kind, path, id: result.id, sample });

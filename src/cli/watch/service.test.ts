@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { DEFAULT_SPELLING } from "../../analyze/boundaries.js";
+import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
+import { until } from "../../testing/prometheus-server.js";
+import { updateOf } from "../../testing/samples.js";
+import { parseBudget } from "../budget-file.js";
+import type { Alert } from "./alerts.js";
+import type { WatchEvent } from "./events.js";
+import { WatchService } from "./service.js";
+import { StateFolder } from "./state.js";
+import type { UpdateStore } from "./update-store.js";
+import type { WorkerPool } from "./worker-pool.js";
+
+const folder = mkdtempSync(join(tmpdir(), "blackout-service-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const budget = parseBudget("version: 1\ndecide-by: sample\nlimits: [blackout p50 <= 1s]\n", "b");
+assert.ok(budget.ok);
+const rules = { budget: budget.value, budgetFile: "b", baseline: null, seed: 1 };
+
+/** A store in memory that refuses as many additions as it is told to. */
+function memoryStore() {
+  const updates = new Map<string, UpdateSample>();
+  const asked = { additions: 0, failures: 0 };
+  const store: UpdateStore = {
+    add: async (samples) => {
+      asked.additions += 1;
+      if (asked.failures > 0) {
+        asked.failures -= 1;
+        throw new Error("no space left on the disk");
+      }
+      return {
+        results: samples.map((sample) => {
+          const id = sample.name;
+          if (updates.has(id)) return { kind: "already", id } as const;
+          updates.set(id, sample);
+          return { kind: "added", id } as const;
+        }),
+      };
+    },
+    each: async (visit) => {
+      for (const [id, sample] of updates) visit({ id, sample });
+    },
+    close: () => {},
+  };
+  return { store, updates, asked };
+}
+
+/** Analyses nothing: a capture's name says how many milliseconds its blackout took. */
+const pool = {
+  hasRoom: true,
+  run: async ({ path }: { readonly path: string }) => {
+    const name = path.split("/").at(-1) ?? "";
+    return { kind: "sample", sample: updateOf(Number.parseInt(name, 10), { name }) };
+  },
+  close: () => {},
+} as unknown as WorkerPool;
+
+function serviceIn(name: string, store: UpdateStore, notify: ((alert: Alert) => Promise<boolean>) | null = null) {
+  const place = join(folder, name);
+  const spool = join(place, "spool");
+  mkdirSync(spool, { recursive: true });
+  const state = StateFolder.open(join(place, "state"));
+  assert.ok(state.ok);
+  const events: WatchEvent[] = [];
+  const service = new WatchService(
+    {
+      folder: spool,
+      spelling: DEFAULT_SPELLING,
+      intake: { settleMs: 50, patienceMs: 60_000, most: 1_000 },
+      rescanMs: 200,
+      windowMs: 3_600_000,
+      rules,
+    },
+    { store, pool, state: state.value, notify, tell: (event) => events.push(event), nowMs: Date.now },
+  );
+  const drop = (...names: string[]): void => {
+    for (const each of names) writeFileSync(join(spool, each), each);
+  };
+  const close = async () => {
+    await service.stop();
+    state.value.close();
+  };
+  return { service, events, drop, close };
+}
+
+test("an archive that takes nothing stops intake and loses nothing; health says so until it is over", async () => {
+  const { store, updates, asked } = memoryStore();
+  asked.failures = 2;
+  const { service, events, drop, close } = serviceIn("full", store);
+  drop(...Array.from({ length: 300 }, (_, i) => `${i + 1}.tar`));
+  service.start();
+  await until("trouble", 20, () => (service.troubles.length > 0 ? true : null));
+  assert.match(service.troubles.join(), /the archive takes nothing.*no space left/);
+  assert.ok(service.pending <= 200, `${service.pending} wait in memory`);
+  await until("all is added", 30, () => (updates.size === 300 ? true : null));
+  await service.settled();
+  assert.deepEqual(service.troubles, []);
+  assert.equal(service.counters.analysis.count, 300, "each was analysed once");
+  assert.equal(events.filter(({ event }) => event === "trouble").length, 1, "told once");
+  assert.equal(service.counters.captures.taken, 300);
+  await close();
+});
+
+test("a receiver that does not hear is told again, and each alert once it has heard", async () => {
+  const { store } = memoryStore();
+  const told: string[] = [];
+  let deaf = 2;
+  const hear = async (alert: Alert): Promise<boolean> => {
+    deaf -= 1;
+    if (deaf >= 0) return false;
+    told.push(alert.resolvedAtMs === null ? "raised" : "resolved");
+    return true;
+  };
+  const first = serviceIn("alerts", store, hear);
+  first.drop("5000.tar", "6000.tar");
+  first.service.start();
+  await until("failed once", 20, () => (first.service.counters.webhooks.failed === 1 ? true : null));
+  await until("told", 30, async () => {
+    await first.service.evaluate();
+    return told.length > 0 ? true : null;
+  });
+  await first.close();
+  // What was told is known to the next start, and so is what lies in the folder.
+  const second = serviceIn("alerts", store, hear);
+  assert.equal(await second.service.load(), 2);
+  second.service.start();
+  await second.service.settled();
+  assert.deepEqual(told, ["raised"]);
+  assert.equal(second.service.counters.captures.taken, 0);
+  second.drop("10.tar", "20.tar", "30.tar");
+  await until("resolved", 20, () => (told.length > 1 ? true : null));
+  await second.close();
+  assert.deepEqual(told, ["raised", "resolved"]);
+  assert.deepEqual(
+    [...first.events, ...second.events]
+      .map(({ event }) => event)
+      .filter((event) => /^(?:raised|resolved)$/.test(event)),
+    ["raised", "resolved"],
+  );
+});
+
+test("without its journal the service analyses again, and counts nothing twice", async () => {
+  const { store, updates } = memoryStore();
+  const first = serviceIn("journal", store);
+  first.drop("100.tar", "200.tar");
+  first.service.start();
+  await until("taken", 20, () => (updates.size === 2 ? true : null));
+  await first.service.settled();
+  await first.close();
+  rmSync(join(folder, "journal/state"), { recursive: true });
+  const second = serviceIn("journal", store);
+  await second.service.load();
+  second.service.start();
+  await until("found again", 20, () => (second.service.counters.captures.duplicate === 2 ? true : null));
+  assert.equal(second.service.counters.captures.taken, 0);
+  const [cohort] = second.service.tally.cohorts();
+  assert.equal(cohort?.outcomes.completed, 2);
+  assert.equal(second.service.window.size, 0, "not dated, and the journal that knew when it came is gone");
+  await second.close();
+});
