@@ -224,14 +224,14 @@ class OpenArchive implements Archive {
     await this.#keepCaptures(groups, captures);
 
     const written = new Map<string, Segment>();
-    const prepare = async (): Promise<void> => {
+    const prepare = async (): Promise<boolean> => {
       const engine = await this.engine();
       const pending = new PendingSync();
       for (const [partition, group] of groups) {
         if (written.has(partition) || group.size === 0) continue;
         written.set(partition, await writeSegment(engine, this.root, partition, [...group.values()], pending));
       }
-      await pending.flush();
+      return await pending.flush();
     };
     const discard = async (partition: string): Promise<void> => {
       const segment = written.get(partition);
@@ -239,7 +239,12 @@ class OpenArchive implements Archive {
       if (segment !== undefined) await discardSegment(this.root, segment);
     };
     for (;;) {
-      await prepare();
+      if (!(await prepare())) {
+        for (const partition of [...written.keys()]) await discard(partition);
+        base = await this.snapshot();
+        await drop([...base.segments.values()]);
+        continue;
+      }
       if (written.size === 0) break;
       const plan: CommitPlan = { kind: "add", add: [...written.values()], remove: [], swept: [] };
       const attempt = await tryCommit(this.root, base, plan);

@@ -93,3 +93,13 @@ test("what is removed is gone, may be added again, and nothing else is touched",
   assert.deepEqual((await verifyArchive(archive, { quick: false })).problems, []);
   archive.close();
 });
+
+test("a file that a sweep took before it was synced is told, not thrown", async () => {
+  const pending = new PendingSync();
+  const path = join(folder, "swept");
+  writeFileSync(path, "");
+  pending.file(path);
+  rmSync(path);
+  assert.equal(await pending.flush(), false);
+  assert.equal(await pending.flush(), true);
+});

@@ -45,7 +45,7 @@ export async function compactArchive(archive: Archive, options: CompactOptions):
     const pending = new PendingSync();
     const segment = await mergeSegments(engine, root, group, null, pending);
     if (segment === null) continue;
-    await pending.flush();
+    if (!(await pending.flush())) continue;
     const removed = group.map(({ id }) => id);
     const plan = { kind: "compact", add: [segment], remove: removed, swept: [] } as const;
     const done = await archive.commit(snapshot, plan, (now) => removed.some((id) => !now.segments.has(id)));
@@ -194,7 +194,7 @@ export async function removeUpdates(archive: Archive, where: string): Promise<nu
       );
       if (rest !== null) add.push(rest);
     }
-    await pending.flush();
+    if (!(await pending.flush())) continue;
     const remove = [...ids];
     const plan = { kind: "remove", add, remove, swept: [] } as const;
     const done = await archive.commit(snapshot, plan, (now) => remove.some((id) => !now.segments.has(id)));

@@ -58,11 +58,23 @@ export class PendingSync {
     for (let at = path; at.length > root.length; at = dirname(at)) this.#folders.add(dirname(at));
   }
 
-  async flush(): Promise<void> {
-    await Promise.all([...this.#files].map(syncFile));
+  /** False where one of the files is gone: a sweep took it for a killed writer's, and all must be written again. */
+  async flush(): Promise<boolean> {
+    const there = await Promise.all(
+      [...this.#files].map(async (path) => {
+        try {
+          await syncFile(path);
+          return true;
+        } catch (error) {
+          if (isCode(error, "ENOENT")) return false;
+          throw error;
+        }
+      }),
+    );
     await Promise.all([...this.#folders].map(syncFolder));
     this.#files.clear();
     this.#folders.clear();
+    return !there.includes(false);
   }
 }
 
