@@ -28,12 +28,13 @@ const asAsked = (result: LabResult, fault: Fault): boolean =>
   (result.pages?.bad ?? 0) === 0;
 
 function resultLine(path: string, result: LabResult, fault: Fault, { colour }: Context): string {
-  const { pages, observedNs, leftNothing, failures, stopped } = result;
+  const { pages, observedNs, leftNothing, failures, stopped, attempts } = result;
   const parts = [
     observedNs === null ? "blackout not observed" : `blackout ${formatDuration(Number(observedNs))} (observer's)`,
     pages === null ? "no page came back" : `${pages.checked} pages verified, ${pages.bad} bad`,
     ...(leftNothing === false ? ["the recorder left something in tracefs"] : []),
     ...(stopped === null ? [] : [stopped === "hung" ? "it hung, and was stopped" : "stopped at the limit"]),
+    ...(attempts === 1 ? [] : [`at attempt ${attempts}`]),
     ...failures,
   ];
   return `${asAsked(result, fault) ? path : colour.bad(path)}  ${parts.join(", ")}\n`;
