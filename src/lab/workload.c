@@ -100,15 +100,26 @@ static struct handshake shake_hands(void)
 	return best;
 }
 
-/* Tells the observer that WHAT was at this time; it is out of the machine when this returns. */
-static void observe(char what, struct handshake by, long long at)
+/* Between two readings of the clock: the kernel may run something else before or after it stamps the mark. */
+struct moment { long long middle, half; };
+
+static struct moment mark_moment(const char *text)
+{
+	long long before = now_ns();
+	mark("%s", text);
+	long long half = (now_ns() - before) / 2;
+	return (struct moment){ .middle = before + half, .half = half };
+}
+
+/* Tells the observer when WHAT was; it is out of the machine when this returns. */
+static void observe(char what, struct handshake by, struct moment at)
 {
 	if (observer < 0)
 		return;
 	if (by.index < 0)
 		dprintf(observer, "%c\n", what);
 	else
-		dprintf(observer, "%c %d %lld %lld\n", what, by.index, at - by.middle, by.half);
+		dprintf(observer, "%c %d %lld %lld\n", what, by.index, at.middle - by.middle, at.half + by.half);
 	tcdrain(observer);
 }
 
@@ -196,14 +207,12 @@ static int update(int sessions, int files, size_t bytes, const char *kernel, con
 	mark("luo: prepare end");
 	mark_clock();
 	struct handshake by = shake_hands();
-	long long paused = now_ns();
-	mark("luo: vm_pause");
+	struct moment paused = mark_moment("luo: vm_pause");
 	observe('P', by, paused);
 	mark("luo: kexec begin");
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
 	int refused = errno;
-	long long resumed = now_ns();
-	mark("luo: vm_resume");
+	struct moment resumed = mark_moment("luo: vm_resume");
 	observe('R', shake_hands(), resumed);
 	fprintf(stderr, "workload: the kernel refused the kexec: %s\n", strerror(refused));
 	return 4;
@@ -237,8 +246,7 @@ static int restore(int sessions, int files, size_t bytes)
 		}
 	}
 	mark("luo: restore end");
-	long long resumed = now_ns();
-	mark("luo: vm_resume");
+	struct moment resumed = mark_moment("luo: vm_resume");
 	observe('R', shake_hands(), resumed);
 	mark("luo: finish begin");
 	for (int s = 0; s < sessions; s++) {
