@@ -56,6 +56,60 @@ test("what is added is there: once, whole, and the same", async () => {
   archive.close();
 });
 
+test("a damaged or missing file, and a condition that is none, are told in sentences", async () => {
+  const path = fresh();
+  const archive = await openArchive(path, {});
+  await archive.add([named("a")]);
+  await assert.rejects(archive.list("nme = 'a'"), { name: "ArchiveError", message: /Binder Error.*"nme"/ });
+  await assert.rejects(archive.list("(("), { name: "ArchiveError", message: /Parser Error/ });
+  const names = readdirSync(path, { recursive: true, encoding: "utf8" });
+  const file = (table: string): string =>
+    join(path, names.find((name) => name.startsWith(`${table}/`) && name.endsWith(".parquet"))!);
+  const whole = readFileSync(file("updates"));
+  const verify = /blackout archive verify names/;
+  for (const damaged of [Buffer.from("junk\n"), whole.subarray(0, -20), Buffer.alloc(whole.length)]) {
+    writeFileSync(file("updates"), damaged);
+    const again = await openArchive(path);
+    await assert.rejects(again.list(), { name: "ArchiveError", message: verify });
+    await assert.rejects(again.add([named("b")]), { name: "ArchiveError", message: verify });
+    again.close();
+  }
+  writeFileSync(file("updates"), whole);
+  rmSync(file("causes"));
+  const again = await openArchive(path);
+  await assert.rejects(again.list(), { name: "ArchiveError", message: verify });
+  again.close();
+  archive.close();
+});
+
+test("a commit whose parts are not what they should be is refused, whatever they are", async () => {
+  const path = fresh();
+  const archive = await openArchive(path, {});
+  await archive.add([named("a")]);
+  archive.close();
+  const place = join(path, "commits", readdirSync(join(path, "commits")).find((name) => /^0+1\.json$/.test(name))!);
+  const commit = JSON.parse(readFileSync(place, "utf8")) as { add: readonly { files: readonly object[] }[] };
+  const [segment] = commit.add;
+  const [first] = segment!.files;
+  const broken: readonly object[] = [
+    { ...commit, add: [null] },
+    { ...commit, add: null },
+    { ...commit, remove: 5 },
+    { ...commit, swept: null },
+    { ...commit, atMs: "now" },
+    { ...commit, add: [{ ...segment, files: [null] }] },
+    { ...commit, add: [{ ...segment, files: [{ ...first, path: "../../x.parquet" }] }] },
+    { ...commit, add: [{ ...segment, files: [{ ...first, table: "passwd" }] }] },
+    { ...commit, add: [{ ...segment, updates: null }] },
+  ];
+  for (const each of broken) {
+    writeFileSync(place, JSON.stringify(each));
+    const opened = await openArchive(path);
+    await assert.rejects(opened.list(), { name: "ArchiveError", message: /is no commit 1 of an archive/ });
+    opened.close();
+  }
+});
+
 test("any document comes back as it was, whatever its texts", async () => {
   const archive = await openArchive(fresh(), { partitionBy: ["day"] });
   await fc.assert(

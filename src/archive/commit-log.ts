@@ -6,7 +6,15 @@ import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isCode, putIfAbsent, replaceFile } from "./durable.js";
-import { ARCHIVE_VERSION, ArchiveError, COMMIT_FORMAT, COMMITS, type Commit, type Segment } from "./format.js";
+import {
+  ARCHIVE_VERSION,
+  ArchiveError,
+  COMMIT_FORMAT,
+  COMMITS,
+  type Commit,
+  type Segment,
+  TABLE_NAMES,
+} from "./format.js";
 
 /** The archive as of one commit. */
 export interface Snapshot {
@@ -80,31 +88,49 @@ function checkVersion(path: string, version: unknown): void {
 function parseCommit(text: string, path: string, number: number): Commit {
   const commit = parseJson(text, path);
   checkVersion(path, commit.version);
-  if (commit.format !== COMMIT_FORMAT || commit.number !== number || !isSegments(commit.add)) {
+  const { add, remove, swept } = commit;
+  const isCommit = commit.format === COMMIT_FORMAT && commit.number === number && Number.isSafeInteger(commit.atMs);
+  if (!isCommit || !isSegments(add) || !isTexts(remove) || !isTexts(swept)) {
     throw new ArchiveError(`${path}: is no commit ${number} of an archive; restore it from a backup`);
   }
   return commit as unknown as Commit;
 }
 
-/** Paths of files are followed only inside the archive: it may come from another machine. */
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
+}
+
 function isSegments(value: unknown): value is readonly Segment[] {
   return (
     Array.isArray(value) &&
     value.every(
-      ({ id, partition, files }: Segment) =>
-        typeof id === "string" &&
-        typeof partition === "string" &&
-        Array.isArray(files) &&
-        files.every(
-          ({ path, rows, bytes }) =>
-            typeof path === "string" &&
-            !path.startsWith("/") &&
-            !path.includes("\\") &&
-            !path.split("/").includes("..") &&
-            Number.isSafeInteger(rows) &&
-            Number.isSafeInteger(bytes),
-        ),
+      (segment) =>
+        isObject(segment) &&
+        typeof segment.id === "string" &&
+        typeof segment.partition === "string" &&
+        Number.isSafeInteger(segment.updates) &&
+        Array.isArray(segment.files) &&
+        segment.files.every(isSegmentFile),
     )
+  );
+}
+
+/** Paths of files are followed only inside the archive: it may come from another machine. */
+function isSegmentFile(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { table, path, rows, bytes, sha256 } = value;
+  return (
+    TABLE_NAMES.some((known) => known === table) &&
+    typeof path === "string" &&
+    !path.startsWith("/") &&
+    !path.includes("\\") &&
+    !path.split("/").includes("..") &&
+    Number.isSafeInteger(rows) &&
+    Number.isSafeInteger(bytes) &&
+    typeof sha256 === "string"
   );
 }
 
@@ -157,7 +183,14 @@ async function newestCheckpoint(root: string, listed = false): Promise<Snapshot>
   }
   const found = parseJson(text, path) as unknown as Checkpoint;
   checkVersion(path, found.version);
-  if (found.format !== "blackout-archive-checkpoint" || found.number !== number || !isSegments(found.segments)) {
+  const isCheckpoint = found.format === "blackout-archive-checkpoint" && found.number === number;
+  const { retired } = found;
+  if (
+    !isCheckpoint ||
+    !isSegments(found.segments) ||
+    !isObject(retired) ||
+    !Object.values(retired).every(Number.isFinite)
+  ) {
     throw new ArchiveError(`${path}: is no checkpoint ${number} of an archive; restore it from a backup`);
   }
   return {

@@ -23,6 +23,11 @@ export function firstLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] as string;
 }
 
+/** DuckDB's own words, with the place; they name what was meant. */
+export function engineWords(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).trimEnd();
+}
+
 export interface EngineLimits {
   readonly memoryMiB: number;
   readonly threads: number;
@@ -64,13 +69,14 @@ export class Engine {
     return new Engine(duckdb, instance, await instance.connect());
   }
 
+  /** Throws `ArchiveError` in the engine's own words, as every method here. */
   async run(sql: string): Promise<void> {
-    await this.connection.run(sql);
+    await told(async () => await this.connection.run(sql));
   }
 
   /** Rows as objects; 64-bit integers as numbers, which all of the archive's are exact as. */
   async rows<T>(sql: string): Promise<T[]> {
-    const result = await this.connection.runAndReadAll(sql);
+    const result = await told(async () => await this.connection.runAndReadAll(sql));
     const names = result.columnNames();
     const columns = result.getColumns();
     const rows: T[] = [];
@@ -112,6 +118,20 @@ export class Engine {
   close(): void {
     this.connection.closeSync();
     this.instance.closeSync();
+  }
+}
+
+/** What the engine says where a file is cut, changed or gone; its other refusals are of the SQL, a user's condition. */
+const OF_FILES = /^(?:IO|Invalid|Invalid Input|Serialization) Error: /;
+
+async function told<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const words = engineWords(cause);
+    if (!OF_FILES.test(words)) throw new ArchiveError(words, { cause });
+    const advice = "blackout archive verify names the files that are damaged or missing";
+    throw new ArchiveError(`${firstLine(cause)} (${advice})`, { cause });
   }
 }
 

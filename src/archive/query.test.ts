@@ -53,10 +53,13 @@ test("SQL of strangers reads the archive, and reaches nothing else", async () =>
     "DELETE FROM updates",
     "SELECT 1; SELECT 2",
     "",
+    " ; ",
+    "-- nothing\n/* here */",
     "SELECT * FROM updates WHERE nme = 'x'",
   ];
   for (const sql of refused) await assert.rejects(rows(sql), { name: "ArchiveError" }, sql);
   await assert.rejects(rows("SELECT nme FROM updates"), /Candidate bindings: "name"/);
+  await assert.rejects(rows(" ; "), /found no statement, expected one/);
   assert.deepEqual(readdirSync(folder).sort(), ["a", "secret.csv"]);
   engine.close();
   const output = join(folder, "answer.parquet");

@@ -1,7 +1,7 @@
 /** A stranger's SQL over an archive: it reads the archive's tables, and can neither read nor write anything else. */
 
 import type { Snapshot } from "./commit-log.js";
-import { Engine, sqlFiles, sqlText } from "./engine.js";
+import { Engine, engineWords, sqlFiles, sqlText } from "./engine.js";
 import { ArchiveError, TABLE_NAMES, type TableName } from "./format.js";
 import { columnsOf, filesOf, quoteName } from "./segments.js";
 
@@ -60,9 +60,14 @@ export async function openForQueries(root: string, snapshot: Snapshot, output: s
   }
 }
 
+/** Blanks, comments and semicolons. */
+const NOTHING = /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/;
+
 /** Throws `ArchiveError` where the text is not one statement that only reads. */
 export async function checkReadOnly(engine: Engine, sql: string): Promise<void> {
   const { StatementType } = engine.duckdb;
+  // The engine has no words for it.
+  if (NOTHING.test(sql)) throw new ArchiveError("found no statement, expected one");
   try {
     const statements = await engine.connection.extractStatements(sql);
     if (statements.count !== 1) throw new ArchiveError(`found ${statements.count} statements, expected one`);
@@ -75,13 +80,8 @@ export async function checkReadOnly(engine: Engine, sql: string): Promise<void> 
       );
     }
   } catch (error) {
-    throw error instanceof ArchiveError ? error : new ArchiveError(sqlProblem(error));
+    throw error instanceof ArchiveError ? error : new ArchiveError(engineWords(error));
   }
-}
-
-/** DuckDB's own words, with the place; they name what was meant. */
-function sqlProblem(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).trimEnd();
 }
 
 export async function runQuery(engine: Engine, sql: string): Promise<QueryAnswer> {
@@ -90,7 +90,7 @@ export async function runQuery(engine: Engine, sql: string): Promise<QueryAnswer
   try {
     result = await engine.connection.stream(sql);
   } catch (error) {
-    throw new ArchiveError(sqlProblem(error));
+    throw new ArchiveError(engineWords(error));
   }
   const names = result.deduplicatedColumnNames();
   const types = result.columnTypes();
@@ -104,7 +104,7 @@ export async function runQuery(engine: Engine, sql: string): Promise<QueryAnswer
         for (let i = 0; i < chunk.rowCount; i += 1) yield cells.map((column) => cellOf(column[i]));
       }
     } catch (error) {
-      throw new ArchiveError(sqlProblem(error));
+      throw new ArchiveError(engineWords(error));
     }
   };
   return { columns, rows: rows() };
@@ -120,11 +120,7 @@ function cellOf(value: unknown): QueryValue {
 /** Writes the answer as one Parquet file. */
 export async function queryToParquet(engine: Engine, sql: string, output: string): Promise<void> {
   await checkReadOnly(engine, sql);
-  try {
-    // As a view, so that it need not stand in parentheses, which it could try to end.
-    await engine.run(`CREATE OR REPLACE TEMP VIEW answer AS ${sql}`);
-    await engine.run(`COPY (FROM answer) TO ${sqlText(output)} (FORMAT parquet, COMPRESSION zstd)`);
-  } catch (error) {
-    throw new ArchiveError(sqlProblem(error));
-  }
+  // As a view, so that it need not stand in parentheses, which it could try to end.
+  await engine.run(`CREATE OR REPLACE TEMP VIEW answer AS ${sql}`);
+  await engine.run(`COPY (FROM answer) TO ${sqlText(output)} (FORMAT parquet, COMPRESSION zstd)`);
 }

@@ -74,6 +74,9 @@ export async function verifyArchive(archive: Archive, options: { readonly quick:
 
 type Tell = (problem: string) => void;
 
+/** Without the advice to verify. */
+const engineProblem = (error: unknown): string => firstLine((error as Error).cause ?? error);
+
 /** Commits follow each other without a gap, and the newest checkpoint says what they say. */
 async function checkHistory(root: string, snapshot: Snapshot, tell: Tell): Promise<void> {
   const numbers = (await readdir(join(root, COMMITS)))
@@ -159,7 +162,7 @@ async function checkRows(engine: Engine, root: string, segments: readonly Segmen
       for (const { update_id } of strays) tell(`${table}: has rows of update ${update_id}, which is not there`);
     }
   } catch (error) {
-    tell(`the files cannot be read as tables: ${firstLine(error)}`);
+    tell(`the files cannot be read as tables: ${engineProblem(error)}`);
   }
 }
 
@@ -176,7 +179,7 @@ async function checkDocuments(engine: Engine, root: string, segments: readonly S
       }
     }
   } catch (error) {
-    tell(`the documents cannot be read back: ${firstLine(error)}`);
+    tell(`the documents cannot be read back: ${engineProblem(error)}`);
   }
   return documents;
 }

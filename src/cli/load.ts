@@ -8,7 +8,7 @@ import { err, ok, type Result } from "../base/result.js";
 import type { Boot } from "../base/time.js";
 import { type Capture, readCapture } from "../collect/capture.js";
 import { type CaptureError, DEFAULT_LIMITS } from "../collect/capture-error.js";
-import { CaptureReadError, openCaptureFiles } from "../collect/capture-files.js";
+import { openCaptureFiles } from "../collect/capture-files.js";
 import {
   type CollectedCapture,
   collectCapture,
@@ -17,6 +17,7 @@ import {
   type TraceMap,
 } from "../collect/collect.js";
 import type { CaptureFiles } from "../collect/types.js";
+import { CaptureReadError } from "../collect/whole-file.js";
 import type { Context } from "./command.js";
 import { text, withDefault } from "./options.js";
 

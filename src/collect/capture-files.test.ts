@@ -10,7 +10,8 @@ import { manifest } from "../testing/capture-memory.js";
 import { traces } from "../testing/places.js";
 import { tarArchive } from "../testing/tar.js";
 import { type CaptureLimits, DEFAULT_LIMITS } from "./capture-error.js";
-import { CaptureReadError, openCaptureFiles } from "./capture-files.js";
+import { openCaptureFiles } from "./capture-files.js";
+import { CaptureReadError } from "./whole-file.js";
 
 const made: string[] = [];
 /** A folder with the given files; its name. */

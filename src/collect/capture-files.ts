@@ -1,17 +1,6 @@
 /** The files of a capture: a folder, or an archive unpacked into a private temporary folder. */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  type Stats,
-} from "node:fs";
+import { accessSync, closeSync, constants, lstatSync, openSync, readdirSync, readSync, type Stats } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import type { ByteSource } from "../base/byte-source.js";
 import { err, ok, type Result } from "../base/result.js";
 import { packingOf, unpackArchive } from "./archive-unpack.js";
@@ -25,7 +14,8 @@ import {
   quoted,
 } from "./capture-error.js";
 import { type PrivateFolder, privateFolder } from "./private-folder.js";
-import type { CaptureFiles, EventSink } from "./types.js";
+import type { CaptureFiles } from "./types.js";
+import { CaptureReadError, wholeFile } from "./whole-file.js";
 
 const MANIFEST = "capture.json";
 
@@ -198,13 +188,6 @@ function isReadable(path: string): boolean {
   }
 }
 
-/** A capture's file that could be read when the capture was opened, and no longer can. */
-export class CaptureReadError extends Error {
-  constructor(path: string, cause: Error) {
-    super(`${path} can no longer be read (${cause.message})`, { cause });
-  }
-}
-
 function readEntries(folder: string) {
   return readdirSync(folder, { withFileTypes: true });
 }
@@ -239,60 +222,5 @@ class FileSource implements ByteSource {
   close(): void {
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
-  }
-}
-
-function wholeFile(name: string, path: string, limit: number, sink: Pick<EventSink, "defect">): Uint8Array | null {
-  let packed: Uint8Array | null;
-  try {
-    packed = readWhole(path, limit);
-  } catch (error) {
-    throw new CaptureReadError(name, error as Error);
-  }
-  const advice = "Collect the capture again; without this file its part of the answer is missing.";
-  if (packed === null) {
-    sink.defect({
-      code: "file-too-large",
-      severity: "error",
-      file: name,
-      message: `It is larger than the ${limit.toLocaleString("en")} bytes that such a file may have.`,
-      advice,
-    });
-    return null;
-  }
-  if (!name.endsWith(".gz")) return packed;
-  try {
-    return gunzipSync(packed, { maxOutputLength: limit });
-  } catch (error) {
-    const large = (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
-    sink.defect({
-      code: large ? "file-too-large" : "file-damaged",
-      severity: "error",
-      file: name,
-      message: large
-        ? `It unpacks to more than the ${limit.toLocaleString("en")} bytes that such a file may have.`
-        : `It cannot be unpacked (${(error as Error).message}).`,
-      advice,
-    });
-    return null;
-  }
-}
-
-/** The whole file, or null where it is larger than `limit`. */
-function readWhole(path: string, limit: number): Uint8Array | null {
-  const fd = openSync(path, "r");
-  try {
-    const { size } = fstatSync(fd);
-    if (size > limit) return null;
-    const bytes = new Uint8Array(size);
-    let got = 0;
-    while (got < size) {
-      const more = readSync(fd, bytes, got, size - got, got);
-      if (more === 0) break;
-      got += more;
-    }
-    return bytes.subarray(0, got);
-  } finally {
-    closeSync(fd);
   }
 }

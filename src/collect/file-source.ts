@@ -1,5 +1,5 @@
 /** A file on disk as a byte source; whoever opens it closes it. What it throws is the system's refusal. */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import type { ByteSource } from "../base/byte-source.js";
 
 export interface FileSource extends ByteSource {
@@ -9,7 +9,8 @@ export interface FileSource extends ByteSource {
 }
 
 export function fileSource(name: string, path: string): FileSource {
-  const fd = openSync(path, "r");
+  // Without blocking: opening a pipe would wait for its writer.
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const stat = fstatSync(fd);
   return {
     name,

@@ -3,9 +3,8 @@
  * file; and beside it, or in a folder named by the user, what decodes them: the event formats as `formats.gz`,
  * `formats` or the tree `events/`, and where they were saved header_page, kallsyms, saved_cmdlines, printk_formats.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { gunzipSync } from "node:zlib";
 import type { DefectInput } from "../base/defect.js";
 import { err, ok, type Result } from "../base/result.js";
 import { type ParsedFormats, parseFormatFiles, parseFormats } from "./event-format.js";
@@ -19,13 +18,11 @@ import {
   type RecordFilter,
   ringBufferSource,
 } from "./ring-buffer.js";
+import { FORMATS_BYTES, KALLSYMS_BYTES, SMALL_BYTES } from "./sources.js";
 import { activeClockName } from "./trace-dat/options.js";
 import { type EventSource, traceClockOf } from "./types.js";
+import { wholeFile } from "./whole-file.js";
 
-/** Unpacked; as in a capture (docs/capture-format.md). */
-const FORMATS_BYTES = 64 << 20;
-const KALLSYMS_BYTES = 256 << 20;
-const SMALL_BYTES = 16 << 20;
 /** A kernel has some 3,000 events. */
 const MAX_FORMAT_FILES = 100_000;
 const PAGES = "trace_pipe_raw";
@@ -54,14 +51,19 @@ export function openRawPages(path: string, formats: string | null, sink: Sink): 
   if (cpus.length === 0) {
     return err(`the folder holds neither a capture (capture.json) nor raw pages (per_cpu/cpuN/${PAGES})`);
   }
+  if (formats !== null && !statSync(formats, { throwIfNoEntry: false })?.isDirectory()) {
+    return err(`--formats ${formats} is no folder: name the one that holds formats.gz, formats or events/`);
+  }
   const places = formats === null ? besides(folder) : [resolve(formats)];
-  const found = formatsIn(places, sink);
+  const read = formatsIn(places, sink);
+  if (!read.ok) return read;
+  const found = read.value;
   if (found === null) {
     return err(
       `there are no event formats in ${places.join(" or ")} (formats.gz, formats or events/), without which pages cannot be decoded: name their folder with --formats`,
     );
   }
-  const header = textIn(places, ["header_page", "events/header_page"]);
+  const header = textIn(sink, places, ["header_page", "events/header_page"]);
   const layout = header === null ? null : parseHeaderPage(header);
   if (layout === null) {
     sink.defect({
@@ -72,17 +74,25 @@ export function openRawPages(path: string, formats: string | null, sink: Sink): 
       advice: "Save events/header_page with the pages.",
     });
   }
-  const clock = activeClockName(textIn([folder], ["trace_clock"]) ?? "") ?? "local";
+  const clock = activeClockName(textIn(sink, [folder], ["trace_clock"]) ?? "") ?? "local";
   let symbols: SymbolTable | null | undefined;
   const pages = cpus.map((file): { cpu: number; source: FileSource } => ({
     cpu: cpuOf(file),
     source: fileSource(relative(dirname(folder), file), file),
   }));
-  const comms = parseSavedCmdlines(textIn(places, ["saved_cmdlines"]) ?? "");
-  const strings = parsePrintkFormats(textIn(places, ["printk_formats"]) ?? "");
+  const close = (): void => {
+    for (const { source } of pages) source.close();
+  };
+  const strange = pages.find(({ source }) => !source.isRegular);
+  if (strange !== undefined) {
+    close();
+    return err(`${strange.source.name} is no regular file: save the pages of a live trace with 'cat' first`);
+  }
+  const comms = parseSavedCmdlines(textIn(sink, places, ["saved_cmdlines"]) ?? "");
+  const strings = parsePrintkFormats(textIn(sink, places, ["printk_formats"]) ?? "");
   return ok({
     clock,
-    uname: textIn(places, ["uname"])?.trim() ?? null,
+    uname: textIn(sink, places, ["uname"])?.trim() ?? null,
     source: (filter) =>
       ringBufferSource({
         boot: "old",
@@ -94,16 +104,14 @@ export function openRawPages(path: string, formats: string | null, sink: Sink): 
         strings,
         symbols: () => {
           if (symbols === undefined) {
-            const bytes = bytesIn(places, ["kallsyms.gz", "kallsyms"], KALLSYMS_BYTES);
+            const bytes = bytesIn(sink, places, ["kallsyms.gz", "kallsyms"], KALLSYMS_BYTES);
             symbols = bytes === null ? null : parseKallsyms(bytes);
           }
           return symbols;
         },
         ...(filter === undefined ? {} : { filter }),
       }),
-    close: () => {
-      for (const { source } of pages) source.close();
-    },
+    close,
   });
 }
 
@@ -126,43 +134,44 @@ function pagesIn(folder: string): readonly string[] {
     .filter((path) => existsSync(path));
 }
 
-/** The first of the files that is there, unpacked; null where none is, or where it is larger than it may be. */
-function bytesIn(places: readonly string[], names: readonly string[], limit: number): Uint8Array | null {
+/** The first of the files that is there, unpacked; null where none is, and, with a defect, where it cannot be used. */
+function bytesIn(sink: Sink, places: readonly string[], names: readonly string[], limit: number): Uint8Array | null {
   for (const place of places) {
     for (const name of names) {
       const path = join(place, name);
-      const stat = statSync(path, { throwIfNoEntry: false });
-      if (stat === undefined || !stat.isFile() || stat.size > limit) continue;
-      const bytes = readFileSync(path);
-      return name.endsWith(".gz") ? gunzipSync(bytes, { maxOutputLength: limit }) : bytes;
+      if (statSync(path, { throwIfNoEntry: false })?.isFile()) return wholeFile(name, path, limit, sink);
     }
   }
   return null;
 }
 
-function textIn(places: readonly string[], names: readonly string[]): string | null {
-  const bytes = bytesIn(places, names, SMALL_BYTES);
+function textIn(sink: Sink, places: readonly string[], names: readonly string[]): string | null {
+  const bytes = bytesIn(sink, places, names, SMALL_BYTES);
   return bytes === null ? null : new TextDecoder("utf-8").decode(bytes);
 }
 
-function formatsIn(places: readonly string[], sink: Sink): ParsedFormats | null {
+/** Null where there are none; the error says why those that there are cannot be used. */
+function formatsIn(places: readonly string[], sink: Sink): Result<ParsedFormats | null, string> {
   for (const place of places) {
     for (const name of ["formats.gz", "formats"]) {
-      const bytes = bytesIn([place], [name], FORMATS_BYTES);
-      if (bytes !== null) return parseFormats(bytes, name, sink);
+      const problems: string[] = [];
+      const own = { defect: ({ message }: DefectInput) => void problems.push(`${join(place, name)}: ${message}`) };
+      const bytes = bytesIn(own, [place], [name], FORMATS_BYTES);
+      if (bytes !== null) return ok(parseFormats(bytes, name, sink));
+      if (problems[0] !== undefined) return err(problems[0]);
     }
-    const files = formatTree(join(place, "events"));
-    if (files.length > 0) return parseFormatFiles(files, "events", sink);
+    const files = formatTree(join(place, "events"), sink);
+    if (files.length > 0) return ok(parseFormatFiles(files, "events", sink));
   }
-  return null;
+  return ok(null);
 }
 
 /** `events/SYSTEM/EVENT/format`. */
-function formatTree(events: string): readonly { readonly system: string; readonly text: string }[] {
+function formatTree(events: string, sink: Sink): readonly { readonly system: string; readonly text: string }[] {
   const files: { system: string; text: string }[] = [];
   for (const system of foldersIn(events)) {
     for (const event of foldersIn(join(events, system))) {
-      const text = textIn([join(events, system, event)], ["format"]);
+      const text = textIn(sink, [join(events, system, event)], ["format"]);
       if (text !== null && files.length < MAX_FORMAT_FILES) files.push({ system, text });
     }
   }

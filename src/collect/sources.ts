@@ -17,9 +17,9 @@ import { ringLosses, unsavedCpuDefects, unsavedCpus } from "./ring-loss.js";
 import type { CaptureFiles, EventSource } from "./types.js";
 
 /** formats.gz and kallsyms.gz unpack to a few megabytes on a distribution kernel. */
-const FORMATS_BYTES = 64 << 20;
-const KALLSYMS_BYTES = 256 << 20;
-const SMALL_BYTES = 16 << 20;
+export const FORMATS_BYTES = 64 << 20;
+export const KALLSYMS_BYTES = 256 << 20;
+export const SMALL_BYTES = 16 << 20;
 
 interface Sink {
   defect(input: DefectInput): void;

@@ -14,6 +14,7 @@ import { isPagesFile, openRawPages } from "./raw-pages.js";
 import type { RecordFilter } from "./ring-buffer.js";
 import { isTraceDat, openTraceDat } from "./trace-dat.js";
 import type { EventSource } from "./types.js";
+import { CaptureReadError } from "./whole-file.js";
 
 export interface TracePart {
   /** The instance's name; empty for the top one. */
@@ -116,7 +117,8 @@ export function openTraceFile(path: string, sink: Sink, formats: string | null =
     source.close();
     return found;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    const isOfTheWorld = error instanceof CaptureReadError || (error as NodeJS.ErrnoException).code !== undefined;
+    if (!isOfTheWorld) throw error;
     return err((error as Error).message);
   }
 }
