@@ -3,12 +3,12 @@
  * trace.dat and ftrace text; and `blackout events` printing both. See README.md.
  */
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { largeRecording, median, members, printTable, root } from "./lib.mjs";
+import { largeRecording, median, members, printTable, repeatPages, root } from "./lib.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -17,7 +17,6 @@ const { values } = parseArgs({
     runs: { type: "string", default: "5" },
   },
 });
-const PAGE = 4096;
 const { openTraceFile } = await import(join(root, values.dist, "collect/trace-file.js"));
 const { filterFrom, filterOfTrace } = await import(join(root, values.dist, "cli/event-filter-option.js"));
 const main = join(root, values.dist, "cli/main.js");
@@ -26,28 +25,13 @@ const main = join(root, values.dist, "cli/main.js");
 function prepare(folder) {
   const files = members(largeRecording());
   const rings = [0, 1].map((cpu) => files.get(`ring/per_cpu/cpu${cpu}/trace_pipe_raw`));
-  const stamps = rings.flatMap((bytes) =>
-    Array.from({ length: bytes.length / PAGE }, (_, page) => bytes.readBigUInt64LE(page * PAGE)),
-  );
-  const first = stamps.reduce((a, b) => (a < b ? a : b));
-  const span = stamps.reduce((a, b) => (a > b ? a : b)) - first + 1_000_000_000n;
-  for (const [cpu, bytes] of rings.entries()) {
-    const place = join(folder, `per_cpu/cpu${cpu}`);
-    mkdirSync(place, { recursive: true });
-    const fd = openSync(join(place, "trace_pipe_raw"), "w");
-    for (let round = 0; round < Number(values.rounds); round++) {
-      const moved = Buffer.from(bytes);
-      for (let at = 0; at < moved.length; at += PAGE) {
-        moved.writeBigUInt64LE(moved.readBigUInt64LE(at) + BigInt(round) * span, at);
-      }
-      writeSync(fd, moved);
-    }
-    closeSync(fd);
-  }
+  const paths = rings.map((_, cpu) => join(folder, `per_cpu/cpu${cpu}/trace_pipe_raw`));
+  for (const path of paths) mkdirSync(dirname(path), { recursive: true });
+  const span = repeatPages(rings, paths, Number(values.rounds));
   for (const name of ["formats", "kallsyms"])
     writeFileSync(join(folder, name), gunzipSync(files.get(`old/${name}.gz`)));
   for (const name of ["saved_cmdlines", "header_page"]) writeFileSync(join(folder, name), files.get(`old/${name}`));
-  return [Number(first) / 1e9, Number(first + BigInt(values.rounds) * span) / 1e9];
+  return span.map((stamp) => Number(stamp) / 1e9);
 }
 
 /** Milliseconds of this process's own time to read the file, and how many rows the filter wants. */

@@ -118,7 +118,10 @@ export function printTable(head, rows) {
 
 const PAGE = 4096;
 
-/** Writes the pages of a ring's CPUs again and again to `paths`, each time later by their whole span, `rounds` times. */
+/**
+ * Writes the pages of a ring's CPUs again and again to `paths`, each time later by their whole span, `rounds` times.
+ * Returns the first stamp, and the end of the last round.
+ */
 export function repeatPages(pages, paths, rounds) {
   const stamps = pages.flatMap((bytes) =>
     Array.from({ length: bytes.length / PAGE }, (_, i) => bytes.readBigUInt64LE(i * PAGE)),
@@ -136,4 +139,5 @@ export function repeatPages(pages, paths, rounds) {
     }
     closeSync(file);
   }
+  return [first, first + BigInt(rounds) * span];
 }

@@ -19,11 +19,8 @@ export async function peakMemory(browser) {
   return Math.max(...peaks);
 }
 
-/**
- * Runs `act` and returns the main thread's time on a CPU, in ms, up to the end of the task in which the page set the
- * mark `name`: what a navigation costs where nobody else wants the CPU.
- */
-export async function cpuToMark(page, name, act) {
+/** Chromium's trace events of these categories while `act` runs. */
+async function traced(page, categories, act) {
   const session = await page.context().newCDPSession(page);
   const events = [];
   session.on("Tracing.dataCollected", ({ value }) => {
@@ -32,11 +29,20 @@ export async function cpuToMark(page, name, act) {
   const ended = new Promise((done) => session.once("Tracing.tracingComplete", done));
   await session.send("Tracing.start", {
     transferMode: "ReportEvents",
-    traceConfig: { includedCategories: ["toplevel", "blink.user_timing"] },
+    traceConfig: { includedCategories: categories },
   });
   await act();
   await session.send("Tracing.end");
   await ended;
+  return events;
+}
+
+/**
+ * Runs `act` and returns the main thread's time on a CPU, in ms, up to the end of the task in which the page set the
+ * mark `name`: what a navigation costs where nobody else wants the CPU.
+ */
+export async function cpuToMark(page, name, act) {
+  const events = await traced(page, ["toplevel", "blink.user_timing"], act);
   const mark = events.find((event) => event.name === name);
   if (mark === undefined) return Number.NaN;
   const tasks = events.filter(
@@ -62,19 +68,7 @@ function outermost(tasks) {
  * `wall`, which on a busy machine includes the time others took.
  */
 export async function frameWork(page, act) {
-  const session = await page.context().newCDPSession(page);
-  const events = [];
-  session.on("Tracing.dataCollected", ({ value }) => {
-    events.push(...value);
-  });
-  const ended = new Promise((done) => session.once("Tracing.tracingComplete", done));
-  await session.send("Tracing.start", {
-    transferMode: "ReportEvents",
-    traceConfig: { includedCategories: ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"] },
-  });
-  await act();
-  await session.send("Tracing.end");
-  await ended;
+  const events = await traced(page, ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"], act);
   const painted = events.filter((event) => event.name === "FireAnimationFrame" && event.dur > 0);
   const main = mostCommon(painted.map((event) => `${event.pid} ${event.tid}`));
   const ours = (event) => `${event.pid} ${event.tid}` === main;
