@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
@@ -120,6 +120,16 @@ test("query: table, CSV, JSON, Parquet", async () => {
   );
   const out = join(folder, "out.parquet");
   assert.equal((await cli("query", path, "FROM updates", "--parquet", out)).code, 0);
+  const [own = ""] = readdirSync(path, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".parquet"),
+  );
+  const before = readFileSync(join(path, own));
+  const inside = await cli("query", path, "FROM updates", "--parquet", join(path, own));
+  assert.equal(inside.code, 2);
+  assert.match(inside.err, /lies in the archive, whose files are its own/);
+  assert.deepEqual(readFileSync(join(path, own)), before);
+  assert.match((await cli("query", path, "FROM updates", "--parquet", join(folder, "no/x"))).err, /is no folder/);
+  assert.match((await cli("archive", "list", path, "--where", "nme = 1")).err, /Binder Error/);
   assert.equal(readFileSync(out).subarray(0, 4).toString(), "PAR1");
 });
 

@@ -6,8 +6,7 @@ import { COHORT_FORMS, loadCohort } from "./cohort-load.js";
 import { defineCommand, exit, misused, unusable } from "./command.js";
 import { spellingOf, spellingOptions } from "./load.js";
 import { choice, oneOrMore, text, withDefault } from "./options.js";
-import { outputProblem } from "./output-file.js";
-import { writeAtomically } from "./write-atomically.js";
+import { outputProblem, writeAnswer } from "./output-file.js";
 
 export const metrics = defineCommand({
   name: "metrics",
@@ -50,14 +49,8 @@ export const metrics = defineCommand({
     for (const failure of failures) unusable(context, failure);
     const families = updateFamilies(tally.cohorts(), context.version);
     const made = options.format === "openmetrics" ? openMetricsText(families) : prometheusText(families);
-    if (options.output === null) context.stdout.write(made);
-    else {
-      try {
-        writeAtomically(options.output, made);
-      } catch (error) {
-        return unusable(context, `${options.output} cannot be written: ${(error as Error).message}`);
-      }
-    }
+    const unwritten = writeAnswer(context, options.output, made);
+    if (unwritten !== null) return unusable(context, unwritten);
     return failures.length > 0 ? exit.unusableInput : exit.answered;
   },
 });

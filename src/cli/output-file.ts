@@ -1,6 +1,8 @@
 /** Where an answer may be written: never over what it is read from. */
 import { isArchiveName } from "./capture-paths.js";
+import type { Context } from "./command.js";
 import { statsOf } from "./path-stats.js";
+import { writeAtomically } from "./write-atomically.js";
 
 /**
  * Why `output` is no place for an answer, as a sentence that begins with it; null where it is one. `inputs` are the
@@ -20,4 +22,18 @@ export function outputProblem(output: string, inputs: readonly string[]): string
     return `${output} is an archive, and may be a capture: it is not written over; give another file, or remove it first`;
   }
   return null;
+}
+
+/** Writes a whole answer, in one step, to the file or, where that is null, to standard output. The error is a sentence. */
+export function writeAnswer(context: Context, output: string | null, answer: string): string | null {
+  if (output === null) {
+    context.stdout.write(answer);
+    return null;
+  }
+  try {
+    writeAtomically(output, answer);
+    return null;
+  } catch (error) {
+    return `${output} cannot be written: ${(error as Error).message}`;
+  }
 }

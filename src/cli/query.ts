@@ -1,6 +1,6 @@
 /** `blackout query`: SQL over an archive. */
-import { existsSync, renameSync, rmSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, realpathSync, renameSync, rmSync } from "node:fs";
+import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { openArchive } from "../archive/archive.js";
 import { temporaryName } from "../archive/durable.js";
 import {
@@ -15,6 +15,7 @@ import { formatDuration } from "../base/format.js";
 import { answering } from "./archive.js";
 import { type Context, defineCommand, exit, misused } from "./command.js";
 import { flag, one, text } from "./options.js";
+import { outputProblem } from "./output-file.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
 
 /** More rows than anyone reads in a terminal, and as many as a table is laid out for at once. */
@@ -48,6 +49,11 @@ export const query = defineCommand({
     return await answering(context, async () => {
       const archive = await openArchive(positionals.archive);
       const output = options.parquet === null ? null : resolve(options.parquet);
+      const problem = output === null ? null : parquetProblem(output, archive.root);
+      if (problem !== null) {
+        archive.close();
+        return misused(context, problem);
+      }
       const temporary = output === null ? null : temporaryName(output);
       const engine = await openForQueries(archive.root, await archive.snapshot(), temporary);
       try {
@@ -70,6 +76,16 @@ export const query = defineCommand({
     });
   },
 });
+
+/** Why the answer may not be put there: every file below the archive is the archive's own. */
+function parquetProblem(output: string, root: string): string | null {
+  const folder = dirname(output);
+  if (!existsSync(folder)) return `${folder} is no folder: make it first`;
+  const place = relative(realpathSync(root), realpathSync(folder));
+  const isInside = place === "" || !(place.startsWith("..") || isAbsolute(place));
+  if (isInside) return `${output} lies in the archive, whose files are its own: give a place outside it`;
+  return outputProblem(output, []);
+}
 
 async function writeCsv(context: Context, { columns, rows }: QueryAnswer): Promise<void> {
   const field = (value: QueryValue): string => {

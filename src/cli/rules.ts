@@ -2,8 +2,7 @@ import { rulesText } from "../export/prometheus-rules.js";
 import { readBudget } from "./budget-file.js";
 import { defineCommand, exit, misused, unusable } from "./command.js";
 import { flag, required, text, window, withDefault } from "./options.js";
-import { outputProblem } from "./output-file.js";
-import { writeAtomically } from "./write-atomically.js";
+import { outputProblem, writeAnswer } from "./output-file.js";
 
 export const DEFAULT_WINDOW_SECONDS = 7 * 86_400;
 
@@ -37,14 +36,8 @@ export const rules = defineCommand({
       windowSeconds: options.window,
       watched: !options.textfile,
     });
-    if (options.output === null) context.stdout.write(made);
-    else {
-      try {
-        writeAtomically(options.output, made);
-      } catch (error) {
-        return unusable(context, `${options.output} cannot be written: ${(error as Error).message}`);
-      }
-    }
+    const unwritten = writeAnswer(context, options.output, made);
+    if (unwritten !== null) return unusable(context, unwritten);
     return exit.answered;
   },
 });

@@ -2,7 +2,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Cohort } from "../analyze/cohort/cohort.js";
-import { cohortName } from "../analyze/fleet/cohort-key.js";
+import { cohortName } from "../analyze/fleet/fleet-cohort.js";
 import { ArchiveError } from "../archive/format.js";
 import { labelsOfKey } from "../export/fleet-metrics.js";
 import { alertBody, WEBHOOK_BODIES, type WebhookBody } from "../export/gate-webhook.js";

@@ -3,7 +3,7 @@
  * tallied. Rules and dashboards take their names from this table alone.
  */
 import type { Metric } from "../analyze/cohort/metrics.js";
-import type { CohortKey } from "../analyze/fleet/cohort-key.js";
+import type { FleetCohort } from "../analyze/fleet/fleet-cohort.js";
 import { NATIVE_SCHEMA } from "../analyze/fleet/native-histogram.js";
 import { type CohortTally, type HistogramTally, selectorText } from "../analyze/fleet/tally.js";
 import type { Check, CheckStatus } from "../analyze/gate/gate.js";
@@ -155,7 +155,7 @@ export function sampleNames({ name, type }: MetricDefinition): readonly string[]
   }
 }
 
-export function labelsOfKey({ probeLevel, workload, basis }: CohortKey): Labels {
+export function labelsOfKey({ probeLevel, workload, basis }: FleetCohort): Labels {
   return { probe_level: probeLevel, workload, basis };
 }
 
@@ -273,7 +273,7 @@ function grouped(
 
 /** What the budget's checks said of one cohort's window. */
 export interface CohortChecks {
-  readonly key: CohortKey;
+  readonly key: FleetCohort;
   /** In the window, whatever their outcome. */
   readonly updates: number;
   readonly checks: readonly Pick<Check, "name" | "status" | "limitNs" | "observedNs">[];

@@ -8,7 +8,7 @@ import { isMeasured } from "../cohort/cohort.js";
 import { type CauseSelector, type Metric, valuesOfUpdate } from "../cohort/metrics.js";
 import type { UpdateSample } from "../cohort/update-sample.js";
 import { type Outcome, PHASES } from "../live-update.js";
-import { type CohortKey, cohortId, cohortKeyOf } from "./cohort-key.js";
+import { cohortId, type FleetCohort, fleetCohortOf } from "./fleet-cohort.js";
 import { nativeBucket } from "./native-histogram.js";
 
 /** 1, 2.5 and 5 of each decade, from 1 ms to 1,000 s. */
@@ -39,7 +39,7 @@ export interface LastUpdate {
 }
 
 export interface CohortTally {
-  readonly key: CohortKey;
+  readonly key: FleetCohort;
   readonly outcomes: Readonly<Record<Outcome, number>>;
   readonly defects: Readonly<Record<"error" | "warning" | "note", number>>;
   /** Of completed updates whose blackout is known; in the order of `tallied`. */
@@ -116,7 +116,7 @@ export class FleetTally {
 
   /** `atMs`: when the update was made, in milliseconds since 1970; null where that is not known. */
   add(sample: UpdateSample, atMs: number | null): void {
-    const cohort = this.#cohortOf(cohortKeyOf(sample));
+    const cohort = this.#cohortOf(fleetCohortOf(sample));
     cohort.outcomes[sample.outcome] += 1;
     for (const severity of ["error", "warning", "note"] as const) cohort.defects[severity] += sample.defects[severity];
     if (isMeasured(sample)) {
@@ -135,7 +135,7 @@ export class FleetTally {
     return [...this.#cohorts.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, cohort]) => cohort);
   }
 
-  #cohortOf(key: CohortKey): MutableCohort {
+  #cohortOf(key: FleetCohort): MutableCohort {
     const known = this.#cohorts.get(cohortId(key));
     if (known !== undefined) return known;
     if (this.#cohorts.size >= MOST_COHORTS && cohortId(key) !== cohortId(OTHER)) return this.#cohortOf(OTHER);
@@ -152,7 +152,7 @@ export class FleetTally {
   }
 }
 
-const OTHER: CohortKey = { probeLevel: "other", workload: "other", basis: "other" };
+const OTHER: FleetCohort = { probeLevel: "other", workload: "other", basis: "other" };
 
 const STANDARD_METRICS: readonly Metric[] = [
   { kind: "blackout" },

@@ -2,13 +2,13 @@
  * Alerts: raised once when a check fails, resolved once when it passes again, over restarts. A state machine without
  * I/O: what is to be told follows from the records, so that whoever keeps them keeps the promise.
  */
-import { type CohortKey, cohortId } from "../../analyze/fleet/cohort-key.js";
+import { cohortId, type FleetCohort } from "../../analyze/fleet/fleet-cohort.js";
 import type { Check } from "../../analyze/gate/gate.js";
 
 export interface Alert {
   /** Of the cohort and the check. */
   readonly id: string;
-  readonly key: CohortKey;
+  readonly key: FleetCohort;
   readonly check: string;
   readonly kind: Check["kind"];
   readonly message: string;
@@ -22,11 +22,11 @@ export interface Alert {
 
 /** What checks say of one cohort now. */
 export interface Evaluation {
-  readonly key: CohortKey;
+  readonly key: FleetCohort;
   readonly checks: readonly Pick<Check, "name" | "kind" | "status" | "message" | "why">[];
 }
 
-const alertId = (key: CohortKey, check: string): string => `${cohortId(key)} ${check}`;
+const alertId = (key: FleetCohort, check: string): string => `${cohortId(key)} ${check}`;
 
 /**
  * The alerts after an evaluation. Failed raises; passed resolves; undecided or not looked at leaves an alert as it is,

@@ -1,6 +1,6 @@
 /** What the service tells of itself: a line of text or of JSON each. */
 import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
-import { cohortName } from "../../analyze/fleet/cohort-key.js";
+import { cohortName } from "../../analyze/fleet/fleet-cohort.js";
 import { formatDuration } from "../../base/format.js";
 import { escapeControls } from "../terminal-text.js";
 import type { Alert } from "./alerts.js";

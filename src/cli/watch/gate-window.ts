@@ -3,7 +3,13 @@ import type { Cohort } from "../../analyze/cohort/cohort.js";
 import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
 import { compareCohorts } from "../../analyze/compare/comparison.js";
 import { DEFAULT_FLOORS } from "../../analyze/compare/levels.js";
-import { type CohortKey, cohortId, cohortKeyOf, cohortName, NOT_RECORDED } from "../../analyze/fleet/cohort-key.js";
+import {
+  cohortId,
+  cohortName,
+  type FleetCohort,
+  fleetCohortOf,
+  NOT_RECORDED,
+} from "../../analyze/fleet/fleet-cohort.js";
 import type { Budget } from "../../analyze/gate/budget.js";
 import { type GateDocument, gate } from "../../analyze/gate/gate.js";
 
@@ -22,7 +28,7 @@ interface WindowEntry {
 }
 
 export interface CohortGate {
-  readonly key: CohortKey;
+  readonly key: FleetCohort;
   readonly document: GateDocument;
 }
 
@@ -114,11 +120,11 @@ const latestOf = (cohort: Cohort): Cohort => ({ ...cohort, updates: cohort.updat
  */
 function cohortsOf(
   updates: readonly UpdateSample[],
-): readonly { readonly key: CohortKey; readonly updates: readonly UpdateSample[] }[] {
-  const groups = new Map<string, { readonly key: CohortKey; readonly updates: UpdateSample[] }[]>();
-  const withoutBasis: { readonly key: CohortKey; readonly sample: UpdateSample }[] = [];
-  const groupOf = (key: CohortKey) => JSON.stringify([key.probeLevel, key.workload]);
-  const add = (key: CohortKey, sample: UpdateSample): void => {
+): readonly { readonly key: FleetCohort; readonly updates: readonly UpdateSample[] }[] {
+  const groups = new Map<string, { readonly key: FleetCohort; readonly updates: UpdateSample[] }[]>();
+  const withoutBasis: { readonly key: FleetCohort; readonly sample: UpdateSample }[] = [];
+  const groupOf = (key: FleetCohort) => JSON.stringify([key.probeLevel, key.workload]);
+  const add = (key: FleetCohort, sample: UpdateSample): void => {
     const group = groups.get(groupOf(key)) ?? [];
     groups.set(groupOf(key), group);
     const cohort = group.find((each) => each.key.basis === key.basis);
@@ -126,7 +132,7 @@ function cohortsOf(
     else cohort.updates.push(sample);
   };
   for (const sample of updates) {
-    const key = cohortKeyOf(sample);
+    const key = fleetCohortOf(sample);
     if (key.basis === NOT_RECORDED) withoutBasis.push({ key, sample });
     else add(key, sample);
   }
