@@ -3,6 +3,7 @@ import { inflateSync } from "node:zlib";
 import { decompress } from "fzstd";
 import type { ByteSource } from "../../base/byte-source.js";
 import { err, ok, type Result } from "../../base/result.js";
+import { unpackZstd } from "../zstd.js";
 
 export type Compression = "none" | "zlib" | "zstd";
 
@@ -25,7 +26,13 @@ export function unpack(packed: Uint8Array, unpacked: number, compression: Compre
       }
       case "zstd": {
         const announced = zstdContentBytes(packed);
-        if (announced !== null && announced !== unpacked) {
+        if (announced === null) {
+          // Into a buffer of the announced size, less than that would be followed by zeros, unnoticed.
+          const found = unpackZstd(packed, unpacked);
+          if (!found.ok || found.value.length === unpacked) return found;
+          return err(`${found.value.length} bytes where ${unpacked} are announced`);
+        }
+        if (announced !== unpacked) {
           return err(`its frame holds ${announced} bytes where ${unpacked} are announced`);
         }
         const into = new Uint8Array(unpacked);
