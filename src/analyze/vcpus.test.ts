@@ -17,7 +17,8 @@ function seen(boot: "old" | "new", pid: number, task: string, firstNs: number, l
     lastNs,
     firstEvent: "kvm_entry",
     lastEvent: "kvm_exit",
-    file: "trace",
+    firstFile: "trace",
+    lastFile: "trace",
     firstPlace: 1,
     lastPlace: 2,
   };

@@ -126,8 +126,10 @@ export const stoppedAt = ({ last }: VcpuVm): Placed | null => (last === null ? n
 export const ranAt = ({ first }: VcpuVm): Placed | null => (first === null ? null : { boot: "new", ns: first.firstNs });
 
 function boundaryOf(seen: VcpuSeen, edge: "last" | "first"): FoundBoundary {
-  const [ns, event, place] =
-    edge === "last" ? [seen.lastNs, seen.lastEvent, seen.lastPlace] : [seen.firstNs, seen.firstEvent, seen.firstPlace];
+  const [ns, event, file, place] =
+    edge === "last"
+      ? [seen.lastNs, seen.lastEvent, seen.lastFile, seen.lastPlace]
+      : [seen.firstNs, seen.firstEvent, seen.firstFile, seen.firstPlace];
   const number = numberOf(seen);
   const which = number === null ? seen.task : `vCPU ${number} (${seen.task})`;
   return {
@@ -137,7 +139,7 @@ function boundaryOf(seen: VcpuSeen, edge: "last" | "first"): FoundBoundary {
     earliest: ns,
     latest: ns,
     uncertaintyNs: 0,
-    evidence: { event: `${edge} ${event} of ${which}`, confidence: "probe", file: seen.file, place },
+    evidence: { event: `${edge} ${event} of ${which}`, confidence: "probe", file, place },
   };
 }
 

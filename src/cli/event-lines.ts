@@ -56,7 +56,7 @@ export const eventJson: EventFormat = (chunk, row, atNs) => {
   const name = chunk.strings.stringOf(chunk.name[row] as number);
   const fields: string[] = [];
   for (const [key, value] of chunk.fields(row)) fields.push(`${JSON.stringify(key)}:${fieldJson(value)}`);
-  return `{"atNs":${Number.isNaN(atNs) ? null : atNs},"boot":"${chunk.boot}","cpu":${cpu < 0 ? null : cpu},"pid":${pid < 0 ? null : pid},"task":${task === "" ? null : JSON.stringify(task)},"name":${JSON.stringify(name)},"kind":"${kind}","fields":{${fields.join(",")}},"file":${JSON.stringify(fileOf(chunk, cpu))},"place":${chunk.place[row]}}`;
+  return `{"atNs":${Number.isNaN(atNs) ? null : atNs},"boot":"${chunk.boot}","cpu":${cpu < 0 ? null : cpu},"pid":${pid < 0 ? null : pid},"task":${task === "" ? null : JSON.stringify(task)},"name":${JSON.stringify(name)},"kind":"${kind}","fields":{${fields.join(",")}},"file":${JSON.stringify(chunk.fileOf(row))},"place":${chunk.place[row]}}`;
 };
 
 /** Integers that a double cannot hold are texts; readers of JSON would round them unasked. */
@@ -64,11 +64,6 @@ function fieldJson(value: FieldValue): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "number") return Number.isFinite(value) ? String(value) : "null";
   return Number.isSafeInteger(Number(value)) ? String(value) : `"${value}"`;
-}
-
-/** A chunk merged from all CPUs' pages names one file for all: a row's place is in its own CPU's. */
-function fileOf({ file }: EventChunk, cpu: number): string {
-  return cpu < 0 ? file : file.replace(/(?<=\/per_cpu\/cpu)\d+(?=\/trace_pipe_raw$)/, String(cpu));
 }
 
 /** Whether a row is wanted. */

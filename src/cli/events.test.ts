@@ -209,7 +209,7 @@ function chunkOf(fields: readonly (readonly [string, FieldValue])[], kind: Event
   const strings = new StringTable();
   return {
     boot: "new",
-    file: "new/trace",
+    fileOf: () => "new/trace",
     base: 0n,
     count: 1,
     time: Float64Array.of(0),

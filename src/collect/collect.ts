@@ -477,7 +477,8 @@ function placeVcpus({ boot, events }: ReadBoot, map: TraceMap | null): readonly 
     lastNs: placeCount(map, countOfEvent(events, last)),
     firstEvent: strings.stringOf(seen.firstName),
     lastEvent: strings.stringOf(seen.lastName),
-    file: seen.file,
+    firstFile: seen.firstFile,
+    lastFile: seen.lastFile,
     firstPlace: seen.firstPlace,
     lastPlace: seen.lastPlace,
   }));

@@ -274,7 +274,7 @@ export class EventCollector implements EventSink {
       cpu: chunk.cpu[row] as number,
       pid: chunk.pid[row] as number,
       task: chunk.strings.stringOf(chunk.comm[row] as number),
-      file: chunk.file,
+      file: chunk.fileOf(row),
       place: chunk.place[row] as number,
     };
     this.keyEvents.push(event);
@@ -465,6 +465,7 @@ export class EventCollector implements EventSink {
     const known = this.vcpus.get(pid);
     if (known !== undefined) {
       known.last = time;
+      known.lastFile = chunk.fileOf(row);
       known.lastPlace = chunk.place[row] as number;
       known.lastName = chunk.name[row] as number;
       return;
@@ -476,9 +477,10 @@ export class EventCollector implements EventSink {
     const task = chunk.strings.stringOf(chunk.comm[row] as number);
     const place = chunk.place[row] as number;
     const name = chunk.name[row] as number;
-    const { file, strings } = chunk;
-    const at = { first: time, firstPlace: place, firstName: name, last: time, lastPlace: place, lastName: name };
-    this.vcpus.set(pid, { vcpu, task, file, strings, ...at });
+    const file = chunk.fileOf(row);
+    const first = { first: time, firstFile: file, firstPlace: place, firstName: name };
+    const last = { last: time, lastFile: file, lastPlace: place, lastName: name };
+    this.vcpus.set(pid, { vcpu, task, strings: chunk.strings, ...first, ...last });
   }
 
   /**
@@ -645,13 +647,14 @@ class CpuSights {
 export interface VcpuSight {
   readonly vcpu: number | null;
   readonly task: string;
-  readonly file: string;
   readonly strings: StringTable;
-  /** Time, place and event name (an id in `strings`) of the first and the last sight. */
+  /** Time, file, place and event name (an id in `strings`) of the first and the last sight. */
   readonly first: number;
+  readonly firstFile: string;
   readonly firstPlace: number;
   readonly firstName: number;
   last: number;
+  lastFile: string;
   lastPlace: number;
   lastName: number;
 }

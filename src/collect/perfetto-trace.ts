@@ -616,7 +616,7 @@ class PerfettoReader {
       }
       sink.chunk({
         boot: this.boot,
-        file: this.source.name,
+        fileOf: () => this.source.name,
         base: this.#base ?? 0n,
         count: length,
         ...chunk,

@@ -50,6 +50,7 @@ interface Row {
   readonly pid: number;
   readonly name: string;
   readonly text: string;
+  readonly file: string;
 }
 
 function read(
@@ -82,6 +83,7 @@ function read(
           pid: chunk.pid[row] as number,
           name: chunk.strings.stringOf(chunk.name[row] as number),
           text: chunk.text(row),
+          file: chunk.fileOf(row),
         });
       }
     },
@@ -147,6 +149,7 @@ test("pages of every layout, word length and byte order give back what was writt
                 pid: view.getInt32(4, littleEndian),
                 name: `event_${view.getUint16(0, littleEndian)}`,
                 text: `value=${view.getUint32(8, littleEndian)}`,
+                file: `cpu${cpu}`,
               };
             }),
           )
@@ -162,6 +165,36 @@ test("pages of every layout, word length and byte order give back what was writt
     ),
     { numRuns: 300 },
   );
+});
+
+test("a row names the file that it was read from, also where two rings have pages of one CPU", () => {
+  const ring = [record(10n, 7, 1, 1, true), record(30n, 7, 1, 3, true)];
+  const marks = [record(20n, 8, 1, 2, true), record(40n, 8, 1, 4, true)];
+  for (const wasmFrom of [0, Number.POSITIVE_INFINITY]) {
+    const files: string[] = [];
+    const write = (name: string, written: readonly WrittenRecord[]) => ({
+      cpu: 1,
+      source: memorySource(name, writePages(written, { layout: DEFAULT_LAYOUT, littleEndian: true })),
+      entries: null,
+    });
+    const source = ringBufferSource({
+      boot: "old",
+      cpus: [write("ring/per_cpu/cpu1/trace_pipe_raw", ring), write("marks/per_cpu/cpu1/trace_pipe_raw", marks)],
+      formats: FORMATS,
+      layout: DEFAULT_LAYOUT,
+      symbols: () => null,
+      comms: new Map(),
+      clock: "local",
+      wasmFrom,
+    });
+    source.read({
+      defect: ({ message }) => assert.fail(message),
+      chunk: (chunk) => {
+        for (let row = 0; row < chunk.count; row++) files.push(chunk.fileOf(row).split("/")[0] as string);
+      },
+    });
+    assert.deepEqual(files, ["ring", "marks", "ring", "marks"]);
+  }
 });
 
 test("many CPUs whose events alternate, at equal times too, in WebAssembly and in JavaScript", () => {
@@ -208,7 +241,7 @@ test("the byte order is told from the pages where nothing else tells it", () => 
     for (const littleEndian of [true, false]) {
       const bytes = writePages([record(1000n, 300, 77, 5, littleEndian)], { layout, littleEndian });
       assert.deepEqual(read([{ cpu: 0, bytes }], { layout }).rows, [
-        { time: 1000n, cpu: 0, pid: 77, name: "event_300", text: "value=5" },
+        { time: 1000n, cpu: 0, pid: 77, name: "event_300", text: "value=5", file: "cpu0" },
       ]);
     }
   }

@@ -260,7 +260,7 @@ class RingReader {
     this.#events += count;
     const { retime } = this.#input;
     const shown = this.#shownBase();
-    const chunk = new RecordChunk(this.#file, shown, count, this.#table, this.#memory, this.#loops, this.#cursors);
+    const chunk = new RecordChunk(shown, count, this.#table, this.#memory, this.#loops, this.#cursors);
     if (retime?.kind === "map") {
       const { time, cpu } = chunk;
       const base = this.#base.value ?? 0n;

@@ -35,7 +35,6 @@ export type EventKind = (typeof EventKind)[keyof typeof EventKind];
  */
 export interface EventChunk {
   readonly boot: Boot;
-  readonly file: string;
   readonly base: bigint;
   readonly count: number;
   readonly time: Float64Array;
@@ -48,9 +47,11 @@ export interface EventChunk {
   /** Ids in `strings`. */
   readonly name: Uint32Array;
   readonly kind: Uint8Array;
-  /** Line number (text) or byte offset of the record (binary). */
+  /** Line number (text) or byte offset of the record (binary), in the file that `fileOf` names. */
   readonly place: Float64Array;
   readonly strings: StringTable;
+  /** The file that row `row` was read from: rows of one chunk may be of several. */
+  fileOf(row: number): string;
   /** Decodes row `row`'s fields; valid only during the sink call. */
   fields(row: number): EventFields;
   /** Row `row`'s payload as text, as the source prints it. */
@@ -246,10 +247,11 @@ export interface VcpuSeen {
   readonly task: string;
   readonly firstNs: number;
   readonly lastNs: number;
-  /** The events of the two, `kvm_exit`, and where they stand in `file`. */
+  /** The events of the two, `kvm_exit`, and where they stand. */
   readonly firstEvent: string;
   readonly lastEvent: string;
-  readonly file: string;
+  readonly firstFile: string;
+  readonly lastFile: string;
   readonly firstPlace: number;
   readonly lastPlace: number;
 }

@@ -27,7 +27,7 @@ export function redactedFeed(feed: PerfettoEventFeed): PerfettoEventFeed {
       const without: EventChunk = {
         // Named one by one: a reader may make its columns on demand, behind getters that a spread would lose.
         boot: chunk.boot,
-        file: chunk.file,
+        fileOf: (row) => chunk.fileOf(row),
         base: chunk.base,
         count: chunk.count,
         time: chunk.time,

@@ -72,7 +72,7 @@ export class Rows {
     const text = (row: number): string => buffer.toString("utf8", begin[row] as number, end[row] as number);
     return {
       boot,
-      file,
+      fileOf: () => file,
       base,
       count,
       time: this.#time,

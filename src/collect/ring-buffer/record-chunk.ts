@@ -38,7 +38,6 @@ export class RecordChunk implements EventChunk {
   #place = false;
 
   constructor(
-    readonly file: string,
     readonly base: bigint,
     readonly count: number,
     readonly table: RecordTable,
@@ -87,6 +86,11 @@ export class RecordChunk implements EventChunk {
     }
     this.#place = true;
     return place;
+  }
+
+  fileOf(row: number): string {
+    const cursor = this.cursors[(this.word[row] as number) >>> (this.memory.wordShift + 1)];
+    return (cursor as PageCursor).source.name;
   }
 
   record(row: number): RecordBytes {

@@ -301,7 +301,7 @@ export function chunkOf(boot: Boot, rows: readonly EventRow[]): readonly [EventC
   const strings = new StringTable();
   const chunk: EventChunk = {
     boot,
-    file: boot === "old" ? "ring/trace" : "new/trace",
+    fileOf: () => (boot === "old" ? "ring/trace" : "new/trace"),
     base: 0n,
     count: rows.length,
     time: Float64Array.from(rows, ({ ns }) => ns),
