@@ -72,6 +72,22 @@ for (const [packing, pack] of packings) {
   });
 }
 
+test("refused in the middle of a file, nothing is written after the answer", async () => {
+  const cut = tarArchive([FILE, { name: "c/trace", data: "y".repeat(1_500) }]).subarray(0, 3 * 512 + 100);
+  for (let i = 0; i < 50; i++) {
+    const top = mkdtempSync(join(tmpdir(), "blackout-test-"));
+    const archive = join(top, "archive");
+    const into = join(top, "into");
+    mkdirSync(into);
+    writeFileSync(archive, cut);
+    assert.ok(!(await unpackArchive(archive, "tar", into, DEFAULT_LIMITS)).ok);
+    const atOnce = readdirSync(into, { recursive: true }).sort();
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    assert.deepEqual(readdirSync(into, { recursive: true }).sort(), atOnce);
+    rmSync(top, { recursive: true });
+  }
+});
+
 test("cut between two members a .tar has no end mark, and is refused", async () => {
   const whole = tarArchive([FILE, { name: "c/trace", data: "y" }]);
   const { result } = await unpack(whole.subarray(0, 2 * 512), "tar");

@@ -2,7 +2,16 @@
  * Unpacks a .tar, .tar.gz or .tar.zst into a folder, streaming. The archive comes from another machine: nothing in it
  * is believed before it is checked, and the first thing that is wrong refuses the whole.
  */
-import { closeSync, createReadStream, createWriteStream, mkdirSync, openSync, readSync, statSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+  type WriteStream,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -195,6 +204,8 @@ export async function unpackArchive(
     unpacked += more;
   };
   const tar = extract();
+  /** The file being written and its end: a refused archive's last one may still be about to be made. */
+  const writing = new Map<WriteStream, Promise<void>>();
   tar.on("entry", (header, stream, next) => {
     const fail = (error: unknown): void => void tar.destroy(error as Error);
     // What stops the archive stops its open member too, and is told once: as the archive's error.
@@ -219,6 +230,9 @@ export async function unpackArchive(
     files += 1;
     // `wx`: a path that exists already (a file where a folder stood) is refused, never followed.
     const out = createWriteStream(join(into, name), { flags: "wx", mode: 0o600 });
+    const closed = new Promise<void>((resolve) => out.once("close", resolve));
+    writing.set(out, closed);
+    void closed.then(() => writing.delete(out));
     pipeline(stream as unknown as Readable, out).then(
       () => next(),
       (error) => fail(withPlace(error, header.name)),
@@ -240,6 +254,9 @@ export async function unpackArchive(
     }
   } catch (error) {
     return err(reasonOf(error));
+  } finally {
+    for (const out of writing.keys()) out.destroy();
+    await Promise.all(writing.values());
   }
   // Two zero blocks end an archive (POSIX.1-1988); some writers write one. Cut between two members, it has none.
   if (unpacked < lastEnd + BLOCK) {
