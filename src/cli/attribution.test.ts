@@ -156,9 +156,12 @@ test("a selector of no kind there is, or of no value, is misuse and says what wa
 });
 
 test("a selector that selects nothing is answered, and says so", async () => {
-  const { code, out } = await run("what-if", "--set", "device:ice=0", plain);
+  const { code, out, err } = await run("what-if", "--set", "device:ice=0", plain);
   assert.equal(code, 0);
   assert.match(out, /device:ice=0% +selects nothing/);
+  assert.equal(err, "'device:ice' selects nothing in this blackout; blackout blame lists what there is\n");
+  const slip = await run("what-if", "--set", "device:e1000=0", "--parallel", "device:e100/probe", plain);
+  assert.equal(slip.err, "'device:e100/probe' selects nothing in this blackout: did you mean device:e1000/probe?\n");
 });
 
 test("without a blackout there is none to share out: exit 3, and why", async () => {

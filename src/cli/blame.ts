@@ -39,7 +39,7 @@ function causeTable(found: Blame, shown: number, context: Context): string {
 function whereOf({ spans }: BlamedCause): string {
   const stages = [
     ...new Set(spans.map(({ stage, action }) => [stage, action].filter((part) => (part ?? "") !== "").join(": "))),
-  ];
+  ].filter((where) => where !== "");
   const inferred = spans.some((span) => span.inferred) ? "  inferred" : "";
   return `${stages.slice(0, 3).join(", ")}${stages.length > 3 ? ", …" : ""}${inferred}`;
 }

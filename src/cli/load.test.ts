@@ -8,6 +8,7 @@ import { tarArchive } from "../testing/tar.js";
 import { analyze } from "./analyze.js";
 import { runCli } from "./command-run.js";
 import { recordedSurroundings } from "./command-testing.js";
+import { tree } from "./tree.js";
 
 test("unusable captures are answered with 3 and a sentence each, and the others are analysed", async () => {
   const top = mkdtempSync(join(tmpdir(), "blackout-test-"));
@@ -30,4 +31,14 @@ test("unusable captures are answered with 3 and a sentence each, and the others 
   } finally {
     rmSync(top, { recursive: true, force: true });
   }
+});
+
+test("a command on one capture, given a folder of them, names one that it could have", async () => {
+  const surroundings = recordedSurroundings();
+  const folder = join(traces, "cohorts/base");
+  assert.equal(await runCli(["tree", folder], surroundings, [tree]), 3);
+  assert.match(
+    surroundings.complained(),
+    /cohorts\/base: a folder of \d+ captures, and one was expected\n.*cohorts\/base\/01\.tar\.gz/,
+  );
 });

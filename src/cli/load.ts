@@ -18,6 +18,7 @@ import {
 } from "../collect/collect.js";
 import type { CaptureFiles } from "../collect/types.js";
 import { CaptureReadError } from "../collect/whole-file.js";
+import { capturesIn } from "./capture-paths.js";
 import type { Context } from "./command.js";
 import { text, withDefault } from "./options.js";
 
@@ -53,6 +54,12 @@ export async function withCapture<T>(
   note: (what: string) => void = () => {},
 ): Promise<Result<T, string>> {
   note("opening");
+  const members = capturesIn(path);
+  if (members.length > 0) {
+    return err(
+      `${path}: a folder of ${members.length} capture${members.length === 1 ? "" : "s"}, and one was expected\n  Give one of them, like ${members[0]}.`,
+    );
+  }
   const files = await openCaptureFiles(path, DEFAULT_LIMITS);
   if (!files.ok) return err(sentence(path, files.error));
   try {

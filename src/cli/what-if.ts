@@ -1,5 +1,6 @@
 import { whatIfDocument } from "../analyze/attribution/documents.js";
-import { parseSelector, type Selector } from "../analyze/attribution/selector.js";
+import { nearestSelector, parseSelector, type Selector } from "../analyze/attribution/selector.js";
+import type { TreeNode } from "../analyze/attribution/tree.js";
 import { type Change, type WhatIf, whatIf as whatIfOf } from "../analyze/attribution/what-if.js";
 import { formatDuration } from "../base/format.js";
 import { err, ok, type Result } from "../base/result.js";
@@ -54,6 +55,19 @@ function answerText(answer: WhatIf, context: Context): string {
   return `${table}\n  The blackout would be ${context.colour.strong(formatDuration(answer.durationNs))}, ${between}: ${saves}.\n${context.colour.quiet(why)}`;
 }
 
+/** A line for each assumption of nothing: it may be a slip of the pen, and 0 saved is no answer to that. */
+function nothingSelected(root: TreeNode, selectors: readonly Selector[], answer: WhatIf): string {
+  return selectors
+    .filter((_, i) => answer.changes[i]?.spans === 0)
+    .map((selector) => `'${selector.text}' selects nothing in this blackout${didYouMeanNode(root, selector)}\n`)
+    .join("");
+}
+
+function didYouMeanNode(root: TreeNode, selector: Selector): string {
+  const near = nearestSelector(root, selector);
+  return near === null ? "; blackout blame lists what there is" : `: did you mean ${near}?`;
+}
+
 export const whatIf = defineCommand({
   name: "what-if",
   group: "One live update",
@@ -98,6 +112,8 @@ export const whatIf = defineCommand({
       const { document } = update;
       if (trees.blackout === null) return unusable(context, noBlackout(positionals.capture, document));
       const answer = whatIfOf(update, trees.blackout, { set, parallel });
+      const selectors = [...set.map(({ selector }) => selector), ...parallel];
+      context.stderr.write(nothingSelected(trees.blackout, selectors, answer));
       if (options.json) context.stdout.write(`${JSON.stringify(whatIfDocument(document, answer))}\n`);
       else context.stdout.write(`${headLines(document, context)}\n${answerText(answer, context)}`);
       return exit.answered;

@@ -2,7 +2,7 @@
 import { globMatcher } from "../../base/glob.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { suggest } from "../../base/suggest.js";
-import { CAUSE_KINDS, type NodeKind, type TreeNode } from "./tree.js";
+import { CAUSE_KINDS, type NodeKind, type TreeNode, walk } from "./tree.js";
 
 export interface Selector {
   readonly kind: NodeKind;
@@ -45,4 +45,16 @@ export function selectorTest({ kind, glob, action }: Selector): (node: TreeNode)
     node.kind === kind &&
     (action === null || node.action === action) &&
     [node.id, node.name, ...node.name.split(" "), ...node.id.split(" ")].some(matches);
+}
+
+/** The selector of a node in the tree that one which selects nothing was most likely meant to be, or null. */
+export function nearestSelector(root: TreeNode, { kind, glob, action }: Selector): string | null {
+  const names = new Set<string>();
+  walk(root, (node) => {
+    if (node.kind !== kind) return;
+    for (const name of [node.id, node.name, ...node.name.split(" "), ...node.id.split(" ")]) names.add(name);
+  });
+  const near = names.has(glob) ? glob : suggest(glob, names);
+  const spelt = near === null || action === null || near === glob ? near : `${near}/${action}`;
+  return spelt === null ? null : `${kind}:${spelt}`;
 }
