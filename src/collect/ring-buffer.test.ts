@@ -375,6 +375,19 @@ test("what cannot be decoded is counted and told, and the rest is read", () => {
   assert.deepEqual(codes(twice((view) => view.setUint32(16, 28, true))), ["ring-record-overrun"]);
   assert.deepEqual(codes(twice((view) => view.setUint32(8, 5000, true))), ["ring-page-overfull"]);
   assert.deepEqual(codes(good.subarray(0, 4000)), ["ring-page-partial"]);
+  // The first page's one record said to be 1,000 ns later than it was.
+  const late = read([
+    { cpu: 0, bytes: twice((view) => view.setUint32(16, view.getUint32(16, true) + (1_000 << 5), true)) },
+  ]);
+  assert.deepEqual(
+    late.defects.map(({ code, message }) => [code, message]),
+    [
+      [
+        "ring-time-backwards",
+        "CPU 0: a page begins 1.000 us before the end of the one before it: times there are wrong by up to as much.",
+      ],
+    ],
+  );
   const damaged = read([{ cpu: 0, bytes: twice((view) => view.setUint32(8, 5000, true)) }]);
   assert.equal(damaged.rows.length, 1);
   assert.equal(damaged.counts.undecoded, 1);

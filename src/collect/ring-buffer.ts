@@ -8,6 +8,7 @@
 import type { ByteSource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
 import { DefectLog } from "../base/defect.js";
+import { formatDuration } from "../base/format.js";
 import { StringTable } from "../base/string-table.js";
 import type { Boot } from "../base/time.js";
 import type { EventFormat, ParsedFormats } from "./event-format.js";
@@ -111,6 +112,9 @@ export function ringBufferSource(input: RingBufferInput): EventSource {
 /** Sub-buffers of 4 MiB, the largest there are, of as many CPUs as this together allows. */
 const MAX_BLOCKS_BYTES = 1 << 30;
 
+/** Trace clocks whose unit is not the nanosecond, or not known. */
+const COUNTING: ReadonlySet<TraceClock> = new Set(["counter", "uptime", "x86-tsc", "unknown"]);
+
 class RingReader {
   readonly #input: RingBufferInput;
   readonly #sink: EventSink;
@@ -164,6 +168,7 @@ class RingReader {
       overrun: (cursor) => this.#overrun(cursor),
       overfull: (cursor, bytes) => this.#overfull(cursor, bytes),
       partial: (cursor, bytes) => this.#partial(cursor, bytes),
+      backwards: (cursor, counts) => this.#backwards(cursor, counts),
       missed: (cursor, lost) => this.#missed(cursor, lost),
       leaving: () => this.#flush(),
     };
@@ -362,6 +367,20 @@ class RingReader {
         severity: "warning",
         message: `The file ends ${bytes} bytes into a page of ${this.#input.layout.pageBytes}; that page was not read.`,
         advice: "The file was cut: read whole sub-buffers.",
+      },
+      cursor,
+    );
+  }
+
+  /** A CPU's buffer is written in the order of its clock, so that a time on the page before, or this stamp, is wrong. */
+  #backwards(cursor: PageCursor, counts: number): void {
+    const by = COUNTING.has(this.#input.clock) ? `${counts.toLocaleString("en")} counts` : formatDuration(counts);
+    this.#defect(
+      {
+        code: "ring-time-backwards",
+        severity: "error",
+        message: `CPU ${cursor.cpu}: a page begins ${by} before the end of the one before it: times there are wrong by up to as much.`,
+        advice: "The pages were damaged when they were saved, or are not in the order in which they were written.",
       },
       cursor,
     );

@@ -29,6 +29,8 @@ export interface CursorReports {
   overrun(cursor: PageCursor): void;
   overfull(cursor: PageCursor, bytes: number): void;
   partial(cursor: PageCursor, bytes: number): void;
+  /** A page's stamp is `counts` before the time of the record before it. */
+  backwards(cursor: PageCursor, counts: number): void;
   /** `lost` is 0 where the kernel does not know how many. */
   missed(cursor: PageCursor, lost: number): void;
   /** The block that rows already written point to is about to be overwritten. */
@@ -261,7 +263,10 @@ export class PageCursor {
       this.#to = Number(use.to - zero);
     }
     const data = (page + layout.dataOffset) / 4;
-    this.#walkTo(data, (high - base.high) * TWO_32 + (low - base.low));
+    const stamp = (high - base.high) * TWO_32 + (low - base.low);
+    const back = this.now - stamp;
+    this.#walkTo(data, stamp);
+    if (back > 0) this.reports.backwards(this, back);
     if ((commit & MISSED_EVENTS) !== 0) {
       const after = page + layout.dataOffset + bytes;
       const stored = (commit & MISSED_STORED) !== 0 && after + layout.commitBytes <= page + layout.pageBytes;
