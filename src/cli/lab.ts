@@ -93,6 +93,7 @@ export const lab = defineCommand({
     repeat: withDefault(integer("N", { min: 1, max: 10000 }, "How many updates"), 1),
     jobs: withDefault(integer("N", { min: 1, max: 64 }, "How many at a time; together they slow each other"), 1),
     fault: withDefault(choice("FAULT", FAULTS, "What goes wrong"), "none"),
+    cmdline: withDefault(text("WORDS", "More words of both kernels' command line"), ""),
     cpus: withDefault(integer("N", { min: 1, max: 64 }, "CPUs of the machine"), 2),
     memory: withDefault(integer("MIB", { min: 512, max: 1048576 }, "Memory of the machine"), 1024),
     accel: withDefault(choice("HOW", ["auto", "kvm", "tcg"], "KVM, emulation, or what works"), "auto"),

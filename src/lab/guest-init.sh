@@ -8,6 +8,7 @@ mount -t devtmpfs dev /dev
 mount -t sysfs sys /sys
 mount -t tracefs tracefs /sys/kernel/tracing
 mount -t debugfs debugfs /sys/kernel/debug
+mount -t pstore pstore /sys/fs/pstore
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 out /out
 
 word() { # NAME DEFAULT: of the kernel's command line
@@ -47,7 +48,7 @@ if [ "$(word lab.boot 1)" = 1 ]; then
   tracefs_state > /out/before 2> /dev/null
   recorder doctor --level "$LEVEL" > /out/doctor
   recorder arm --level "$LEVEL" 2> /out/arm.log || echo "arm: $?" >> /out/failed
-  next="$(recorder kernel-cmdline --level "$LEVEL" --for next 2>> /out/arm.log) $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL lab.fault=$FAULT"
+  next="$(recorder kernel-cmdline --level "$LEVEL" --for next 2>> /out/arm.log) $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL lab.fault=$FAULT $(cat /cmdline)"
   kernel=/next/kernel
   case $FAULT in
     refused)

@@ -45,6 +45,8 @@ export interface LabOptions {
   readonly nics: number;
   readonly level: LabLevel;
   readonly fault: Fault;
+  /** More words of both kernels' command line; empty for none. */
+  readonly cmdline: string;
   readonly cpus: number;
   readonly memoryMib: number;
   readonly accelerator: Accelerator;
@@ -108,6 +110,7 @@ export function openLab(options: LabOptions): Result<Lab, string> {
     { path: "workload", content: readFileSync(workload), executable: true },
     { path: "init", content: readFileSync(join(import.meta.dirname, "guest-init.sh")), executable: true },
     { path: "recorder.sh", content: readFileSync(recorderPath), executable: true },
+    { path: "cmdline", content: Buffer.from(`${options.cmdline}\n`), executable: false },
   ];
   const second = gzipSync(packInitramfs(userSpace), { level: 1 });
   const first = packInitramfs([
@@ -117,10 +120,10 @@ export function openLab(options: LabOptions): Result<Lab, string> {
   ]);
   const firstBoot = join(folder, "first.cpio");
   writeFileSync(firstBoot, first);
-  const { sessions, files, mib, level, fault } = options;
+  const { sessions, files, mib, level, fault, cmdline } = options;
   // KHO's scratch areas hold what the next kernel allocates before it knows what is preserved.
   const recorded = level === "none" ? "kho=on liveupdate=on" : words.value.stdout.trim();
-  const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault}`;
+  const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault}${cmdline === "" ? "" : ` ${cmdline}`}`;
   return ok({ options, folder, firstBoot, commandLine, close });
 }
 

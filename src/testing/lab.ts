@@ -37,7 +37,7 @@ export async function withLiveUpdate(
 ): Promise<void> {
   const lab = openLab({
     ...{ sessions: 2, files: 2, mib: 1, nics: 1, cpus: 2, memoryMib: 1024, busybox: "/bin/busybox" },
-    ...{ kernel: kernelOf(from), next: kernelOf(to), limitMs: LIMIT_MS, ...options },
+    ...{ kernel: kernelOf(from), next: kernelOf(to), limitMs: LIMIT_MS, cmdline: "", ...options },
     accelerator: await usableAccelerator(kernelOf(from)),
   });
   if (!lab.ok) throw new Error(lab.error);
