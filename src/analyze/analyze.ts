@@ -212,9 +212,9 @@ const ARMS_GRAPH = /^Kernel command line: .*\bftrace=function_graph\b|^Starting 
 
 function taskNameOf({ spans }: Collected, { boot, pid, task }: PathTask): string {
   const row = spans.pid.findIndex(
-    (own, i) => own === pid && spans.boot[i] === boot && spans.task[i] !== "" && spans.task[i] !== "<...>",
+    (own, i) => own === pid && spans.boot.at(i) === boot && !["", "<...>"].includes(spans.task.at(i) ?? ""),
   );
-  return row < 0 ? task : (spans.task[row] as string);
+  return row < 0 ? task : (spans.task.at(row) as string);
 }
 
 function anchoredWakeups({ wakeups }: Collected, zero: Zero): Wakeups {

@@ -156,7 +156,7 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
 }
 
 function bootRank(raw: RawSpans, row: number): number {
-  return raw.boot[row] === "old" ? 0 : 1;
+  return raw.boot.at(row) === "old" ? 0 : 1;
 }
 
 /** What thousands of causes have in common, made once. */
@@ -190,23 +190,23 @@ class SharedParts {
 }
 
 function bareCause(raw: RawSpans, row: number, zero: Zero, shared: SharedParts): Cause {
-  const boot = raw.boot[row] as Boot;
-  const record = raw.name[row] as string;
+  const boot = raw.boot.at(row) as Boot;
+  const record = raw.name.at(row) as string;
   const pid = raw.pid[row] as number;
   const cpu = raw.cpu[row] as number;
-  const evidence = raw.evidence[row] as string;
+  const evidence = raw.evidence.at(row) as string;
   return {
-    kind: raw.kind[row] as SpanKind,
+    kind: raw.kind.at(row) as SpanKind,
     id: record,
     name: record,
     action: "",
-    detail: raw.detail[row] as string,
+    detail: raw.detail.at(row) as string,
     beginNs: (raw.beginNs[row] as number) - zero[boot],
     endNs: (raw.endNs[row] as number) - zero[boot],
     boot,
     cpu,
     pid,
-    task: raw.task[row] as string,
+    task: raw.task.at(row) as string,
     flags: (raw.flags[row] as number) & (SpanFlag.beginUnseen | SpanFlag.endUnseen | SpanFlag.inferred),
     evidence: shared.evidence(evidence),
     lane: shared.lane(boot, evidence, pid, cpu),

@@ -59,7 +59,7 @@ export function firstOf(
   let first =
     keyEvents.find((event) => event.at.boot === "new" && event.pid === restores.pid)?.at.ns ?? Number.POSITIVE_INFINITY;
   for (let row = 0; row < spans.count; row++) {
-    if (spans.boot[row] === "new" && spans.pid[row] === restores.pid)
+    if (spans.pid[row] === restores.pid && spans.boot.at(row) === "new")
       first = Math.min(first, spans.beginNs[row] as number);
   }
   return Number.isFinite(first) ? first - zero.new : null;

@@ -23,6 +23,7 @@ import type {
   RawSpans,
   RawWakeups,
   SourceCounts,
+  Texts,
   VcpuSeen,
 } from "./types.js";
 
@@ -423,8 +424,14 @@ function placeSpans(
     flags.set(spans.flags.array(), from);
     from += spans.count;
   }
-  const all = <T>(column: (events: EventCollector) => readonly T[]): readonly T[] =>
-    ([] as readonly T[]).concat(...placeable.map(({ events }) => column(events)));
+  const first = placeable[0]?.events.spans.count ?? 0;
+  /** The boots' columns as one, none copied: there may be many thousands of rows. */
+  const joined = <T extends string>(ofBoot: (read: ReadBoot, row: number) => T | undefined): Texts<T> => ({
+    at: (row) => {
+      const read = placeable[row < first ? 0 : 1];
+      return read === undefined ? undefined : ofBoot(read, row < first ? row : row - first);
+    },
+  });
   return {
     count,
     beginNs,
@@ -432,14 +439,12 @@ function placeSpans(
     cpu,
     pid,
     flags,
-    kind: all(({ spans }) => spans.kind),
-    name: all(({ spans }) => spans.name),
-    detail: all(({ spans }) => spans.detail),
-    task: all(({ spans, taskNames }) => spans.task.map((name, row) => taskNames.get(spans.pid.at(row)) ?? name)),
-    evidence: all(({ spans }) => spans.evidence),
-    boot: ([] as readonly Boot[]).concat(
-      ...placeable.map(({ boot, events }) => new Array<Boot>(events.spans.count).fill(boot)),
-    ),
+    kind: joined(({ events }, row) => events.spans.kind.at(row)),
+    name: joined(({ events }, row) => events.spans.name.at(row)),
+    detail: joined(({ events }, row) => events.spans.detail.at(row)),
+    task: joined(({ events }, row) => events.taskNames.get(events.spans.pid.at(row)) ?? events.spans.task.at(row)),
+    evidence: joined(({ events }, row) => events.spans.evidence.at(row)),
+    boot: joined(({ boot }) => boot),
   };
 }
 

@@ -36,5 +36,37 @@ export class Column<A extends Float64Array | Int32Array> {
   }
 }
 
+/** A growing column of texts of which many are alike: each is kept once, a row costs four bytes. */
+export class TextColumn<T extends string = string> {
+  readonly #ids = int32Column();
+  readonly #texts: T[] = [];
+  readonly #idOf = new Map<T, number>();
+
+  get length(): number {
+    return this.#ids.length;
+  }
+
+  #id(text: T): number {
+    const known = this.#idOf.get(text);
+    if (known !== undefined) return known;
+    const id = this.#texts.push(text) - 1;
+    this.#idOf.set(text, id);
+    return id;
+  }
+
+  push(text: T): void {
+    this.#ids.push(this.#id(text));
+  }
+
+  /** Undefined beyond the end. */
+  at(row: number): T | undefined {
+    return this.#texts[this.#ids.at(row)];
+  }
+
+  set(row: number, text: T): void {
+    this.#ids.set(row, this.#id(text));
+  }
+}
+
 export const float64Column = (): Column<Float64Array> => new Column((length) => new Float64Array(length));
 export const int32Column = (): Column<Int32Array> => new Column((length) => new Int32Array(length));

@@ -2,7 +2,7 @@
  * Pairs begins with ends: kprobe entry and return, function-graph entry and exit, initcall, cpuhp and marker pairs.
  * Spans are kept in columns, in counts of the boot's trace clock, until the clock link is known.
  */
-import { float64Column, int32Column } from "./columns.js";
+import { float64Column, int32Column, TextColumn } from "./columns.js";
 import type { RawSpanKind } from "./types.js";
 
 /** As SpanFlag in the analysed span table: the record of the begin, or of the end, was not seen. */
@@ -30,11 +30,11 @@ export class SpanCollector {
   readonly cpu = int32Column();
   readonly pid = int32Column();
   readonly flags = int32Column();
-  readonly kind: RawSpanKind[] = [];
-  readonly name: string[] = [];
-  readonly detail: string[] = [];
-  readonly task: string[] = [];
-  readonly evidence: string[] = [];
+  readonly kind = new TextColumn<RawSpanKind>();
+  readonly name = new TextColumn();
+  readonly detail = new TextColumn();
+  readonly task = new TextColumn();
+  readonly evidence = new TextColumn();
   /** Leaves whose end is still to be reckoned from their duration. */
   readonly leaves: { readonly row: number; readonly durationNs: number | null; readonly parent: number }[] = [];
   readonly #open = new Map<string, number[]>();
@@ -109,14 +109,17 @@ export class SpanCollector {
     const open = this.#open.get(stack) ?? [];
     for (let i = open.length - 1; i >= 0; i--) {
       const row = open[i] as number;
-      if (name !== null && this.name[row] !== name) continue;
+      if (name !== null && this.name.at(row) !== name) continue;
       for (const inner of open.splice(i)) {
         this.end.set(inner, time);
         if (inner !== row) continue;
         this.flags.set(inner, (this.flags.at(inner) & ~END_UNSEEN) | (inferred ? INFERRED : 0));
       }
-      if (detail !== "") this.detail[row] = this.detail[row] === "" ? detail : `${this.detail[row]} ${detail}`;
-      return this.name[row] ?? null;
+      if (detail !== "") {
+        const before = this.detail.at(row) ?? "";
+        this.detail.set(row, before === "" ? detail : `${before} ${detail}`);
+      }
+      return this.name.at(row) ?? null;
     }
     if (orphan !== null) this.#row(orphan, this.#first, time, BEGIN_UNSEEN);
     return null;

@@ -203,19 +203,24 @@ export interface KeyEvent {
   readonly place: number;
 }
 
+/** A column of texts that is looked up by row; an array is one. */
+export interface Texts<T extends string = string> {
+  at(row: number): T | undefined;
+}
+
 /** Intervals read from pairs of events, on the axis; columns like those of the analysed span table. */
 export interface RawSpans {
   readonly count: number;
   readonly beginNs: Float64Array;
   readonly endNs: Float64Array;
-  readonly kind: readonly RawSpanKind[];
-  readonly name: readonly string[];
-  readonly detail: readonly string[];
-  readonly boot: readonly Boot[];
+  readonly kind: Texts<RawSpanKind>;
+  readonly name: Texts;
+  readonly detail: Texts;
+  readonly boot: Texts<Boot>;
   readonly cpu: Int16Array;
   readonly pid: Int32Array;
-  readonly task: readonly string[];
-  readonly evidence: readonly string[];
+  readonly task: Texts;
+  readonly evidence: Texts;
   readonly flags: Uint8Array;
 }
 export type RawSpanKind =

@@ -66,7 +66,7 @@ for (const path of [...singleCaptures(), ...cohort("base").slice(0, 3), ...cohor
 /** Rows of a raw span table. */
 function someSpans(spans: RawSpans, keep: (row: number) => boolean): RawSpans {
   const rows = Array.from({ length: spans.count }, (_, row) => row).filter(keep);
-  const of = <T>(column: ArrayLike<T>): T[] => rows.map((row) => column[row] as T);
+  const of = <T>(column: { at(row: number): T | undefined }): T[] => rows.map((row) => column.at(row) as T);
   return {
     count: rows.length,
     beginNs: Float64Array.from(of(spans.beginNs)),

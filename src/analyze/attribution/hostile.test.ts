@@ -1,7 +1,7 @@
 /** A capture that was made to hurt: big tables cost time in proportion, and nothing nests or splits without bound. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Collected, RawSpans } from "../../collect/types.js";
+import type { Collected, RawSpanKind, RawSpans } from "../../collect/types.js";
 import { readUpdate } from "../../testing/captures.js";
 import { shippedCohort } from "../../testing/places.js";
 import { analyzeUpdate } from "../analyze.js";
@@ -17,7 +17,7 @@ import { auditTree, type TreeNode, walk } from "./tree.js";
 import { whatIf } from "./what-if.js";
 
 interface Made {
-  readonly kind: RawSpans["kind"][number];
+  readonly kind: RawSpanKind;
   readonly name: string;
   readonly begin: number;
   readonly end: number;
