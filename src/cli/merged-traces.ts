@@ -1,26 +1,31 @@
-/** `blackout events` of several traces on one clock, merged by time: a host's and its guests'. */
+/**
+ * `blackout events` of several traces on one clock, merged by time: a host's and its guests'. A trace need not be in
+ * order itself.
+ */
 import { basename } from "node:path";
 import { type DefectInput, DefectLog } from "../base/defect.js";
+import { type PrivateFolder, privateFolder } from "../collect/private-folder.js";
 import { type OpenTrace, openTraceFile } from "../collect/trace-file.js";
 import { type Context, exit, misused, unusable } from "./command.js";
 import { filterOfTrace } from "./event-filter-option.js";
+import { LineMerge } from "./line-merge.js";
 import { escapeControls } from "./terminal-text.js";
 import { safeLine, sayDefects, type WantedOfTrace } from "./trace-events.js";
 import { traceLines } from "./trace-lines.js";
 
-/** All lines are held until they are sorted: some 200 MB. */
-const MAX_LINES = 1_000_000;
-
-interface Line {
-  readonly count: bigint;
-  readonly text: string;
-}
-
-class TooMany extends Error {}
+const BLOCK_CHARS = 1 << 16;
 
 /** Prints the traces' wanted events, each with its file's name as `trace-cmd report` does; returns the exit code. */
 export function printMerged(context: Context, paths: readonly string[], wanted: WantedOfTrace): number {
   if (wanted.json) return misused(context, "--json takes one trace at a time: its counts are each clock's own");
+  let folder: PrivateFolder | null = null;
+  const merge = new LineMerge({
+    limit: wanted.limit,
+    folder: () => {
+      folder = privateFolder();
+      return folder.path;
+    },
+  });
   const traces: { readonly path: string; readonly trace: OpenTrace; readonly log: DefectLog }[] = [];
   try {
     for (const path of paths) {
@@ -46,16 +51,12 @@ export function printMerged(context: Context, paths: readonly string[], wanted: 
       }
     }
     const width = Math.max(...paths.map((path) => basename(path).length));
-    const lines: Line[] = [];
     for (const { path, trace, log } of traces) {
       const label = basename(path).padStart(width);
       for (const part of trace.parts) {
         const filter = filterOfTrace(wanted.filter, part.clock);
         if (!filter.ok) return misused(context, filter.error);
-        const printer = traceLines(part.clock, (text, count) => {
-          if (lines.length >= MAX_LINES) throw new TooMany();
-          lines.push({ count: count ?? 0n, text: `${label}: ${safeLine(text)}` });
-        });
+        const printer = traceLines(part.clock, (text, count) => merge.add(count ?? 0n, `${label}: ${safeLine(text)}`));
         part.source(filter.value?.records).read({
           defect: (input: DefectInput) => log.add(input),
           chunk: (chunk) => {
@@ -67,22 +68,28 @@ export function printMerged(context: Context, paths: readonly string[], wanted: 
         printer.finish();
       }
     }
-    // Stable: of equal times the file named first comes first.
-    lines.sort((a, b) => (a.count < b.count ? -1 : a.count > b.count ? 1 : 0));
-    for (let from = 0; from < Math.min(lines.length, wanted.limit) && !context.stdout.closed; from += 1000) {
-      const block = lines.slice(from, Math.min(from + 1000, wanted.limit));
-      context.stdout.write(block.map(({ text }) => `${text}\n`).join(""));
+    let block = "";
+    for (const line of merge.lines()) {
+      block += `${line}\n`;
+      if (block.length < BLOCK_CHARS) continue;
+      context.stdout.write(block);
+      block = "";
+      if (context.stdout.closed) break;
     }
+    context.stdout.write(block);
     for (const { path, log } of traces) sayDefects(context, path, log);
     return exit.answered;
   } catch (error) {
-    if (!(error instanceof TooMany)) throw error;
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall === undefined) throw error;
     return unusable(
       context,
-      `more than ${MAX_LINES.toLocaleString("en")} events would have to be sorted\n  Choose fewer with --filter, as time=4.07..4.08.`,
+      `the lines could not be sorted on the disk: ${message}\n  Choose fewer with --filter, as time=4.07..4.08, or set TMPDIR to a folder with more room.`,
     );
   } finally {
     for (const { trace } of traces) trace.close();
+    merge.close();
+    (folder as PrivateFolder | null)?.remove();
   }
 }
 
