@@ -729,6 +729,14 @@ to_disk() { sync "$1"/* 2> /dev/null || sync; }
 
 # --- verbs -----------------------------------------------------------------------------------------------------------
 
+# What the kernels before this one left of their logs: their consoles, and their last words where one panicked.
+save_pstore() { # FOLDER
+  for file in "$ROOT"/sys/fs/pstore/console-* "$ROOT"/sys/fs/pstore/dmesg-*; do
+    [ -r "$file" ] || continue
+    mkdir -p "$1" && cat "$file" > "$1/${file##*/}"
+  done
+}
+
 need_tracing() {
   [ -n "$TRACING" ] || die "tracefs is not mounted, or not yours to read: run as root, after mount -t tracefs tracefs /sys/kernel/tracing"
   [ -w "$TRACING/trace_marker" ] || die "$TRACING cannot be written: run as root"
@@ -1064,7 +1072,7 @@ collect() {
     [ "$MARKS" = "$RING" ] || save_buffer "$TRACING/instances/$MARKS" "$folder/marks" "$text"
   elif [ "$half" = lost ]; then
     say 'this kernel did not come of the update: what was saved before it is all there is'
-    for file in "$ROOT"/sys/fs/pstore/console-ramoops*; do [ -r "$file" ] && cat "$file" >> "$folder/console.log"; done
+    save_pstore "$folder/pstore"
   else
     set_value tracing_on 0 'pages are read when nothing is written'
     save_boot "$folder/new"
@@ -1074,6 +1082,7 @@ collect() {
       [ "$MARKS" = "$RING" ] || save_buffer "$TRACING/instances/$MARKS" "$folder/marks" "$text"
     fi
     save_buffer "$TRACING" "$folder/new" "$TEXT"
+    save_pstore "$folder/pstore"
   fi
   write_manifest "$folder"
   if [ "$OUT" = "${folder%.partial}" ]; then mv "$folder" "$OUT"
