@@ -98,7 +98,12 @@ export async function openArchive(
       throw new ArchiveError(`${path}: is not empty and no archive (it has no ${MANIFEST}); name a new folder`);
     }
     const partitionBy = create.partitionBy ?? DEFAULT_PARTITION;
-    const manifest: ArchiveManifest = { format: ARCHIVE_FORMAT, version: ARCHIVE_VERSION, partitionBy };
+    const manifest: ArchiveManifest = {
+      format: ARCHIVE_FORMAT,
+      version: ARCHIVE_VERSION,
+      id: randomName(),
+      partitionBy,
+    };
     await mkdir(root, { recursive: true });
     await makeCommitFolder(root);
     await putIfAbsent(place, `${JSON.stringify(manifest, null, 2)}\n`);
@@ -134,7 +139,11 @@ async function readManifest(path: string, place: string): Promise<ArchiveManifes
       ? keys.map(checkPartitionKey).find((each) => each !== null)
       : "found no list of keys";
   if (problem !== undefined) throw new ArchiveError(`${place}: partitionBy: ${problem}`);
-  return manifest as ArchiveManifest;
+  const { id = null } = manifest;
+  if (id !== null && (typeof id !== "string" || !/^[0-9a-f]{1,64}$/.test(id))) {
+    throw new ArchiveError(`${place}: id: found ${JSON.stringify(id)}, expected hexadecimal digits`);
+  }
+  return { ...(manifest as ArchiveManifest), id };
 }
 
 /** Ids of segments that were read before: as many as 10 MB hold. Larger segments are asked by SQL each time. */

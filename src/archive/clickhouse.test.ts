@@ -3,14 +3,12 @@
  * chdb, 546 MB: installed from test-packages/chdb, and only where BLACKOUT_CHDB=1 asks for it.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
+import { chdb } from "../testing/chdb.js";
 import { documentedQueries, fleetSamples } from "../testing/fleet.js";
-import { projectRoot } from "../testing/places.js";
 import { updateOf } from "../testing/samples.js";
 import { openArchive } from "./archive.js";
 import { publishLive } from "./live.js";
@@ -20,31 +18,11 @@ import { viewsSql } from "./sql.js";
 const folder = mkdtempSync(join(tmpdir(), "blackout-clickhouse-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Session {
-  query(sql: string, format?: string): string;
-  cleanup(): void;
-}
-
-const chdb = join(projectRoot, "test-packages/chdb");
-
-/** The engine, or why it cannot be had. */
-function clickhouse(): (new () => Session) | string {
-  if (process.env.BLACKOUT_CHDB !== "1") return "BLACKOUT_CHDB=1 installs ClickHouse's engine (546 MB) and runs this";
-  if (!existsSync(join(chdb, "node_modules/chdb"))) {
-    const { status, stderr } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
-      cwd: chdb,
-      encoding: "utf8",
-    });
-    if (status !== 0) return `npm cannot install chdb: ${stderr.split("\n", 1)[0]}`;
-  }
-  return (createRequire(join(chdb, "package.json"))("chdb") as { Session: new () => Session }).Session;
-}
-
 /** Numbers to 12 digits: engines add doubles in orders of their own. */
 const normal = (value: unknown): unknown => (typeof value === "number" ? Number(value.toPrecision(12)) : value);
 
 test("ClickHouse and DuckDB answer alike", async (t) => {
-  const Engine = clickhouse();
+  const Engine = chdb();
   if (typeof Engine === "string") return t.skip(Engine);
   const archive = await openArchive(join(folder, "it's a fleet"), {});
   // Hundreds of made ones beside the real ones, so that percentiles have bounds; some of several VMs, some of no date.

@@ -123,6 +123,8 @@ export const PARTITION_KEYS = ["probe_level", "workload", "kernel", "kernel_old"
 export interface ArchiveManifest {
   readonly format: typeof ARCHIVE_FORMAT;
   readonly version: number;
+  /** By which a copy is known, and other archives are told apart; null: it was made before archives had one. */
+  readonly id: string | null;
   /** Keys of the Hive layout, outermost first: of PARTITION_KEYS, or `label.NAME`. */
   readonly partitionBy: readonly string[];
 }

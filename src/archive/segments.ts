@@ -8,8 +8,8 @@ import { type Engine, sqlFiles, sqlText } from "./engine.js";
 import { type Column, type Segment, type SegmentFile, TABLE_NAMES, TABLES, type TableName } from "./format.js";
 import { type Incoming, rowsOf } from "./rows.js";
 
-/** Within an update, rows are in its document's order. */
-const ORDER: Readonly<Record<TableName, readonly string[]>> = {
+/** Within an update, rows are in its document's order, and no two have the same values of these. */
+export const ROW_ORDER: Readonly<Record<TableName, readonly string[]>> = {
   updates: [],
   phases: ["phase"],
   vms: ["vm_no"],
@@ -53,7 +53,7 @@ export async function writeSegment(
       return `${own.has(name) ? "r" : "t"}.${quoteName(name)}`;
     });
     const from = table === "updates" ? "new_updates r" : `new_${table} r JOIN new_updates t ON t.u = r.u`;
-    const order = ["r.u", ...ORDER[table].map((name) => `r.${name}`)].join(", ");
+    const order = ["r.u", ...ROW_ORDER[table].map((name) => `r.${name}`)].join(", ");
     const sql = `SELECT ${select.join(", ")} FROM ${from} ORDER BY ${order}`;
     files.push(await writeFile(engine, root, { table, partition, id, sql, rows: count }, pending));
   }
@@ -93,7 +93,7 @@ export async function mergeSegments(
       return name === "segment" ? `${sqlText(id)} AS segment` : quoteName(name);
     });
     // By host, then by update: segments hold no common order beyond that.
-    const order = ["host", ...(table === "updates" ? ["taken_ms"] : []), "update_id", ...ORDER[table]].join(", ");
+    const order = ["host", ...(table === "updates" ? ["taken_ms"] : []), "update_id", ...ROW_ORDER[table]].join(", ");
     const sql = `SELECT ${select.join(", ")} FROM ${source}${condition} ORDER BY ${order}`;
     files.push(await writeFile(engine, root, { table, partition, id, sql, rows }, pending));
   }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { documentOfSample, type UpdateSample } from "../analyze/cohort/update-sample.js";
 import { openArchive } from "../archive/archive.js";
+import { ModelEngine, startStandIn } from "../testing/clickhouse-stand-in.js";
 import { documentedQueries, fleetSamples } from "../testing/fleet.js";
 import { shippedCohort } from "../testing/places.js";
 import { runCli } from "./command-run.js";
@@ -155,6 +156,38 @@ test("every query of the docs is answered, and the first is the one that the too
     .filter(({ id, kind }) => kind === "device" && id === row.cause);
   assert.equal(row.mean_ns, Math.round(total.reduce((sum, { totalNs }) => sum + totalNs, 0) / device.length));
   assert.equal(row.updates, device.length);
+});
+
+test("push: a ClickHouse server is brought to what the archive holds, or it is said why not", async () => {
+  const model = await ModelEngine.open(folder);
+  const server = await startStandIn(model);
+  const target = `${server.url}/fleet`;
+  assert.deepEqual(await cli("archive", "push", path, "--clickhouse", target), {
+    code: 0,
+    out: `${target}: 20 updates, as of commit 1 of ${path} (20 updates sent)\n`,
+    err: "",
+  });
+  const again = await cli("archive", "push", path, "--clickhouse", target, "--json");
+  assert.deepEqual(JSON.parse(again.out), {
+    loaded: { segments: 0, updates: 0 },
+    retired: 0,
+    commit: 1,
+    updates: 20,
+  });
+  const ddl = await cli("archive", "push", path, "--clickhouse", target, "--cluster", "prod", "--print-ddl");
+  const made = ddl.out.split(";\n");
+  assert.equal(made[0], "CREATE DATABASE IF NOT EXISTS `fleet` ON CLUSTER `prod`");
+  assert.ok(made.slice(0, -1).every((statement) => /^\n?CREATE .* IF NOT EXISTS .* ON CLUSTER `prod`/.test(statement)));
+  await server.close();
+  model.engine.close();
+  const gone = await cli("archive", "push", path, "--clickhouse", target);
+  assert.equal(gone.code, 3);
+  assert.match(
+    gone.err,
+    /did not answer as ClickHouse does: nothing answers there; is it the port of .* \(ECONNREFUSED\)/,
+  );
+  assert.match((await cli("archive", "push", path)).err, /say where to, with --clickhouse URL/);
+  assert.equal((await cli("archive", "push", path, "--clickhouse", "ch:9000")).code, 2);
 });
 
 /** Every name in a sample: whatever is not a number and not of a fixed vocabulary. */

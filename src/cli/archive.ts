@@ -8,6 +8,7 @@ import { didYouMean } from "../base/suggest.js";
 import { addToArchive } from "./archive-add.js";
 import { exportDocuments, exportSql } from "./archive-export.js";
 import { listArchive, showInArchive } from "./archive-list.js";
+import { pushToClickhouse } from "./archive-push.js";
 import { compactText, verifyText } from "./archive-text.js";
 import { COHORT_FORMS } from "./cohort-load.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
@@ -40,11 +41,14 @@ const options = {
   output: text("FOLDER", "export: another archive, instead of lines of JSON", "o"),
   anonymise: flag("export: hash the names of hosts, captures, VMs, sessions, tasks, devices, and all labels' values"),
   key: text("FILE", "export --anonymise: the hash's key, so that exports fit together; else one that nobody keeps"),
+  clickhouse: text("URL", "push: the server, like https://user@host:8443/fleet, or that in env:NAME"),
+  cluster: text("NAME", "push: the server's cluster, over which the tables are replicated and divided"),
+  "print-ddl": flag("push: print the statements that make the tables, and send nothing"),
   json: flag("One JSON document a line"),
   ...spellingOptions,
 };
 
-type Action = "add" | "list" | "show" | "verify" | "compact" | "export" | "remove";
+type Action = "add" | "list" | "show" | "verify" | "compact" | "export" | "push" | "remove";
 
 /** Which options go with which action. */
 const TAKES: Readonly<Record<Action, readonly (keyof typeof options)[]>> = {
@@ -54,6 +58,7 @@ const TAKES: Readonly<Record<Action, readonly (keyof typeof options)[]>> = {
   verify: ["quick", "json"],
   compact: ["grace", "json"],
   export: ["where", "sql", "location", "schema", "output", "anonymise", "key"],
+  push: ["clickhouse", "cluster", "print-ddl", "json"],
   remove: ["where", "json"],
 };
 const ACTIONS = Object.keys(TAKES) as readonly Action[];
@@ -63,7 +68,7 @@ export const archive = defineCommand({
   group: "Many live updates",
   summary: "Keeps live updates in one folder of Parquet files, for any number of hosts and years",
   usage: "archive ACTION ARCHIVE [WHAT...] [OPTIONS]",
-  description: `add ARCHIVE WHAT...: adds live updates, and makes the archive where there is none. WHAT is ${COHORT_FORMS}. What is there already is not added twice; any number of processes may add at once, and what was said to be added is on the disk.\nlist ARCHIVE: one line per update.\nshow ARCHIVE ID...: updates by their ids, or the first digits of these.\nverify ARCHIVE: proves that all is there, whole and once; exit code 1 where it is not.\ncompact ARCHIVE: makes few large files of many small ones, and deletes what no one reads any more; others may go on adding.\nexport ARCHIVE: its updates as lines of JSON, which every cohort argument and add take; with --anonymise, without names; with --sql, what makes another engine read its files.\nremove ARCHIVE --where CONDITION: takes updates out of it.\nThe format is in docs/archive-format.md; blackout query asks it in SQL; every cohort argument takes an archive, like 'fleet/?kernel=7.3.4&since=7d'.`,
+  description: `add ARCHIVE WHAT...: adds live updates, and makes the archive where there is none. WHAT is ${COHORT_FORMS}. What is there already is not added twice; any number of processes may add at once, and what was said to be added is on the disk.\nlist ARCHIVE: one line per update.\nshow ARCHIVE ID...: updates by their ids, or the first digits of these.\nverify ARCHIVE: proves that all is there, whole and once; exit code 1 where it is not.\ncompact ARCHIVE: makes few large files of many small ones, and deletes what no one reads any more; others may go on adding.\nexport ARCHIVE: its updates as lines of JSON, which every cohort argument and add take; with --anonymise, without names; with --sql, what makes another engine read its files.\npush ARCHIVE --clickhouse URL: brings a ClickHouse server to what the archive holds, as often as you like; the password is CLICKHOUSE_PASSWORD's. docs/clickhouse.md has the tables.\nremove ARCHIVE --where CONDITION: takes updates out of it.\nThe format is in docs/archive-format.md; blackout query asks it in SQL; every cohort argument takes an archive, like 'fleet/?kernel=7.3.4&since=7d'.`,
   options,
   positionals: {
     action: one(`What to do: ${ACTIONS.join(", ")}`),
@@ -78,6 +83,10 @@ export const archive = defineCommand({
     {
       command: "blackout archive export fleet/ --anonymise --key fleet.key -o public/",
       what: "An archive to give away",
+    },
+    {
+      command: "blackout archive push fleet/ --clickhouse https://loader@ch.example:8443/fleet",
+      what: "Into a server's tables",
     },
     { command: "blackout archive verify fleet/", what: "Is all there, whole and once?" },
   ],
@@ -140,6 +149,17 @@ export const archive = defineCommand({
           }
           if (key !== null && !anonymise) return misused(context, "--key: is of --anonymise, which is not given");
           return await exportDocuments(context, path, { where, anonymise, keyFile: key, output });
+        }
+        case "push": {
+          if (what.length > 0) return misused(context, "archive push: takes the archive alone");
+          const { clickhouse, cluster, json } = given;
+          if (clickhouse === null) return misused(context, "archive push: say where to, with --clickhouse URL");
+          return await pushToClickhouse(context, path, {
+            url: clickhouse,
+            cluster,
+            printDdl: given["print-ddl"],
+            json,
+          });
         }
         case "remove": {
           if (what.length > 0) return misused(context, "archive remove: takes --where, like \"name = 'plain'\"");

@@ -1,0 +1,65 @@
+/** ClickHouse's engine, npm's chdb: 546 MB, so installed from test-packages/chdb only where BLACKOUT_CHDB=1 asks for it. */
+import { spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { Refusal, type StandInEngine } from "./clickhouse-stand-in.js";
+import { projectRoot } from "./places.js";
+
+export interface ChdbSession {
+  query(sql: string, format?: string): string;
+  cleanup(): void;
+}
+
+const folder = join(projectRoot, "test-packages/chdb");
+
+/** The engine's class, or why it cannot be had. */
+export function chdb(): (new () => ChdbSession) | string {
+  if (process.env.BLACKOUT_CHDB !== "1") return "BLACKOUT_CHDB=1 installs ClickHouse's engine (546 MB) and runs this";
+  if (!existsSync(join(folder, "node_modules/chdb"))) {
+    // Not `npm ci`: npm 11 finds the bindings of other platforms missing in a lock file that npm 11 has written.
+    const { status, stderr } = spawnSync(
+      "npm",
+      ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"],
+      {
+        cwd: folder,
+        encoding: "utf8",
+      },
+    );
+    if (status !== 0) return `npm cannot install chdb: ${stderr.split("\n", 1)[0]}`;
+  }
+  return (createRequire(join(folder, "package.json"))("chdb") as { Session: new () => ChdbSession }).Session;
+}
+
+/** ClickHouse's engine behind a stand-in of its HTTP interface. */
+export class ChdbEngine implements StandInEngine {
+  readonly #session: ChdbSession;
+  readonly #folder: string;
+
+  /** `folder`: for the bodies of inserts. */
+  constructor(session: ChdbSession, bodies: string) {
+    this.#session = session;
+    this.#folder = bodies;
+  }
+
+  async run(statement: string): Promise<string> {
+    return this.#query(statement);
+  }
+
+  async insert(statement: string, format: string, body: Buffer): Promise<void> {
+    const path = join(this.#folder, "body");
+    writeFileSync(path, body);
+    this.#query(`${statement} FROM INFILE '${path}' FORMAT ${format}`);
+  }
+
+  #query(sql: string): string {
+    try {
+      return this.#session.query(sql);
+    } catch (error) {
+      const text = (error as Error).message;
+      const [, code = "1", message = text, type = "UNKNOWN"] =
+        /Code: (\d+)\. DB::(?:\w+)?Exception: ([\s\S]*?)\. \((\w+)\)/.exec(text) ?? [];
+      throw new Refusal(Number(code), type, message);
+    }
+  }
+}
