@@ -54,8 +54,11 @@ export interface Archive {
   add(samples: readonly UpdateSample[], options?: AddOptions): Promise<AddResult>;
   /** Whether an update of this id (`AddResult`) is in the archive. */
   has(id: string): Promise<boolean>;
-  /** The updates that a condition on the table `updates` selects (SQL; all where null), by time, then by name. */
-  list(where?: string | null): Promise<readonly ArchivedUpdate[]>;
+  /**
+   * The updates that a condition on the table `updates` selects (SQL; all where null), by time, then by name; of those
+   * segments only that `canHold` is true of, where it is given.
+   */
+  list(where?: string | null, canHold?: (segment: Segment) => boolean): Promise<readonly ArchivedUpdate[]>;
   /** The archive as of its newest commit. */
   snapshot(): Promise<Snapshot>;
   /** The engine, with nothing in it that must stay. */
@@ -184,9 +187,13 @@ class OpenArchive implements Archive {
     });
   }
 
-  async list(where: string | null = null): Promise<readonly ArchivedUpdate[]> {
+  async list(
+    where: string | null = null,
+    canHold: (segment: Segment) => boolean = () => true,
+  ): Promise<readonly ArchivedUpdate[]> {
     return await this.#inTurn(async () => {
-      return await readUpdates(await this.engine(), this.root, await this.snapshot(), where);
+      const segments = [...(await this.snapshot()).segments.values()].filter(canHold);
+      return await readUpdates(await this.engine(), this.root, segments, where);
     });
   }
 

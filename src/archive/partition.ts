@@ -50,6 +50,30 @@ function partitionValue({ kernel, probeLevel, labels, takenAtMs }: UpdateSample,
   }
 }
 
+/**
+ * Whether a folder of the layout can hold updates whose value of `key` passes a test. Null: a folder of updates that have
+ * no value, or an empty one. True where the folder does not tell: it is not divided by the key, or the value was cut.
+ */
+export function partitionCanHold(
+  partition: string,
+  keys: readonly string[],
+  key: string,
+  test: (value: string | null) => boolean,
+): boolean {
+  const at = keys.indexOf(key);
+  const folder = at < 0 ? undefined : partition.split("/")[at];
+  const prefix = `by_${folderKey(key)}=`;
+  if (folder === undefined || !folder.startsWith(prefix)) return true;
+  const value = folder.slice(prefix.length);
+  if (value === NULL_PARTITION) return test(null);
+  if (value.includes("~")) return true;
+  try {
+    return test(decodeURIComponent(value));
+  } catch {
+    return true;
+  }
+}
+
 /** Engines take the key as a column's name. */
 function folderKey(key: string): string {
   return key.replaceAll(/[^A-Za-z0-9_]/g, "_").toLowerCase();

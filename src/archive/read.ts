@@ -1,6 +1,5 @@
 /** Reads updates back from the archive: the documents that were added. */
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
-import type { Snapshot } from "./commit-log.js";
 import { type Engine, sqlFiles } from "./engine.js";
 import type { Segment, TableName } from "./format.js";
 import { type StoredRows, sampleOfRows } from "./rows.js";
@@ -21,11 +20,11 @@ const AT_ONCE = 5_000;
 export async function readUpdates(
   engine: Engine,
   root: string,
-  snapshot: Snapshot,
+  segments: readonly Segment[],
   where: string | null,
 ): Promise<readonly ArchivedUpdate[]> {
   const updates: ArchivedUpdate[] = [];
-  for await (const some of streamUpdates(engine, root, [...snapshot.segments.values()], where)) updates.push(...some);
+  for await (const some of streamUpdates(engine, root, segments, where)) updates.push(...some);
   return updates.sort(
     (a, b) =>
       (a.sample.takenAtMs ?? 0) - (b.sample.takenAtMs ?? 0) ||

@@ -4,15 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
+import { seededRandom } from "../base/random.js";
 import { updateOf } from "../testing/samples.js";
 import { openArchive } from "./archive.js";
-import { selectionSql } from "./selection.js";
+import { Engine } from "./engine.js";
+import { partitionOf } from "./partition.js";
+import { rowsOf } from "./rows.js";
+import { parseSelection } from "./selection.js";
 
 const folder = mkdtempSync(join(tmpdir(), "blackout-selection-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 const DAY = 86_400_000;
+const QUERIES = 500;
 
 test("keys select; a key given twice means either; values are matched as they are, but for *", async () => {
   const archive = await openArchive(join(folder, "a"), {});
@@ -24,9 +29,9 @@ test("keys select; a key given twice means either; values are matched as they ar
     made("none", 0, { takenAtMs: null, host: "h1" }),
   ]);
   const select = async (query: string): Promise<string> => {
-    const where = selectionSql(query, NOW);
+    const where = parseSelection(query, NOW);
     assert.ok(where.ok, where.ok ? "" : where.error);
-    return (await archive.list(where.value))
+    return (await archive.list(where.value.where))
       .map(({ sample }) => sample.name)
       .sort()
       .join();
@@ -49,9 +54,64 @@ test("keys select; a key given twice means either; values are matched as they ar
   archive.close();
 });
 
+test("segments are left out by their folders alone, and never one that holds what is selected", async (t) => {
+  const random = seededRandom(5);
+  const texts = ["", "a", "a.b", "..", "it's 100% _odd_", "ä/ö", "x".repeat(150), `${"y".repeat(99)}~`, "7.3*", null];
+  const kernels = ["7.2", "7.3.4", "7.3.4-rc1", "", null, "x".repeat(150)];
+  const any = <T>(list: readonly T[]): T => list[random.below(list.length)] as T;
+  const days = [NOW, NOW - 3 * DAY, NOW - 3 * DAY - 1, Date.UTC(2026, 10, 20), -1, Date.UTC(2400, 1, 1), null];
+  const partitionBy = ["workload", "label.a/b~c", "kernel", "kernel_old", "day"];
+  const samples = Array.from({ length: 300 }, (_, i) => {
+    const [label, workload] = [any(texts), any(texts)];
+    const labels = { ...(label === null ? {} : { "a/b~c": label }), ...(workload === null ? {} : { workload }) };
+    return updateOf(5, {
+      name: `u${i}`,
+      labels,
+      kernel: { old: any(kernels), new: any(kernels) },
+      takenAtMs: any(days),
+    });
+  });
+  const partitions = samples.map((sample) => ({ partition: partitionOf(sample, partitionBy) }));
+  const engine = await Engine.open();
+  const incoming = samples.map((sample, i) => ({ id: String(i), sample, detail: "causes" as const, capture: null }));
+  await engine.createTable("updates", rowsOf(incoming).updates);
+  const wordOf = (text: string | null): string => {
+    if (text === null || text === "") return any(["", "*"]);
+    const cut = random.below(text.length + 1);
+    return any([text, `${text.slice(0, cut)}*`, `*${text.slice(cut)}`, `*${text.slice(cut, cut + 2)}*`, "*", "no"]);
+  };
+  let leftOut = 0;
+  let selected = 0;
+  for (let i = 0; i < QUERIES; i += 1) {
+    const keys = [
+      `kernel=${encodeURIComponent(wordOf(any(kernels)))}`,
+      `old-kernel=${encodeURIComponent(wordOf(any(kernels)))}`,
+      `workload=${encodeURIComponent(wordOf(any(texts)))}`,
+      `label.a%2Fb~c=${encodeURIComponent(wordOf(any(texts)))}`,
+      `day=${any(["2026-11-2*", "2026-11-24", "*"])}`,
+      any(["since=3d", "since=2026-11-21", "until=2026-11-21T12:00", "until=2399-01-01"]),
+    ];
+    const query = Array.from({ length: 1 + random.below(2) }, () => any(keys)).join("&");
+    const selection = parseSelection(query, NOW);
+    // The same time given twice is refused.
+    if (!selection.ok) continue;
+    const { where, canHold } = selection.value;
+    const found = await engine.rows<{ u: number }>(`SELECT u FROM updates WHERE ${where}`);
+    const held = new Set(partitions.flatMap((partition, u) => (canHold(partition, partitionBy) ? [u] : [])));
+    for (const { u } of found) assert.ok(held.has(u), `${query}: ${partitions[u]?.partition}`);
+    leftOut += samples.length - held.size;
+    selected += found.length;
+    assert.ok(partitions.every((partition) => canHold(partition, ["host"])));
+  }
+  const looked = `${leftOut} of ${QUERIES * samples.length} left out, ${selected} selected`;
+  assert.ok(leftOut > 20 * samples.length && selected > 20 * samples.length, looked);
+  t.diagnostic(looked);
+  engine.close();
+});
+
 test("what is no selection is refused, with what is expected", () => {
   const problem = (query: string): string => {
-    const where = selectionSql(query, NOW);
+    const where = parseSelection(query, NOW);
     return where.ok ? "" : where.error;
   };
   assert.match(problem("kernl=7"), /^kernl: expected id, kernel, .*did you mean kernel\?$/);

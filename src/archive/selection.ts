@@ -2,6 +2,8 @@
 import { err, ok, type Result } from "../base/result.js";
 import { didYouMean } from "../base/suggest.js";
 import { sqlText } from "./engine.js";
+import type { Segment } from "./format.js";
+import { partitionCanHold } from "./partition.js";
 
 /** What each key is of the table `updates`. */
 const KEYS: Readonly<Record<string, string>> = {
@@ -19,6 +21,14 @@ const KEYS: Readonly<Record<string, string>> = {
   day: "CAST(day AS VARCHAR)",
 };
 const TIMES = ["since", "until"] as const;
+/** The key of the layout (PARTITION_KEYS) that a folder's name answers each by. */
+const LAYOUT_KEYS: Readonly<Record<string, string>> = {
+  kernel_new: "kernel",
+  kernel_old: "kernel_old",
+  probe_level: "probe_level",
+  workload: "workload",
+  [KEYS.day as string]: "day",
+};
 export const SELECTION_KEYS: readonly string[] = [...Object.keys(KEYS), "label.NAME", ...TIMES];
 
 const UNITS_MS: Readonly<Record<string, number>> = { min: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
@@ -29,12 +39,25 @@ export function splitSelection(argument: string): { readonly path: string; reado
   return at < 0 ? null : { path: argument.slice(0, at), query: argument.slice(at + 1) };
 }
 
+export interface Selection {
+  /** A condition on the table `updates`, in DuckDB's SQL. */
+  readonly where: string;
+  /** Whether a segment can hold what is selected, as far as its folder tells: others need not be read. */
+  canHold(segment: Pick<Segment, "partition">, partitionBy: readonly string[]): boolean;
+}
+
+/** A test that a folder's value of a key must pass. */
+interface FolderTest {
+  readonly key: string;
+  readonly test: (value: string | null) => boolean;
+}
+
 /**
- * The condition on `updates` of a query string; the error is a sentence. A key given twice means either; `*` in a value
- * stands for any text; `%` with two hexadecimal digits is a byte, as in a URL. `since` and `until` take an age (`7d`,
- * `36h`, `2w`, before `nowMs`) or a date, UTC.
+ * What a query string selects; the error is a sentence. A key given twice means either; `*` in a value stands for any
+ * text; `%` with two hexadecimal digits is a byte, as in a URL. `since` and `until` take an age (`7d`, `36h`, `2w`, before
+ * `nowMs`) or a date, UTC.
  */
-export function selectionSql(query: string, nowMs: number): Result<string, string> {
+export function parseSelection(query: string, nowMs: number): Result<Selection, string> {
   const byKey = new Map<string, string[]>();
   for (const part of query.split("&")) {
     if (part === "") continue;
@@ -45,6 +68,7 @@ export function selectionSql(query: string, nowMs: number): Result<string, strin
     byKey.set(key, [...(byKey.get(key) ?? []), value]);
   }
   const conditions: string[] = [];
+  const folders: FolderTest[] = [];
   for (const [key, values] of byKey) {
     if (key === "since" || key === "until") {
       const [value = "", more] = values;
@@ -53,6 +77,7 @@ export function selectionSql(query: string, nowMs: number): Result<string, strin
       if (time === null)
         return err(`${key}=${value}: expected an age like 7d, 36h, 2w, 30min, or a date like 2026-11-24`);
       conditions.push(`taken_ms ${key === "since" ? ">=" : "<"} ${time}`);
+      folders.push({ key: "day", test: (day) => dayCanHold(day, key, time) });
       continue;
     }
     const column = columnOf(key);
@@ -60,8 +85,43 @@ export function selectionSql(query: string, nowMs: number): Result<string, strin
       return err(`${key}: expected ${SELECTION_KEYS.join(", ")}${didYouMean(key, SELECTION_KEYS)}`);
     }
     conditions.push(`(${values.map((value) => matches(column, value)).join(" OR ")})`);
+    const label = labelOf(key);
+    const layoutKey = label === null ? LAYOUT_KEYS[column] : `label.${label}`;
+    if (layoutKey !== undefined) {
+      // The folder of those without a value has those of the empty text, too.
+      folders.push({ key: layoutKey, test: (value) => values.some((pattern) => fits(pattern, value ?? "")) });
+    }
   }
-  return ok(conditions.length === 0 ? "true" : conditions.join(" AND "));
+  return ok({
+    where: conditions.length === 0 ? "true" : conditions.join(" AND "),
+    canHold: ({ partition }, partitionBy) =>
+      folders.every(({ key, test }) => partitionCanHold(partition, partitionBy, key, test)),
+  });
+}
+
+const DAY_MS = 86_400_000;
+
+/** Null: no time is known, or one beyond the days that are folders (`dayOf`). */
+function dayCanHold(day: string | null, bound: "since" | "until", time: number): boolean {
+  const begin = day === null ? Number.NaN : Date.parse(day);
+  if (Number.isNaN(begin)) return true;
+  return bound === "since" ? begin + DAY_MS > time : begin < time;
+}
+
+/** As SQL's LIKE does, in linear time: the first place is the best one for what stands between two stars. */
+function fits(pattern: string, text: string): boolean {
+  const [first = "", ...rest] = pattern.split("*");
+  const last = rest.pop();
+  if (last === undefined) return pattern === text;
+  if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last)) return false;
+  const end = text.length - last.length;
+  let at = first.length;
+  for (const part of rest) {
+    const found = text.indexOf(part, at);
+    if (found < 0 || found + part.length > end) return false;
+    at = found + part.length;
+  }
+  return true;
 }
 
 function decoded(text: string): string | null {
@@ -74,11 +134,15 @@ function decoded(text: string): string | null {
 
 function columnOf(key: string): string | null {
   if (Object.hasOwn(KEYS, key)) return KEYS[key] as string;
-  const label = /^labels?\.(.+)$/s.exec(key)?.[1];
-  if (label === undefined) return null;
+  const label = labelOf(key);
+  if (label === null) return null;
   // RFC 6901: `~` and `/` are written ~0 and ~1.
   const pointer = `/${label.replaceAll("~", "~0").replaceAll("/", "~1")}`;
   return `json_extract_string(labels, ${sqlText(pointer)})`;
+}
+
+function labelOf(key: string): string | null {
+  return /^labels?\.(.+)$/s.exec(key)?.[1] ?? null;
 }
 
 function matches(column: string, value: string): string {

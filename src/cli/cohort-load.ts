@@ -12,7 +12,7 @@ import { sampleOfUpdate } from "../analyze/cohort/sample-of-update.js";
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
 import { openArchive } from "../archive/archive.js";
 import { ArchiveError, MANIFEST } from "../archive/format.js";
-import { selectionSql, splitSelection } from "../archive/selection.js";
+import { parseSelection, splitSelection } from "../archive/selection.js";
 import { err, ok, type Result } from "../base/result.js";
 import { nodeNameOf } from "../collect/capture.js";
 import { readBoundedText } from "./bounded-text.js";
@@ -209,12 +209,13 @@ function sourcesOfList(path: string, depth: number): Result<readonly Source[], s
 
 /** The updates of an archive, by time. The engine is loaded only here, where an archive was named. */
 async function* readArchive(path: string, query: string): AsyncGenerator<Result<UpdateSample, string>> {
-  const where = selectionSql(query, Date.now());
-  if (!where.ok) return yield err(`${path}?${query}: ${where.error}`);
+  const selected = parseSelection(query, Date.now());
+  if (!selected.ok) return yield err(`${path}?${query}: ${selected.error}`);
+  const { where, canHold } = selected.value;
   try {
     const archive = await openArchive(path);
     try {
-      const updates = await archive.list(where.value);
+      const updates = await archive.list(where, (segment) => canHold(segment, archive.manifest.partitionBy));
       for (const { sample } of updates) yield ok(sample);
       if (updates.length === 0) yield err(`${path}?${query}: the archive holds no such update`);
     } finally {
