@@ -9,7 +9,8 @@ import type { SpanTable } from "./span-table.js";
 export const PHASES = ["prepare", "freeze", "kexec", "restore", "finish"] as const;
 export type PhaseName = (typeof PHASES)[number];
 
-export type Outcome = "completed" | "aborted" | "failed" | "incomplete";
+export const OUTCOMES = ["completed", "aborted", "failed", "incomplete"] as const;
+export type Outcome = (typeof OUTCOMES)[number];
 
 /** How the two boots' clocks were tied together, best first; `single` when one boot's clock suffices. */
 export const CLOCK_METHODS = ["x86-tsc", "clock-pairs", "kvm-clock", "realtime", "single", "none"] as const;

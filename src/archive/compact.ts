@@ -15,6 +15,8 @@ export interface CompactOptions {
   readonly graceMs: number;
   /** Now, milliseconds since 1970. */
   readonly nowMs: number;
+  /** Ends it early, after the partition that it is at: what is done by then stays. */
+  readonly signal?: AbortSignal;
 }
 
 export interface CompactResult {
@@ -40,6 +42,7 @@ export async function compactArchive(archive: Archive, options: CompactOptions):
   let made = 0;
   let snapshot = await archive.snapshot();
   for (const group of mergeable(snapshot)) {
+    if (options.signal?.aborted === true) break;
     // Another compaction or a removal may have been first: then this partition has had its turn.
     if (group.some(({ id }) => !snapshot.segments.has(id))) continue;
     const pending = new PendingSync();
@@ -63,6 +66,11 @@ export async function compactArchive(archive: Archive, options: CompactOptions):
   await shortenHistory(root);
   await publishLive(engine, root, await archive.snapshot());
   return { merged, made, deleted };
+}
+
+/** How many segments a compaction would make fewer ones of. */
+export function countMergeable(snapshot: Snapshot): number {
+  return mergeable(snapshot).reduce((sum, group) => sum + group.length, 0);
 }
 
 function mergeable(snapshot: Snapshot): readonly (readonly Segment[])[] {

@@ -32,15 +32,16 @@ export async function readUpdates(
   );
 }
 
-/** The same in no order, some at a time, so that memory stays bounded. */
+/** The same in no order, some at a time, so that memory stays bounded; without their causes, most of them, where asked so. */
 export async function* streamUpdates(
   engine: Engine,
   root: string,
   segments: readonly Segment[],
   where: string | null,
+  causes: "causes" | "no-causes" = "causes",
 ): AsyncGenerator<readonly ArchivedUpdate[]> {
   // One segment's updates are in one file of each table: no other needs to be looked at.
-  for (const batch of batches(segments)) yield* readBatch(engine, root, batch, where);
+  for (const batch of batches(segments)) yield* readBatch(engine, root, batch, where, causes);
 }
 
 /** Small segments together, large ones alone. */
@@ -65,6 +66,7 @@ async function* readBatch(
   root: string,
   segments: readonly Segment[],
   where: string | null,
+  detail: "causes" | "no-causes",
 ): AsyncGenerator<readonly ArchivedUpdate[]> {
   const source = (table: TableName): string | null => {
     const files = filesOf(root, segments, table);
@@ -90,7 +92,7 @@ async function* readBatch(
     const heads = await engine.rows<Row>(`SELECT * FROM ${some} ORDER BY place`);
     const phases = await children("phases", "phase");
     const vms = await children("vms", "vm_no");
-    const causes = await children("causes", "cause_no, part_no");
+    const causes = detail === "causes" ? await children("causes", "cause_no, part_no") : new Map<string, Row[]>();
     const defects = await children("defects", "code, severity");
     yield heads.map((update): ArchivedUpdate => {
       const id = update.update_id as string;
@@ -102,7 +104,13 @@ async function* readBatch(
         defects: (defects.get(id) ?? []).map(({ code, severity, count }) => ({ code, severity, count })),
       } as unknown as StoredRows;
       const capture = update.capture as string | null;
-      return { id, capture, detail: update.detail as string, sample: sampleOfRows(rows, `${root}#${id.slice(0, 12)}`) };
+      const sample = sampleOfRows(rows, `${root}#${id.slice(0, 12)}`);
+      return {
+        id,
+        capture,
+        detail: update.detail as string,
+        sample: detail === "causes" ? sample : { ...sample, causes: null },
+      };
     });
   }
   await engine.run("DROP TABLE IF EXISTS chosen");

@@ -105,7 +105,11 @@ export function causeTotal(causes: readonly CauseSample[], kind: CauseKind, id: 
   return total;
 }
 
-function isNamed({ kind, id, detail }: CauseSample, selector: CauseSelector): boolean {
+/** Whether a selector names a cause, whatever it asks of the cause's parts. */
+export function isNamed(
+  { kind, id, detail }: Pick<CauseSample, "kind" | "id" | "detail">,
+  selector: CauseSelector,
+): boolean {
   return kind === selector.cause && [id, detail, ...id.split(" ")].some(globMatcher(selector.glob));
 }
 

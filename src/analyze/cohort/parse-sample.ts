@@ -3,13 +3,12 @@
  * (`blackout analyze --json`). The file comes from another machine: nothing in it is believed before it is checked.
  */
 import { err, ok, type Result } from "../../base/result.js";
-import { type BlackoutDocument, CLOCK_METHODS, type Outcome, PHASES, type PhaseName } from "../live-update.js";
+import { type BlackoutDocument, CLOCK_METHODS, OUTCOMES, PHASES, type PhaseName } from "../live-update.js";
 import { CAUSE_KINDS, type CauseSample, countDefects, type DefectCount, type UpdateSample } from "./update-sample.js";
 
 /** What is wrong with a line: where in it, what was found, and what was expected. */
 export type LineProblem = string;
 
-const OUTCOMES: readonly Outcome[] = ["completed", "aborted", "failed", "incomplete"];
 const BASES: readonly BlackoutDocument["basis"][] = ["vm-marks", "vcpu", "kernel-observed", null];
 /** Longer names are no names, and would fill every table. */
 const MAX_TEXT = 4_096;

@@ -7,7 +7,7 @@ import type { Duration } from "../../base/time.js";
 import { isMeasured } from "../cohort/cohort.js";
 import { type CauseSelector, type Metric, valuesOfUpdate } from "../cohort/metrics.js";
 import type { UpdateSample } from "../cohort/update-sample.js";
-import { type Outcome, PHASES } from "../live-update.js";
+import { OUTCOMES, type Outcome, PHASES } from "../live-update.js";
 import { cohortId, type FleetCohort, fleetCohortOf } from "./fleet-cohort.js";
 import { nativeBucket } from "./native-histogram.js";
 
@@ -55,9 +55,25 @@ export interface TalliedLimit {
   readonly atMostNs: Duration;
 }
 
-interface Counted {
+/** A metric that is counted, with its histogram's bounds. */
+export interface Counted {
   readonly metric: Metric;
   readonly boundsNs: readonly Duration[];
+}
+
+/** Values of a metric that fall in one bucket, and in one of the exponential histogram. */
+export interface EqualValues {
+  /** Where the metric stands in `counted`. */
+  readonly metric: number;
+  /** One of them. */
+  readonly ns: Duration;
+  readonly count: number;
+  readonly sumNs: number;
+}
+
+/** Updates of one cohort that somebody has added up; the values are of those that are measured (`isMeasured`). */
+export interface CountedUpdates extends Pick<CohortTally, "outcomes" | "defects" | "firstAtMs" | "last"> {
+  readonly values: readonly EqualValues[];
 }
 
 class MutableHistogram implements HistogramTally {
@@ -75,18 +91,26 @@ class MutableHistogram implements HistogramTally {
     this.counts = new Array(boundsNs.length + 1).fill(0);
   }
 
-  add(ns: Duration): void {
-    const at = this.boundsNs.findIndex((bound) => ns <= bound);
-    const bucket = at < 0 ? this.boundsNs.length : at;
-    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
-    this.sumNs += ns;
-    this.count += 1;
-    if (ns <= 0) this.zeros += 1;
-    else {
-      const index = nativeBucket(ns / 1e9);
-      this.native.set(index, (this.native.get(index) ?? 0) + 1);
-    }
+  add(ns: Duration, count: number, sumNs: number): void {
+    const bucket = bucketOf(ns, this.boundsNs);
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + count;
+    this.sumNs += sumNs;
+    this.count += count;
+    const index = nativeBucketOf(ns);
+    if (index === null) this.zeros += count;
+    else this.native.set(index, (this.native.get(index) ?? 0) + count);
   }
+}
+
+/** The bucket of a value; the bounds' number where it is above all. */
+export function bucketOf(ns: Duration, boundsNs: readonly Duration[]): number {
+  const at = boundsNs.findIndex((bound) => ns <= bound);
+  return at < 0 ? boundsNs.length : at;
+}
+
+/** The bucket of the exponential histogram; null: of zeros. */
+export function nativeBucketOf(ns: Duration): number | null {
+  return ns <= 0 ? null : nativeBucket(ns / 1e9);
 }
 
 interface MutableCohort extends CohortTally {
@@ -122,12 +146,29 @@ export class FleetTally {
     if (isMeasured(sample)) {
       for (const histogram of cohort.histograms) {
         const value = valueIn(sample, histogram.metric);
-        if (value !== null) histogram.add(value);
+        if (value !== null) histogram.add(value, 1, value);
       }
     }
     if (atMs === null) return;
     if (cohort.firstAtMs === null || atMs < cohort.firstAtMs) cohort.firstAtMs = atMs;
     if (cohort.last === null || atMs >= cohort.last.atMs) cohort.last = { sample: withoutCauses(sample), atMs };
+  }
+
+  /** Many updates of one cohort at once. */
+  addCounted(key: FleetCohort, { outcomes, defects, values, firstAtMs, last }: CountedUpdates): void {
+    const cohort = this.#cohortOf(key);
+    for (const outcome of OUTCOMES) cohort.outcomes[outcome] += outcomes[outcome];
+    for (const severity of ["error", "warning", "note"] as const) cohort.defects[severity] += defects[severity];
+    for (const { metric, ns, count, sumNs } of values) cohort.histograms[metric]?.add(ns, count, sumNs);
+    if (firstAtMs !== null && (cohort.firstAtMs === null || firstAtMs < cohort.firstAtMs)) cohort.firstAtMs = firstAtMs;
+    if (last !== null && (cohort.last === null || last.atMs >= cohort.last.atMs)) {
+      cohort.last = { sample: withoutCauses(last.sample), atMs: last.atMs };
+    }
+  }
+
+  /** What is counted of every update, in the order of a cohort's histograms. */
+  get counted(): readonly Counted[] {
+    return this.#counted;
   }
 
   /** By key. */
@@ -152,7 +193,8 @@ export class FleetTally {
   }
 }
 
-const OTHER: FleetCohort = { probeLevel: "other", workload: "other", basis: "other" };
+/** Of which all are that there is no room for. */
+export const OTHER: FleetCohort = { probeLevel: "other", workload: "other", basis: "other" };
 
 const STANDARD_METRICS: readonly Metric[] = [
   { kind: "blackout" },

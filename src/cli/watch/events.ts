@@ -13,6 +13,7 @@ export type WatchEvent =
   | { readonly event: "refused"; readonly path: string; readonly reason: string; readonly killed: KillReason | null }
   | { readonly event: "late"; readonly path: string }
   | { readonly event: "raised" | "resolved"; readonly alert: Alert }
+  | { readonly event: "compacted"; readonly merged: number; readonly made: number; readonly deleted: number }
   | { readonly event: "trouble"; readonly what: string }
   | { readonly event: "stopped" };
 
@@ -39,6 +40,8 @@ function plainText(event: WatchEvent): string {
       return `ALERT ${alertText(event.alert)}`;
     case "resolved":
       return `resolved ${alertText(event.alert)}`;
+    case "compacted":
+      return `compacted the archive: ${event.merged} segments became ${event.made}; ${event.deleted} files deleted`;
     case "trouble":
       return `warning: ${event.what}`;
     case "stopped":

@@ -40,7 +40,8 @@ const MOST_COMPARED = 300;
 export class GateWindow {
   readonly #windowMs: number;
   readonly #rules: GateRules | null;
-  readonly #keepsCauses: boolean;
+  /** Whether a check reads them. */
+  readonly keepsCauses: boolean;
   /** By time, the earliest first. */
   #entries: WindowEntry[] = [];
   #outgrown = 0;
@@ -50,7 +51,7 @@ export class GateWindow {
     this.#rules = rules;
     const budget = rules?.budget;
     // Causes are most of an update: kept only where a check reads them.
-    this.#keepsCauses =
+    this.keepsCauses =
       budget?.limits.some(({ metric }) => metric.kind === "cause" || metric.kind === "causes") === true ||
       (rules?.baseline !== null && budget?.regression?.failOn.includes("causes") === true);
   }
@@ -58,7 +59,7 @@ export class GateWindow {
   /** Of an update that was made at `atMs`; one outside of the window changes nothing. */
   add(sample: UpdateSample, atMs: number, nowMs: number): void {
     if (atMs < nowMs - this.#windowMs) return;
-    const entry = { sample: this.#keepsCauses ? sample : { ...sample, causes: null }, atMs };
+    const entry = { sample: this.keepsCauses ? sample : { ...sample, causes: null }, atMs };
     let at = this.#entries.length;
     while (at > 0 && (this.#entries[at - 1]?.atMs ?? 0) > atMs) at -= 1;
     this.#entries.splice(at, 0, entry);

@@ -25,7 +25,7 @@ const rules = { budget: budget.value, budgetFile: "b", baseline: null, seed: 1 }
 /** A store in memory that refuses as many additions as it is told to. */
 function memoryStore() {
   const updates = new Map<string, UpdateSample>();
-  const asked = { additions: 0, failures: 0 };
+  const asked = { additions: 0, failures: 0, upkeeps: 0, brokenUpkeeps: 0 };
   const store: UpdateStore = {
     add: async (samples) => {
       asked.additions += 1;
@@ -42,8 +42,22 @@ function memoryStore() {
         }),
       };
     },
-    each: async (visit) => {
-      for (const [id, sample] of updates) visit({ id, sample });
+    count: async (tally, { arrivals }) => {
+      for (const [id, sample] of updates) tally.add(sample, sample.takenAtMs ?? arrivals.get(id) ?? null);
+      return updates.size;
+    },
+    latest: async ({ arrivals }) =>
+      [...updates].flatMap(([id, sample]) => {
+        const atMs = sample.takenAtMs ?? arrivals.get(id);
+        return atMs === undefined ? [] : [{ sample, atMs }];
+      }),
+    upkeep: async () => {
+      asked.upkeeps += 1;
+      if (asked.brokenUpkeeps > 0) {
+        asked.brokenUpkeeps -= 1;
+        throw new Error("no space left on the disk");
+      }
+      return { merged: 64, made: 1, deleted: 0 };
     },
     close: () => {},
   };
@@ -162,4 +176,21 @@ test("without its journal the service analyses again, and counts nothing twice",
   assert.equal(cohort?.outcomes.completed, 2);
   assert.equal(second.service.window.size, 0, "not dated, and the journal that knew when it came is gone");
   await second.close();
+});
+
+test("the archive's upkeep is one work at a time, and what goes wrong with it is told and tried again", async () => {
+  const { store, asked } = memoryStore();
+  const { service, events } = serviceIn("upkeep", store);
+  asked.brokenUpkeeps = 2;
+  await Promise.all([service.keepUp(), service.keepUp()]);
+  assert.equal(asked.upkeeps, 1);
+  await service.keepUp();
+  assert.deepEqual(
+    events.map((event) => (event.event === "trouble" ? event.what : event.event)),
+    ["the archive's upkeep failed, and is tried again: no space left on the disk"],
+  );
+  assert.equal(service.troubles.length, 1);
+  await service.stop();
+  assert.deepEqual(events.at(-1), { event: "compacted", merged: 64, made: 1, deleted: 0 });
+  assert.equal(service.troubles.length, 0);
 });

@@ -10,7 +10,7 @@ import { FleetTally } from "../../analyze/fleet/tally.js";
 import { type Alert, evaluateAlerts, isFiring, tellingOf, toldOf, untold } from "./alerts.js";
 import type { WatchEvent } from "./events.js";
 import { lookThrough } from "./folder.js";
-import { type CohortGate, type GateRules, GateWindow } from "./gate-window.js";
+import { type CohortGate, type GateRules, GateWindow, MOST_UPDATES } from "./gate-window.js";
 import { Intake, type IntakeLimits } from "./intake.js";
 import type { Finished, StateFolder } from "./state.js";
 import type { UpdateStore } from "./update-store.js";
@@ -54,6 +54,8 @@ const MOST_PENDING = 200;
 const RETRY_MS = { first: 1_000, longest: 60_000 } as const;
 /** A window slides although nothing arrives. */
 const EVALUATE_EVERY_MS = 10_000;
+/** Other engines see an addition after so long. */
+const UPKEEP_EVERY_MS = 10_000;
 const DAY_MS = 86_400_000;
 
 interface Pending {
@@ -85,6 +87,9 @@ export class WatchService {
   #gathering: NodeJS.Timeout | null = null;
   #telling = false;
   #stopping = false;
+  #keptUp: Promise<void> = Promise.resolve();
+  #isKeepingUp = false;
+  readonly #ended = new AbortController();
   #trouble = new Map<string, string>();
   #archiveRetryMs: number = RETRY_MS.first;
   #notifyRetry = { atMs: 0, pauseMs: RETRY_MS.first as number };
@@ -140,13 +145,16 @@ export class WatchService {
   /** Takes up what the archive holds; resolves to how many updates that is. */
   async load(): Promise<number> {
     const { store, nowMs } = this.#parts;
-    const takenAt = new Map<string, number>();
-    for (const { result, atMs } of this.#journal.values()) if (result.kind !== "refused") takenAt.set(result.id, atMs);
-    let updates = 0;
-    await store.each(({ id, sample }) => {
-      updates += 1;
-      this.#count(sample, takenAt.get(id) ?? null, nowMs());
-    });
+    const now = nowMs();
+    const arrivals = new Map<string, number>();
+    for (const { result, atMs } of this.#journal.values()) if (result.kind !== "refused") arrivals.set(result.id, atMs);
+    const dating = { latestMs: now + DAY_MS, arrivals };
+    const updates = await store.count(this.tally, dating);
+    const sinceMs = now - this.#settings.windowMs;
+    const causes = this.window.keepsCauses;
+    for (const { sample, atMs } of await store.latest(dating, { sinceMs, most: MOST_UPDATES, causes })) {
+      this.window.add(sample, atMs, now);
+    }
     await this.evaluate();
     return updates;
   }
@@ -180,6 +188,7 @@ export class WatchService {
       else this.#startAnalyses();
     });
     every(EVALUATE_EVERY_MS, () => void this.evaluate());
+    every(UPKEEP_EVERY_MS, () => void this.keepUp());
     this.scan();
   }
 
@@ -192,6 +201,26 @@ export class WatchService {
     while (this.#adding) await new Promise((done) => setTimeout(done, 20));
     await this.#addPending();
     while (this.#telling) await new Promise((done) => setTimeout(done, 20));
+    this.#ended.abort();
+    await this.#keptUp;
+    await this.keepUp();
+  }
+
+  /** Has the archive kept in order, one such work at a time; additions go on meanwhile. */
+  async keepUp(): Promise<void> {
+    if (this.#isKeepingUp) return;
+    this.#isKeepingUp = true;
+    const { store, nowMs, tell } = this.#parts;
+    this.#keptUp = store.upkeep(nowMs(), this.#ended.signal).then(
+      (compacted) => {
+        if (compacted !== null) tell({ event: "compacted", ...compacted });
+        this.#setTrouble("upkeep", null);
+      },
+      (error: unknown) =>
+        this.#setTrouble("upkeep", `the archive's upkeep failed, and is tried again: ${(error as Error).message}`),
+    );
+    await this.#keptUp;
+    this.#isKeepingUp = false;
   }
 
   /** Resolves once nothing is left to do but to wait for entries that never stop changing. */
