@@ -14,7 +14,7 @@ import { spellingOf, spellingOptions } from "./load.js";
 import { startLoopback } from "./loopback.js";
 import { choice, flag, integer, one, repeated, required, size, text, window, withDefault } from "./options.js";
 import { DEFAULT_WINDOW_SECONDS } from "./rules.js";
-import type { Alert } from "./watch/alerts.js";
+import { type Alert, deliveryKeyOf } from "./watch/alerts.js";
 import { openArchiveStore } from "./watch/archive-store.js";
 import { eventJson, eventText, type WatchEvent } from "./watch/events.js";
 import type { GateRules } from "./watch/gate-window.js";
@@ -23,7 +23,7 @@ import { WatchPages } from "./watch/pages.js";
 import { WatchService } from "./watch/service.js";
 import { StateFolder } from "./watch/state.js";
 import { WorkerPool } from "./watch/worker-pool.js";
-import { sendWebhook, type WebhookTarget, webhookTarget } from "./webhook.js";
+import { RETRIES, sendWebhook, type WebhookTarget, webhookTarget } from "./webhook.js";
 
 const DEFAULT_PORT = 9797;
 /** Entries of the folder that are followed at once; further ones wait there. */
@@ -192,7 +192,7 @@ function teller(context: Context, forProgram: boolean): (event: WatchEvent) => v
 function notifier(target: WebhookTarget, body: WebhookBody): (alert: Alert) => Promise<boolean> {
   return async (alert) => {
     const told = { ...alert, labels: labelsOfKey(alert.key), cohort: cohortName(alert.key) };
-    return (await sendWebhook(target, alertBody(told, body))).ok;
+    return (await sendWebhook(target, alertBody(told, body), RETRIES, deliveryKeyOf(alert))).ok;
   };
 }
 

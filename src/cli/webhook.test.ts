@@ -54,6 +54,9 @@ test("a server in trouble is tried again, later each time, and the body arrives 
   });
   assert.deepEqual(await sendWebhook(target(url), {}, { ...QUICK, firstPauseMs: 20 }), { ok: true, value: 4 });
   const gaps = received.slice(1).map(({ atMs }, i) => atMs - (received[i]?.atMs ?? 0));
+  const keys = new Set(received.map(({ headers }) => headers["idempotency-key"]));
+  assert.equal(keys.size, 1);
+  assert.match(String([...keys][0]), /^"[0-9a-f-]{36}"$/);
   for (const [i, gap] of gaps.entries()) assert.ok(gap >= 20 * 2 ** i - 2, `pause ${i}: ${gap} ms`);
 });
 

@@ -1,4 +1,5 @@
 /** Sends a JSON body to a webhook: with a time limit, and again with growing pauses where that may help. */
+import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { err, ok, type Result } from "../base/result.js";
 
@@ -45,13 +46,23 @@ export function webhookTarget(
   return ok({ url, token: env.BLACKOUT_WEBHOOK_TOKEN ?? null });
 }
 
-/** Resolves to how many attempts it took, or to why it was not delivered; never to anything of the URL but its host. */
+/**
+ * Resolves to how many attempts it took, or to why it was not delivered; never to anything of the URL but its host. A
+ * receiver may get it more than once: `deliveryKey` is the same each time (Idempotency-Key, draft-ietf-httpapi-
+ * idempotency-key-header).
+ */
 export async function sendWebhook(
   { url, token }: WebhookTarget,
   body: unknown,
   retries: Retries = RETRIES,
+  deliveryKey: string = randomUUID(),
 ): Promise<Result<number, string>> {
-  const headers: Record<string, string> = { "content-type": "application/json", "user-agent": "blackout" };
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    "user-agent": "blackout",
+    // A string of structured fields (RFC 9651): in quotes.
+    "idempotency-key": `"${deliveryKey}"`,
+  };
   if (token !== null) headers.authorization = `Bearer ${token}`;
   let problem = "";
   let pauseMs = retries.firstPauseMs;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import type { CheckStatus } from "../../analyze/gate/gate.js";
-import { type Alert, evaluateAlerts, isFiring, tellingOf, toldOf, untold } from "./alerts.js";
+import { type Alert, deliveryKeyOf, evaluateAlerts, isFiring, tellingOf, toldOf, untold } from "./alerts.js";
 
 const key = { probeLevel: "probes", workload: "idle", basis: "vm-marks" };
 const check = (name: string, status: CheckStatus) => ({
@@ -95,4 +95,16 @@ test("over any crashes the receiver is told of each alert: raised before resolve
     }),
     { numRuns: 1_000 },
   );
+});
+
+test("an alert's delivery has one key while it is raised, and another once it is resolved or raised anew", () => {
+  const [first] = evaluateAlerts([], evaluation("failed"), 1);
+  assert.ok(first !== undefined);
+  const told = { ...first, told: "raised" as const };
+  const [still] = evaluateAlerts([told], evaluation("failed"), 2);
+  const [over] = evaluateAlerts([told], evaluation("passed"), 3);
+  const [again] = evaluateAlerts([], evaluation("failed"), 4);
+  const keys = [told, still, over, again].map((alert) => deliveryKeyOf(alert ?? assert.fail("no alert")));
+  assert.equal(keys[0], keys[1]);
+  assert.equal(new Set(keys).size, 3);
 });

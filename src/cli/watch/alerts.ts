@@ -2,6 +2,7 @@
  * Alerts: raised once when a check fails, resolved once when it passes again, over restarts. A state machine without
  * I/O: what is to be told follows from the records, so that whoever keeps them keeps the promise.
  */
+import { createHash } from "node:crypto";
 import { cohortId, type FleetCohort } from "../../analyze/fleet/fleet-cohort.js";
 import type { Check } from "../../analyze/gate/gate.js";
 
@@ -24,6 +25,12 @@ export interface Alert {
 export interface Evaluation {
   readonly key: FleetCohort;
   readonly checks: readonly Pick<Check, "name" | "kind" | "status" | "message" | "why">[];
+}
+
+/** The same each time that an alert is told to be raised, and each time to be resolved: 32 hexadecimal digits. */
+export function deliveryKeyOf({ id, raisedAtMs, resolvedAtMs }: Alert): string {
+  const what = JSON.stringify([id, raisedAtMs, resolvedAtMs === null ? "firing" : "resolved"]);
+  return createHash("sha256").update(what).digest("hex").slice(0, 32);
 }
 
 const alertId = (key: FleetCohort, check: string): string => `${cohortId(key)} ${check}`;
