@@ -12,16 +12,20 @@ import { seededRandom } from "../base/random.js";
 import { updateOf } from "../testing/samples.js";
 import { openArchive } from "./archive.js";
 import { bucketWidth, bucketWidthSql } from "./buckets.js";
-import { Engine } from "./engine.js";
+import { Engine, sqlFiles } from "./engine.js";
 import { TABLE_NAMES } from "./format.js";
 import { openForQueries } from "./query.js";
+import { filesOf } from "./segments.js";
 import { boundRanks, percentilesSql, SQL_ENGINES, viewsSql } from "./sql.js";
 
 const folder = mkdtempSync(join(tmpdir(), "blackout-sql-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** All that the issue asks for where BLACKOUT_LONG_TESTS=1; fewer otherwise, each of the same kind. */
-const SELECTIONS = process.env.BLACKOUT_LONG_TESTS === "1" ? 1_000 : 40;
+/** Most are asked together, as groups of one query: each query plans and scans anew. */
+const SELECTIONS = 1_000;
+const TOGETHER = 50;
+/** Asked one by one, as a user does. */
+const ALONE = 10;
 
 test("a bucket is hdr-histogram-js's own, from 0 to 24 h, in code and in SQL", async () => {
   const histogram = durationHistogram() as unknown as Record<
@@ -75,7 +79,15 @@ test("the ranks that SQL bounds a percentile by are never surer than the exact o
   assert.ok(widest <= 3, `${widest} ranks wider`);
 });
 
-test("percentiles by SQL equal hdr-histogram-js's on any selection of updates", async () => {
+interface Answer {
+  readonly selection: number;
+  readonly measure: string;
+  readonly percentile: number;
+  readonly n: number;
+  readonly value_ns: number;
+}
+
+test(`percentiles by SQL equal hdr-histogram-js's on ${SELECTIONS} random selections of updates`, async (t) => {
   const random = seededRandom(8);
   const path = join(folder, "percentiles");
   const archive = await openArchive(path, { partitionBy: ["day"] });
@@ -90,22 +102,17 @@ test("percentiles by SQL equal hdr-histogram-js's on any selection of updates", 
     });
   });
   await archive.add(samples);
-  const engine = await openForQueries(archive.root, await archive.snapshot(), null);
-  const byHost = await archive.list();
-  archive.close();
-  for (let round = 0; round < SELECTIONS; round += 1) {
-    const hosts = new Set(
-      Array.from({ length: 1 + random.below(round % 2 === 0 ? 3 : 40) }, () => `h${random.below(50)}`),
-    );
-    const kernel = `k${random.below(3)}`;
-    const where = `host IN (${[...hosts].map((host) => `'${host}'`).join(", ")}) AND kernel_new <> '${kernel}'`;
-    const rows = await engine.rows<{ measure: string; percentile: number; n: number; value_ns: number }>(
-      percentilesSql({ by: [], where }),
-    );
-    const chosen = byHost.filter(({ sample }) => hosts.has(sample.host ?? "") && sample.kernel.new !== kernel);
+  const selections = Array.from({ length: SELECTIONS }, (_, i) => ({
+    hosts: new Set(Array.from({ length: 1 + random.below(i % 2 === 0 ? 3 : 40) }, () => `h${random.below(50)}`)),
+    kernel: `k${random.below(3)}`,
+  }));
+  const snapshot = await archive.snapshot();
+  let compared = 0;
+  const compare = ({ hosts, kernel }: (typeof selections)[number], rows: readonly Answer[]): void => {
+    const chosen = samples.filter(({ host, kernel: own }) => hosts.has(host ?? "") && own.new !== kernel);
     for (const measure of ["blackout", "vm-blackout", ...PHASES]) {
       const histogram = durationHistogram();
-      for (const { sample } of chosen) {
+      for (const sample of chosen) {
         const values =
           measure === "blackout"
             ? [sample.blackout.durationNs]
@@ -119,10 +126,43 @@ test("percentiles by SQL equal hdr-histogram-js's on any selection of updates", 
       for (const { percentile, n, value_ns } of answers) {
         assert.equal(n, histogram.totalCount);
         assert.equal(value_ns, histogram.getValueAtPercentile(percentile), `${measure} p${percentile} of ${n}`);
+        compared += 1;
       }
     }
+  };
+
+  const alone = await openForQueries(archive.root, snapshot, null);
+  for (const selection of selections.slice(0, ALONE)) {
+    const { hosts, kernel } = selection;
+    const where = `host IN (${[...hosts].map((host) => `'${host}'`).join(", ")}) AND kernel_new <> '${kernel}'`;
+    compare(selection, await alone.rows<Answer>(percentilesSql({ by: [], where })));
   }
-  engine.close();
+  alone.close();
+
+  const engine = await archive.engine();
+  const files = sqlFiles(filesOf(archive.root, snapshot.segments.values(), "buckets"));
+  for (let from = 0; from < SELECTIONS; from += TOGETHER) {
+    const some = selections.slice(from, from + TOGETHER);
+    const picked = some.flatMap(({ hosts, kernel }, i) => [...hosts].map((host) => ({ selection: i, host, kernel })));
+    await engine.createTable("picked", [
+      { name: "selection", kind: "int", values: picked.map(({ selection }) => selection) },
+      { name: "host", kind: "text", values: picked.map(({ host }) => host) },
+      { name: "kernel", kind: "text", values: picked.map(({ kernel }) => kernel) },
+    ]);
+    await engine.run(
+      `CREATE OR REPLACE TEMP VIEW buckets AS SELECT p.selection, b.* FROM read_parquet(${files}, hive_partitioning = false) b JOIN picked p ON b.host = p.host AND b.kernel_new <> p.kernel`,
+    );
+    const rows = await engine.rows<Answer>(percentilesSql({ by: ["selection"], where: "true" }));
+    for (const [i, selection] of some.entries()) {
+      compare(
+        selection,
+        rows.filter((row) => row.selection === i),
+      );
+    }
+  }
+  archive.close();
+  assert.ok(compared > SELECTIONS * PERCENTILES.length);
+  t.diagnostic(`${SELECTIONS + ALONE} selections, ${compared} percentiles equal`);
 });
 
 test("hdr-histogram-js's rank is the integer rank, for every size up to 20,000 and for round ones", () => {

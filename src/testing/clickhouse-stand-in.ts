@@ -60,7 +60,12 @@ export async function startStandIn(
     const statement = (inUrl ?? body.toString("utf8")).trim();
     url.searchParams.delete("query");
     const credentials = Buffer.from((request.headers.authorization ?? "").replace(/^Basic /, ""), "base64").toString();
-    const seen = { statement, settings: new Map(url.searchParams), credentials, bodyBytes: inUrl === null ? 0 : raw.length };
+    const seen = {
+      statement,
+      settings: new Map(url.searchParams),
+      credentials,
+      bodyBytes: inUrl === null ? 0 : raw.length,
+    };
     requests.push(seen);
     const fault = faultOf(seen);
     if (fault === "reset") {

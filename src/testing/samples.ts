@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { DEFAULT_SPELLING } from "../analyze/boundaries.js";
 import type { Cohort } from "../analyze/cohort/cohort.js";
 import type { CauseSample, UpdateSample } from "../analyze/cohort/update-sample.js";
-import { loadCohort } from "../cli/cohort-load.js";
 import { contextOf } from "../cli/command-context.js";
 import { recordedSurroundings } from "../cli/command-testing.js";
 import { projectRoot } from "./places.js";
@@ -61,6 +60,8 @@ export function numbersOf(name: string, ms: readonly number[]): Cohort {
 
 /** A cohort of real captures: the full set's where it lies beside the checkout, else the shipped ten. */
 export async function realCohort(name: string, folder: string): Promise<Cohort> {
+  // Every reader of captures is behind it: a fifth of a second that tests of made updates need not wait for.
+  const { loadCohort } = await import("../cli/cohort-load.js");
   const context = contextOf(recordedSurroundings(), { noColour: true, forProgram: true });
   const loaded = await loadCohort(context, folder, DEFAULT_SPELLING);
   assert.ok(loaded.ok, loaded.ok ? "" : loaded.error);
