@@ -185,6 +185,9 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   };
 }
 
+/** Dialects of logs, which cost the host nothing that the recording is to blame for. */
+const LOGS = new Set(["luod", "pstore", "qemu-log"]);
+
 /** Every event of the new kernel counts, although recording goes on after the resume: it is the most that can be. */
 function recordingEstimate(
   { costs, keyEvents, sources }: Collected,
@@ -198,7 +201,8 @@ function recordingEstimate(
     return (what === "call" || what === "return") && ns >= from && ns <= to;
   });
   const inNew = probes.filter(({ at }) => at.boot === "new").length;
-  const all = sources.filter(({ boot }) => boot === "new").reduce((sum, source) => sum + source.events, 0);
+  const traced = sources.filter(({ boot, dialect }) => boot === "new" && !LOGS.has(dialect));
+  const all = traced.reduce((sum, source) => sum + source.events, 0);
   const events = Math.max(0, all - inNew);
   const probeNs = probes.reduce(
     (sum, { what }) => sum + ((what === "call" ? costs.callNs : costs.returnNs) ?? costs.eventNs),

@@ -5,6 +5,7 @@ import type { Boot } from "../base/time.js";
 import { type BufferStats, parseBufferStats } from "./buffer-stats.js";
 import { type CaptureError, captureError, DEFAULT_LIMITS, pathFault } from "./capture-error.js";
 import { parseClockPairs } from "./clock-pairs.js";
+import { PSTORE_FOLDER, pstoreName } from "./pstore.js";
 import { type CaptureFiles, type ClockPair, type RecordingCosts, type TraceClock, traceClockOf } from "./types.js";
 
 /** One CPU's part of a trace buffer: pages, and the kernel's own counters, where present. */
@@ -282,6 +283,14 @@ const WANTED: readonly {
   { file: "saved_cmdlines", severity: "note", cost: "this boot's tasks have no names" },
 ];
 
+/** Whether the next kernel found this one's console in pstore. */
+function keptConsole({ files }: Reader): boolean {
+  const folder = `${PSTORE_FOLDER}/`;
+  return files.paths.some(
+    (path) => path.startsWith(folder) && pstoreName(path.slice(folder.length))?.type === "console",
+  );
+}
+
 function readBoot(
   boot: Boot,
   folder: string,
@@ -297,12 +306,15 @@ function readBoot(
     // Pages hold pids; and what the new kernel prints of the old ring names tasks by the new boot's pids.
     const namesTasks = hasPages || (boot === "old" && buffer !== null);
     if (path(file) !== null || (onlyForPages && !hasPages) || (file === "saved_cmdlines" && !namesTasks)) continue;
+    const kept = file === "dmesg" && boot === "old" && keptConsole(reader);
     reader.sink.defect({
       code: "file-missing",
-      severity: file === "formats.gz" ? "error" : severity,
+      severity: kept ? "note" : file === "formats.gz" ? "error" : severity,
       file: `${folder}/${file}`,
       boot,
-      message: `It is not in the capture: ${cost}.`,
+      message: kept
+        ? "It is not in the capture: of this boot's log there is what pstore's console kept."
+        : `It is not in the capture: ${cost}.`,
       advice: `Let the recorder save it in the ${boot} kernel.`,
     });
   }

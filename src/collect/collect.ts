@@ -98,7 +98,11 @@ export function collectCapture(
     schedClockZero: { old: schedClockZero(linked, "old"), new: schedClockZero(linked, "new") },
     printk: logged.flat(),
     verdicts: logs.verdicts,
-    sources: [...boots.flatMap((boot) => (boot.counts === null ? [] : [boot.counts])), ...agents.sources],
+    sources: [
+      ...boots.flatMap((boot) => (boot.counts === null ? [] : [boot.counts])),
+      ...logs.sources,
+      ...agents.sources,
+    ],
     defects: defects.all().map((defect): PlacedDefect => {
       const map = defect.boot === null ? null : maps[defect.boot];
       const at = defect.time === null || map === null ? null : placeCount(map, defect.time);

@@ -11,10 +11,11 @@ import { deflateSync, gzipSync } from "node:zlib";
 import { memorySource } from "../base/byte-source.js";
 import { FUZZ_RUNS, type Fuzzing, fuzz } from "../testing/fuzz.js";
 import { concat, ftrace, message, packed, packet } from "../testing/perfetto-packets.js";
-import { projectRoot } from "../testing/places.js";
+import { projectRoot, traces } from "../testing/places.js";
 import { payloadOf, writePages } from "../testing/ring-pages.js";
 import { smallTraceDat, writeTraceDat6, writeTraceDat7 } from "../testing/trace-dat-writer.js";
 import { parseFormatFiles } from "./event-format.js";
+import { ownerOf, readPstoreLog } from "./pstore.js";
 import { DEFAULT_LAYOUT, ringBufferSource } from "./ring-buffer.js";
 import { readTrace } from "./trace-file.js";
 import type { EventSource } from "./types.js";
@@ -186,5 +187,36 @@ test("ftrace's text", async (context) => {
       "\u00e9",
     ].map(text),
     read: readAny,
+  });
+});
+
+const logPieces = [
+  "\n",
+  " ",
+  "[",
+  "]",
+  ".",
+  "@",
+  ":",
+  "ECC: ",
+  "Panic#1 Part1\n",
+  "====1.1-C\n",
+  "<4>",
+  "\0",
+  "\x1b[",
+  "\u00e9",
+];
+
+test("what pstore kept, and kernel logs as traces", async (context) => {
+  const crash = join(traces, "dialects/pstore-crash");
+  await report(context, {
+    seeds: readdirSync(crash).map((name) => readFileSync(join(crash, name)).subarray(-4096)),
+    pieces: logPieces.map(text),
+    read(bytes) {
+      readAny(bytes);
+      const { lines, counts } = readPstoreLog(memorySource("fuzzed", bytes), "dmesg");
+      assert.equal(lines.length, counts.events);
+      ownerOf({ type: "console", lines }, { old: [], new: [], newBootReached: false });
+    },
   });
 });

@@ -9,6 +9,7 @@ import type { DefectInput } from "../base/defect.js";
 import { err, ok, type Result } from "../base/result.js";
 import { fileSource } from "./file-source.js";
 import { ftraceTextSource } from "./ftrace-text.js";
+import { isKernelLog, openKernelLog } from "./kernel-log.js";
 import { isPerfetto, openPerfetto } from "./perfetto-trace.js";
 import { isPagesFile, openRawPages } from "./raw-pages.js";
 import type { RecordFilter } from "./ring-buffer.js";
@@ -76,6 +77,7 @@ const DIALECTS: readonly Dialect[] = [
         ],
       }),
   },
+  { matches: isKernelLog, open: openKernelLog },
   {
     matches: isPerfetto,
     open(source) {
@@ -136,6 +138,8 @@ export function readTrace(source: ByteSource, sink: Sink): Result<TraceFile, str
   source.read(head, 0);
   const dialect = DIALECTS.find(({ matches }) => matches(head));
   if (dialect === undefined)
-    return err("it is no trace that can be read: no trace.dat, no Perfetto trace, and no text of ftrace");
+    return err(
+      "it is no trace that can be read: no trace.dat, no Perfetto trace, no text of ftrace, and no log of a kernel",
+    );
   return dialect.open(source, sink);
 }

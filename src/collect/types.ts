@@ -110,8 +110,8 @@ export function traceClockOf(name: string): TraceClock {
 /** One source of events of one boot; `read` streams it once, in time order, and may be called again. */
 export interface EventSource {
   readonly boot: Boot;
-  /** What it is read from: raw pages, the kernel's text, trace-cmd's file, a Perfetto trace. */
-  readonly dialect: "ring-buffer" | "ftrace-text" | "trace-dat" | "perfetto";
+  /** What it is read from: raw pages, the kernel's text, trace-cmd's file, a Perfetto trace, a log. */
+  readonly dialect: "ring-buffer" | "ftrace-text" | "trace-dat" | "perfetto" | "kernel-log" | "qemu-log";
   readonly files: readonly string[];
   readonly clock: TraceClock;
   read(sink: EventSink): ReadCounts;

@@ -1,0 +1,253 @@
+/**
+ * Logs in which a stamp stands before each line, as sources of events: a line is a row, and what the stamp looks like is
+ * the dialect's. The file is streamed through one buffer, so that memory does not grow with it.
+ */
+import type { ByteSource } from "../base/byte-source.js";
+import type { DefectInput } from "../base/defect.js";
+import { StringTable } from "../base/string-table.js";
+import type { Boot } from "../base/time.js";
+import { CARRIAGE_RETURN, NEWLINE } from "./ftrace-text/bytes.js";
+import { cleanText } from "./kmsg-lines.js";
+import type { RecordFilter } from "./ring-buffer.js";
+import {
+  type EventChunk,
+  type EventFields,
+  EventKind,
+  type EventSink,
+  type EventSource,
+  type ReadCounts,
+} from "./types.js";
+
+/** What a dialect found in a line: filled for each line anew, so that none makes an object. */
+export class StampedLine {
+  /** Seconds of the stamp; -1 where the line has none. */
+  seconds = -1;
+  /** Nanoseconds of the second. */
+  nanos = 0;
+  /** -1 where the line does not say. */
+  pid = -1;
+  /** Where the event's name stands in the buffer. */
+  nameBegin = 0;
+  nameEnd = 0;
+  /** Where its text stands. */
+  begin = 0;
+  end = 0;
+
+  clear(): void {
+    this.seconds = this.pid = -1;
+    this.nanos = this.nameBegin = this.nameEnd = this.begin = this.end = 0;
+  }
+}
+
+export type StampedLineKind = "event" | "structural" | "undecoded";
+
+export interface StampedDialect {
+  readonly name: EventSource["dialect"];
+  /** What all events are called; null where each line names its own. */
+  readonly eventName: string | null;
+  /** Reads the line from `begin` to `end` into `line`, which is clear. */
+  parse(buffer: Buffer, begin: number, end: number, line: StampedLine): StampedLineKind;
+  /** The fields of an event's text. */
+  fields(name: string, text: string): EventFields;
+  /** Of a line that is neither: a defect without file, line and count. */
+  readonly undecoded: Pick<DefectInput, "code" | "severity" | "message" | "advice">;
+  /** Of events without a stamp. */
+  readonly untimed: Pick<DefectInput, "code" | "severity" | "message" | "advice">;
+}
+
+export interface StampedTextInput {
+  readonly boot: Boot;
+  readonly source: ByteSource;
+  readonly dialect: StampedDialect;
+  readonly filter?: RecordFilter | undefined;
+  /** How much is read at a time, in bytes; 1 MiB unless given. The rows do not depend on it. */
+  readonly blockBytes?: number;
+}
+
+/** A longer line is no log's; it counts as undecoded. */
+export const MAX_LINE_BYTES = 64 * 1024;
+const BLOCK_BYTES = 1024 * 1024;
+const CAPACITY = 16_384;
+/** Different names that are kept: QEMU has some thousands of trace events. */
+const MAX_NAMES = 65_536;
+/** Of lines that cannot be decoded so many are told one by one, the others as one. */
+const MAX_TOLD = 100;
+
+/**
+ * The events of one log, in its order; times are nanoseconds on the log's own clock, `base` the first one's. Rows of
+ * lines without a stamp have the time NaN, and one defect tells how many they are. Never throws.
+ */
+export function stampedTextSource(input: StampedTextInput): EventSource {
+  const { boot, source, dialect } = input;
+  return { boot, dialect: dialect.name, files: [source.name], clock: "unknown", read: (sink) => readText(input, sink) };
+}
+
+/** The rows that wait to be handed on; their bytes stay in the buffer until then. */
+class Rows {
+  count = 0;
+  readonly time = new Float64Array(CAPACITY);
+  readonly cpu = new Int16Array(CAPACITY).fill(-1);
+  readonly pid = new Int32Array(CAPACITY);
+  readonly comm = new Uint32Array(CAPACITY);
+  readonly name = new Uint32Array(CAPACITY);
+  readonly kind = new Uint8Array(CAPACITY).fill(EventKind.event);
+  readonly place = new Float64Array(CAPACITY);
+  readonly begin = new Int32Array(CAPACITY);
+  readonly end = new Int32Array(CAPACITY);
+
+  add(found: StampedLine, time: number, name: number, line: number): void {
+    const row = this.count++;
+    this.time[row] = time;
+    this.pid[row] = found.pid;
+    this.name[row] = name;
+    this.place[row] = line;
+    this.begin[row] = found.begin;
+    this.end[row] = found.end;
+  }
+
+  chunk(input: StampedTextInput, base: bigint, strings: StringTable, buffer: Buffer): EventChunk {
+    const { boot, source, dialect } = input;
+    const text = (row: number): string =>
+      cleanText(buffer.toString("utf8", this.begin[row] as number, this.end[row] as number));
+    return {
+      ...{ boot, base, strings, text, count: this.count, fileOf: () => source.name },
+      ...{ time: this.time, cpu: this.cpu, pid: this.pid, comm: this.comm },
+      ...{ name: this.name, kind: this.kind, place: this.place },
+      fields: (row) => dialect.fields(strings.stringOf(this.name[row] as number), text(row)),
+    };
+  }
+}
+
+/** The filter's question of a line, each name asked once. */
+class LineFilter {
+  readonly #names = new Map<number, boolean>();
+
+  constructor(
+    readonly filter: RecordFilter,
+    readonly strings: StringTable,
+  ) {}
+
+  wants(name: number, found: StampedLine): boolean {
+    const { names, pids, cpus, from, to } = this.filter;
+    if (cpus !== null && !cpus.has(-1)) return false;
+    if (pids !== null && !pids.has(found.pid)) return false;
+    let named = this.#names.get(name);
+    if (named === undefined) {
+      named = names?.has(this.strings.stringOf(name)) ?? true;
+      this.#names.set(name, named);
+    }
+    if (!named) return false;
+    // A line without a time is of no time that could be asked for.
+    if (found.seconds < 0) return from === 0n;
+    const ns = BigInt(found.seconds) * 1_000_000_000n + BigInt(found.nanos);
+    return ns >= from && ns <= to;
+  }
+}
+
+function readText(input: StampedTextInput, sink: EventSink): ReadCounts {
+  const { boot, source, dialect } = input;
+  const file = source.name;
+  const block = Math.max(1, input.blockBytes ?? BLOCK_BYTES);
+  const buffer = Buffer.alloc(block + MAX_LINE_BYTES + 2);
+  const strings = new StringTable();
+  const filter = input.filter === undefined ? null : new LineFilter(input.filter, strings);
+  const rows = new Rows();
+  const found = new StampedLine();
+  const fixedName = dialect.eventName === null ? 0 : strings.idOf(dialect.eventName);
+  let [line, events, structural, undecoded, untimed] = [0, 0, 0, 0, 0];
+  let baseSeconds = -1;
+  let baseNanos = 0;
+  let base = 0n;
+
+  const flush = (): void => {
+    if (rows.count > 0) sink.chunk(rows.chunk(input, base, strings, buffer));
+    rows.count = 0;
+  };
+  const takeUndecoded = (): void => {
+    undecoded += 1;
+    if (undecoded <= MAX_TOLD) sink.defect({ ...dialect.undecoded, file, line, boot });
+  };
+  const takeLine = (begin: number, newline: number): void => {
+    line += 1;
+    const end = newline > begin && buffer[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
+    if (begin === end) {
+      structural += 1;
+      return;
+    }
+    found.clear();
+    const kind = newline - begin > MAX_LINE_BYTES ? "undecoded" : dialect.parse(buffer, begin, end, found);
+    if (kind === "structural") {
+      structural += 1;
+      return;
+    }
+    const name =
+      fixedName > 0 || kind === "undecoded" || strings.size >= MAX_NAMES
+        ? fixedName
+        : strings.idOfBytes(buffer, found.nameBegin, found.nameEnd);
+    if (kind === "undecoded" || name === 0) {
+      takeUndecoded();
+      return;
+    }
+    if (filter !== null && !filter.wants(name, found)) {
+      structural += 1;
+      return;
+    }
+    let time = Number.NaN;
+    if (found.seconds < 0) untimed += 1;
+    else {
+      if (baseSeconds < 0) {
+        baseSeconds = found.seconds;
+        baseNanos = found.nanos;
+        // Rows before the first stamp have no time: the base is the same for all.
+        flush();
+        base = BigInt(baseSeconds) * 1_000_000_000n + BigInt(baseNanos);
+      }
+      time = (found.seconds - baseSeconds) * 1e9 + (found.nanos - baseNanos);
+    }
+    if (rows.count === CAPACITY) flush();
+    rows.add(found, time, name, line);
+    events += 1;
+  };
+
+  let at = 0;
+  let filled = 0;
+  let position = 0;
+  let skipping = false;
+  for (;;) {
+    for (;;) {
+      const newline = buffer.indexOf(NEWLINE, at);
+      if (newline < 0 || newline >= filled) break;
+      if (skipping) skipping = false;
+      else takeLine(at, newline);
+      at = newline + 1;
+    }
+    if (skipping) at = filled;
+    else if (filled - at > MAX_LINE_BYTES) {
+      takeLine(at, filled);
+      skipping = true;
+      at = filled;
+    }
+    flush();
+    buffer.copyWithin(0, at, filled);
+    filled -= at;
+    at = 0;
+    const got = source.read(buffer.subarray(filled, filled + Math.min(block, buffer.length - 1 - filled)), position);
+    if (!(got > 0)) break;
+    filled += got;
+    position += got;
+  }
+  if (filled > 0 && !skipping) takeLine(0, filled);
+  flush();
+  if (undecoded > MAX_TOLD) {
+    const count = undecoded - MAX_TOLD;
+    sink.defect({
+      ...dialect.undecoded,
+      file,
+      boot,
+      count,
+      message: `${count} more of the same: ${dialect.undecoded.message}`,
+    });
+  }
+  if (untimed > 0) sink.defect({ ...dialect.untimed, file, boot, count: untimed });
+  return { lines: line, events, continuations: 0, structural, undecoded, lostEvents: 0 };
+}
