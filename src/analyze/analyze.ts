@@ -95,12 +95,16 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     freezeBegin: find("freeze.begin"),
     restoreEnd: find("restore.end"),
   };
-  const marked = found.pause.ns !== null && found.resume.ns !== null;
+  const paused = found.pause.ns !== null && found.resume.ns !== null;
+  // A VMM's log is placed to milliseconds, where a vCPU is seen to the microsecond.
+  const isLogged = ({ evidence }: FoundBoundary): boolean => evidence?.confidence === "agent";
+  const marked = paused && !isLogged(found.pause) && !isLogged(found.resume);
   const observed = found.freezeBegin.ns !== null && found.restoreEnd.ns !== null;
   const marks = markedVms(collected.keyEvents, spelling);
   const vcpus = vcpuVms(collected.vcpus, collected.keyEvents);
   const stood = marked ? null : vcpuBlackout(vcpus);
-  const basis = marked ? "vm-marks" : stood !== null ? "vcpu" : observed ? "kernel-observed" : null;
+  const basis =
+    marked || (paused && stood === null) ? "vm-marks" : stood !== null ? "vcpu" : observed ? "kernel-observed" : null;
   const [begin, end] =
     stood !== null
       ? [stood.begin, stood.end]
@@ -133,7 +137,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     },
     blackout,
     phases,
-    vms: findVms(marks, vcpus, axis, zero),
+    vms: findVms(collected.keyEvents, marks, vcpus, axis, zero),
     sessions: findSessions(collected.keyEvents, axis, zero),
     seam: seamOf(collected, axis, zero),
     sources: collected.sources,

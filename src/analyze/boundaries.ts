@@ -182,7 +182,7 @@ export function boundaryTable(
   /** Of the kernels with one state for the whole host. */
   const states = (...list: readonly Row[]): readonly Row[] => (dialect === "sessions" ? [] : list);
   return [
-    ...rows("pause", "old", [mark(spelling.pause, "first")]),
+    ...rows("pause", "old", [mark(spelling.pause, "first"), heard("qemu stopped", "first")]),
     ...rows("prepare.begin", "old", [
       call("luo_session_create"),
       call("luo_preserve_file"),
@@ -269,7 +269,7 @@ export function boundaryTable(
       ...states(before(call("luo_finish")), before(entered("SET_EVENT(finish)", undefined))),
     ]),
     // In the old kernel only where the update was aborted and the VMs went on there.
-    ...rows("resume", "new", [mark(spelling.resume, "last")]),
+    ...rows("resume", "new", [mark(spelling.resume, "last"), heard("qemu resumed", "last")]),
     ...rows("resume", "old", [mark(spelling.resume, "last")]),
     ...rows("finish.begin", "new", [
       call("luo_session_finish"),
@@ -317,8 +317,10 @@ function describe(row: BoundaryRow, event: KeyEvent): string {
       return `${row.name}${row.cmd === undefined ? "" : `(0x${row.cmd.toString(16)})`} returned ${event.fields.get("ret")}`;
     case "marker":
       return `marker '${row.name}'`;
-    case "message":
-      return `${row.name} said`;
+    case "message": {
+      const logged = event.fields.get("event");
+      return logged === undefined ? `${row.name} said` : `${row.name}: ${logged}`;
+    }
     case "printk":
       return `printk '${row.name}'`;
   }

@@ -117,6 +117,11 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
   const shared = new SharedParts();
   for (const row of order) {
     const cause = bareCause(raw, row, zero, shared);
+    if (cause.kind === "device") {
+      cause.action = detailValue(cause.detail, "action") ?? "";
+      causes.push(cause);
+      continue;
+    }
     if (BESIDE.has(cause.kind)) {
       causes.push(cause);
       continue;

@@ -1,6 +1,6 @@
 /**
  * Each VM's own blackout, from marks that carry `vm=ID`; marks without one are the host's single VM. Where no VM is
- * marked, from their vCPUs.
+ * marked, from their vCPUs; where none of these was seen, from their VMMs' logs.
  */
 import type { KeyEvent, Placed } from "../collect/types.js";
 import type { Axis, Zero } from "./axis.js";
@@ -40,8 +40,21 @@ export function markedVms(events: readonly KeyEvent[], spelling: MarkSpelling): 
   return new Map([...vms.entries()].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 }
 
-/** The VMs that were marked; where none was, those whose vCPUs were seen and could be told apart. */
+/** VMs by what their VMMs logged. */
+function loggedVms(events: readonly KeyEvent[]): ReadonlyMap<string, MarkedVm> {
+  const vms = new Map<string, MarkedVm>();
+  for (const { what, name, fields, at } of events) {
+    if (what !== "message" || (name !== "qemu stopped" && name !== "qemu resumed")) continue;
+    const id = String(fields.get("vm") ?? HOST_VM);
+    const vm = vms.get(id) ?? { begin: null, end: null };
+    vms.set(id, name === "qemu stopped" ? { ...vm, begin: at } : { ...vm, end: at });
+  }
+  return new Map([...vms].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+}
+
+/** The VMs that were marked; where none was, those whose vCPUs were seen and could be told apart; else those logged. */
 export function findVms(
+  events: readonly KeyEvent[],
   marked: ReadonlyMap<string, MarkedVm>,
   vcpus: readonly VcpuVm[],
   axis: Axis,
@@ -53,7 +66,7 @@ export function findVms(
       if (vcpu.joinedBy !== "not-told-apart") vms.set(vcpu.id, { begin: stoppedAt(vcpu), end: ranAt(vcpu) });
     }
   }
-  return [...vms].map(([id, { begin, end }]) => ({
+  return [...(vms.size === 0 ? loggedVms(events) : vms)].map(([id, { begin, end }]) => ({
     id,
     beginNs: begin === null ? null : begin.ns - zero[begin.boot],
     endNs: end === null ? null : end.ns - zero[end.boot],

@@ -44,8 +44,14 @@ function whereOf({ spans }: BlamedCause): string {
   return `${stages.slice(0, 3).join(", ")}${stages.length > 3 ? ", …" : ""}${inferred}`;
 }
 
+function inferredOf({ inferred, loadNs }: DeviceRow): string {
+  if (!inferred) return "";
+  return loadNs === null ? "probe's device inferred" : "load's end inferred";
+}
+
 function deviceTable(rows: readonly DeviceRow[], totalNs: number, shown: number, context: Context): string {
   const cost = (ns: number | null): string => (ns === null ? "-" : formatDuration(ns));
+  const hasVmm = rows.some(({ saveNs, loadNs }) => saveNs !== null || loadNs !== null);
   const cells = rows
     .slice(0, shown)
     .map((row): readonly Cell[] => [
@@ -55,7 +61,8 @@ function deviceTable(rows: readonly DeviceRow[], totalNs: number, shown: number,
       row.driver ?? "?",
       cost(row.shutdownNs),
       cost(row.probeNs),
-      { text: row.inferred ? "probe's device inferred" : "", style: "quiet" },
+      ...(hasVmm ? [cost(row.saveNs), cost(row.loadNs)] : []),
+      { text: inferredOf(row), style: "quiet" },
     ]);
   const columns = [
     rightColumn("total"),
@@ -64,6 +71,7 @@ function deviceTable(rows: readonly DeviceRow[], totalNs: number, shown: number,
     leftColumn("driver"),
     rightColumn("shutdown"),
     rightColumn("probe"),
+    ...(hasVmm ? [rightColumn("save"), rightColumn("load")] : []),
     leftColumn(""),
   ];
   return renderTable(columns, cells, { width: context.width, palette: context.colour, indent: 2 });

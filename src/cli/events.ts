@@ -26,7 +26,7 @@ export const events = defineCommand({
   group: "One live update",
   summary: "The decoded events of a live update, on one time axis, or of any trace, one a line",
   usage: null,
-  description: `Of a capture: time is in seconds from the blackout's begin; the fields are as the source prints them. All of the old kernel's events come before all of the new one's, each in the order of its source, which is that of time.\nWithout a clock link each kernel is on an axis of its own; the two are printed one after the other, each with its own zero, to which --from and --to then refer.\nOf any other trace (trace.dat, Perfetto, ftrace's text, or raw pages: a folder with per_cpu/cpuN/trace_pipe_raw and the event formats): as the kernel prints it, on the trace's own clock; several, as a host's and its guests' of one session (trace-cmd record -A), are merged by time, however many events they have: what does not fit in memory is sorted in a file (in TMPDIR).\n${FILTER_HELP}`,
+  description: `Of a capture: time is in seconds from the blackout's begin; the fields are as the source prints them. All of the old kernel's events come before all of the new one's, each in the order of its source, which is that of time.\nWithout a clock link each kernel is on an axis of its own; the two are printed one after the other, each with its own zero, to which --from and --to then refer.\nOf any other trace (trace.dat, Perfetto, ftrace's text, a kernel log as dmesg prints it or pstore keeps it, QEMU's log of its trace events, or raw pages: a folder with per_cpu/cpuN/trace_pipe_raw and the event formats): as the kernel prints it, on the trace's own clock; several, as a host's and its guests' of one session (trace-cmd record -A), are merged by time, however many events they have: what does not fit in memory is sorted in a file (in TMPDIR).\n${FILTER_HELP}`,
   options: {
     filter: filterOption,
     boot: choice("BOOT", ["old", "new"], "Only this kernel's"),
@@ -50,6 +50,11 @@ export const events = defineCommand({
       command: "blackout events trace.dat --filter 'event=sched_switch && (.prev_comm=qemu* || .next_pid=144)'",
       what: "By fields of the event",
     },
+    {
+      command: "blackout events /sys/fs/pstore/console-ramoops-0 --filter 'time=52..'",
+      what: "What the kernel before this one said last",
+    },
+    { command: "blackout events qemu.log --name runstate_set", what: "When QEMU stopped and resumed its VM" },
     { command: "blackout events host.dat guest.dat", what: "A host and its guest on the host's clock" },
     { command: "blackout events traces/plain.tar.gz --json --boot new | jq .name", what: "For a program" },
   ],

@@ -3,7 +3,7 @@ import test from "node:test";
 import fc from "fast-check";
 import { callLine, madeCapture, markLine, memoryCapture } from "../testing/capture-memory.js";
 import { updateOf } from "../testing/captures.js";
-import { pairedClocks, placeStamp } from "./agents.js";
+import { pairedClocks, placeStamp, realtimeByTai, type WallAnchor } from "./agents.js";
 import type { ClockPair, KeyEvent } from "./types.js";
 
 const KHZ = 2_000_000;
@@ -202,4 +202,35 @@ test("systemd's mapping names tokens in sessions and in the labels of their caus
   );
   assert.ok(update.spans.strings.includes("systemd 0x1 (nginx.service http)"), "the cause's label");
   assert.ok(update.spans.strings.includes("systemd 0x1"), "its identity is the token's still");
+});
+
+test("TAI is realtime and some whole seconds, which a mark tells; without one, or with one that differs, it is nothing", () => {
+  const tai = (seconds: number): readonly ClockPair[] => [
+    {
+      clock: "tai",
+      tscBefore: 20_000_000_000n,
+      tscAfter: 20_000_002_000n,
+      valueNs: 1_795_981_500_000_000_000n + BigInt(seconds * 1e9),
+      resolutionNs: 1_000,
+    },
+  ];
+  const place = (count: bigint) => ({ ns: Number(count) / 2, uncertaintyNs: 0 });
+  // The reading lies at 10 s; the mark, at 12 s, is 4 ms late, and 2 s on.
+  const mark = (lateNs: number): WallAnchor => ({
+    clock: "realtime",
+    clockNs: 1_795_981_502_000_000_000n,
+    ns: 12_000_000_500 + lateNs,
+    uncertaintyNs: 10_000_000,
+  });
+  for (const ahead of [0, 37]) {
+    const [anchor, ...others] = realtimeByTai(tai(ahead), "x86-tsc", place, KHZ, [mark(4_000_000)]);
+    assert.deepEqual(others, []);
+    assert.deepEqual(
+      [anchor?.clock, anchor?.clockNs, anchor?.ns, anchor?.uncertaintyNs],
+      ["realtime", 1_795_981_500_000_000_000n, 10_000_000_500, 1_500],
+    );
+  }
+  assert.deepEqual(realtimeByTai(tai(37), "x86-tsc", place, KHZ, []), []);
+  assert.deepEqual(realtimeByTai(tai(37), "x86-tsc", place, KHZ, [mark(300_000_000)]), []);
+  assert.deepEqual(realtimeByTai(tai(37), "x86-tsc", place, KHZ, [{ ...mark(0), clock: "monotonic" }]), []);
 });

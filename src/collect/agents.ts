@@ -43,7 +43,7 @@ export function markedClocks(events: readonly KeyEvent[]): readonly WallAnchor[]
 export type PlaceCount = (count: bigint) => { readonly ns: number; readonly uncertaintyNs: number };
 
 /**
- * Readings of CLOCK_MONOTONIC between two of the TSC, as anchors. Where the trace runs on another clock than the TSC, a
+ * Readings of CLOCK_MONOTONIC (or of TAI, which is realtime and some whole seconds) between two of the TSC, as anchors. Where the trace runs on another clock than the TSC, a
  * reading of that clock leads to it, over the cycles between the two.
  */
 export function pairedClocks(
@@ -51,14 +51,15 @@ export function pairedClocks(
   traceClock: TraceClock,
   place: PlaceCount,
   tscKhz: number | null,
+  read: "mono" | "tai" = "mono",
 ): readonly WallAnchor[] {
   const own = pairs.filter(({ clock }) => clock === traceClock);
   const middle = ({ tscBefore, tscAfter }: ClockPair): bigint => (tscBefore + tscAfter) / 2n;
   const half = ({ tscBefore, tscAfter }: ClockPair, khz: number): number => (Number(tscAfter - tscBefore) / khz) * 5e5;
   return pairs.flatMap((pair): readonly WallAnchor[] => {
-    if (pair.clock !== "mono") return [];
-    const anchor = { clock: "monotonic", clockNs: pair.valueNs } as const;
-    if (traceClock === "mono") return [{ ...anchor, ...place(pair.valueNs) }];
+    if (pair.clock !== read) return [];
+    const anchor = { clock: read === "mono" ? "monotonic" : "realtime", clockNs: pair.valueNs } as const;
+    if (traceClock === read) return [{ ...anchor, ...place(pair.valueNs) }];
     if (tscKhz === null) return [];
     const bracket = half(pair, tscKhz) + pair.resolutionNs;
     if (traceClock === "x86-tsc") {
@@ -72,6 +73,36 @@ export function pairedClocks(
       return { ...anchor, ns: ns + Math.round(between), uncertaintyNs: Math.ceil(uncertaintyNs + slack) };
     });
   });
+}
+
+/**
+ * Readings of CLOCK_REALTIME between two of the TSC: those of TAI, which differs from it by whole seconds (0 where nobody
+ * has set the offset, 37 since 2017), and how many a mark of the realtime clock tells. Empty without such a mark.
+ */
+export function realtimeByTai(
+  pairs: readonly ClockPair[],
+  traceClock: TraceClock,
+  place: PlaceCount,
+  tscKhz: number | null,
+  marked: readonly WallAnchor[],
+): readonly WallAnchor[] {
+  const marks = marked.filter(({ clock }) => clock === "realtime");
+  return pairedClocks(pairs, traceClock, place, tscKhz, "tai").flatMap((anchor): readonly WallAnchor[] => {
+    const whole = marks.map((mark) => wholeSeconds(anchor, mark)).find((seconds) => seconds !== null) ?? null;
+    return whole === null ? [] : [{ ...anchor, clockNs: anchor.clockNs - whole * SECOND }];
+  });
+}
+
+const SECOND = 1_000_000_000n;
+/** Farther than this from a whole second, TAI and the mark are not of one clock. */
+const MAX_FROM_WHOLE_NS = 100_000_000;
+
+/** By how many whole seconds TAI is ahead of the marked realtime clock; null where that is no whole number. */
+function wholeSeconds(tai: WallAnchor, mark: WallAnchor): bigint | null {
+  const ahead = Number(tai.clockNs - mark.clockNs) - (tai.ns - mark.ns);
+  const seconds = Math.round(ahead / 1e9);
+  const slack = mark.uncertaintyNs + (Math.abs(tai.ns - mark.ns) * SLEW_PPM) / 1e6;
+  return Math.abs(ahead - seconds * 1e9) <= slack && slack <= MAX_FROM_WHOLE_NS ? BigInt(seconds) : null;
 }
 
 /** Places a stamp by the anchor that makes it surest; null where its clock has none. */

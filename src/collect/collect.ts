@@ -3,7 +3,7 @@ import { AXIS_EDGE_NS, axisNsOf, type ClockMap, placeColumn, uncertaintyOf } fro
 import { type DefectInput, DefectLog } from "../base/defect.js";
 import { formatDuration, formatUncertainty } from "../base/format.js";
 import { type Boot, instant } from "../base/time.js";
-import { type AgentRecords, markedClocks, pairedClocks, placeMessages, readAgents } from "./agents.js";
+import { markedClocks, pairedClocks, placeMessages, readAgents, realtimeByTai, type WallAnchor } from "./agents.js";
 import type { Capture } from "./capture.js";
 import { type BootClocks, type LinkedClocks, linkClocks, type RealtimeAnchor, taiAnchors } from "./clock-link.js";
 import { EventCollector, type UnplacedKeyEvent } from "./event-collector.js";
@@ -26,12 +26,9 @@ import type {
   Texts,
   VcpuSeen,
 } from "./types.js";
+import { placeVmmLogs, readVmmLogs, vmmSources, withVmmSpans } from "./vmm.js";
 
 export type TraceMap = ClockMap<"old:trace"> | ClockMap<"new:trace">;
-
-interface Sink {
-  defect(input: DefectInput): void;
-}
 
 /** One boot as read: its source, what was kept of its events, and its log. */
 interface ReadBoot {
@@ -75,11 +72,17 @@ export function collectCapture(
     contradiction(extentOf(old, linked.old), extentOf(fresh, linked.new), linked, sink);
   const logged = boots.map((boot) => placeLog(boot, maps[boot.boot], linked));
   const agents = readAgents(files, sink);
-  const keyEvents = boots.flatMap((read, i) => {
-    const map = maps[read.boot];
-    const traced = placeKeyEvents(read, map, logged[i] ?? []);
-    const told = placeAgents(read, map, traced, agents, { capture, tscKhz: linked.link.tscKhz, sink });
-    return told.length === 0 ? traced : [...traced, ...told].sort((a, b) => a.at.ns - b.at.ns);
+  const vmms = readVmmLogs(files, sink);
+  const placed = boots.map((read, i) => {
+    const { boot } = read;
+    const traced = placeKeyEvents(read, maps[boot], logged[i] ?? []);
+    const own = vmms.filter((each) => each.boot === boot);
+    if (agents.messages[boot].length === 0 && own.length === 0) return { keyEvents: traced, spans: [] };
+    const anchors = wallAnchors(read, maps[boot], traced, capture, linked.link.tscKhz);
+    const told = placeMessages(boot, agents.messages[boot], anchors, sink);
+    const vmm = placeVmmLogs(own, anchors, sink);
+    const keyEvents = [...traced, ...told, ...vmm.keyEvents].sort((a, b) => a.at.ns - b.at.ns);
+    return { keyEvents, spans: vmm.spans };
   });
   const collected: Collected = {
     name: capture.name,
@@ -89,9 +92,12 @@ export function collectCapture(
     probeLevel: capture.labels.probe_level ?? null,
     link: linked.link,
     newBootReached: capture.boots.new !== null,
-    keyEvents,
+    keyEvents: placed.flatMap(({ keyEvents }) => keyEvents),
     extents: { old: extentOf(old, maps.old), new: extentOf(fresh, maps.new) },
-    spans: placeSpans(boots, maps, linked),
+    spans: withVmmSpans(
+      placeSpans(boots, maps, linked),
+      placed.flatMap(({ spans }) => spans),
+    ),
     wakeups: placeWakeups(boots, maps),
     vcpus: boots.flatMap((boot) => placeVcpus(boot, maps[boot.boot])),
     agents: agents.facts,
@@ -102,6 +108,7 @@ export function collectCapture(
       ...boots.flatMap((boot) => (boot.counts === null ? [] : [boot.counts])),
       ...logs.sources,
       ...agents.sources,
+      ...vmmSources(vmms),
     ],
     defects: defects.all().map((defect): PlacedDefect => {
       const map = defect.boot === null ? null : maps[defect.boot];
@@ -334,22 +341,20 @@ function placeKeyEvents(read: ReadBoot, map: TraceMap | null, log: readonly Plac
   return [...traced, ...loggedKeyEvents(boot, traced, log)].sort((a, b) => a.at.ns - b.at.ns);
 }
 
-/** An agent's messages, by readings of its log's clock: in clock_pairs, or in the workload's marks. */
-function placeAgents(
+/** Readings of the boot's wall clocks: in clock_pairs, or in the workload's marks. */
+function wallAnchors(
   { boot, source }: ReadBoot,
   map: TraceMap | null,
   traced: readonly KeyEvent[],
-  agents: AgentRecords,
-  from: { readonly capture: Capture; readonly tscKhz: number | null; readonly sink: Sink },
-): readonly KeyEvent[] {
-  const messages = agents.messages[boot];
-  if (messages.length === 0) return [];
-  const pairs = from.capture.boots[boot]?.pairs ?? [];
-  const anchors =
-    map === null || source === null
-      ? []
-      : pairedClocks(pairs, source.clock, (count) => placeWithSurety(map, count), from.tscKhz);
-  return placeMessages(boot, messages, [...anchors, ...markedClocks(traced)], from.sink);
+  capture: Capture,
+  tscKhz: number | null,
+): readonly WallAnchor[] {
+  const pairs = capture.boots[boot]?.pairs ?? [];
+  const marked = markedClocks(traced);
+  if (map === null || source === null) return marked;
+  const place = (count: bigint): { ns: number; uncertaintyNs: number } => placeWithSurety(map, count);
+  const paired = pairedClocks(pairs, source.clock, place, tscKhz);
+  return [...paired, ...realtimeByTai(pairs, source.clock, place, tscKhz, marked), ...marked];
 }
 
 /** Lines of the kernel log that a boundary may rest upon. */

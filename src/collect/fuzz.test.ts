@@ -16,6 +16,7 @@ import { payloadOf, writePages } from "../testing/ring-pages.js";
 import { smallTraceDat, writeTraceDat6, writeTraceDat7 } from "../testing/trace-dat-writer.js";
 import { parseFormatFiles } from "./event-format.js";
 import { ownerOf, readPstoreLog } from "./pstore.js";
+import { readQemuLog } from "./qemu-log.js";
 import { DEFAULT_LAYOUT, ringBufferSource } from "./ring-buffer.js";
 import { readTrace } from "./trace-file.js";
 import type { EventSource } from "./types.js";
@@ -217,6 +218,23 @@ test("what pstore kept, and kernel logs as traces", async (context) => {
       const { lines, counts } = readPstoreLog(memorySource("fuzzed", bytes), "dmesg");
       assert.equal(lines.length, counts.events);
       ownerOf({ type: "console", lines }, { old: [], new: [], newBootReached: false });
+    },
+  });
+});
+
+test("QEMU's log", async (context) => {
+  const folder = join(traces, "dialects/qemu");
+  await report(context, {
+    seeds: [
+      ...readdirSync(folder).map((name) => readFileSync(join(folder, name)).subarray(0, 4096)),
+      text("2026-11-29T19:47:01.919843Z runstate_set current_run_state 9 (running) new_state 4 (paused)\n"),
+      text("7@100.001020:vmstate_downtime_load type=non-iterable idstr=a instance_id=0 downtime=1000\n"),
+    ],
+    pieces: [...logPieces, "qemu_loadvm_state_section 4\n", "idstr=", "downtime=-1", "9999999999"].map(text),
+    read(bytes, run) {
+      readAny(bytes);
+      const { spans } = readQemuLog(memorySource("fuzzed", bytes), run % 2 === 0 ? "old" : "new", { defect: () => {} });
+      assert.ok(spans.every(({ beginNs, endNs }) => beginNs <= endNs));
     },
   });
 });

@@ -11,6 +11,7 @@ import { fileSource } from "./file-source.js";
 import { ftraceTextSource } from "./ftrace-text.js";
 import { isKernelLog, openKernelLog } from "./kernel-log.js";
 import { isPerfetto, openPerfetto } from "./perfetto-trace.js";
+import { isQemuLog, openQemuLog } from "./qemu-log.js";
 import { isPagesFile, openRawPages } from "./raw-pages.js";
 import type { RecordFilter } from "./ring-buffer.js";
 import { isTraceDat, openTraceDat } from "./trace-dat.js";
@@ -78,6 +79,7 @@ const DIALECTS: readonly Dialect[] = [
       }),
   },
   { matches: isKernelLog, open: openKernelLog },
+  { matches: isQemuLog, open: openQemuLog },
   {
     matches: isPerfetto,
     open(source) {
@@ -139,7 +141,7 @@ export function readTrace(source: ByteSource, sink: Sink): Result<TraceFile, str
   const dialect = DIALECTS.find(({ matches }) => matches(head));
   if (dialect === undefined)
     return err(
-      "it is no trace that can be read: no trace.dat, no Perfetto trace, no text of ftrace, and no log of a kernel",
+      "it is no trace that can be read: no trace.dat, no Perfetto trace, no text of ftrace, and no log of a kernel or of QEMU",
     );
   return dialect.open(source, sink);
 }

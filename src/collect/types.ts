@@ -232,7 +232,12 @@ export type RawSpanKind =
   | "irq"
   | "softirq"
   | "syscall"
-  | "marker";
+  | "marker"
+  /** A device of a VM, saved or loaded by its VMM. */
+  | "device";
+
+/** The evidence of spans of the kind `device` that a VMM logged. */
+export const VMM_EVIDENCE = "QEMU's log";
 
 /** Wake-ups (`sched_waking`), on the axis, by boot and time. */
 export interface RawWakeups {

@@ -15,6 +15,9 @@ function unsafeNumbers(value: unknown, place: string): readonly string[] {
   return Object.entries(value).flatMap(([key, inner]) => unsafeNumbers(inner, `${place}/${key}`));
 }
 
+/** Dialects whose every line is counted once. */
+const BY_LINES = new Set(["ftrace-text", "pstore", "qemu-log"]);
+
 /** Each breach in words; empty where the document is sound. */
 export function documentFaults(document: LiveUpdateDocument): readonly string[] {
   const printed: unknown = JSON.parse(JSON.stringify(document));
@@ -23,10 +26,12 @@ export function documentFaults(document: LiveUpdateDocument): readonly string[] 
   faults.push(...unsafeNumbers(printed, ""));
   for (const source of document.sources) {
     const { lines, events, continuations, structural, undecoded, boot, dialect } = source;
-    if (dialect === "ftrace-text" && lines !== events + continuations + structural + undecoded) {
+    if (BY_LINES.has(dialect) && lines !== events + continuations + structural + undecoded) {
       faults.push(`${boot}: ${lines} lines are not ${events} + ${continuations} + ${structural} + ${undecoded}`);
     }
-    const told = document.defects.filter(({ code, boot: of }) => of === boot && /^(?:text|ring)-/.test(code));
+    const told = document.defects.filter(
+      ({ code, boot: of }) => of === boot && /^(?:text|ring|pstore|qemu-log)-/.test(code),
+    );
     const count = told.reduce((sum, defect) => sum + defect.count, 0);
     if (count < undecoded) faults.push(`${boot}: ${undecoded} undecoded, but ${count} defects`);
   }

@@ -100,7 +100,7 @@ export interface BlameQuestion {
   readonly top: number | null;
 }
 
-/** One device over the kexec: its shutdown in the old kernel and its probe in the new one are one row. */
+/** One device over the kexec: its shutdown in the old kernel and its probe in the new one are one row, as are a VM's device's save and load. */
 export interface DeviceRow {
   readonly id: string;
   readonly name: string;
@@ -108,6 +108,9 @@ export interface DeviceRow {
   readonly bus: string | null;
   readonly shutdownNs: number | null;
   readonly probeNs: number | null;
+  /** Of a VM's device, by its VMM's log. */
+  readonly saveNs: number | null;
+  readonly loadNs: number | null;
   readonly totalNs: number;
   readonly inferred: boolean;
 }

@@ -2,6 +2,7 @@
 
 import { firstIndexWhere } from "../../base/search.js";
 import type { Boot } from "../../base/time.js";
+import { VMM_EVIDENCE } from "../../collect/types.js";
 import type { PhaseName, PlacedPrintk } from "../live-update.js";
 import { type Cause as Interval, partition } from "../partition.js";
 import type { PathTask } from "../path.js";
@@ -34,6 +35,8 @@ const MIN_LINE_NS = 500_000;
 interface BootRows {
   /** Rows of the path's own calls and interrupts. */
   readonly path: number[];
+  /** Rows of what the VMMs logged of their devices, on whatever task. */
+  readonly vmms: number[];
   /** Rows of tasks' runs: the path's, other user tasks', the kernel's threads'. */
   readonly runs: readonly [number[], number[], number[]];
   /** Rows of pid 1's runs in the new kernel. */
@@ -65,6 +68,7 @@ export function causeRows(
   const restores = path.find(({ role }) => role === "restores")?.pid ?? null;
   const bootRows = (boot: Boot): BootRows => ({
     path: [],
+    vmms: [],
     runs: [[], [], []],
     boots: [],
     lines: printk
@@ -97,7 +101,8 @@ export function causeRows(
       const thread = !own && isKernelThread(spans.strings[spans.task[row] as number] ?? "");
       into.runs[own ? 0 : thread ? 2 : 1].push(row);
       if (boot === 2 && spans.pid[row] === 1) into.boots.push(row);
-    } else if (CAUSE_KIND_ROWS[kind] === true && onPath(row)) {
+    } else if (spans.strings[spans.evidence[row] as number] === VMM_EVIDENCE) into.vmms.push(row);
+    else if (CAUSE_KIND_ROWS[kind] === true && onPath(row)) {
       const id = spans.strings[spans.id[row] as number] ?? "";
       if (id.startsWith("level ")) continue;
       if (isBounded(spans.flags[row] as number, id) || row === opening[boot === 1 ? "old" : "new"]) into.path.push(row);
@@ -105,8 +110,8 @@ export function causeRows(
   }
   const byBegin = (a: number, b: number): number =>
     (spans.beginNs[a] as number) - (spans.beginNs[b] as number) || a - b;
-  for (const { path: own, boots, runs } of [rows.old, rows.new]) {
-    for (const list of [own, boots, ...runs]) list.sort(byBegin);
+  for (const { path: own, vmms, boots, runs } of [rows.old, rows.new]) {
+    for (const list of [own, vmms, boots, ...runs]) list.sort(byBegin);
   }
   return { spans, ...rows };
 }
@@ -317,6 +322,8 @@ export function fill(rows: CauseRows, setting: Setting, beginNs: number, endNs: 
     inGaps((gaps) => gaps.map(([from, to]) => causeNode(setting, { ...part, beginNs: from, endNs: to }, [])));
 
   if (setting.mode === "user") {
+    const logged = nodesFrom(own.vmms).flatMap(leavesOf);
+    inGaps((gaps) => clipped(logged, gaps));
     let scheduled = false;
     for (const list of own.runs) {
       const ran = nodesFrom(list).flatMap(leavesOf);

@@ -2,6 +2,7 @@
 import { SPAN_KINDS, SpanFlag, type SpanKind, type SpanTable } from "../../analyze/span-table.js";
 import { assertNever } from "../../base/result.js";
 import type { Boot } from "../../base/time.js";
+import { VMM_EVIDENCE } from "../../collect/types.js";
 import { type DocumentTracks, fileKey, Rank } from "./document-tracks.js";
 import { compareRows, layOut } from "./lanes.js";
 import { type Tasks, tidOf } from "./tasks.js";
@@ -18,9 +19,9 @@ interface Group {
 /** Kinds that the document's own tracks show. */
 const SHOWN_BY_DOCUMENT: ReadonlySet<SpanKind> = new Set(["phase", "blackout", "seam"]);
 
-type Place = "document" | "named" | "kind" | "task" | "cpu";
+type Place = "document" | "named" | "device" | "kind" | "task" | "cpu";
 
-/** What tells a row's track from another's of the same kind: its name, nothing, its task, or its CPU. */
+/** What tells a row's track from another's of the same kind: its name, whether a VMM logged it, nothing, its task, or its CPU. */
 function placeOf(kind: SpanKind): Place {
   switch (kind) {
     case "phase":
@@ -31,6 +32,7 @@ function placeOf(kind: SpanKind): Place {
     case "file":
       return "named";
     case "device":
+      return "device";
     case "initcall":
     case "cpu":
     case "notifier":
@@ -157,6 +159,7 @@ function groupRows(table: SpanTable, places: readonly Place[], time: TraceTime):
   const groupOf = new Int32Array(table.count).fill(NO_GROUP);
   const known = new Map<number, Map<number, Group>>();
   let unplaced = 0;
+  const logged = table.strings.indexOf(VMM_EVIDENCE);
   const identities = new Map<string, number>();
   const byName = [new Map<number, number>(), new Map<number, number>()] as const;
   /** Names that stand for one file, or one session, share a number. */
@@ -195,7 +198,8 @@ function groupRows(table: SpanTable, places: readonly Place[], time: TraceTime):
       // A file's name may say more than whose token it is.
       const file = table.kind[row] === FILE;
       inner = identityOf(file ? 1 : 0, (file ? table.id : table.name)[row] as number);
-    } else if (place === "task" || place === "cpu") {
+    } else if (place === "device") inner = table.evidence[row] === logged ? 1 : 0;
+    else if (place === "task" || place === "cpu") {
       const pid = place === "task" ? (table.pid[row] as number) : -1;
       const cpu = table.cpu[row] as number;
       inner = pid > 0 ? pid : cpu >= 0 ? -2 - cpu : -1;
@@ -352,8 +356,10 @@ function trackFinder(
         const known = sessions.byFile.get(fileKey(text(table.id, row)));
         return known === undefined ? fresh({ parent: sessions.group, name }) : reuse(known.uuid, known.input);
       }
+      case "device":
       case "kind": {
-        const title = KIND_TITLES[kind] ?? kind;
+        const isLogged = text(table.evidence, row) === VMM_EVIDENCE;
+        const title = isLogged ? "VMM: devices saved and loaded" : (KIND_TITLES[kind] ?? kind);
         const base =
           kind === "initcall"
             ? Rank.initcalls
