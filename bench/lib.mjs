@@ -15,7 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, join, relative, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 
 export const root = resolve(import.meta.dirname, "..");
@@ -56,26 +56,58 @@ export function peakKb() {
 
 /**
  * Runs `script` again with `options`; what it prints is JSON. Where BENCH_PROFILES names a folder, a profile of the
- * process is summed up there, in a text of the script's name and of what is measured.
+ * process is summed up there, in a text of the script's name and of what is measured; where BENCH_CLINIC does, Clinic.js
+ * leaves its reports there.
  */
 export function inProcess(script, options) {
+  if (process.env.BENCH_CLINIC !== undefined) return underClinic(process.env.BENCH_CLINIC, script, options);
   const profiles = process.env.BENCH_PROFILES;
   const folder = profiles === undefined ? null : mkdtempSync(join(tmpdir(), "profile-"));
   const flags = folder === null ? [] : ["--cpu-prof", "--cpu-prof-dir", folder];
   const child = spawnSync(process.execPath, [...flags, script, ...options], { encoding: "utf8", maxBuffer: 1 << 28 });
   if (child.status !== 0) throw new Error(child.stderr);
   if (folder !== null) {
-    const what = `${basename(script, ".mjs")} ${options[options.indexOf("--only") + 1]}`;
+    const what = whatOf(script, options);
     const [profile] = readdirSync(folder);
     mkdirSync(profiles, { recursive: true });
     writeFileSync(
-      join(profiles, `${what.replace(/[^\w.]+/g, "-")}.txt`),
+      join(profiles, `${fileNameOf(script, options)}.txt`),
       profileText(what, JSON.parse(readFileSync(join(folder, profile), "utf8"))),
     );
     rmSync(folder, { recursive: true });
   }
   return JSON.parse(child.stdout);
 }
+
+/** What Clinic.js is asked for, each in a run of its own. */
+const CLINIC_TOOLS = ["flame", "doctor"];
+
+/** As inProcess, under each of Clinic.js' tools; the last run's answer. */
+function underClinic(folder, script, options) {
+  const what = fileNameOf(script, options);
+  const answers = CLINIC_TOOLS.map((tool) => {
+    const clinic = join(root, "bench/clinic/node_modules/clinic/bin.js");
+    const child = spawnSync(
+      process.execPath,
+      [clinic, tool, "--open=false", "--dest", folder, "--name", what, "--", process.execPath, script, ...options],
+      // NO_INSIGHT: it neither asks for, nor sends, statistics of its use.
+      { encoding: "utf8", maxBuffer: 1 << 28, env: { ...process.env, NO_INSIGHT: "1" } },
+    );
+    // It prints beside what it runs.
+    const answer = /^.*?(\{"results".*\})/m.exec(child.stdout)?.[1];
+    if (child.status !== 0 || answer === undefined) throw new Error(`clinic ${tool}: ${child.stderr}${child.stdout}`);
+    console.log(`${relative(process.cwd(), join(folder, `${what}.clinic-${tool}.html`))}`);
+    return JSON.parse(answer);
+  });
+  return answers.at(-1);
+}
+
+/** `raw-pages-bare-walk` */
+function fileNameOf(script, options) {
+  return whatOf(script, options).replace(/[^\w.]+/g, "-");
+}
+
+const whatOf = (script, options) => `${basename(script, ".mjs")} ${options[options.indexOf("--only") + 1]}`;
 
 /** Functions by their own time, down to a hundredth of the whole. */
 function profileText(what, { nodes, samples, timeDeltas }) {
