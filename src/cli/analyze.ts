@@ -1,7 +1,7 @@
 import { liveUpdateText } from "./analyze-text.js";
 import { expandCaptures } from "./capture-paths.js";
 import { defineCommand, exit, unusable } from "./command.js";
-import { analyzeCaptures, spellingOf, spellingOptions } from "./load.js";
+import { analyzeCaptures, readingOf, readingOptions } from "./load.js";
 import { flag, oneOrMore } from "./options.js";
 
 export const analyze = defineCommand({
@@ -13,7 +13,7 @@ export const analyze = defineCommand({
     "Reads a capture (a folder, .tar, .tar.gz or .tar.zst), puts both kernels' events on one time axis, and finds the phases of the live update, each with the event it was read from.\nTimes are relative to the blackout's begin. What the capture does not show is said to be not seen, with the earliest and latest it can have been.",
   options: {
     json: flag("One JSON document per capture, one per line (docs/live-update.schema.json)"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { capture: oneOrMore("Captures: folders or archives, or a folder of these") },
   examples: [
@@ -29,7 +29,7 @@ export const analyze = defineCommand({
     const { updates, failures } = await analyzeCaptures(
       context,
       expandCaptures(positionals.capture),
-      spellingOf(options),
+      readingOf(options),
       ({ document }) => document,
     );
     updates.forEach((document, i) => {

@@ -1,17 +1,18 @@
 /** `blackout archive add`: analyses what is not analysed yet, and adds it some thousands at a time. */
-import type { MarkSpelling } from "../analyze/boundaries.js";
+
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
 import { checkPartitionKey, openArchive } from "../archive/archive.js";
 import type { Detail } from "../archive/format.js";
 import { publishLive } from "../archive/live.js";
 import { streamCohort } from "./cohort-load.js";
 import { type Context, exit, misused, unusable } from "./command.js";
+import type { CaptureReading } from "./load.js";
 
 export interface AddRequest {
   readonly detail: Detail;
   readonly keepCaptures: boolean;
   readonly partitionBy: readonly string[] | null;
-  readonly spelling: MarkSpelling;
+  readonly reading: CaptureReading;
   readonly json: boolean;
 }
 
@@ -28,7 +29,7 @@ export async function addToArchive(
   what: readonly string[],
   request: AddRequest,
 ): Promise<number> {
-  const { detail, keepCaptures, partitionBy, spelling } = request;
+  const { detail, keepCaptures, partitionBy, reading } = request;
   const problem = partitionBy?.map(checkPartitionKey).find((each) => each !== null);
   if (problem !== undefined && problem !== null) return misused(context, `--partition-by: ${problem}`);
   const archive = await openArchive(path, partitionBy === null ? {} : { partitionBy });
@@ -55,7 +56,7 @@ export async function addToArchive(
   };
   try {
     for (const argument of what) {
-      for await (const item of streamCohort(context, argument, spelling)) {
+      for await (const item of streamCohort(context, argument, reading)) {
         if (item.kind !== "update") {
           failed += 1;
           unusable(context, item.reason);

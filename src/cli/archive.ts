@@ -12,7 +12,7 @@ import { pushToClickhouse } from "./archive-push.js";
 import { compactText, verifyText } from "./archive-text.js";
 import { COHORT_FORMS } from "./cohort-load.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { anyNumber, choice, duration, flag, integer, type Option, one, text, withDefault } from "./options.js";
 
 const options = {
@@ -45,7 +45,7 @@ const options = {
   cluster: text("NAME", "push: the server's cluster, over which the tables are replicated and divided"),
   "print-ddl": flag("push: print the statements that make the tables, and send nothing"),
   json: flag("One JSON document a line"),
-  ...spellingOptions,
+  ...readingOptions,
 };
 
 type Action = "add" | "list" | "show" | "verify" | "compact" | "export" | "push" | "remove";
@@ -112,7 +112,7 @@ export const archive = defineCommand({
             detail: given.detail,
             keepCaptures: given["keep-captures"],
             partitionBy: given["partition-by"]?.split(",") ?? null,
-            spelling: spellingOf(given),
+            reading: readingOf(given),
             json: given.json,
           });
         }

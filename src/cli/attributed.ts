@@ -2,10 +2,10 @@
 
 import type { AnchoredUpdate } from "../analyze/analyze.js";
 import { buildTrees, type UpdateTrees } from "../analyze/attribution/build.js";
-import type { MarkSpelling } from "../analyze/boundaries.js";
 import type { LiveUpdateDocument } from "../analyze/live-update.js";
 import { formatDuration, formatUncertainty } from "../base/format.js";
 import { type Context, unusable } from "./command.js";
+import type { CaptureReading } from "./load.js";
 import { withCapture } from "./load.js";
 import { escapeControls } from "./terminal-text.js";
 
@@ -18,13 +18,13 @@ export interface Attributed {
 export async function answerFrom(
   context: Context,
   path: string,
-  spelling: MarkSpelling,
+  reading: CaptureReading,
   answer: (attributed: Attributed) => number,
 ): Promise<number> {
   const progress = context.progress("Attributing");
   const loaded = await withCapture(
     path,
-    spelling,
+    reading,
     ({ update }): Attributed => ({ update, trees: buildTrees(update) }),
     (what) => progress.update(0, what),
   );

@@ -6,7 +6,7 @@ import { PHASES } from "../analyze/live-update.js";
 import { formatDuration } from "../base/format.js";
 import { answerFrom, headLines, noBlackout, share } from "./attributed.js";
 import { type Context, defineCommand, exit, unusable } from "./command.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { choice, flag, integer, one } from "./options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
 
@@ -108,7 +108,7 @@ export const blame = defineCommand({
     phase: choice("PHASE", PHASES, "Only this phase, also where it lies outside the blackout"),
     top: integer("N", { min: 1, max: 1_000_000 }, `At most N causes (without --json ${SHOWN})`),
     json: flag("One JSON document (docs/blame.schema.json)"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [
@@ -117,7 +117,7 @@ export const blame = defineCommand({
   ],
   exitCodes: [],
   run: (context, { options, positionals }) =>
-    answerFrom(context, positionals.capture, spellingOf(options), ({ update, trees }) => {
+    answerFrom(context, positionals.capture, readingOf(options), ({ update, trees }) => {
       const { document } = update;
       const all = [
         ...(trees.blackout === null ? [] : [trees.blackout]),

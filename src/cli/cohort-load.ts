@@ -5,7 +5,6 @@
 import { closeSync, createReadStream, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
-import type { MarkSpelling } from "../analyze/boundaries.js";
 import { type Cohort, unlikeSentence, unlikeTraits } from "../analyze/cohort/cohort.js";
 import { parseUpdateLine } from "../analyze/cohort/parse-sample.js";
 import { sampleOfUpdate } from "../analyze/cohort/sample-of-update.js";
@@ -19,6 +18,7 @@ import { readBoundedText } from "./bounded-text.js";
 import { capturesIn, isCapturePath } from "./capture-paths.js";
 import type { Context } from "./command.js";
 import { glob, isPattern } from "./glob.js";
+import type { CaptureReading } from "./load.js";
 import { withCapture } from "./load.js";
 import { statsOf } from "./path-stats.js";
 
@@ -56,11 +56,11 @@ export type CohortItem =
 export async function loadCohort(
   context: Context,
   argument: string,
-  spelling: MarkSpelling,
+  reading: CaptureReading,
 ): Promise<Result<LoadedCohort, string>> {
   const updates: UpdateSample[] = [];
   const failures: string[] = [];
-  for await (const item of streamCohort(context, argument, spelling)) {
+  for await (const item of streamCohort(context, argument, reading)) {
     if (item.kind === "refused") return err(item.reason);
     if (item.kind === "update") updates.push(item.update);
     else failures.push(item.reason);
@@ -75,7 +75,7 @@ export async function loadCohort(
 export async function* streamCohort(
   context: Context,
   argument: string,
-  spelling: MarkSpelling,
+  reading: CaptureReading,
 ): AsyncGenerator<CohortItem> {
   const sources = sourcesOf(argument, 0);
   if (!sources.ok) return yield { kind: "refused", reason: sources.error };
@@ -98,7 +98,7 @@ export async function* streamCohort(
         }
         continue;
       }
-      const loaded = await withCapture(path, spelling, ({ update, capture }) =>
+      const loaded = await withCapture(path, reading, ({ update, capture }) =>
         sampleOfUpdate(update, path, nodeNameOf(capture)),
       );
       yield loaded.ok

@@ -8,7 +8,7 @@ import { formatDuration, formatNeeded } from "../base/format.js";
 import type { TextLayout } from "./analyze-text.js";
 import { COHORT_FORMS, loadCohort, refusalOf } from "./cohort-load.js";
 import { defineCommand, exit, unusable } from "./command.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { flag, one } from "./options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
 import { escapeControls } from "./terminal-text.js";
@@ -21,7 +21,7 @@ export const cohort = defineCommand({
   description: `Shows what the updates of a cohort have in common, what their blackouts and phases take, and which of them did not complete. A cohort is ${COHORT_FORMS}.\nWith --json, analyses once what compare, gate, history and qualify then read in no time: one document per update, one per line.`,
   options: {
     json: flag("One JSON document per update, one per line (docs/update-sample.schema.json)"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { cohort: one("The cohort") },
   examples: [
@@ -30,7 +30,7 @@ export const cohort = defineCommand({
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
-    const loaded = await loadCohort(context, positionals.cohort, spellingOf(options));
+    const loaded = await loadCohort(context, positionals.cohort, readingOf(options));
     if (!loaded.ok) return unusable(context, loaded.error);
     const { cohort: found, failures } = loaded.value;
     for (const failure of failures) unusable(context, failure);

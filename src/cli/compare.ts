@@ -3,7 +3,7 @@ import { DEFAULT_FLOORS } from "../analyze/compare/levels.js";
 import { COHORT_FORMS, displayNames, loadCohort, refusalOf } from "./cohort-load.js";
 import { defineCommand, exit, unusable } from "./command.js";
 import { comparisonText } from "./compare-text.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { decimal, duration, flag, integer, one, withDefault } from "./options.js";
 
 export const floorOptions = {
@@ -30,7 +30,7 @@ export const compare = defineCommand({
     ...floorOptions,
     seed: seedOption,
     force: flag("Compare unlike cohorts all the same, and mark the output"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { base: one("The baseline cohort"), candidate: one("The cohort under test") },
   examples: [
@@ -48,7 +48,7 @@ export const compare = defineCommand({
   run: async (context, { options, positionals }) => {
     const loaded = [];
     for (const argument of [positionals.base, positionals.candidate]) {
-      const cohort = await loadCohort(context, argument, spellingOf(options));
+      const cohort = await loadCohort(context, argument, readingOf(options));
       if (!cohort.ok) return unusable(context, cohort.error);
       loaded.push(cohort.value);
     }

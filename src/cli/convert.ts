@@ -12,6 +12,7 @@ import { type Context, defineCommand, exit, misused, unusable } from "./command.
 import { FILTER_HELP, filterFrom, filterOfTrace, filterOption } from "./event-filter-option.js";
 import { integer, one, repeated, required, text } from "./options.js";
 import { outputProblem } from "./output-file.js";
+import { readerLimitOption } from "./reader-limit-option.js";
 import { escapeControls } from "./terminal-text.js";
 import { type TraceLines, traceLines } from "./trace-lines.js";
 
@@ -38,6 +39,7 @@ export const convert = defineCommand({
     pid: repeated(integer("PID", LARGEST, "Only this task's events")),
     cpu: repeated(integer("CPU", { min: 0, max: 32_767 }, "Only this CPU's events")),
     formats: text("FOLDER", "Where the event formats of raw pages are, if not beside them"),
+    "reader-limit": readerLimitOption,
   },
   positionals: { trace: one("A trace.dat, a Perfetto trace, a text that ftrace printed, or raw pages") },
   examples: [
@@ -64,7 +66,12 @@ export const convert = defineCommand({
     const asked = filterFrom(options);
     if (!asked.ok) return misused(context, asked.error);
     const log = new DefectLog();
-    const opened = openTraceFile(positionals.trace, { defect: (input) => log.add(input) }, options.formats);
+    const opened = openTraceFile(
+      positionals.trace,
+      { defect: (input) => log.add(input) },
+      options.formats,
+      options["reader-limit"],
+    );
     if (!opened.ok) return unusable(context, `${positionals.trace}: ${opened.error}`);
     const filters = filtersOf(opened.value, asked.value);
     if (!filters.ok) {

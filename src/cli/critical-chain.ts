@@ -5,7 +5,7 @@ import { formatDuration } from "../base/format.js";
 import { signedDuration } from "./analyze-text.js";
 import { answerFrom, headLines, noBlackout, share } from "./attributed.js";
 import { type Context, defineCommand, exit, unusable } from "./command.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { flag, one } from "./options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
 
@@ -109,12 +109,12 @@ export const criticalChain = defineCommand({
   usage: null,
   description:
     "The path that carries the update, from the VMs' pause to their resume: one cause after the other. Where the path's task was blocked, who woke it (where sched_waking was traced). Below, what each task on the path did: running, runnable, blocked, in interrupts.",
-  options: { json: flag("One JSON document (docs/critical-chain.schema.json)"), ...spellingOptions },
+  options: { json: flag("One JSON document (docs/critical-chain.schema.json)"), ...readingOptions },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [{ command: "blackout critical-chain traces/plain.tar.gz", what: "Step by step" }],
   exitCodes: [],
   run: (context, { options, positionals }) =>
-    answerFrom(context, positionals.capture, spellingOf(options), ({ update, trees }) => {
+    answerFrom(context, positionals.capture, readingOf(options), ({ update, trees }) => {
       const { document } = update;
       if (trees.blackout === null) return unusable(context, noBlackout(positionals.capture, document));
       const chain = chainOf(update, trees.blackout);

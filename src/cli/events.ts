@@ -6,7 +6,7 @@ import { END_OF_TIME } from "../collect/ring-buffer.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { bound, FILTER_HELP, filterFrom, filterOption } from "./event-filter-option.js";
 import { EVENT_LINE_HEADER, EventLineWriter, eventJson, eventText } from "./event-lines.js";
-import { eventFeedOf, type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
+import { eventFeedOf, type LoadedCapture, readingOf, readingOptions, withCapture } from "./load.js";
 import { printMerged } from "./merged-traces.js";
 import { axisTime, choice, flag, integer, oneOrMore, repeated, text } from "./options.js";
 import { escapeControls } from "./terminal-text.js";
@@ -36,7 +36,7 @@ export const events = defineCommand({
     limit: integer("N", { min: 1, max: Number.MAX_SAFE_INTEGER }, "Stop after so many"),
     formats: text("FOLDER", "Where the event formats of raw pages are, if not beside them"),
     json: flag("One JSON object a line (docs/event.schema.json)"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { input: oneOrMore("A capture (folder or archive); or a trace, or several of one clock") },
   examples: [
@@ -76,7 +76,7 @@ export const events = defineCommand({
         );
       }
       const { json, formats } = options;
-      const wanted = { filter: asked.value, limit, json, formats };
+      const wanted = { filter: asked.value, limit, json, formats, limits: options["reader-limit"] };
       return others.length === 0
         ? printTrace(context, capture, wanted)
         : printMerged(context, positionals.input, wanted);
@@ -94,7 +94,7 @@ export const events = defineCommand({
     const progress = context.progress("Reading");
     const printed = await withCapture(
       capture,
-      spellingOf(options),
+      readingOf(options),
       (loaded) => {
         progress.end();
         return printEvents(context, loaded, wanted);

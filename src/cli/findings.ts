@@ -4,7 +4,7 @@ import { findings as findAll } from "../analyze/findings/findings.js";
 import { formatDuration } from "../base/format.js";
 import { answerFrom, headLines, noBlackout, share } from "./attributed.js";
 import { type Context, defineCommand, exit, unusable } from "./command.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { flag, one } from "./options.js";
 import { escapeControls } from "./terminal-text.js";
 
@@ -32,12 +32,12 @@ export const findings = defineCommand({
   usage: null,
   description:
     "Rules over the span tree, the largest possible gain first. None speaks without a number and the span it rests on. Gains of different findings overlap where their spans do, and must not be added up: what-if answers for several at once.",
-  options: { json: flag("One JSON document (docs/findings.schema.json)"), ...spellingOptions },
+  options: { json: flag("One JSON document (docs/findings.schema.json)"), ...readingOptions },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [{ command: "blackout findings traces/plain.tar.gz", what: "What to fix first" }],
   exitCodes: [],
   run: (context, { options, positionals }) =>
-    answerFrom(context, positionals.capture, spellingOf(options), ({ update, trees }) => {
+    answerFrom(context, positionals.capture, readingOf(options), ({ update, trees }) => {
       const { document } = update;
       if (trees.blackout === null) return unusable(context, noBlackout(positionals.capture, document));
       const found = findAll({ update, root: trees.blackout });

@@ -12,7 +12,7 @@ import { COHORT_FORMS, displayNames, loadCohort, refusalOf } from "./cohort-load
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { seedOption } from "./compare.js";
 import { gateText } from "./gate-text.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { choice, flag, one, required, text, withDefault } from "./options.js";
 import { outputProblem } from "./output-file.js";
 import { sendWebhook, webhookTarget } from "./webhook.js";
@@ -42,7 +42,7 @@ export const gate = defineCommand({
     ),
     seed: seedOption,
     force: flag("Compare unlike cohorts all the same, and mark every output"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { cohort: one("The cohort under test") },
   examples: [
@@ -77,7 +77,7 @@ export const gate = defineCommand({
 
     const loaded = [];
     for (const argument of options.baseline === null ? [positionals.cohort] : [positionals.cohort, options.baseline]) {
-      const cohort = await loadCohort(context, argument, spellingOf(options));
+      const cohort = await loadCohort(context, argument, readingOf(options));
       if (!cohort.ok) return unusable(context, cohort.error);
       loaded.push(cohort.value);
     }

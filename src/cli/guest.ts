@@ -16,7 +16,7 @@ import { parseTicks } from "../collect/guest-ticks.js";
 import { signedDuration } from "./analyze-text.js";
 import { headLines } from "./attributed.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
-import { spellingOf, spellingOptions, withCapture } from "./load.js";
+import { readingOf, readingOptions, withCapture } from "./load.js";
 import { duration, flag, one, repeated, text } from "./options.js";
 import { parseDuration } from "./options-duration.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
@@ -205,7 +205,7 @@ export const guest = defineCommand({
     ticks: repeated(text("FILE", "A guest's tick log")),
     interval: duration("DURATION", "How often the guests tick, instead of what a log's header says"),
     json: flag("One JSON document (docs/guest.schema.json)"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [
@@ -228,7 +228,7 @@ export const guest = defineCommand({
     const progress = context.progress("Analysing");
     const loaded = await withCapture(
       positionals.capture,
-      spellingOf(options),
+      readingOf(options),
       ({ update, collected }) => ({ update, document: guestDocument(update, collected.collected.link, ticks) }),
       (what) => progress.update(0, what),
     );

@@ -8,7 +8,7 @@ import type { TextLayout } from "./analyze-text.js";
 import { COHORT_FORMS, displayNames, loadCohort, refusalOf } from "./cohort-load.js";
 import { defineCommand, exit, misused, unusable } from "./command.js";
 import { floorOptions, seedOption } from "./compare.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { flag, integer, oneOrMore, text, withDefault } from "./options.js";
 import { fitted, sparkline } from "./sparkline.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
@@ -28,7 +28,7 @@ export const history = defineCommand({
     ...floorOptions,
     seed: seedOption,
     force: flag("Put unlike cohorts into one series all the same, and mark the output"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, in order; or one, with --by") },
   examples: [
@@ -49,7 +49,7 @@ export const history = defineCommand({
     if (!metric.ok) return misused(context, `--metric: ${metric.error}`);
     const loaded = [];
     for (const argument of positionals.cohort) {
-      const cohort = await loadCohort(context, argument, spellingOf(options));
+      const cohort = await loadCohort(context, argument, readingOf(options));
       if (!cohort.ok) return unusable(context, cohort.error);
       loaded.push(cohort.value);
     }

@@ -7,7 +7,7 @@ import { shiftMap } from "../base/clock-map.js";
 import { err, ok, type Result } from "../base/result.js";
 import type { Boot } from "../base/time.js";
 import { type Capture, readCapture } from "../collect/capture.js";
-import { type CaptureError, DEFAULT_LIMITS } from "../collect/capture-error.js";
+import type { CaptureError } from "../collect/capture-error.js";
 import { openCaptureFiles } from "../collect/capture-files.js";
 import {
   type CollectedCapture,
@@ -16,20 +16,30 @@ import {
   placedEventFeed,
   type TraceMap,
 } from "../collect/collect.js";
+import { captureLimits, type ReaderLimits, USUAL_READER_LIMITS } from "../collect/reader-limits.js";
 import type { CaptureFiles } from "../collect/types.js";
 import { CaptureReadError } from "../collect/whole-file.js";
 import { capturesIn } from "./capture-paths.js";
 import type { Context } from "./command.js";
-import { text, withDefault } from "./options.js";
+import { type OptionValues, text, withDefault } from "./options.js";
+import { readerLimitOption } from "./reader-limit-option.js";
 
-/** How the VMM's marks are spelt; the same two options on every command. */
-export const spellingOptions = {
+/** How captures are read: the spelling of the VMM's marks, and how much of each file at most. */
+export interface CaptureReading extends MarkSpelling {
+  readonly limits: ReaderLimits;
+}
+
+export const USUAL_READING: CaptureReading = { ...DEFAULT_SPELLING, limits: USUAL_READER_LIMITS };
+
+/** The same options on every command that reads captures. */
+export const readingOptions = {
   "pause-mark": withDefault(text("TEXT", "What the mark of a VM's pause begins with"), DEFAULT_SPELLING.pause),
   "resume-mark": withDefault(text("TEXT", "What the mark of a VM's resume begins with"), DEFAULT_SPELLING.resume),
+  "reader-limit": readerLimitOption,
 };
 
-export function spellingOf(options: { readonly "pause-mark": string; readonly "resume-mark": string }): MarkSpelling {
-  return { pause: options["pause-mark"], resume: options["resume-mark"] };
+export function readingOf(options: OptionValues<typeof readingOptions>): CaptureReading {
+  return { pause: options["pause-mark"], resume: options["resume-mark"], limits: options["reader-limit"] };
 }
 
 /** An opened and analysed capture; only valid inside the call that is given it. */
@@ -49,7 +59,7 @@ function sentence(path: string, { code, message, advice }: CaptureError): string
 /** Opens one capture, hands it to `use`, and closes it whatever happens. The error is a sentence for people. */
 export async function withCapture<T>(
   path: string,
-  spelling: MarkSpelling,
+  reading: CaptureReading,
   use: (loaded: LoadedCapture) => T | Promise<T>,
   note: (what: string) => void = () => {},
 ): Promise<Result<T, string>> {
@@ -60,13 +70,13 @@ export async function withCapture<T>(
       `${path}: a folder of ${members.length} capture${members.length === 1 ? "" : "s"}, and one was expected\n  Give one of them, like ${members[0]}.`,
     );
   }
-  const files = await openCaptureFiles(path, DEFAULT_LIMITS);
+  const files = await openCaptureFiles(path, captureLimits(reading.limits), reading.limits);
   if (!files.ok) return err(sentence(path, files.error));
   try {
     const capture = readCapture(files.value);
     if (!capture.ok) return err(sentence(path, capture.error));
     const collected = collectCapture(capture.value, files.value, (_done, _total, what) => note(what));
-    const update = analyzeUpdate(collected.collected, spelling);
+    const update = analyzeUpdate(collected.collected, reading);
     return ok(await use({ path, capture: capture.value, files: files.value, collected, update }));
   } catch (error) {
     if (error instanceof CaptureReadError) return err(`${path}: ${error.message}. [unreadable]\n  Check the disk.`);
@@ -104,7 +114,7 @@ export const drawn = (update: AnchoredUpdate): LiveUpdate => ({ ...update });
 export async function analyzeCaptures<T>(
   context: Context,
   paths: readonly string[],
-  spelling: MarkSpelling,
+  reading: CaptureReading,
   pick: (update: AnchoredUpdate) => T,
 ): Promise<AnalyzedCaptures<T>> {
   const updates: T[] = [];
@@ -114,7 +124,7 @@ export async function analyzeCaptures<T>(
   for (const [i, path] of paths.entries()) {
     const loaded = await withCapture(
       path,
-      spelling,
+      reading,
       ({ update }) => pick(update),
       (what) => progress.update(i, `${path}: ${what}`),
     );

@@ -30,7 +30,7 @@ export function printMerged(context: Context, paths: readonly string[], wanted: 
   try {
     for (const path of paths) {
       const log = new DefectLog();
-      const opened = openTraceFile(path, { defect: (input) => log.add(input) }, wanted.formats);
+      const opened = openTraceFile(path, { defect: (input) => log.add(input) }, wanted.formats, wanted.limits);
       if (!opened.ok) return unusable(context, `${path}: ${opened.error}`);
       traces.push({ path, trace: opened.value, log });
     }

@@ -4,7 +4,7 @@ import { openMetricsText, prometheusText } from "../export/open-metrics.js";
 import { readBudget } from "./budget-file.js";
 import { COHORT_FORMS, loadCohort } from "./cohort-load.js";
 import { defineCommand, exit, misused, unusable } from "./command.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { choice, oneOrMore, text, withDefault } from "./options.js";
 import { outputProblem, writeAnswer } from "./output-file.js";
 
@@ -21,7 +21,7 @@ export const metrics = defineCommand({
       choice("FORMAT", ["prometheus", "openmetrics"], "prometheus (text format 0.0.4) or openmetrics (1.0)"),
       "prometheus",
     ),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { cohort: oneOrMore("The updates to count") },
   examples: [
@@ -41,7 +41,7 @@ export const metrics = defineCommand({
     const tally = new FleetTally(budget?.value.limits ?? []);
     const failures: string[] = [];
     for (const argument of positionals.cohort) {
-      const loaded = await loadCohort(context, argument, spellingOf(options));
+      const loaded = await loadCohort(context, argument, readingOf(options));
       if (!loaded.ok) return unusable(context, loaded.error);
       for (const update of loaded.value.cohort.updates) tally.add(update, update.takenAtMs);
       failures.push(...loaded.value.failures);

@@ -6,7 +6,7 @@ import { redactedFeed } from "../export/redacted-feed.js";
 import { embedJson, packLiveUpdate } from "../export/report.js";
 import { openBrowser } from "./browser.js";
 import { defineCommand, exit, misused, unusable } from "./command.js";
-import { eventFeedOf, type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
+import { eventFeedOf, type LoadedCapture, readingOf, readingOptions, withCapture } from "./load.js";
 import { startLoopback } from "./loopback.js";
 import { duration, flag, integer, one, text, withDefault } from "./options.js";
 
@@ -48,7 +48,7 @@ export const open = defineCommand({
   options: {
     ...uiOptions,
     patience: withDefault(duration("TIME", "How long to wait for the hand-over"), 600_000_000_000),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [
@@ -65,7 +65,7 @@ export const open = defineCommand({
     const progress = context.progress("Writing the trace");
     const made = await withCapture(
       positionals.capture,
-      spellingOf(options),
+      readingOf(options),
       (loaded) => ({
         trace: traceOf(loaded, options.unredacted),
         url: handoverUrl(options.unredacted ? loaded.update : redactUpdate(loaded.update), options.ui),

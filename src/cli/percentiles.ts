@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Histogram } from "hdr-histogram-js";
-import type { MarkSpelling } from "../analyze/boundaries.js";
 import {
   COHORT_PROPERTY_TEXT,
   type CohortDifference,
@@ -28,7 +27,8 @@ import { err, ok, type Result } from "../base/result.js";
 import { type Hlog, type HlogEntry, writeHlog } from "../export/hlog.js";
 import { COHORT_FORMS, loadCohort } from "./cohort-load.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import type { CaptureReading } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { flag, oneOrMore, text } from "./options.js";
 import { outputProblem } from "./output-file.js";
 import { isLogPath, readLog } from "./percentiles-input.js";
@@ -56,7 +56,7 @@ export const percentiles = defineCommand({
     json: flag("One JSON document (docs/percentiles.schema.json)"),
     hlog: text("FILE", "Write the HDR histograms there too, one tagged line per phase and for the blackout"),
     force: flag("Count unlike updates together, and mark every output"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, captures, or histogram logs") },
   examples: [
@@ -68,7 +68,7 @@ export const percentiles = defineCommand({
   run: async (context, { options, positionals }) => {
     const problem = options.hlog === null ? null : outputProblem(options.hlog, positionals.cohort);
     if (problem !== null) return misused(context, problem);
-    const inputs = await readInputs(context, positionals.cohort, spellingOf(options));
+    const inputs = await readInputs(context, positionals.cohort, readingOf(options));
     for (const failure of inputs.failures) unusable(context, failure);
     const samples = sampleUpdates(inputs.updates);
     if (samples.counted.length === 0 && inputs.logs.length === 0) {
@@ -113,7 +113,7 @@ export const percentiles = defineCommand({
   },
 });
 
-async function readInputs(context: Context, paths: readonly string[], spelling: MarkSpelling): Promise<Inputs> {
+async function readInputs(context: Context, paths: readonly string[], reading: CaptureReading): Promise<Inputs> {
   const updates: UpdateSample[] = [];
   const logs: NamedLog[] = [];
   const failures: string[] = [];
@@ -126,7 +126,7 @@ async function readInputs(context: Context, paths: readonly string[], spelling: 
       } else logs.push({ file: path, log: log.value });
       continue;
     }
-    const loaded = await loadCohort(context, path, spelling);
+    const loaded = await loadCohort(context, path, reading);
     if (!loaded.ok) failures.push(loaded.error);
     else {
       for (const update of loaded.value.cohort.updates) updates.push(update);

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { attributionOf, type PerfettoCounts, writePerfetto } from "../export/perfetto.js";
 import { packLiveUpdate } from "../export/report.js";
 import { defineCommand, exit, misused, unusable } from "./command.js";
-import { eventFeedOf, type LoadedCapture, spellingOf, spellingOptions, withCapture } from "./load.js";
+import { eventFeedOf, type LoadedCapture, readingOf, readingOptions, withCapture } from "./load.js";
 import { one, required, text } from "./options.js";
 import { outputProblem } from "./output-file.js";
 
@@ -31,7 +31,7 @@ export const perfetto = defineCommand({
     "Phases, blackout, seam, the span tree, the critical chain, devices and files over the kexec, sessions, kernel log, initcalls, functions and defects become tracks; scheduling, interrupts and hotplug become CPU tracks. docs/perfetto-export.md says what is where.\nOpen the file in the Perfetto UI with Ctrl+O, or drop it there.",
   options: {
     output: required(text("FILE", "Where to write it", "o")),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [{ command: "blackout perfetto traces/plain.tar.gz -o out/trace.pftrace", what: "One live update" }],
@@ -42,7 +42,7 @@ export const perfetto = defineCommand({
     const progress = context.progress("Writing");
     const written = await withCapture(
       positionals.capture,
-      spellingOf(options),
+      readingOf(options),
       (loaded) => writeOrSay(loaded, options.output),
       (what) => progress.update(0, what),
     );

@@ -13,7 +13,7 @@ import { COHORT_FORMS, loadCohort, refusalOf } from "./cohort-load.js";
 import { defineCommand, exit, misused, unusable } from "./command.js";
 import { floorOptions, seedOption } from "./compare.js";
 import { naturalOrder } from "./glob.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { choice, flag, oneOrMore, repeated, text, withDefault } from "./options.js";
 import { outputProblem } from "./output-file.js";
 import { statsOf } from "./path-stats.js";
@@ -45,7 +45,7 @@ export const qualify = defineCommand({
     ...floorOptions,
     seed: seedOption,
     force: flag("Judge unlike updates all the same, and mark every output"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, or folders of cohorts") },
   examples: [
@@ -74,7 +74,7 @@ export const qualify = defineCommand({
     const updates: UpdateSample[] = [];
     const failures: string[] = [];
     for (const argument of positionals.cohort.flatMap(cohortsIn)) {
-      const loaded = await loadCohort(context, argument, spellingOf(options));
+      const loaded = await loadCohort(context, argument, readingOf(options));
       if (!loaded.ok) return unusable(context, loaded.error);
       for (const update of loaded.value.cohort.updates) updates.push(update);
       failures.push(...loaded.value.failures);

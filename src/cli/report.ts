@@ -5,7 +5,7 @@ import { reportIndex } from "../analyze/report-data.js";
 import { renderReportOf } from "../export/report.js";
 import { expandCaptures } from "./capture-paths.js";
 import { defineCommand, exit, misused, unusable } from "./command.js";
-import { analyzeCaptures, drawn, listNames, spellingOf, spellingOptions } from "./load.js";
+import { analyzeCaptures, drawn, listNames, readingOf, readingOptions } from "./load.js";
 import { flag, oneOrMore, required, text } from "./options.js";
 import { outputProblem } from "./output-file.js";
 
@@ -22,7 +22,7 @@ export const report = defineCommand({
     output: required(text("FILE", "Where to write it", "o")),
     unredacted: flag("Keep kernel addresses, command lines and KASLR's place, which are left out otherwise"),
     title: text("TEXT", "Its title; the captures' names unless given"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { capture: oneOrMore("Captures: folders or archives, or a folder of these") },
   examples: [
@@ -34,7 +34,7 @@ export const report = defineCommand({
     const captures = expandCaptures(positionals.capture);
     const problem = outputProblem(options.output, captures);
     if (problem !== null) return misused(context, problem);
-    const { updates, paths, failures } = await analyzeCaptures(context, captures, spellingOf(options), drawn);
+    const { updates, paths, failures } = await analyzeCaptures(context, captures, readingOf(options), drawn);
     for (const failure of failures) unusable(context, failure);
     if (updates.length === 0) return exit.unusableInput;
     const names = listNames(updates, paths);

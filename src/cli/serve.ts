@@ -8,7 +8,7 @@ import { embedJson, renderReportOf } from "../export/report.js";
 import { openBrowser } from "./browser.js";
 import { capturesIn, isCapturePath } from "./capture-paths.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
-import { analyzeCaptures, drawn, listNames, spellingOf, spellingOptions, withCapture } from "./load.js";
+import { analyzeCaptures, drawn, listNames, readingOf, readingOptions, withCapture } from "./load.js";
 import { type Answer, startLoopback } from "./loopback.js";
 import { TRACE_TYPE, traceOf, uiOptions, uiProblem } from "./open.js";
 import { one } from "./options.js";
@@ -33,7 +33,7 @@ export const serve = defineCommand({
   usage: null,
   description:
     "Analyses every capture in the folder and serves them on 127.0.0.1, under an address with a random part, until Ctrl+C. The page is the report's, and can hand each update to the Perfetto UI. Kernel addresses, command lines and KASLR's place are left out.",
-  options: { ...uiOptions, ...spellingOptions },
+  options: { ...uiOptions, ...readingOptions },
   positionals: { folder: one("A folder of captures, or one capture") },
   examples: [{ command: "blackout serve traces/cohorts/base", what: "Ten updates, in the browser of this machine" }],
   exitCodes: [],
@@ -49,8 +49,8 @@ export const serve = defineCommand({
           : `${positionals.folder} is not there`,
       );
     }
-    const spelling = spellingOf(options);
-    const { updates, paths, failures } = await analyzeCaptures(context, found, spelling, drawn);
+    const reading = readingOf(options);
+    const { updates, paths, failures } = await analyzeCaptures(context, found, reading, drawn);
     for (const failure of failures) unusable(context, failure);
     if (updates.length === 0) return exit.unusableInput;
     const shown = options.unredacted ? updates : updates.map(redactUpdate);
@@ -66,7 +66,7 @@ export const serve = defineCommand({
       const index = /^trace\/(\d{1,6})$/.exec(path)?.[1];
       const capture = index === undefined ? undefined : paths[Number(index)];
       if (capture === undefined) return null;
-      const made = await withCapture(capture, spelling, (loaded) => traceOf(loaded, options.unredacted));
+      const made = await withCapture(capture, reading, (loaded) => traceOf(loaded, options.unredacted));
       return made.ok ? { type: TRACE_TYPE, body: made.value, fileName: `${basename(capture)}.pftrace` } : null;
     };
     const server = await startLoopback((method, path) => {

@@ -3,7 +3,7 @@ import type { SessionState } from "../analyze/sessions.js";
 import { formatDuration } from "../base/format.js";
 import { answerFrom, headLines } from "./attributed.js";
 import { type Context, defineCommand, exit } from "./command.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { flag, one } from "./options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
 import { escapeControls } from "./terminal-text.js";
@@ -69,12 +69,12 @@ export const sessions = defineCommand({
   usage: null,
   description:
     "Each session with its owners (the tasks that made and retrieved it; systemd's unit and luod's clients, where the capture holds what agents say), and its files: token, handler, size, what preserving, freezing and retrieving each cost, also per MiB. The two kernels are joined by session name, token and the handler's serialized data.",
-  options: { json: flag("One JSON document (docs/sessions.schema.json)"), ...spellingOptions },
+  options: { json: flag("One JSON document (docs/sessions.schema.json)"), ...readingOptions },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [{ command: "blackout sessions traces/plain.tar.gz", what: "What was carried over, and at what cost" }],
   exitCodes: [],
   run: (context, { options, positionals }) =>
-    answerFrom(context, positionals.capture, spellingOf(options), ({ update }) => {
+    answerFrom(context, positionals.capture, readingOf(options), ({ update }) => {
       if (options.json) {
         context.stdout.write(`${JSON.stringify(sessionsDocument(update.document, update.sessions))}\n`);
         return exit.answered;

@@ -3,6 +3,7 @@ import { type DefectInput, DefectLog } from "../base/defect.js";
 import { globMatcher } from "../base/glob.js";
 import { didYouMean } from "../base/suggest.js";
 import { eventNamesIn, type FilterExpression } from "../collect/event-filter.js";
+import type { ReaderLimits } from "../collect/reader-limits.js";
 import { openTraceFile, type TraceFile, type TracePart } from "../collect/trace-file.js";
 import type { EventChunk } from "../collect/types.js";
 import { type Context, exit, misused, unusable } from "./command.js";
@@ -17,13 +18,14 @@ export interface WantedOfTrace {
   readonly json: boolean;
   /** The folder of the event formats of raw pages; null where it is beside them. */
   readonly formats: string | null;
+  readonly limits: ReaderLimits;
 }
 
 /** Prints a trace's wanted events; returns the exit code. */
 export function printTrace(context: Context, path: string, wanted: WantedOfTrace): number {
   const log = new DefectLog();
   const sink = { defect: (input: DefectInput): void => log.add(input) };
-  const opened = openTraceFile(path, sink, wanted.formats);
+  const opened = openTraceFile(path, sink, wanted.formats, wanted.limits);
   if (!opened.ok) return unusable(context, `${path}: ${opened.error}`);
   const trace = opened.value;
   try {

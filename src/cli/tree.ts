@@ -3,7 +3,7 @@ import { STRUCTURE, type TreeNode } from "../analyze/attribution/tree.js";
 import { formatDuration } from "../base/format.js";
 import { answerFrom, headLines, share } from "./attributed.js";
 import { type Context, defineCommand, exit } from "./command.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { flag, integer, one, withDefault } from "./options.js";
 import type { Style } from "./terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
@@ -121,7 +121,7 @@ export const tree = defineCommand({
   options: {
     depth: withDefault(integer("N", { min: 0, max: DEEPEST }, "Levels below the blackout to show"), DEEPEST),
     json: flag("The tree as one JSON document (docs/tree.schema.json)"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [
@@ -130,7 +130,7 @@ export const tree = defineCommand({
   ],
   exitCodes: [],
   run: (context, { options, positionals }) =>
-    answerFrom(context, positionals.capture, spellingOf(options), ({ update, trees }) => {
+    answerFrom(context, positionals.capture, readingOf(options), ({ update, trees }) => {
       const { document } = update;
       if (options.json) {
         context.stdout.write(`${JSON.stringify(treeDocument(document, trees, options.depth))}\n`);

@@ -10,7 +10,7 @@ import { readBudget } from "./budget-file.js";
 import { loadCohort } from "./cohort-load.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { seedOption } from "./compare.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { startLoopback } from "./loopback.js";
 import { choice, flag, integer, one, repeated, required, size, text, window, withDefault } from "./options.js";
 import { DEFAULT_WINDOW_SECONDS } from "./rules.js";
@@ -61,7 +61,7 @@ export const watch = defineCommand({
     once: flag("End once everything that is there has been taken in"),
     json: flag("Print what happens as JSON, one document a line (docs/watch.md)"),
     seed: seedOption,
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { folder: one("Where captures arrive") },
   examples: [
@@ -92,10 +92,10 @@ export const watch = defineCommand({
     if (options.baseline !== null && options.budget === null) return misused(context, "--baseline: no --budget");
     const budget = options.budget === null ? null : readBudget(options.budget);
     if (budget !== null && !budget.ok) return misused(context, budget.error);
-    const spelling = spellingOf(options);
+    const reading = readingOf(options);
     let baseline: Cohort | null = null;
     if (options.baseline !== null) {
-      const loaded = await loadCohort(context, options.baseline, spelling);
+      const loaded = await loadCohort(context, options.baseline, reading);
       if (!loaded.ok) return unusable(context, loaded.error);
       for (const failure of loaded.value.failures) unusable(context, failure);
       baseline = loaded.value.cohort;
@@ -125,7 +125,7 @@ export const watch = defineCommand({
       const service = new WatchService(
         {
           folder,
-          spelling,
+          reading,
           intake: { settleMs: options.settle * 1e3, patienceMs: options.patience * 1e3, most: MOST_FOLLOWED },
           rescanMs: options.rescan * 1e3,
           windowMs: options.window * 1e3,
@@ -146,7 +146,7 @@ export const watch = defineCommand({
       if (!options["no-listen"]) {
         const token = tokenOf(options["token-file"] ?? join(statePath, "token"));
         if (!token.ok) return unusable(context, token.error);
-        const pages = new WatchPages(service, pool, spelling, context.version);
+        const pages = new WatchPages(service, pool, reading, context.version);
         const { address, port } = listen.value;
         const server = await startLoopback((method, path, accept) => pages.answer(method, path, accept), port, {
           address,

@@ -6,7 +6,7 @@ import { formatDuration } from "../base/format.js";
 import { err, ok, type Result } from "../base/result.js";
 import { answerFrom, headLines, noBlackout, share } from "./attributed.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
-import { spellingOf, spellingOptions } from "./load.js";
+import { readingOf, readingOptions } from "./load.js";
 import { flag, one, repeated, text } from "./options.js";
 import { parseDuration } from "./options-duration.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
@@ -79,7 +79,7 @@ export const whatIf = defineCommand({
     set: repeated(text("SELECTOR=VALUE", "What would take another time")),
     parallel: repeated(text("SELECTOR", "What would run at the same time")),
     json: flag("One JSON document (docs/what-if.schema.json)"),
-    ...spellingOptions,
+    ...readingOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [
@@ -108,7 +108,7 @@ export const whatIf = defineCommand({
     }
     if (set.length + parallel.length === 0)
       return misused(context, "what-if needs an assumption: --set SELECTOR=VALUE or --parallel SELECTOR");
-    return answerFrom(context, positionals.capture, spellingOf(options), ({ update, trees }) => {
+    return answerFrom(context, positionals.capture, readingOf(options), ({ update, trees }) => {
       const { document } = update;
       if (trees.blackout === null) return unusable(context, noBlackout(positionals.capture, document));
       const answer = whatIfOf(update, trees.blackout, { set, parallel });

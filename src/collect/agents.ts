@@ -11,8 +11,6 @@ import type { AgentClient, AgentFacts, CaptureFiles, ClockPair, KeyEvent, Source
 export const LUO_MAPPING = "agents/luo-mapping.json";
 export const luodLogPath = (boot: Boot): string => `agents/luod.${boot}.log`;
 
-const MAPPING_BYTES = 16 << 20;
-const LOG_BYTES = 64 << 20;
 /** The most that the kernel lets a clock be slewed (MAXFREQ, include/linux/timex.h). */
 const SLEW_PPM = 500;
 /** Between reading the clocks and the mark that tells of it, a task may have waited for its CPU this long. */
@@ -135,11 +133,11 @@ interface Sink {
 
 /** Reads the agents' files; each is optional. */
 export function readAgents(files: CaptureFiles, sink: Sink): AgentRecords {
-  const mapped = textOf(LUO_MAPPING, MAPPING_BYTES, files, sink);
+  const mapped = textOf(LUO_MAPPING, files.limits["table-bytes"], files, sink);
   const mapping = mapped === null ? null : parseLuoMapping(mapped, LUO_MAPPING, sink);
   const logs = (["old", "new"] as const).map((boot) => {
     const file = luodLogPath(boot);
-    const text = textOf(file, LOG_BYTES, files, sink);
+    const text = textOf(file, files.limits["log-bytes"], files, sink);
     return { boot, file, log: text === null ? null : parseLuodLog(text, file, boot, sink) };
   });
   const messagesOf = (boot: Boot): readonly LuodMessage[] => logs.find((log) => log.boot === boot)?.log?.messages ?? [];

@@ -148,7 +148,7 @@ function tooLarge(limits: CaptureLimits): Refusal {
   return refuse(
     "too-large",
     `It unpacks to more than ${limits.totalBytes.toLocaleString("en")} bytes.`,
-    "Unpack it yourself and give the folder if you trust it, or record less.",
+    "Record less or, if you trust it, raise --reader-limit capture-bytes=….",
   );
 }
 
@@ -174,7 +174,7 @@ function admit(header: Header, seen: Set<string>, limits: CaptureLimits): string
     throw refuse(
       "too-large",
       `Member ${shown} holds ${bytesText(header.size ?? 0)}, more than ${bytesText(limits.memberBytes)}.`,
-      "Record less.",
+      "Record less or, if you trust it, raise --reader-limit capture-file-bytes=….",
     );
   }
   if (header.type !== "directory" && seen.has(name)) {

@@ -14,6 +14,7 @@ import {
   quoted,
 } from "./capture-error.js";
 import { type PrivateFolder, privateFolder } from "./private-folder.js";
+import { type ReaderLimits, USUAL_READER_LIMITS } from "./reader-limits.js";
 import type { CaptureFiles } from "./types.js";
 import { CaptureReadError, wholeFile } from "./whole-file.js";
 
@@ -26,12 +27,13 @@ const MANIFEST = "capture.json";
 export async function openCaptureFiles(
   path: string,
   limits: CaptureLimits = DEFAULT_LIMITS,
+  readers: ReaderLimits = USUAL_READER_LIMITS,
 ): Promise<Result<CaptureFiles, CaptureError>> {
   const stat = lstatOrNull(path);
   if (stat === null) return err(captureError("not-found", `There is nothing at ${path}.`, "Check the path."));
   // A link given on the command line is the user's own; links inside a capture are refused.
   const isFolder = stat.isDirectory() || (stat.isSymbolicLink() && isDirectory(path));
-  if (isFolder) return openFolder(path, limits, () => {});
+  if (isFolder) return openFolder(path, limits, readers, () => {});
   if (!stat.isFile() && !stat.isSymbolicLink()) {
     return err(captureError("special-file", `${path} is neither a file nor a folder.`, "Give a folder or an archive."));
   }
@@ -59,7 +61,7 @@ export async function openCaptureFiles(
     close();
     return err({ ...unpacked.error, message: `${path}: ${unpacked.error.message}` });
   }
-  const opened = openFolder(manifestFolder(into), limits, close, path);
+  const opened = openFolder(manifestFolder(into), limits, readers, close, path);
   if (!opened.ok) close();
   return opened;
 }
@@ -93,6 +95,7 @@ function manifestFolder(top: string): string {
 function openFolder(
   folder: string,
   limits: CaptureLimits,
+  readers: ReaderLimits,
   close: () => void,
   shown: string = folder,
 ): Result<CaptureFiles, CaptureError> {
@@ -112,6 +115,7 @@ function openFolder(
   const open: FileSource[] = [];
   return ok({
     paths,
+    limits: readers,
     open: (path) => {
       if (!known.has(path)) return null;
       const source = new FileSource(path, join(folder, path));
@@ -147,7 +151,13 @@ function listFolder(folder: string, limits: CaptureLimits, shown: string): Resul
       members += 1;
       if (members > limits.members) {
         const most = limits.members.toLocaleString("en");
-        return err(captureError("too-many-members", `${shown} holds more than ${most} files.`, "Give one capture."));
+        return err(
+          captureError(
+            "too-many-members",
+            `${shown} holds more than ${most} files.`,
+            "Give one capture, or raise --reader-limit capture-files=….",
+          ),
+        );
       }
       if (entry.isDirectory()) waiting.push(path);
       else if (entry.isSymbolicLink()) {
@@ -157,7 +167,11 @@ function listFolder(folder: string, limits: CaptureLimits, shown: string): Resul
         if (size > limits.memberBytes) {
           const most = bytesText(limits.memberBytes);
           return err(
-            captureError("too-large", `${where} holds ${bytesText(size)}, more than ${most}.`, "Record less."),
+            captureError(
+              "too-large",
+              `${where} holds ${bytesText(size)}, more than ${most}.`,
+              "Record less, or raise --reader-limit capture-file-bytes=….",
+            ),
           );
         }
         if (!isReadable(join(folder, path))) {
@@ -173,7 +187,11 @@ function listFolder(folder: string, limits: CaptureLimits, shown: string): Resul
   if (bytes > limits.totalBytes) {
     const most = limits.totalBytes.toLocaleString("en");
     return err(
-      captureError("too-large", `${shown} holds more than ${most} bytes.`, "Give one capture, or record less."),
+      captureError(
+        "too-large",
+        `${shown} holds more than ${most} bytes.`,
+        "Give one capture, record less, or raise --reader-limit capture-bytes=….",
+      ),
     );
   }
   return ok(paths.sort());

@@ -8,6 +8,7 @@ import type { Capture } from "./capture.js";
 import { splitConsoleLog } from "./console-log.js";
 import { handoverOff, type KernelLogFacts, kernelLogFacts, logVerdicts } from "./kernel-log-facts.js";
 import { readKmsg } from "./kmsg.js";
+import { logLimits } from "./kmsg-lines.js";
 import {
   ownerOf,
   PSTORE_FOLDER,
@@ -38,7 +39,7 @@ export function bootLogs(capture: Capture, files: CaptureFiles, sink: Sink): Boo
   const saved = (boot: Boot): readonly PrintkLine[] => {
     const path = capture.boots[boot]?.dmesg ?? null;
     const source = path === null ? null : files.open(path);
-    return source === null ? [] : readKmsg(source, boot, sink);
+    return source === null ? [] : readKmsg(source, boot, sink, logLimits(files.limits));
   };
   const dmesg = { old: saved("old"), new: saved("new") };
   const kept = pstoreLogs(dmesg, capture, files, sink);
@@ -129,7 +130,7 @@ function consoleLines(
 ): Readonly<Record<Boot, readonly PrintkLine[]>> {
   const source = capture.console === null ? null : files.open(capture.console);
   if (source === null) return { old: [], new: [] };
-  const { old, new: fresh } = splitConsoleLog(source, sink);
+  const { old, new: fresh } = splitConsoleLog(source, sink, undefined, logLimits(files.limits));
   return { old, new: fresh };
 }
 

@@ -1,6 +1,7 @@
 /** The lines of a kernel log or a serial console as text: streamed, bounded, without terminal control. */
 import type { ByteSource } from "../base/byte-source.js";
 import type { Boot } from "../base/time.js";
+import { type ReaderLimits, USUAL_READER_LIMITS } from "./reader-limits.js";
 import type { EventSink } from "./types.js";
 
 export interface LogLimits {
@@ -16,7 +17,12 @@ export interface LogLimits {
  * The largest log buffer a kernel takes is 2 GiB (CONFIG_LOG_BUF_SHIFT, log_buf_len), the usual one at most 16 MiB.
  * printk itself writes no more than 2,048 bytes a record (PRINTK_MESSAGE_MAX, kernel/printk/internal.h).
  */
-export const LOG_LIMITS: LogLimits = { bytes: 64 * 2 ** 20, lines: 500_000, lineBytes: 16_384 };
+export const LOG_LIMITS: LogLimits = logLimits(USUAL_READER_LIMITS);
+
+/** A record of the kernel's has 2,048 bytes at most (CONSOLE_LOG_MAX): a longer line is no log's. */
+export function logLimits(limits: ReaderLimits): LogLimits {
+  return { bytes: limits["log-bytes"], lines: limits["log-lines"], lineBytes: 16_384 };
+}
 
 const CHUNK = 65_536;
 const LF = 0x0a;
@@ -89,7 +95,8 @@ export function forEachLogLine(
       line,
       boot,
       message: `The log was read up to line ${line - 1}; at most ${limits.lines} lines and ${limits.bytes} bytes are.`,
-      advice: "Cut the log to the live update it belongs to.",
+      advice:
+        "Cut the log to the live update it belongs to, or read more of it: --reader-limit log-lines=… or log-bytes=….",
     });
   }
 }

@@ -24,21 +24,11 @@ import {
   TYPE_STRING,
 } from "./perfetto-trace/event-schema.js";
 import { WireReader } from "./perfetto-trace/wire-reader.js";
+import { type ReaderLimits, USUAL_READER_LIMITS } from "./reader-limits.js";
 import type { RecordFilter } from "./ring-buffer.js";
 import { type EventFields, EventKind, type EventSource, type FieldValue, type TraceClock } from "./types.js";
 import { unpackZstd } from "./zstd.js";
 
-export interface PerfettoLimits {
-  /** Events kept; the rest is left out, and told. They need some 100 bytes each, and what they hold. */
-  readonly events: number;
-  /** Bytes that a file packed as a whole unpacks to: it is unpacked at once. */
-  readonly unpackedBytes: number;
-}
-/** The events need some 2 GiB of memory. */
-export const PERFETTO_LIMITS: PerfettoLimits = { events: 16_000_000, unpackedBytes: 1 << 30 };
-const MAX_PACKET = 256 << 20;
-/** Packed packets hold 512 KiB unpacked (TraceConfig.compression_type); the ratio bounds what a hostile one costs. */
-const MAX_PACKED = 16 << 20;
 /** Packets are some 100 bytes: the file is read in blocks of many. */
 const BLOCK_BYTES = 1 << 18;
 const ROWS = 16_384;
@@ -59,11 +49,11 @@ export function isPerfetto(head: Uint8Array): boolean {
 export function openPerfetto(
   source: ByteSource,
   boot: Boot,
-  limits: PerfettoLimits = PERFETTO_LIMITS,
+  limits: ReaderLimits = USUAL_READER_LIMITS,
 ): Result<PerfettoEvents, string> {
   const unpacked = whole(source, limits);
   if (!unpacked.ok) return unpacked;
-  const clock = firstClock(unpacked.value);
+  const clock = firstClock(unpacked.value, limits["perfetto-packet-bytes"]);
   const events = (filter: RecordFilter | null): EventSource => ({
     boot,
     dialect: "perfetto",
@@ -83,7 +73,7 @@ export interface PerfettoEvents {
   source(filter?: RecordFilter): EventSource;
 }
 
-function whole(source: ByteSource, { unpackedBytes }: PerfettoLimits): Result<ByteSource, string> {
+function whole(source: ByteSource, { "packed-trace-bytes": unpackedBytes }: ReaderLimits): Result<ByteSource, string> {
   const head = new Uint8Array(4);
   source.read(head, 0);
   const gzip = head[0] === 0x1f && head[1] === 0x8b;
@@ -110,10 +100,10 @@ function gunzipped(packed: Uint8Array, most: number): Result<Uint8Array, string>
 const CLOCKS: readonly TraceClock[] = ["boot", "unknown", "global", "local", "mono_raw"];
 
 /** Looked for in the first megabytes: a file has one clock. */
-function firstClock(source: ByteSource): TraceClock {
+function firstClock(source: ByteSource, mostBytes: number): TraceClock {
   let clock: TraceClock = "boot";
   let seen = 0;
-  eachPacket(source, (packet) => {
+  eachPacket(source, mostBytes, (packet) => {
     const reader = new WireReader(packet, 0, packet.length);
     while (reader.next()) {
       if (reader.field !== 1 || reader.type !== 2) continue;
@@ -128,9 +118,9 @@ function firstClock(source: ByteSource): TraceClock {
   return clock;
 }
 
-function inflated(packed: Uint8Array): Result<Uint8Array, string> {
+function inflated(packed: Uint8Array, most: number): Result<Uint8Array, string> {
   try {
-    return ok(inflateSync(packed, { maxOutputLength: MAX_PACKED }));
+    return ok(inflateSync(packed, { maxOutputLength: most }));
   } catch (error) {
     return err((error as Error).message);
   }
@@ -143,7 +133,11 @@ interface PacketEnd {
 }
 
 /** Calls `use` with every packet, until it returns false. */
-function eachPacket(source: ByteSource, use: (packet: Uint8Array, at: number) => boolean): PacketEnd {
+function eachPacket(
+  source: ByteSource,
+  mostBytes: number,
+  use: (packet: Uint8Array, at: number) => boolean,
+): PacketEnd {
   let block = new Uint8Array(Math.max(16, Math.min(BLOCK_BYTES, source.size)));
   let blockAt = 0;
   let held = 0;
@@ -172,7 +166,10 @@ function eachPacket(source: ByteSource, use: (packet: Uint8Array, at: number) =>
     }
     if (key !== 0x0a || i >= got) return { at, message: "what stands here is no packet" };
     const begin = at + i + 1;
-    if (size > MAX_PACKET) return { at, message: `a packet announces ${size} bytes` };
+    if (size > mostBytes) {
+      const most = `more than the ${mostBytes} allowed (--reader-limit perfetto-packet-bytes=…)`;
+      return { at, message: `a packet announces ${size} bytes, ${most}` };
+    }
     if (begin + size > source.size) return { at, message: `the file ends inside a packet of ${size} bytes` };
     if (hold(begin, size) < size) return { at, message: `the file ends inside a packet of ${size} bytes` };
     const from = begin - blockAt;
@@ -214,7 +211,7 @@ class PerfettoReader {
     readonly source: ByteSource,
     readonly boot: Boot,
     readonly filter: RecordFilter | null,
-    readonly limits: PerfettoLimits,
+    readonly limits: ReaderLimits,
   ) {}
 
   /** Whether an event may be wanted; a generic one's name is in its message, and is looked at by whoever asks for all. */
@@ -229,7 +226,7 @@ class PerfettoReader {
   }
 
   read(sink: Parameters<EventSource["read"]>[0]): ReturnType<EventSource["read"]> {
-    const end = eachPacket(this.source, (packet, at) => {
+    const end = eachPacket(this.source, this.limits["perfetto-packet-bytes"], (packet, at) => {
       this.#at = at;
       this.#packet(packet, 0);
       return true;
@@ -240,7 +237,7 @@ class PerfettoReader {
       this.#defect(
         "perfetto-too-many",
         "error",
-        `${this.#left} events beyond the first ${this.limits.events} were left out: they are sorted in memory.`,
+        `${this.#left} events beyond the first ${this.limits["perfetto-events"]} were left out: they are sorted in memory (--reader-limit perfetto-events=…).`,
         0,
       );
     }
@@ -312,7 +309,8 @@ class PerfettoReader {
   }
 
   #packed(bytes: Uint8Array, zstd: boolean): void {
-    const found = zstd ? unpackZstd(bytes, MAX_PACKED) : inflated(bytes);
+    const most = this.limits["perfetto-packed-bytes"];
+    const found = zstd ? unpackZstd(bytes, most) : inflated(bytes, most);
     if (!found.ok) {
       this.#undecoded += 1;
       this.#defect("perfetto-damaged", "error", `Packed packets cannot be unpacked: ${found.error}.`, this.#at);
@@ -466,7 +464,7 @@ class PerfettoReader {
       if (what === SCHED_SWITCH) this.#learn(message);
       return;
     }
-    if (this.#count >= this.limits.events) {
+    if (this.#count >= this.limits["perfetto-events"]) {
       this.#left += 1;
       return;
     }

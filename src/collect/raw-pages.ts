@@ -11,6 +11,7 @@ import { type ParsedFormats, parseFormatFiles, parseFormats } from "./event-form
 import { parsePrintkFormats } from "./event-text/kernel-facts.js";
 import { type FileSource, fileSource } from "./file-source.js";
 import { parseKallsyms, type SymbolTable } from "./kallsyms.js";
+import { type ReaderLimits, USUAL_READER_LIMITS } from "./reader-limits.js";
 import {
   DEFAULT_LAYOUT,
   parseHeaderPage,
@@ -18,7 +19,6 @@ import {
   type RecordFilter,
   ringBufferSource,
 } from "./ring-buffer.js";
-import { FORMATS_BYTES, KALLSYMS_BYTES, SMALL_BYTES } from "./sources.js";
 import { activeClockName } from "./trace-dat/options.js";
 import { type EventSource, traceClockOf } from "./types.js";
 import { wholeFile } from "./whole-file.js";
@@ -44,7 +44,12 @@ export function isPagesFile(path: string): boolean {
 }
 
 /** Opens a folder of pages, or one CPU's file; `formats` names the folder with what decodes them, where it is another. */
-export function openRawPages(path: string, formats: string | null, sink: Sink): Result<RawPages, string> {
+export function openRawPages(
+  path: string,
+  formats: string | null,
+  sink: Sink,
+  limits: ReaderLimits = USUAL_READER_LIMITS,
+): Result<RawPages, string> {
   const whole = resolve(path);
   const folder = isPagesFile(whole) ? dirname(dirname(dirname(whole))) : whole;
   const cpus = isPagesFile(whole) ? [whole] : pagesIn(whole);
@@ -55,7 +60,7 @@ export function openRawPages(path: string, formats: string | null, sink: Sink): 
     return err(`--formats ${formats} is no folder: name the one that holds formats.gz, formats or events/`);
   }
   const places = formats === null ? besides(folder) : [resolve(formats)];
-  const read = formatsIn(places, sink);
+  const read = formatsIn(places, sink, limits);
   if (!read.ok) return read;
   const found = read.value;
   if (found === null) {
@@ -63,7 +68,8 @@ export function openRawPages(path: string, formats: string | null, sink: Sink): 
       `there are no event formats in ${places.join(" or ")} (formats.gz, formats or events/), without which pages cannot be decoded: name their folder with --formats`,
     );
   }
-  const header = textIn(sink, places, ["header_page", "events/header_page"]);
+  const tableBytes = limits["table-bytes"];
+  const header = textIn(sink, places, ["header_page", "events/header_page"], tableBytes);
   const layout = header === null ? null : parseHeaderPage(header);
   if (layout === null) {
     sink.defect({
@@ -74,7 +80,7 @@ export function openRawPages(path: string, formats: string | null, sink: Sink): 
       advice: "Save events/header_page with the pages.",
     });
   }
-  const clock = activeClockName(textIn(sink, [folder], ["trace_clock"]) ?? "") ?? "local";
+  const clock = activeClockName(textIn(sink, [folder], ["trace_clock"], tableBytes) ?? "") ?? "local";
   let symbols: SymbolTable | null | undefined;
   const pages = cpus.map((file): { cpu: number; source: FileSource } => ({
     cpu: cpuOf(file),
@@ -88,11 +94,11 @@ export function openRawPages(path: string, formats: string | null, sink: Sink): 
     close();
     return err(`${strange.source.name} is no regular file: save the pages of a live trace with 'cat' first`);
   }
-  const comms = parseSavedCmdlines(textIn(sink, places, ["saved_cmdlines"]) ?? "");
-  const strings = parsePrintkFormats(textIn(sink, places, ["printk_formats"]) ?? "");
+  const comms = parseSavedCmdlines(textIn(sink, places, ["saved_cmdlines"], tableBytes) ?? "");
+  const strings = parsePrintkFormats(textIn(sink, places, ["printk_formats"], tableBytes) ?? "");
   return ok({
     clock,
-    uname: textIn(sink, places, ["uname"])?.trim() ?? null,
+    uname: textIn(sink, places, ["uname"], tableBytes)?.trim() ?? null,
     source: (filter) =>
       ringBufferSource({
         boot: "old",
@@ -104,7 +110,7 @@ export function openRawPages(path: string, formats: string | null, sink: Sink): 
         strings,
         symbols: () => {
           if (symbols === undefined) {
-            const bytes = bytesIn(sink, places, ["kallsyms.gz", "kallsyms"], KALLSYMS_BYTES);
+            const bytes = bytesIn(sink, places, ["kallsyms.gz", "kallsyms"], limits["kallsyms-bytes"]);
             symbols = bytes === null ? null : parseKallsyms(bytes);
           }
           return symbols;
@@ -145,33 +151,37 @@ function bytesIn(sink: Sink, places: readonly string[], names: readonly string[]
   return null;
 }
 
-function textIn(sink: Sink, places: readonly string[], names: readonly string[]): string | null {
-  const bytes = bytesIn(sink, places, names, SMALL_BYTES);
+function textIn(sink: Sink, places: readonly string[], names: readonly string[], limit: number): string | null {
+  const bytes = bytesIn(sink, places, names, limit);
   return bytes === null ? null : new TextDecoder("utf-8").decode(bytes);
 }
 
 /** Null where there are none; the error says why those that there are cannot be used. */
-function formatsIn(places: readonly string[], sink: Sink): Result<ParsedFormats | null, string> {
+function formatsIn(places: readonly string[], sink: Sink, limits: ReaderLimits): Result<ParsedFormats | null, string> {
   for (const place of places) {
     for (const name of ["formats.gz", "formats"]) {
       const problems: string[] = [];
       const own = { defect: ({ message }: DefectInput) => void problems.push(`${join(place, name)}: ${message}`) };
-      const bytes = bytesIn(own, [place], [name], FORMATS_BYTES);
+      const bytes = bytesIn(own, [place], [name], limits["formats-bytes"]);
       if (bytes !== null) return ok(parseFormats(bytes, name, sink));
       if (problems[0] !== undefined) return err(problems[0]);
     }
-    const files = formatTree(join(place, "events"), sink);
+    const files = formatTree(join(place, "events"), sink, limits["table-bytes"]);
     if (files.length > 0) return ok(parseFormatFiles(files, "events", sink));
   }
   return ok(null);
 }
 
 /** `events/SYSTEM/EVENT/format`. */
-function formatTree(events: string, sink: Sink): readonly { readonly system: string; readonly text: string }[] {
+function formatTree(
+  events: string,
+  sink: Sink,
+  limit: number,
+): readonly { readonly system: string; readonly text: string }[] {
   const files: { system: string; text: string }[] = [];
   for (const system of foldersIn(events)) {
     for (const event of foldersIn(join(events, system))) {
-      const text = textIn(sink, [join(events, system, event)], ["format"]);
+      const text = textIn(sink, [join(events, system, event)], ["format"], limit);
       if (text !== null && files.length < MAX_FORMAT_FILES) files.push({ system, text });
     }
   }

@@ -16,17 +16,12 @@ import {
 import { ringLosses, unsavedCpuDefects, unsavedCpus } from "./ring-loss.js";
 import type { CaptureFiles, EventSource } from "./types.js";
 
-/** formats.gz and kallsyms.gz unpack to a few megabytes on a distribution kernel. */
-export const FORMATS_BYTES = 64 << 20;
-export const KALLSYMS_BYTES = 256 << 20;
-export const SMALL_BYTES = 16 << 20;
-
 interface Sink {
   defect(input: DefectInput): void;
 }
 
 function textOf(path: string, files: CaptureFiles, sink: Sink): string | null {
-  const bytes = files.bytes(path, SMALL_BYTES, sink);
+  const bytes = files.bytes(path, files.limits["table-bytes"], sink);
   return bytes === null ? null : new TextDecoder("utf-8").decode(bytes);
 }
 
@@ -191,7 +186,7 @@ function pagesSource(
       : new Map(),
     symbols: () => {
       if (symbols === undefined) {
-        const bytes = files.bytes(`${own.files}/kallsyms.gz`, KALLSYMS_BYTES, sink);
+        const bytes = files.bytes(`${own.files}/kallsyms.gz`, files.limits["kallsyms-bytes"], sink);
         symbols = bytes === null ? null : parseKallsyms(bytes);
       }
       return symbols;
@@ -202,6 +197,6 @@ function pagesSource(
 
 function formatsOf(own: CaptureBoot, files: CaptureFiles, sink: Sink): ParsedFormats | null {
   const path = `${own.files}/formats.gz`;
-  const bytes = files.bytes(path, FORMATS_BYTES, sink);
+  const bytes = files.bytes(path, files.limits["formats-bytes"], sink);
   return bytes === null ? null : parseFormats(bytes, path, sink);
 }

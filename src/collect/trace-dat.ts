@@ -10,6 +10,7 @@ import { type ParsedFormats, parseFormatFiles } from "./event-format.js";
 import { parsePrintkFormats } from "./event-text/kernel-facts.js";
 import { ftraceTextSource } from "./ftrace-text.js";
 import { parseKallsyms, type SymbolTable } from "./kallsyms.js";
+import { type ReaderLimits, USUAL_READER_LIMITS } from "./reader-limits.js";
 import {
   DEFAULT_LAYOUT,
   END_OF_TIME,
@@ -50,8 +51,13 @@ interface Sink {
  * Opens a trace.dat, whole or cut short; the error says why it cannot be read at all. Defects: `trace-dat-truncated`,
  * `trace-dat-damaged`, and those of the pages (`ring-*`).
  */
-export function openTraceDat(source: ByteSource, boot: Boot, sink: Sink): Result<TraceDat, string> {
-  const found = readTraceDatFile(source, sink);
+export function openTraceDat(
+  source: ByteSource,
+  boot: Boot,
+  sink: Sink,
+  limits: ReaderLimits = USUAL_READER_LIMITS,
+): Result<TraceDat, string> {
+  const found = readTraceDatFile(source, sink, limits["trace-dat-section-bytes"]);
   if (!found.ok) return found;
   const file = found.value;
   const formats = parseFormatFiles(file.formats, source.name, sink);

@@ -13,6 +13,7 @@ import { isKernelLog, openKernelLog } from "./kernel-log.js";
 import { isPerfetto, openPerfetto } from "./perfetto-trace.js";
 import { isQemuLog, openQemuLog } from "./qemu-log.js";
 import { isPagesFile, openRawPages } from "./raw-pages.js";
+import { type ReaderLimits, USUAL_READER_LIMITS } from "./reader-limits.js";
 import type { RecordFilter } from "./ring-buffer.js";
 import { isTraceDat, openTraceDat } from "./trace-dat.js";
 import type { EventSource } from "./types.js";
@@ -44,7 +45,7 @@ interface Sink {
 interface Dialect {
   /** `head` is the file's first bytes, up to HEAD_BYTES. */
   matches(head: Uint8Array): boolean;
-  open(source: ByteSource, sink: Sink): Result<TraceFile, string>;
+  open(source: ByteSource, sink: Sink, limits: ReaderLimits): Result<TraceFile, string>;
 }
 
 const HEAD_BYTES = 64 * 1024;
@@ -52,8 +53,8 @@ const HEAD_BYTES = 64 * 1024;
 const DIALECTS: readonly Dialect[] = [
   {
     matches: isTraceDat,
-    open(source, sink) {
-      const found = openTraceDat(source, "old", sink);
+    open(source, sink, limits) {
+      const found = openTraceDat(source, "old", sink, limits);
       if (!found.ok) return found;
       const { version, facts, instances } = found.value;
       const { traceId, timeShift } = facts;
@@ -82,8 +83,8 @@ const DIALECTS: readonly Dialect[] = [
   { matches: isQemuLog, open: openQemuLog },
   {
     matches: isPerfetto,
-    open(source) {
-      const found = openPerfetto(source, "old");
+    open(source, _sink, limits) {
+      const found = openPerfetto(source, "old", limits);
       if (!found.ok) return found;
       const events = found.value;
       return ok({
@@ -112,11 +113,16 @@ export type OpenTrace = TraceFile & { close(): void };
  * Opens a trace: a file of any dialect, or raw pages (a folder, or one CPU's file), whose event formats may lie in the
  * folder `formats`. The error says why it cannot be read.
  */
-export function openTraceFile(path: string, sink: Sink, formats: string | null = null): Result<OpenTrace, string> {
+export function openTraceFile(
+  path: string,
+  sink: Sink,
+  formats: string | null = null,
+  limits: ReaderLimits = USUAL_READER_LIMITS,
+): Result<OpenTrace, string> {
   try {
-    if (statSync(path).isDirectory() || isPagesFile(path)) return openPages(path, formats, sink);
+    if (statSync(path).isDirectory() || isPagesFile(path)) return openPages(path, formats, sink, limits);
     const source = fileSource(basename(path), path);
-    const found = source.isRegular ? readTrace(source, sink) : err("it is no regular file");
+    const found = source.isRegular ? readTrace(source, sink, limits) : err("it is no regular file");
     if (found.ok) return ok({ ...found.value, close: () => source.close() });
     source.close();
     return found;
@@ -127,15 +133,19 @@ export function openTraceFile(path: string, sink: Sink, formats: string | null =
   }
 }
 
-function openPages(path: string, formats: string | null, sink: Sink): Result<OpenTrace, string> {
-  const found = openRawPages(path, formats, sink);
+function openPages(path: string, formats: string | null, sink: Sink, limits: ReaderLimits): Result<OpenTrace, string> {
+  const found = openRawPages(path, formats, sink, limits);
   if (!found.ok) return found;
   const { clock, uname, source, close } = found.value;
   return ok({ what: "raw pages", uname, session: null, parts: [{ name: "", clock, source }], close });
 }
 
 /** As openTraceFile, of bytes from anywhere. */
-export function readTrace(source: ByteSource, sink: Sink): Result<TraceFile, string> {
+export function readTrace(
+  source: ByteSource,
+  sink: Sink,
+  limits: ReaderLimits = USUAL_READER_LIMITS,
+): Result<TraceFile, string> {
   const head = new Uint8Array(Math.min(HEAD_BYTES, source.size));
   source.read(head, 0);
   const dialect = DIALECTS.find(({ matches }) => matches(head));
@@ -143,5 +153,5 @@ export function readTrace(source: ByteSource, sink: Sink): Result<TraceFile, str
     return err(
       "it is no trace that can be read: no trace.dat, no Perfetto trace, no text of ftrace, and no log of a kernel or of QEMU",
     );
-  return dialect.open(source, sink);
+  return dialect.open(source, sink, limits);
 }

@@ -6,6 +6,7 @@ import type { ByteSource } from "../base/byte-source.js";
 import type { Defect, DefectInput } from "../base/defect.js";
 import type { StringTable } from "../base/string-table.js";
 import type { Boot } from "../base/time.js";
+import type { ReaderLimits } from "./reader-limits.js";
 
 /** A field's value as recorded: text, an integer that fits 2^53, or one that may not. */
 export type FieldValue = string | number | bigint;
@@ -144,6 +145,8 @@ export interface ClockPair {
 export interface CaptureFiles {
   /** Sorted paths of all regular files. */
   readonly paths: readonly string[];
+  /** How much of each is read at most. */
+  readonly limits: ReaderLimits;
   /** Null where there is no such file. */
   open(path: string): ByteSource | null;
   /** The whole file, gunzipped where its name ends in .gz; refused (null and a defect in `sink`) beyond `limit` bytes. */

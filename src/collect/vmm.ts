@@ -6,7 +6,14 @@ import type { DefectInput } from "../base/defect.js";
 import type { Boot } from "../base/time.js";
 import { placeStamp, type WallAnchor } from "./agents.js";
 import { QEMU_STAMP_NS, type QemuLog, qemuLogName, readQemuLog, VMM_FOLDER } from "./qemu-log.js";
-import { type CaptureFiles, type KeyEvent, type RawSpans, type SourceCounts, VMM_EVIDENCE } from "./types.js";
+import {
+  type CaptureFiles,
+  type KeyEvent,
+  type RawSpans,
+  type SourceCounts,
+  type Texts,
+  VMM_EVIDENCE,
+} from "./types.js";
 
 /** The VM of a host that has but one, as the marks without `vm=` name it. */
 export const ONLY_VM = "vm";
@@ -139,7 +146,12 @@ export function withVmmSpans(raw: RawSpans, more: readonly PlacedVmmSpan[]): Raw
     });
     return made;
   };
-  const all = <T>(own: readonly T[], of: (span: PlacedVmmSpan) => T): readonly T[] => own.concat(more.map(of));
+  const all = <T extends string>(own: Texts<T>, of: (span: PlacedVmmSpan) => T): Texts<T> => ({
+    at(row) {
+      const span = more[row - raw.count];
+      return span === undefined ? own.at(row) : of(span);
+    },
+  });
   return {
     count,
     beginNs: column(new Float64Array(count), raw.beginNs, ({ beginNs }) => beginNs),

@@ -27,13 +27,15 @@ export function wholeFile(
     throw new CaptureReadError(name, error as Error);
   }
   const advice = "Collect the capture again; without this file its part of the answer is missing.";
+  const larger =
+    "Without this file its part of the answer is missing; if it is as it should be, raise its limit with --reader-limit (docs/reader-limits.md).";
   if (packed === null) {
     sink.defect({
       code: "file-too-large",
       severity: "error",
       file: name,
       message: `It is larger than the ${limit.toLocaleString("en")} bytes that such a file may have.`,
-      advice,
+      advice: larger,
     });
     return null;
   }
@@ -49,7 +51,7 @@ export function wholeFile(
       message: large
         ? `It unpacks to more than the ${limit.toLocaleString("en")} bytes that such a file may have.`
         : `It cannot be unpacked (${(error as Error).message}).`,
-      advice,
+      advice: large ? larger : advice,
     });
     return null;
   }

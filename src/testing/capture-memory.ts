@@ -1,6 +1,7 @@
 /** Captures made by tests, in memory: two boots' ftrace text, logs and clock pairs, without a file. */
 import { gunzipSync } from "node:zlib";
 import { memorySource } from "../base/byte-source.js";
+import { USUAL_READER_LIMITS } from "../collect/reader-limits.js";
 import type { CaptureFiles } from "../collect/types.js";
 
 /** A capture's files from text or bytes; `.gz` names are unpacked as the real ones are. */
@@ -12,6 +13,7 @@ export function memoryCapture(files: Readonly<Record<string, string | Uint8Array
     ]),
   );
   return {
+    limits: USUAL_READER_LIMITS,
     paths: [...held.keys()].sort(),
     open: (path) => {
       const bytes = held.get(path);

@@ -58,6 +58,7 @@ export async function withFiles<T>(
 /** The same files without those whose path matches. */
 export function hiding(files: CaptureFiles, hidden: RegExp): CaptureFiles {
   return {
+    limits: files.limits,
     paths: files.paths.filter((path) => !hidden.test(path)),
     open: (path) => (hidden.test(path) ? null : files.open(path)),
     bytes: (path, limit, sink) => (hidden.test(path) ? null : files.bytes(path, limit, sink)),

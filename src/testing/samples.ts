@@ -1,11 +1,11 @@
 /** Update samples and cohorts for tests: made up, or of real captures, analysed once a test run. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { DEFAULT_SPELLING } from "../analyze/boundaries.js";
 import type { Cohort } from "../analyze/cohort/cohort.js";
 import type { CauseSample, UpdateSample } from "../analyze/cohort/update-sample.js";
 import { contextOf } from "../cli/command-context.js";
 import { recordedSurroundings } from "../cli/command-testing.js";
+import { USUAL_READING } from "../cli/load.js";
 import { projectRoot } from "./places.js";
 
 /** A completed update of one VM whose blackout lasts `ms`, at level graph; `more` replaces what it names. */
@@ -63,7 +63,7 @@ export async function realCohort(name: string, folder: string): Promise<Cohort> 
   // Every reader of captures is behind it: a fifth of a second that tests of made updates need not wait for.
   const { loadCohort } = await import("../cli/cohort-load.js");
   const context = contextOf(recordedSurroundings(), { noColour: true, forProgram: true });
-  const loaded = await loadCohort(context, folder, DEFAULT_SPELLING);
+  const loaded = await loadCohort(context, folder, USUAL_READING);
   assert.ok(loaded.ok, loaded.ok ? "" : loaded.error);
   assert.deepEqual(loaded.value.failures, []);
   return { ...loaded.value.cohort, name };

@@ -1,11 +1,11 @@
 /** What the service answers: metrics, health, the viewer, and what the viewer's reader may want as JSON. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
-import type { MarkSpelling } from "../../analyze/boundaries.js";
 import type { ReportEntry } from "../../analyze/report-data.js";
 import { OPEN_METRICS_TYPE, openMetricsText, prometheusText, TEXT_TYPE } from "../../export/open-metrics.js";
 import { PROTOBUF_TYPE, protobufMetrics } from "../../export/prometheus-protobuf.js";
 import { embedJson, type PackedUpdate, renderPackedReport } from "../../export/report.js";
+import type { CaptureReading } from "../load.js";
 import type { Answer } from "../loopback.js";
 import { isFiring } from "./alerts.js";
 import { serviceFamilies } from "./families.js";
@@ -26,15 +26,15 @@ interface Shown {
 export class WatchPages {
   readonly #service: WatchService;
   readonly #pool: WorkerPool;
-  readonly #spelling: MarkSpelling;
+  readonly #reading: CaptureReading;
   readonly #version: string;
   /** Of what was shown last, so that a page is not worked for twice. */
   #shown: ReadonlyMap<string, Shown> = new Map();
 
-  constructor(service: WatchService, pool: WorkerPool, spelling: MarkSpelling, version: string) {
+  constructor(service: WatchService, pool: WorkerPool, reading: CaptureReading, version: string) {
     this.#service = service;
     this.#pool = pool;
-    this.#spelling = spelling;
+    this.#reading = reading;
     this.#version = version;
   }
 
@@ -119,7 +119,7 @@ export class WatchPages {
         const id = `${fingerprint} ${path}`;
         const known = this.#shown.get(id);
         if (known !== undefined) return [[id, known]];
-        const outcome = await this.#pool.run({ what: "page", path, spelling: this.#spelling }, true);
+        const outcome = await this.#pool.run({ what: "page", path, reading: this.#reading }, true);
         if (outcome.kind !== "page") return [];
         const { entry, packed } = outcome;
         return [[id, { entry: { ...entry, name: `${basename(path)} ${entry.name}` }, packed }]];

@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { DEFAULT_SPELLING } from "../../analyze/boundaries.js";
 import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
 import { until } from "../../testing/prometheus-server.js";
 import { updateOf } from "../../testing/samples.js";
 import { parseBudget } from "../budget-file.js";
+import { USUAL_READING } from "../load.js";
 import type { Alert } from "./alerts.js";
 import type { WatchEvent } from "./events.js";
 import { WatchService } from "./service.js";
@@ -84,7 +84,7 @@ function serviceIn(name: string, store: UpdateStore, notify: ((alert: Alert) => 
   const service = new WatchService(
     {
       folder: spool,
-      spelling: DEFAULT_SPELLING,
+      reading: USUAL_READING,
       intake: { settleMs: 50, patienceMs: 60_000, most: 1_000 },
       rescanMs: 200,
       windowMs: 3_600_000,

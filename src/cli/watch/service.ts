@@ -4,9 +4,9 @@
  * here is only what follows what, and what must be on disk before what.
  */
 import { watch as watchFolder } from "node:fs";
-import type { MarkSpelling } from "../../analyze/boundaries.js";
 import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
 import { FleetTally } from "../../analyze/fleet/tally.js";
+import type { CaptureReading } from "../load.js";
 import { type Alert, evaluateAlerts, isFiring, tellingOf, toldOf, untold } from "./alerts.js";
 import type { WatchEvent } from "./events.js";
 import { lookThrough } from "./folder.js";
@@ -18,7 +18,7 @@ import type { KillReason, WorkerOutcome, WorkerPool } from "./worker-pool.js";
 
 export interface ServiceSettings {
   readonly folder: string;
-  readonly spelling: MarkSpelling;
+  readonly reading: CaptureReading;
   readonly intake: IntakeLimits;
   readonly rescanMs: number;
   readonly windowMs: number;
@@ -283,7 +283,7 @@ export class WatchService {
       if (next === null) return;
       this.#running += 1;
       const sinceMs = nowMs();
-      void pool.run({ what: "sample", path: next.path, spelling: this.#settings.spelling }).then((outcome) => {
+      void pool.run({ what: "sample", path: next.path, reading: this.#settings.reading }).then((outcome) => {
         this.#running -= 1;
         if (this.#stopping && outcome.kind === "killed") return;
         this.#observeAnalysis((nowMs() - sinceMs) / 1e3);

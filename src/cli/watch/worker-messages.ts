@@ -1,14 +1,15 @@
 /** What the service and its workers say to each other. */
-import type { MarkSpelling } from "../../analyze/boundaries.js";
+
 import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
 import type { ReportEntry } from "../../analyze/report-data.js";
 import type { PackedUpdate } from "../../export/report.js";
+import type { CaptureReading } from "../load.js";
 
 export interface WorkerRequest {
   /** `sample`: what statistics need of the capture. `page`: what the viewer needs of it, redacted. */
   readonly what: "sample" | "page";
   readonly path: string;
-  readonly spelling: MarkSpelling;
+  readonly reading: CaptureReading;
 }
 
 export type WorkerAnswer =

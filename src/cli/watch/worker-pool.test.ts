@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { DEFAULT_SPELLING } from "../../analyze/boundaries.js";
+import { USUAL_READING } from "../load.js";
 import { WorkerPool } from "./worker-pool.js";
 
 const limits = { jobs: 2, timeoutMs: 5_000, memoryBytes: 300 * 2 ** 20 };
@@ -8,7 +8,7 @@ const pool = new WorkerPool(limits, new URL("../../testing/watch-worker.js", imp
 after(() => pool.close());
 
 const ask = async (path: string, of = pool) => {
-  const outcome = await of.run({ what: "sample", path, spelling: DEFAULT_SPELLING });
+  const outcome = await of.run({ what: "sample", path, reading: USUAL_READING });
   return outcome.kind === "refused" ? outcome.reason : outcome;
 };
 

@@ -10,8 +10,8 @@ import { packUpdate } from "../../export/report.js";
 import { withCapture } from "../load.js";
 import type { WorkerAnswer, WorkerRequest } from "./worker-messages.js";
 
-async function answer({ what, path, spelling }: WorkerRequest): Promise<WorkerAnswer> {
-  const loaded = await withCapture(path, spelling, ({ update, capture }): WorkerAnswer => {
+async function answer({ what, path, reading }: WorkerRequest): Promise<WorkerAnswer> {
+  const loaded = await withCapture(path, reading, ({ update, capture }): WorkerAnswer => {
     if (what === "sample") return { kind: "sample", sample: sampleOfUpdate(update, path, nodeNameOf(capture)) };
     const shown = redactUpdate(update);
     return { kind: "page", entry: reportEntry(shown), packed: packUpdate(shown) };

@@ -68,7 +68,10 @@ export class ByteReader {
 
   bytes(size: number, what: string): Uint8Array {
     if (size > this.limit) {
-      throw new EndsEarly(`${what} at byte ${this.at} has ${size} bytes, more than the ${this.limit} allowed`, this.at);
+      throw new EndsEarly(
+        `${what} at byte ${this.at} has ${size} bytes, more than the ${this.limit} allowed (--reader-limit trace-dat-section-bytes=…)`,
+        this.at,
+      );
     }
     if (this.at + size > this.source.size) {
       throw new EndsEarly(

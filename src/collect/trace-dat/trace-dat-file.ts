@@ -7,6 +7,7 @@ import type { ByteSource } from "../../base/byte-source.js";
 import { memorySource } from "../../base/byte-source.js";
 import type { DefectInput } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
+import { USUAL_READER_LIMITS } from "../reader-limits.js";
 import { ByteReader, EndsEarly } from "./byte-reader.js";
 import { type Compression, unpack } from "./compression.js";
 import { activeClockName, factsOf, OptionId, type TraceDatFacts, type TraceDatOption } from "./options.js";
@@ -50,8 +51,6 @@ export interface TraceDatFile {
 }
 
 const MAGIC = [0x17, 0x08, 0x44, ...new TextEncoder().encode("tracing")];
-/** kallsyms of a kernel with all its modules have some 20 MB; a blob beyond this is refused. */
-export const MAX_BLOB_BYTES = 256 << 20;
 const MAX_COUNT = 1_000_000;
 const decoder = new TextDecoder("utf-8");
 
@@ -64,13 +63,17 @@ export function isTraceDat(head: Uint8Array): boolean {
   return head.length >= MAGIC.length && MAGIC.every((byte, i) => head[i] === byte);
 }
 
-/** The error says why it is no trace.dat that can be read. */
-export function readTraceDatFile(source: ByteSource, sink: Sink): Result<TraceDatFile, string> {
+/** The error says why it is no trace.dat that can be read. Sections of more than `mostBytes` are not. */
+export function readTraceDatFile(
+  source: ByteSource,
+  sink: Sink,
+  mostBytes: number = USUAL_READER_LIMITS["trace-dat-section-bytes"],
+): Result<TraceDatFile, string> {
   const head = new Uint8Array(MAGIC.length);
   source.read(head, 0);
   if (!isTraceDat(head)) return err("it does not begin as a trace.dat does");
   try {
-    const reader = new ByteReader(source, true, MAX_BLOB_BYTES);
+    const reader = new ByteReader(source, true, mostBytes);
     reader.at = MAGIC.length;
     const version = reader.string("the version");
     reader.littleEndian = reader.u8("the byte order") === 0;
@@ -342,7 +345,11 @@ class Parser {
     if ((flags & 1) !== 0) {
       const packed = reader.u32(`the ${what} section's packed length`);
       const unpacked = reader.u32(`the ${what} section's length unpacked`);
-      if (unpacked > MAX_BLOB_BYTES) throw new EndsEarly(`the ${what} section announces ${unpacked} bytes`, from);
+      if (unpacked > this.reader.limit)
+        throw new EndsEarly(
+          `the ${what} section announces ${unpacked} bytes, more than the ${this.reader.limit} allowed (--reader-limit trace-dat-section-bytes=…)`,
+          from,
+        );
       const found = unpack(reader.bytes(packed, `the ${what} section`), unpacked, this.#compression);
       if (!found.ok) {
         this.#defect("trace-dat-damaged", `The ${what} section cannot be unpacked: ${found.error}.`, from);
@@ -350,7 +357,7 @@ class Parser {
       }
       bytes = found.value;
     } else bytes = reader.bytes(size, `the ${what} section`);
-    return new ByteReader(memorySource(this.source.name, bytes), reader.littleEndian, MAX_BLOB_BYTES);
+    return new ByteReader(memorySource(this.source.name, bytes), reader.littleEndian, reader.limit);
   }
 
   /** What an option points to. */
@@ -390,7 +397,7 @@ class Parser {
           this.#cmdlines = this.#text(body, body.within("the length of saved_cmdlines"), what);
           return;
         case OptionId.bufferText: {
-          const option = new ByteReader(memorySource("", data), this.reader.littleEndian, MAX_BLOB_BYTES);
+          const option = new ByteReader(memorySource("", data), this.reader.littleEndian, this.reader.limit);
           option.at = 8;
           const name = option.string("a buffer's name");
           const clock = activeClockName(option.string("a buffer's clock"));
@@ -403,7 +410,7 @@ class Parser {
 
   #buffer7(data: Uint8Array, at: number, place: number): void {
     const { reader } = this;
-    const option = new ByteReader(memorySource("", data), reader.littleEndian, MAX_BLOB_BYTES);
+    const option = new ByteReader(memorySource("", data), reader.littleEndian, reader.limit);
     option.at = 8;
     const name = option.string("a buffer's name");
     const clock = option.string("a buffer's clock");
