@@ -1,7 +1,7 @@
 #!/bin/sh
 # blackout's recorder: what a host writes down of one live update, before the kexec and after it.
-# One POSIX sh file (dash, busybox ash); needs tracefs, awk, cat, cksum, dd, grep, gzip, head, mkdir, od, rmdir, sed,
-# tail, tr, uname.
+# One POSIX sh file (dash, busybox ash); needs tracefs, awk, cat, cksum, cut, dd, grep, gzip, head, mkdir, od, rmdir, sed,
+# sort, tail, tr, uname; sha256sum for --hash-sessions.
 #
 # It writes to tracefs, to its state folder and to the capture it is asked for, and nowhere else. Each change of tracefs
 # is put down in the state folder's journal before it is made, so that `disarm` can take it back and `status` can tell
@@ -31,6 +31,7 @@ options of all verbs:
   --instance NAME          the persistent ring's instance (blackout; else the first that outlives a boot)
   --ring-size SIZE, --marks-size SIZE, --buffer-size SIZE   for kernel-cmdline (8M, 1M, 16M)
   --redact PATTERNS        keys of kernel command lines whose values are left out, beyond the usual; `none`: leave none out
+  --hash-sessions KEY      names of sessions become keyed hashes in the capture; KEY: a file, made where there is none
   --root DIR               where /proc, /sys and /dev are looked for (/)
 exit: 0 done; 1 asked level cannot be recorded (doctor), or something is left (disarm); 2 usage; 3 could not be done
 EOF
@@ -48,7 +49,7 @@ NEWLINE='
 
 LEVEL=events LEVEL_GIVEN=no WITH='' STATE=${BLACKOUT_STATE:-} INSTANCE=${BLACKOUT_INSTANCE:-} ROOT=${BLACKOUT_ROOT:-}
 HALF='' OUT='' NAME='' LABELS='' TEXT=no JSON=no DISCARD=no FOR=next REDACT=${BLACKOUT_REDACT:-} MARK=''
-RING_SIZE=8M MARKS_SIZE=1M BUFFER_SIZE=16M DRY=no
+RING_SIZE=8M MARKS_SIZE=1M BUFFER_SIZE=16M DRY=no HASH_KEY=${BLACKOUT_HASH_SESSIONS:-}
 
 [ $# -gt 0 ] || { usage >&2; exit 2; }
 VERB=$1
@@ -66,7 +67,7 @@ while [ $# -gt 0 ]; do
     --json) JSON=yes; continue ;;
     --text) TEXT=yes; continue ;;
     --discard) DISCARD=yes; continue ;;
-    --level | --with | --state | --instance | --root | --half | -o | --name | --label | --for | --redact | \
+    --level | --with | --state | --instance | --root | --half | -o | --name | --label | --for | --redact | --hash-sessions | \
       --ring-size | --marks-size | --buffer-size)
       [ $# -gt 0 ] || misused "$option needs a value" ;;
     -*) misused "there is no option '$option'" ;;
@@ -89,6 +90,7 @@ while [ $# -gt 0 ]; do
     --label) LABELS=$LABELS$value$NEWLINE ;;
     --for) FOR=$value ;;
     --redact) REDACT=$value ;;
+    --hash-sessions) HASH_KEY=$value ;;
     --ring-size) RING_SIZE=$value ;;
     --marks-size) MARKS_SIZE=$value ;;
     --buffer-size) BUFFER_SIZE=$value ;;
@@ -107,6 +109,7 @@ done
 STATE=${STATE:-$ROOT/var/lib/blackout}
 case $STATE in /*) ;; *) STATE=$PWD/$STATE ;; esac
 case $OUT in '' | /*) ;; *) OUT=$PWD/$OUT ;; esac
+case $HASH_KEY in '' | /*) ;; *) HASH_KEY=$PWD/$HASH_KEY ;; esac
 JOURNAL=$STATE/journal
 
 level_number() {
@@ -594,7 +597,7 @@ unlock() {
 # KEY=VALUE lines of the boot that is armed, in ARMED_*.
 read_armed() {
   ARMED_BOOT='' ARMED_HALF='' ARMED_LEVEL='' ARMED_RING='' ARMED_MARKS='' ARMED_MARKER='' ARMED_PERSISTENT=''
-  ARMED_WITH=''
+  ARMED_WITH='' ARMED_HASH=''
   [ -r "$STATE/armed" ] || return 1
   while IFS='=' read -r key value; do
     case $key in
@@ -606,6 +609,7 @@ read_armed() {
       marker) ARMED_MARKER=$value ;;
       persistent) ARMED_PERSISTENT=$value ;;
       with) ARMED_WITH=$value ;;
+      hash) ARMED_HASH=$value ;;
     esac
   done < "$STATE/armed"
   [ -n "$ARMED_BOOT" ]
@@ -613,7 +617,7 @@ read_armed() {
 write_armed() { # HALF MARKER
   {
     printf 'boot=%s\nhalf=%s\nlevel=%s\nring=%s\n' "$BOOT_ID" "$1" "$LEVEL" "$RING"
-    printf 'marks=%s\nmarker=%s\npersistent=%s\nwith=%s\n' "$MARKS" "$2" "$PERSISTENT" "$WITH"
+    printf 'marks=%s\nmarker=%s\npersistent=%s\nwith=%s\nhash=%s\n' "$MARKS" "$2" "$PERSISTENT" "$WITH" "$HASH_KEY"
   } > "$STATE/armed.new"
   mv "$STATE/armed.new" "$STATE/armed" 2> /dev/null || die "$STATE/armed cannot be written"
 }
@@ -726,6 +730,324 @@ save_boot() { # FOLDER [EARLIER-FOLDER]: what takes long is not read again where
 
 # reboot(2) writes nothing back: what the new kernel is to find must be on the disk before.
 to_disk() { sync "$1"/* 2> /dev/null || sync; }
+
+# --- session names as hashes -----------------------------------------------------------------------------------------
+
+# A name becomes as many bytes as it has, so that pages need not be laid out anew: HMAC-SHA256 (RFC 2104) of
+# "session\0NAME", hexadecimal, after `session-` where there is room for 12 digits of it. The first 20 characters of that
+# are what `blackout archive export --anonymise` makes of the name with the same key.
+
+# A short key could be tried out, and with it the names.
+SHORTEST_KEY=16
+
+# know_key FILE: $INNER and $OUTER, the key's two pads as escapes for printf. A file that is not there yet is made.
+know_key() {
+  command -v sha256sum > /dev/null 2>&1 || die '--hash-sessions needs sha256sum (coreutils, busybox)'
+  if ! [ -e "$1" ]; then
+    { dd if=/dev/urandom of="$1.new" bs=32 count=1 && mv "$1.new" "$1"; } 2> /dev/null ||
+      die "$1: there is no such key, and it cannot be made"
+    say "$1 is a new key: whoever has it can try names out; keep it, so that captures fit together"
+  fi
+  size=$(wc -c < "$1" 2> /dev/null) || die "$1: the key cannot be read"
+  [ "$((size))" -ge $SHORTEST_KEY ] || die "$1: has $((size)) bytes; a key needs $SHORTEST_KEY or more (head -c 32 /dev/urandom > $1)"
+  # SHA-256's block is 64 bytes; a longer key is hashed first.
+  # shellcheck disable=SC2059 # escapes, all of it
+  pads=$(if [ "$((size))" -gt 64 ]; then printf "$(escapes_of_hex "$(sha256sum < "$1")")"; else cat "$1"; fi |
+    od -An -v -tu1 | awk '
+      function exclusive(a, b,   bit, sum) {
+        for (bit = 1; bit < 256; bit *= 2) if (int(a / bit) % 2 != int(b / bit) % 2) sum += bit
+        return sum
+      }
+      { for (i = 1; i <= NF; i++) key[n++] = $i }
+      END {
+        for (i = 0; i < 64; i++) { inner = inner sprintf("\\%03o", exclusive(key[i], 54)); outer = outer sprintf("\\%03o", exclusive(key[i], 92)) }
+        print inner, outer
+      }')
+  INNER=${pads% *} OUTER=${pads#* }
+}
+# escapes_of_hex DIGITS: `\ooo` for each two of the first word's.
+escapes_of_hex() {
+  printf '%s\n' "$1" | awk '{
+    for (i = 1; i < length($1); i += 2)
+      printf "\\%03o", (index("0123456789abcdef", substr($1, i, 1)) - 1) * 16 + index("0123456789abcdef", substr($1, i + 1, 1)) - 1
+    print ""
+  }'
+}
+# hash_of ESCAPED-NAME [ROUND]: 64 hexadecimal digits in $HASH.
+# shellcheck disable=SC2059 # the formats are escapes, all of them
+hash_of() {
+  HASH=$({ printf "$INNER"; printf 'session\000'; printf "$1"; [ -z "${2-}" ] || printf '\000%s' "$2"; } | sha256sum)
+  HASH=$({ printf "$OUTER"; printf "$(escapes_of_hex "$HASH")"; } | sha256sum)
+  HASH=${HASH%% *}
+}
+# Names, escaped, on standard input, into lines of NAME PSEUDONYM. A short name has few digits: where two names of one
+# capture would be the same, the later one is hashed again.
+pseudonyms() {
+  taken=' '
+  while IFS= read -r name; do
+    length=$((${#name} / 4))
+    round=''
+    while :; do
+      hash_of "$name" $round
+      if [ $length -ge 20 ]; then short=session-$HASH; else short=$HASH; fi
+      short=$(printf '%s' "$short" | head -c $length)
+      case $taken in
+        *" $short "*) [ "${round:-0}" -lt 64 ] || { short=$(printf '%*s' $length '' | tr ' ' x); break; } ;;
+        *) break ;;
+      esac
+      round=$((${round:-0} + 1))
+    done
+    taken="$taken$short "
+    printf '%s %s\n' "$name" "$short"
+  done
+}
+
+# What finds names in text, as functions of awk: names(LINE) sets HITS, AT[] and LENGTH[], in order.
+# `known`: a file of escaped names, each with its pseudonym or without.
+# A name is found where it is called a session's, and if it has eight bytes, one of them a digit, wherever it stands:
+# shorter or plainer ones are also words of the kernel's.
+# shellcheck disable=SC2016 # awk's, not the shell's
+FIND_NAMES='
+  function unescaped(text,   i, plain) {
+    for (i = 2; i <= length(text); i += 4)
+      plain = plain CHARACTER[substr(text, i, 1) * 64 + substr(text, i + 1, 1) * 8 + substr(text, i + 2, 1)]
+    return plain
+  }
+  function escaped(text,   i, result) {
+    for (i = 1; i <= length(text); i++) result = result sprintf("\\%03o", CODE[substr(text, i, 1)])
+    return result
+  }
+  function know(file,   i, line, word, name) {
+    for (i = 1; i < 256; i++) { CHARACTER[i] = sprintf("%c", i); CODE[CHARACTER[i]] = i }
+    while ((getline line < file) > 0) {
+      split(line, word, " ")
+      name = unescaped(word[1])
+      PSEUDONYM[name] = word[2]
+      if (length(name) >= 8 && name ~ /[0-9]/) BEGINS[substr(name, 1, 8)] = BEGINS[substr(name, 1, 8)] SUBSEP name
+      if (name ~ /[] \t,;)"\047\001]/) ODD[++odds] = name
+    }
+  }
+  function found(at, length_) {
+    if (length_ < 1 || length_ > 63 || at <= LAST) return
+    AT[++HITS] = at; LENGTH[HITS] = length_; LAST = at + length_ - 1
+  }
+  # The name at the beginning of text: one that holds what else ends it, or all up to `end`.
+  function length_of_name(text, end,   i, best) {
+    for (i = 1; i <= odds; i++) if (length(ODD[i]) > best && substr(text, 1, length(ODD[i])) == ODD[i]) best = length(ODD[i])
+    if (best) return best
+    if (match(text, end)) return RSTART - 1
+    return end ~ /^\[ / ? length(text) : 0
+  }
+  # At `session` in LINE: where its name begins, and what ends it.
+  function context(line, at,   rest) {
+    rest = substr(line, at + 7, 12)
+    UNTIL = "[ \t,;)\001\"]"
+    if (match(rest, /^(_name|Name|_id)?"?(=|: ?)["\047]/)) UNTIL = substr(rest, RLENGTH, 1) == "\"" ? "\"" : "\047"
+    else if (match(rest, /^:? ?\[/)) UNTIL = "]"
+    else if (match(rest, /^:? \047/)) UNTIL = "\047"
+    else if (match(rest, /^:? "/)) UNTIL = "\""
+    else if (match(rest, /^(_name|Name|_id)?=/)) ;
+    else if (!(substr(line, at - 5, 5) == "[luo_" && match(rest, /^\] /))) return 0
+    return at + 7 + RLENGTH
+  }
+  function names(line,   i, n, at, from, list, best, where, size) {
+    HITS = 0; LAST = 0
+    n = length(line)
+    for (at = 1; at <= n - 7; at++) {
+      from = substr(line, at, 8)
+      if (substr(from, 1, 7) == "session" && (where = context(line, at))) {
+        size = length_of_name(substr(line, where, 64), UNTIL)
+        if (size) { found(where, size); at = where + size - 1; continue }
+      }
+      if (!(from in BEGINS)) continue
+      best = 0
+      for (i = split(BEGINS[from], list, SUBSEP); i > 1; i--) {
+        size = length(list[i])
+        if (size > best && substr(line, at, size) == list[i] && substr(line, at + size, 1) !~ /[A-Za-z0-9]/) best = size
+      }
+      if (!best || (at > 1 && substr(line, at - 1, 1) ~ /[A-Za-z0-9]/)) continue
+      found(at, best)
+      at += best - 1
+    }
+  }'
+
+# Lines of a sub-buffer file on standard input (od -tu4): where a probe that names a session has its name, `name AT NAME`;
+# and what lies behind a page's data, or in a record that was given up, and may be anything: `rest AT BYTES`.
+# The layout: include/linux/ring_buffer.h, kernel/trace/ring_buffer.c (rb_event_length, RB_MISSED_STORED).
+# shellcheck disable=SC2016 # awk's
+FIND_PROBES='
+  function rest(at, end,   i) {
+    for (i = int((at + 3) / 4); i < end / 4; i++) if (WORD[i]) { print "rest", base + at, end - at; return }
+  }
+  function text(at, size,   i, byte, result) {
+    for (i = at; i < at + size && i < bytes; i++) {
+      byte = int(WORD[int(i / 4)] / POWER[i % 4]) % 256
+      if (!byte) break
+      result = result sprintf("\\%03o", byte)
+    }
+    return result
+  }
+  function page(   at, end, type, delta, size, body, id, i, n, field, where, name) {
+    size = WORD[2] % 134217728
+    if (size > bytes - head) size = bytes - head
+    end = head + size
+    for (at = head; at + 4 <= end; at += size) {
+      type = WORD[at / 4] % 32
+      delta = int(WORD[at / 4] / 32)
+      body = at + 4
+      if (type == 29) {
+        if (!delta) { end = body; break }
+        size = WORD[body / 4] + 4
+        rest(body + 4, at + size > end ? end : at + size)
+        if (size < 8 || size % 4) break
+        continue
+      }
+      if (type > 29) { size = 8; continue }
+      if (type) size = type * 4 + 4
+      else { size = WORD[body / 4] + 4; body += 4 }
+      if (size < 8 || size % 4 || at + size > end) break
+      id = WORD[body / 4] % 65536
+      if (!(id in FIELD)) continue
+      n = split(FIELD[id], field, ",")
+      for (i = 1; i <= n; i++) {
+        where = WORD[int((body + field[i]) / 4)]
+        name = text(body + where % 65536, int(where / 65536))
+        if (name != "") print "name", base + body + where % 65536, name
+      }
+    }
+    # A count of lost records may follow the data.
+    rest(end + (int(WORD[2] / 1073741824) % 2 ? 8 : 0), bytes)
+  }
+  BEGIN {
+    POWER[0] = 1; POWER[1] = 256; POWER[2] = 65536; POWER[3] = 16777216
+    n = split(fields, each, " ")
+    for (i = 1; i <= n; i++) { split(each[i], pair, "@"); FIELD[pair[1]] = FIELD[pair[1]] (FIELD[pair[1]] == "" ? "" : ",") pair[2] }
+    words = bytes / 4
+  }
+  { for (i = 1; i <= NF; i++) { WORD[n_words++] = $i; if (n_words == words) { page(); base += bytes; n_words = 0 } } }'
+
+# session_fields FORMATS: ID@OFFSET of each event field that holds a session's name.
+session_fields() {
+  gzip -dc < "$1" 2> /dev/null | awk '
+    match($0, /format:ID: [0-9]+/) { id = substr($0, RSTART + 11, RLENGTH - 11) }
+    /field:__data_loc char\[\] sess(ion)?(_name)?;/ { match($0, /offset:[0-9]+/); printf "%d@%d ", id, substr($0, RSTART + 7, RLENGTH - 7) }'
+}
+
+# Each sub-buffer file of the capture: FILE, the boot that wrote it, the bytes of its sub-buffers.
+page_files() {
+  for part in ring:old:$RING marks:old:$MARKS new:new:; do
+    boot=${part#*:}
+    instance=${boot#*:}
+    boot=${boot%:*}
+    for file in "$1/${part%%:*}"/per_cpu/cpu*/trace_pipe_raw; do
+      [ -s "$file" ] || continue
+      in_instance "$instance" .
+      printf '%s\t%s\t%s\n' "$file" "$boot" "$(subbuf_bytes "$TRACING/$INSIDE")"
+    done
+  done
+}
+# The capture's text in which a session may be named.
+text_files() {
+  for file in "$1/console.log" "$1"/*/dmesg "$1"/*/trace "$1"/*/saved_cmdlines; do [ ! -s "$file" ] || printf '%s\n' "$file"; done
+}
+# Pages as lines for names(): what ends a text in them ends a line.
+as_lines() { tr '\n\000' '\001\n' < "$1"; }
+
+# hash_sessions FOLDER KEY: in all that it holds.
+hash_sessions() {
+  work=$1/hashing
+  mkdir "$work" || not_hashed "$1"
+  : > "$work/found"
+  page_files "$1" > "$work/pages"
+  text_files "$1" > "$work/texts"
+  n=0
+  while IFS=$TAB read -r file boot bytes; do
+    n=$((n + 1))
+    # An event's fields, and where a page's data begins, in the boot that wrote it.
+    head=$(awk -F'[:;]' '/field: *char data/ { print $4 }' "$1/$boot/header_page" 2> /dev/null)
+    if [ "${head:-0}" != 16 ] || ! [ -s "$1/$boot/formats.gz" ]; then
+      defect sessions-not-found "without the $boot kernel's formats no session's name can be found in its pages: they are left out"
+      rm -f "$file"
+      : > "$work/probes.$n"
+      continue
+    fi
+    od -An -v -tu4 "$file" | awk -v fields="$(session_fields "$1/$boot/formats.gz")" -v bytes="$bytes" -v head=16 "$FIND_PROBES" > "$work/probes.$n"
+    # Bytes of an incomplete page cannot be looked through.
+    whole=$(($(wc -c < "$file") / bytes * bytes))
+    { head -c $whole "$file" > "$work/page" && cat "$work/page" > "$file"; } || not_hashed "$1"
+    sed -n 's/^name [0-9]* //p' "$work/probes.$n" >> "$work/found"
+  done < "$work/pages"
+  sort -u "$work/found" > "$work/known"
+  {
+    while IFS=$TAB read -r file _; do [ ! -e "$file" ] || as_lines "$file"; echo; done < "$work/pages"
+    while IFS= read -r file; do cat "$file"; echo; done < "$work/texts"
+  } | awk -v known="$work/known" "$FIND_NAMES"'
+    BEGIN { know(known) }
+    /session/ { names($0); for (i = 1; i <= HITS; i++) print escaped(substr($0, AT[i], LENGTH[i])) }' >> "$work/found"
+  sort -u "$work/found" | pseudonyms > "$work/known"
+  n=0
+  while IFS=$TAB read -r file boot bytes; do
+    n=$((n + 1))
+    [ -e "$file" ] || continue
+    as_lines "$file" | awk -v known="$work/known" "$FIND_NAMES"'
+      BEGIN { know(known) }
+      {
+        if (length($0) > 7) { names($0); for (i = 1; i <= HITS; i++) print "name", base + AT[i] - 1, escaped(substr($0, AT[i], LENGTH[i])) }
+        base += length($0) + 1
+      }' >> "$work/probes.$n"
+    [ -s "$work/probes.$n" ] || continue
+    # Whole pages are written anew, those in which there is something.
+    od -An -v -to1 "$file" | awk -v known="$work/known" -v hits="$work/probes.$n" -v bytes="$bytes" "$FIND_NAMES"'
+      BEGIN {
+        know(known)
+        while ((getline line < hits) > 0) {
+          split(line, word, " ")
+          if (word[1] == "rest") { for (i = 0; i < word[3]; i++) { put(word[2] + i, "000"); GONE[word[2] + i] = 1 } }
+          else {
+            pseudonym = PSEUDONYM[unescaped(word[3])]
+            for (i = 1; i <= length(word[3]) / 4; i++) put(word[2] + i - 1, sprintf("%03o", CODE[substr(pseudonym, i, 1)]))
+          }
+        }
+      }
+      function put(at, octal) { if (!(at in GONE)) NEW[at] = octal; WANTED[int(at / bytes)] = 1 }
+      {
+        if (!(int(at / bytes) in WANTED)) { at += NF; next }
+        for (i = 1; i <= NF; i++) { out = out "\\" (at in NEW ? NEW[at] : $i); at++ }
+        if (at % bytes == 0) { print at / bytes - 1, out; out = "" }
+      }' | while read -r page escapes; do
+        # shellcheck disable=SC2059 # escapes, all of it
+        printf "$escapes" | dd of="$file" bs="$bytes" seek="$page" conv=notrunc 2> /dev/null || exit
+      done || not_hashed "$1"
+  done < "$work/pages"
+  while IFS= read -r file; do
+    { awk -v known="$work/known" "$FIND_NAMES"'
+      BEGIN { know(known) }
+      {
+        names($0)
+        out = ""
+        from = 1
+        for (i = 1; i <= HITS; i++) {
+          name = substr($0, AT[i], LENGTH[i])
+          out = out substr($0, from, AT[i] - from) (name in PSEUDONYM && PSEUDONYM[name] != "" ? PSEUDONYM[name] : "REDACTED")
+          from = AT[i] + LENGTH[i]
+        }
+        print out substr($0, from)
+      }' "$file" > "$work/text" && cat "$work/text" > "$file"; } || not_hashed "$1"
+  done < "$work/texts"
+  # Nothing is handed out on trust.
+  awk -v known="$work/known" "$FIND_NAMES"'
+    BEGIN { know(known); for (name in PSEUDONYM) if (length(name) > 7 && name ~ /[0-9]/ && name !~ /\001/) print name }' > "$work/names"
+  if [ -s "$work/names" ]; then
+    { cut -f 1 "$work/pages"; cat "$work/texts"; } | while IFS= read -r file; do
+      if [ -e "$file" ] && grep -qwF -f "$work/names" "$file"; then exit 1; fi
+    done || not_hashed "$1"
+  fi
+  rm -rf "$work"
+}
+not_hashed() {
+  rm -rf "$1"
+  die "the names of sessions could not be hashed (is the disk full?): nothing is collected; what was saved is in $STATE, the rings have been read"
+}
 
 # --- verbs -----------------------------------------------------------------------------------------------------------
 
@@ -853,6 +1175,7 @@ arm() {
     if read_armed; then
       [ $LEVEL_GIVEN = yes ] || { LEVEL=$ARMED_LEVEL; LEVEL_NUMBER=$(level_number "$LEVEL"); }
       RING=$ARMED_RING MARKS=$ARMED_MARKS PERSISTENT=$ARMED_PERSISTENT WITH=$ARMED_WITH
+      HASH_KEY=${HASH_KEY:-$ARMED_HASH}
     fi
     enter_new
     arm_new
@@ -869,6 +1192,8 @@ arm() {
   fi
   rm -rf "$STATE/old" "$STATE/armed" "$JOURNAL" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE/costs" "$STATE/traceable" "$STATE"/filter.*
   load_journal
+  # A key that cannot be used is better known before the update.
+  [ -z "$HASH_KEY" ] || know_key "$HASH_KEY"
   write_armed old "$TRACING/instances/$MARKS/trace_marker"
   if at_least events; then measure_costs; fi
   arm_old
@@ -1006,7 +1331,9 @@ json_text() { # TEXT: quoted
 write_manifest() { # FILE
   {
     printf '{\n "format": "blackout-capture",\n "version": 1,\n "name": %s,\n' "$(json_text "$NAME")"
-    printf ' "recorder": %s,\n "boots": {' "$VERSION"
+    printf ' "recorder": %s,\n' "$VERSION"
+    [ -z "$HASH_KEY" ] || printf ' "session_names": "hashed",\n'
+    printf ' "boots": {'
     comma=''
     if [ -d "$1/old" ]; then
       printf '\n  "old": { "files": "old"'
@@ -1045,6 +1372,7 @@ collect() {
   half=new
   if read_armed; then
     LEVEL=$ARMED_LEVEL WITH=$ARMED_WITH RING=$ARMED_RING MARKS=$ARMED_MARKS PERSISTENT=$ARMED_PERSISTENT
+    HASH_KEY=${HASH_KEY:-$ARMED_HASH}
     # In the kernel that was armed for the update: it did not come about, or was refused.
     [ "$ARMED_BOOT" = "$BOOT_ID" ] && half=$ARMED_HALF
     if [ "$ARMED_BOOT" != "$BOOT_ID" ] && ! came_by_kexec; then half=lost
@@ -1052,6 +1380,7 @@ collect() {
   else
     defect not-armed "nothing was saved in the old kernel ($STATE): its events cannot be decoded"
   fi
+  [ -z "$HASH_KEY" ] || know_key "$HASH_KEY"
   rm -rf "$folder"
   mkdir -p "$folder" || die "$folder cannot be made"
   [ -n "$NAME" ] || NAME=$(uname -n)-$(date -u +%Y%m%dT%H%M%SZ)
@@ -1084,6 +1413,7 @@ collect() {
     save_buffer "$TRACING" "$folder/new" "$TEXT"
     save_pstore "$folder/pstore"
   fi
+  [ -z "$HASH_KEY" ] || hash_sessions "$folder"
   write_manifest "$folder"
   if [ "$OUT" = "${folder%.partial}" ]; then mv "$folder" "$OUT"
   else
