@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { formatDuration } from "../base/format.js";
 import { buildKernel } from "../lab/kernel.js";
 import {
+  ARM_BY,
+  CARRIERS,
   FAULTS,
   type Fault,
   LAB_LEVELS,
@@ -11,6 +13,7 @@ import {
   labelsOf,
   openLab,
   runLiveUpdate,
+  UNUSUAL_LABELS,
 } from "../lab/live-update.js";
 import { usableAccelerator } from "../lab/machine.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
@@ -62,9 +65,10 @@ function madeOtherwise(path: string, lab: Lab): string | null {
   } catch {
     return `${path} is there, and is not a capture: give another folder with --out.`;
   }
-  const other = Object.entries(labelsOf(lab.options)).find(([key, value]) => found[key] !== value);
+  const wanted = labelsOf(lab.options);
+  const other = [...Object.keys(wanted), ...UNUSUAL_LABELS].find((key) => found[key] !== wanted[key]);
   if (other === undefined) return null;
-  return `${path} was made with ${other[0]} ${found[other[0]] ?? "unknown"}, not ${other[1]}: give another folder with --out.`;
+  return `${path} was made with ${other} ${found[other] ?? "unknown"}, not ${wanted[other] ?? "the usual"}: give another folder with --out.`;
 }
 
 /** Minutes and seconds, for an estimate. */
@@ -94,6 +98,10 @@ export const lab = defineCommand({
     jobs: withDefault(integer("N", { min: 1, max: 64 }, "How many at a time; together they slow each other"), 1),
     fault: withDefault(choice("FAULT", FAULTS, "What goes wrong"), "none"),
     cmdline: withDefault(text("WORDS", "More words of both kernels' command line"), ""),
+    "arm-by": withDefault(choice("HOW", ARM_BY, "How the next kernel is told to record"), "cmdline"),
+    carrier: withDefault(choice("WHAT", CARRIERS, "What brings the old kernel's files into the new one"), "folder"),
+    backup: flag("The next kernel copies the rings at boot, and records into the first again"),
+    "hash-sessions": flag("Hashes instead of the sessions' names, in what is collected"),
     cpus: withDefault(integer("N", { min: 1, max: 64 }, "CPUs of the machine"), 2),
     memory: withDefault(integer("MIB", { min: 512, max: 1048576 }, "Memory of the machine"), 1024),
     accel: withDefault(choice("HOW", ["auto", "kvm", "tcg"], "KVM, emulation, or what works"), "auto"),
@@ -114,12 +122,18 @@ export const lab = defineCommand({
       return misused(context, `The lab can 'run', and build a 'kernel', not '${positionals.verb}'.`);
     }
     const { kernel } = options;
+    if (options.level === "none" && (options["arm-by"] !== "cmdline" || options.carrier !== "folder" || options.backup))
+      return misused(context, "--level none records nothing: it takes no --arm-by, --carrier or --backup.");
+    if (options.carrier === "memfd" && options.fault !== "none")
+      return misused(context, "--carrier memfd: what a failed update leaves is only in a folder; it takes no --fault.");
     if (kernel === null) return misused(context, "Give the kernel that is started: --kernel BZIMAGE.");
     const opened = openLab({
       ...options,
       kernel,
       next: options.next ?? kernel,
       nics: options.nic,
+      armBy: options["arm-by"],
+      hashSessions: options["hash-sessions"],
       memoryMib: options.memory,
       accelerator: options.accel === "auto" ? await usableAccelerator(kernel) : options.accel,
       limitMs: options.limit * 1000,

@@ -29,10 +29,25 @@ tracefs_state() {
   done
   cat dynamic_events
 }
-recorder() { sh /recorder.sh "$@" --state /out/state; }
+STATE=/out/state
+recorder() { sh /recorder.sh "$@" --state $STATE; }
 
 SESSIONS=$(word lab.sessions 2) FILES=$(word lab.files 2) MIB=$(word lab.mib 4)
 LEVEL=$(word lab.level events) FAULT=$(word lab.fault none)
+BY=$(word lab.by cmdline) CARRIER=$(word lab.carrier folder) BACKUP=$(word lab.backup no)
+collect='collect -o /out/capture'
+[ "$BACKUP" = no ] || backup=--backup
+if [ "$(word lab.hash no)" = yes ]; then
+  printf 0123456789abcdef0123456789abcdef > /key
+  export BLACKOUT_HASH_SESSIONS=/key
+fi
+# Kept by the kexec's memory alone: this folder is in the guest's own.
+if [ "$CARRIER" = memfd ]; then
+  STATE=/state
+  verb=save
+  [ "$(word lab.boot 1)" = 1 ] || verb=$collect
+  export LAB_CARRIER="sh /recorder.sh $verb --state $STATE --carrier"
+fi
 marker=-
 # Without a recorder: the same update, for a clock outside alone.
 if [ "$LEVEL" = none ]; then
@@ -48,8 +63,18 @@ if [ "$(word lab.boot 1)" = 1 ]; then
   tracefs_state > /out/before 2> /dev/null
   recorder doctor --level "$LEVEL" > /out/doctor
   recorder arm --level "$LEVEL" 2> /out/arm.log || echo "arm: $?" >> /out/failed
-  next="$(recorder kernel-cmdline --level "$LEVEL" --for next 2>> /out/arm.log) $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL lab.fault=$FAULT $(cat /cmdline)"
-  kernel=/next/kernel
+  kernel=/next/kernel initrd=/next/initrd
+  if [ "$BY" = bootconfig ]; then
+    same=$(word lab.same "")
+    # shellcheck disable=SC2086 # a word or none
+    recorder bootconfig --level "$LEVEL" $same ${backup-} --initrd $initrd -o $initrd.bootconfig 2>> /out/arm.log || echo "bootconfig: $?" >> /out/failed
+    initrd=$initrd.bootconfig
+    next="bootconfig kho=on liveupdate=on kho_scratch=$(word kho_scratch)"
+  else
+    # shellcheck disable=SC2086
+    next="$(recorder kernel-cmdline --level "$LEVEL" --for next ${backup-} 2>> /out/arm.log)"
+  fi
+  next="$next $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL lab.fault=$FAULT lab.by=$BY lab.carrier=$CARRIER lab.backup=$BACKUP lab.hash=$(word lab.hash no) $(cat /cmdline)"
   case $FAULT in
     refused)
       awk '$3 == "memfd_luo_freeze" { print $1; exit }' /proc/kallsyms > /out/refuse.new
@@ -62,17 +87,26 @@ if [ "$(word lab.boot 1)" = 1 ]; then
     kho-off) next="$(echo "$next" | sed 's/kho=on/kho=off/')" ;;
     cpus) next="$next nr_cpus=1" ;;
   esac
-  recorder save
-  [ "$LEVEL" = none ] || marker=$(sed -n 's/^marker=//p' /out/state/armed)
+  [ "$CARRIER" = memfd ] || recorder save
+  [ "$LEVEL" = none ] || marker=$(sed -n 's/^marker=//p' $STATE/armed)
   sync
-  /workload update "$SESSIONS" "$FILES" "$MIB" "$marker" $kernel /next/initrd "$next" 2> /out/workload.old
+  /workload update "$SESSIONS" "$FILES" "$MIB" "$marker" $kernel $initrd "$next" 2> /out/workload.old
 else
-  recorder arm 2> /out/arm.new.log
+  # What a bootconfig has armed needs nothing more; without the old kernel's state the level is not known.
+  [ "$BY" = bootconfig ] || recorder arm --half new --level "$LEVEL" 2> /out/arm.new.log
+  # While the copies are what is collected.
+  if [ "$BACKUP" = yes ]; then
+    echo 1 > /sys/kernel/tracing/instances/blackout/tracing_on
+    echo 'recorded again' > /sys/kernel/tracing/instances/blackout/trace_marker
+    grep -c 'recorded again' /sys/kernel/tracing/instances/blackout/trace > /out/recorded-again
+  fi
   /workload restore "$SESSIONS" "$FILES" "$MIB" "$([ "$LEVEL" = none ] && echo - || echo /sys/kernel/tracing/trace_marker)" > /out/verified 2> /out/workload.new
 fi
 # For a clock outside alone the update is over.
 [ "$(word lab.collect 1)" = 1 ] || { umount /out; poweroff -f; }
-recorder collect -o /out/capture 2> /out/collect.log || echo "collect: $?" >> /out/failed
+# shellcheck disable=SC2086 # words are meant
+[ -e /out/capture ] || recorder $collect 2> /out/collect.log || echo "collect: $?" >> /out/failed
+[ "$BACKUP" = no ] || echo 0 > /sys/kernel/tracing/instances/blackout/tracing_on
 recorder disarm 2> /out/disarm.log || echo "disarm: $?" >> /out/failed
 tracefs_state > /out/left 2> /dev/null
 sync

@@ -33,6 +33,11 @@ const HANG_LAST_WORDS = "Waiting for root device /dev/nowhere";
 export const LAB_LEVELS = ["none", ...LEVELS] as const;
 export type LabLevel = (typeof LAB_LEVELS)[number];
 
+/** How the next kernel is told to record. */
+export const ARM_BY = ["cmdline", "bootconfig"] as const;
+/** What brings the old kernel's files into the new one: a folder that both mount, or a memfd in a LUO session. */
+export const CARRIERS = ["folder", "memfd"] as const;
+
 export interface LabOptions {
   readonly kernel: string;
   /** The kernel that is updated to. */
@@ -47,6 +52,12 @@ export interface LabOptions {
   readonly fault: Fault;
   /** More words of both kernels' command line; empty for none. */
   readonly cmdline: string;
+  readonly armBy: (typeof ARM_BY)[number];
+  readonly carrier: (typeof CARRIERS)[number];
+  /** The next kernel copies the rings at boot, and the first of them is recorded into again before they are collected. */
+  readonly backup: boolean;
+  /** The capture holds hashes instead of the sessions' names. */
+  readonly hashSessions: boolean;
   readonly cpus: number;
   readonly memoryMib: number;
   readonly accelerator: Accelerator;
@@ -120,10 +131,12 @@ export function openLab(options: LabOptions): Result<Lab, string> {
   ]);
   const firstBoot = join(folder, "first.cpio");
   writeFileSync(firstBoot, first);
-  const { sessions, files, mib, level, fault, cmdline } = options;
+  const { sessions, files, mib, level, fault, armBy, carrier, backup, hashSessions, cmdline } = options;
+  const same = options.kernel === options.next ? " lab.same=--same-build" : "";
+  const ways = `lab.by=${armBy} lab.carrier=${carrier} lab.backup=${backup ? "yes" : "no"} lab.hash=${hashSessions ? "yes" : "no"}${same}`;
   // KHO's scratch areas hold what the next kernel allocates before it knows what is preserved.
   const recorded = level === "none" ? "kho=on liveupdate=on" : words.value.stdout.trim();
-  const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault}${cmdline === "" ? "" : ` ${cmdline}`}`;
+  const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault} ${ways}${cmdline === "" ? "" : ` ${cmdline}`}`;
   return ok({ options, folder, firstBoot, commandLine, close });
 }
 
@@ -241,18 +254,19 @@ function lastWords(consoleLog: string): string {
   return lines.length === 0 ? " Its console is empty." : ` Its console ends:\n${lines.slice(-12).join("\n")}`;
 }
 
+/** Labels that only updates have which are not recorded in the usual way; the others were made before there was another. */
+export const UNUSUAL_LABELS = ["arm_by", "carrier", "backup"] as const;
+
 /** What a capture of this lab is labelled with, whichever kernel wrote it. */
-export function labelsOf({
-  level,
-  sessions,
-  files,
-  mib,
-  fault,
-  nics,
-  cpus,
-}: LabOptions): Readonly<Record<string, string>> {
+export function labelsOf(options: LabOptions): Readonly<Record<string, string>> {
+  const { level, sessions, files, mib, fault, nics, cpus, armBy, carrier, backup } = options;
   const sizes = { mib: String(mib), nics: String(nics), cpus: String(cpus) };
-  return { probe_level: level, workload: `memfd-${sessions}x${files}`, ...sizes, fault };
+  return {
+    ...{ probe_level: level, workload: `memfd-${sessions}x${files}`, ...sizes, fault },
+    ...(armBy === "cmdline" ? {} : { arm_by: armBy }),
+    ...(carrier === "folder" ? {} : { carrier }),
+    ...(backup ? { backup: "yes" } : {}),
+  };
 }
 
 /** Of a new kernel that never collected there is what the old one saved, and the console. */

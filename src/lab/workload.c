@@ -180,6 +180,44 @@ static void preserve(int session_fd, const char *name, int session, int file, si
 	mark("luo: preserve_fd end session=%s token=%#llx", name, (unsigned long long)wanted.token);
 }
 
+/* A file of the recorder's beside the guests' memory: LAB_CARRIER names the command that writes or reads it. */
+#define CARRIER_SESSION "blackout-recorder"
+#define CARRIER_TOKEN 1
+
+static void carry(int fd)
+{
+	char command[512];
+	snprintf(command, sizeof command, "%s /proc/%d/fd/%d", getenv("LAB_CARRIER"), (int)getpid(), fd);
+	if (system(command))
+		fprintf(stderr, "workload: %s failed\n", command);
+}
+
+static void preserve_carrier(int device)
+{
+	if (!getenv("LAB_CARRIER"))
+		return;
+	int fd = memfd_create("blackout-recorder", 0), session_fd = luo_session(device, CREATE_SESSION, CARRIER_SESSION);
+	if (fd < 0 || session_fd < 0)
+		fail("the carrier");
+	carry(fd);
+	struct luo_file wanted = { .size = sizeof wanted, .fd = fd, .token = CARRIER_TOKEN };
+	if (ioctl(session_fd, PRESERVE_FD, &wanted))
+		fail("the carrier's PRESERVE_FD");
+}
+
+/* The carrier's session, or -1; its file in *FD. */
+static int retrieve_carrier(int device, int *fd)
+{
+	if (!getenv("LAB_CARRIER"))
+		return -1;
+	struct luo_file wanted = { .size = sizeof wanted, .fd = -1, .token = CARRIER_TOKEN };
+	int session_fd = luo_session(device, RETRIEVE_SESSION, CARRIER_SESSION);
+	if (session_fd < 0 || ioctl(session_fd, RETRIEVE_FD, &wanted))
+		fail("the carrier's RETRIEVE_FD");
+	*fd = wanted.fd;
+	return session_fd;
+}
+
 static int update(int sessions, int files, size_t bytes, const char *kernel, const char *initrd, const char *words)
 {
 	int device = open("/dev/liveupdate", O_RDWR);
@@ -192,6 +230,7 @@ static int update(int sessions, int files, size_t bytes, const char *kernel, con
 		if (syscall(SYS_kexec_file_load, kernel_fd, initrd_fd, strlen(words) + 1, words, 0UL))
 			fail("kexec_file_load");
 	}
+	preserve_carrier(device);
 	mark("luo: prepare begin sessions=%d files=%d", sessions, sessions * files);
 	for (int s = 0; s < sessions; s++) {
 		char name[NAME_BYTES];
@@ -245,6 +284,7 @@ static int restore(int sessions, int files, size_t bytes)
 			fds[s * files + f] = wanted.fd;
 		}
 	}
+	int carrier_fd = -1, carrier = retrieve_carrier(device, &carrier_fd);
 	mark("luo: restore end");
 	struct moment resumed = mark_moment("luo: vm_resume");
 	observe('R', shake_hands(), resumed);
@@ -258,6 +298,8 @@ static int restore(int sessions, int files, size_t bytes)
 			fail("FINISH");
 		mark("luo: session_finish end session=%s", name);
 	}
+	if (carrier >= 0 && ioctl(carrier, FINISH, &(struct luo_finish){ .size = sizeof(struct luo_finish) }))
+		fail("the carrier's FINISH");
 	mark("luo: finish end");
 	/* After the resume: a VMM does not read its guests' memory before it lets them run. */
 	for (int s = 0; s < sessions; s++)
@@ -270,6 +312,8 @@ static int restore(int sessions, int files, size_t bytes)
 				       *(uint64_t *)(memory + offset + PAGE - 8) != ~word_of(s, f, offset);
 			munmap(memory, bytes);
 		}
+	if (carrier >= 0)
+		carry(carrier_fd);
 	printf("pages=%ld bad=%ld\n", pages, bad);
 	return bad != 0;
 }

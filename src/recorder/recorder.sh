@@ -18,6 +18,8 @@ usage: recorder.sh VERB [OPTIONS]
   doctor [--level L] [--json]        what this host can record, what is missing, what to do about it
   plan [--level L] [--half old|new]  what `arm` would write, where, and why; writes nothing
   kernel-cmdline [--for old|next]    the words that this level needs on a kernel's command line
+  bootconfig [--same-build]          the same for the next kernel as a bootconfig, its probes among it
+             [--initrd FILE -o FILE]   appended to a copy of the next kernel's initrd
   arm [--level L] [--half old|new]   starts recording; after the kexec: the new kernel's part
   save                               reads again what the new kernel cannot know of the old one; right before the kexec
   mark TEXT                          writes a mark into the trace
@@ -27,7 +29,11 @@ usage: recorder.sh VERB [OPTIONS]
 options of all verbs:
   --level markers|events|probes|graph   (events)
   --with sched,irq,kvm     events beyond the level's own, from `events` on
+  --probes fprobe|kprobe   what probes are made of (fprobes where the kernel has them)
   --state DIR              folder that outlives the kexec (/var/lib/blackout)
+  --carrier FILE           save: what is saved goes there, too (a memfd that a LUO session preserves); arm, collect:
+                           taken from there where the state folder does not have it
+  --backup                 kernel-cmdline: copies of the rings at boot, so that the rings themselves can record at once
   --instance NAME          the persistent ring's instance (blackout; else the first that outlives a boot)
   --ring-size SIZE, --marks-size SIZE, --buffer-size SIZE   for kernel-cmdline (8M, 1M, 16M)
   --redact PATTERNS        keys of kernel command lines whose values are left out, beyond the usual; `none`: leave none out
@@ -50,6 +56,7 @@ NEWLINE='
 LEVEL=events LEVEL_GIVEN=no WITH='' STATE=${BLACKOUT_STATE:-} INSTANCE=${BLACKOUT_INSTANCE:-} ROOT=${BLACKOUT_ROOT:-}
 HALF='' OUT='' NAME='' LABELS='' TEXT=no JSON=no DISCARD=no FOR=next REDACT=${BLACKOUT_REDACT:-} MARK=''
 RING_SIZE=8M MARKS_SIZE=1M BUFFER_SIZE=16M DRY=no HASH_KEY=${BLACKOUT_HASH_SESSIONS:-}
+PROBES=${BLACKOUT_PROBES:-} CARRIER=${BLACKOUT_CARRIER:-} BACKUP=no SAME_BUILD=no INITRD=''
 
 [ $# -gt 0 ] || { usage >&2; exit 2; }
 VERB=$1
@@ -57,7 +64,7 @@ shift
 case $VERB in
   -h | --help | help) usage; exit 0 ;;
   --version) echo "$VERSION"; exit 0 ;;
-  doctor | plan | kernel-cmdline | arm | save | mark | collect | disarm | status) ;;
+  doctor | plan | kernel-cmdline | bootconfig | arm | save | mark | collect | disarm | status) ;;
   *) misused "there is no verb '$VERB'" ;;
 esac
 while [ $# -gt 0 ]; do
@@ -67,7 +74,10 @@ while [ $# -gt 0 ]; do
     --json) JSON=yes; continue ;;
     --text) TEXT=yes; continue ;;
     --discard) DISCARD=yes; continue ;;
+    --backup) BACKUP=yes; continue ;;
+    --same-build) SAME_BUILD=yes; continue ;;
     --level | --with | --state | --instance | --root | --half | -o | --name | --label | --for | --redact | --hash-sessions | \
+      --probes | --carrier | --initrd | \
       --ring-size | --marks-size | --buffer-size)
       [ $# -gt 0 ] || misused "$option needs a value" ;;
     -*) misused "there is no option '$option'" ;;
@@ -91,6 +101,9 @@ while [ $# -gt 0 ]; do
     --for) FOR=$value ;;
     --redact) REDACT=$value ;;
     --hash-sessions) HASH_KEY=$value ;;
+    --probes) PROBES=$value ;;
+    --carrier) CARRIER=$value ;;
+    --initrd) INITRD=$value ;;
     --ring-size) RING_SIZE=$value ;;
     --marks-size) MARKS_SIZE=$value ;;
     --buffer-size) BUFFER_SIZE=$value ;;
@@ -98,6 +111,7 @@ while [ $# -gt 0 ]; do
 done
 case $LEVEL in markers | events | probes | graph) ;; *) misused "--level is markers, events, probes or graph, not '$LEVEL'" ;; esac
 case $HALF in '' | old | new) ;; *) misused "--half is old or new, not '$HALF'" ;; esac
+case $PROBES in '' | fprobe | kprobe) ;; *) misused "--probes is fprobe or kprobe, not '$PROBES'" ;; esac
 case $FOR in old | next) ;; *) misused "--for is old or next, not '$FOR'" ;; esac
 case $INSTANCE in */* | .*) misused "--instance is a name, not '$INSTANCE'" ;; esac
 for word in $(printf '%s' "$WITH" | tr , ' '); do
@@ -109,6 +123,7 @@ done
 STATE=${STATE:-$ROOT/var/lib/blackout}
 case $STATE in /*) ;; *) STATE=$PWD/$STATE ;; esac
 case $OUT in '' | /*) ;; *) OUT=$PWD/$OUT ;; esac
+case $CARRIER in '' | /*) ;; *) CARRIER=$PWD/$CARRIER ;; esac
 case $HASH_KEY in '' | /*) ;; *) HASH_KEY=$PWD/$HASH_KEY ;; esac
 JOURNAL=$STATE/journal
 
@@ -160,13 +175,19 @@ holds_previous_boot() {
   first_line "$TRACING/instances/$1/last_boot_info" || return 1
   case $LINE in '' | '# Current'*) return 1 ;; esac
 }
+# The kernel's copy of a ring as the previous boot left it (trace_instance=COPY=RING), where it has made one: the ring
+# itself may be recording again.
+previous_ring() { # RING: the instance that holds the previous boot's, in $PREVIOUS
+  PREVIOUS=$1
+  if is_persistent "$1_backup"; then PREVIOUS=$1_backup; fi
+}
 find_ring() {
   RING=${INSTANCE:-blackout}
   PERSISTENT=no
   if is_persistent "$RING"; then PERSISTENT=yes
   elif [ -z "$INSTANCE" ]; then
     for folder in "$TRACING"/instances/*; do
-      case $folder in *_marks) continue ;; esac
+      case $folder in *_marks | *_backup) continue ;; esac
       [ -e "$folder/last_boot_info" ] && { RING=${folder##*/} PERSISTENT=yes; break; }
     done
   fi
@@ -442,12 +463,50 @@ make_instance() { # NAME WHY
   "${TOOLS}mkdir" "$TRACING/instances/$1" 2> /dev/null || { defect refused "instances/$1 could not be made ($2)"; return 1; }
 }
 
+# Fprobes (Linux 6.5, CONFIG_FPROBE_EVENTS) hook a function through ftrace, without a kprobe's full registers, and a
+# return through the function graph's shadow stack: Documentation/trace/fprobetrace.rst. tracefs' README lists what there is.
+has_fprobes() { [ -e "$TRACING/dynamic_events" ] && grep -q '^[[:space:]]*f\[:' "$TRACING/README" 2> /dev/null; }
 # dynamic_events (since 5.0) is also there for other kinds of probes alone.
 PROBES_FILE=''
 if [ -n "$TRACING" ] && [ -e "$TRACING/kprobe_events" ]; then
   PROBES_FILE=kprobe_events
   [ -e "$TRACING/dynamic_events" ] && PROBES_FILE=dynamic_events
-fi
+elif [ -n "$TRACING" ] && has_fprobes; then PROBES_FILE=dynamic_events; fi
+
+# choose_probes: $KIND, and $KIND_WHY.
+choose_probes() {
+  KIND=kprobe
+  if ! has_fprobes; then
+    KIND_WHY='this kernel has no fprobe events (Linux 6.5, CONFIG_FPROBE_EVENTS)'
+    if [ "$PROBES" = fprobe ]; then defect no-fprobes "$KIND_WHY: kprobes are used"; fi
+  elif [ "$PROBES" = kprobe ]; then KIND_WHY='asked for'
+  # A kprobe finds a function that ftrace cannot hook.
+  elif ! head -n 1 "$TRACING/available_filter_functions" > /dev/null 2>&1; then
+    KIND_WHY='which functions ftrace can hook is not told (available_filter_functions)'
+  else
+    KIND=fprobe
+    KIND_WHY='this kernel has them, and they cost less than kprobes'
+  fi
+}
+# probe_lines FUNCTION RETURNS ARGUMENTS: the definitions of one row of the table, as KIND has it, added to $definitions;
+# without a fork, since the new kernel does it inside the blackout.
+probe_lines() {
+  call=p return=r suffix=''
+  if [ $KIND = fprobe ]; then call=f return=f suffix=%return; fi
+  definitions=$definitions$call:$GROUP/$1\ $1${3:+ $3}$NEWLINE
+  case $2 in
+    ret) definitions=$definitions$return:$GROUP/${1}_ret\ $1$suffix\ ret=\$retval:s32$NEWLINE ;;
+    void) definitions=$definitions$return:$GROUP/${1}_ret\ $1$suffix$NEWLINE ;;
+  esac
+}
+# as_kprobe LINE: what is defined where the kernel refuses an fprobe.
+as_kprobe() {
+  case $1 in
+    f:*%return*) printf 'r%s\n' "${1#f}" | sed 's/%return//' ;;
+    f:*) printf 'p%s\n' "${1#f}" ;;
+    *) printf '%s\n' "$1" ;;
+  esac
+}
 # The group's name is the recorder's own: whatever is in it may be removed, and nothing else.
 GROUP=blackout
 
@@ -464,6 +523,7 @@ known_traceable() {
 
 define_probes() { # HALF: all in one write where the kernel takes them so, else one by one
   [ -n "$PROBES_FILE" ] || { defect no-probes 'this kernel has no kprobe events (CONFIG_KPROBE_EVENTS)'; return 1; }
+  choose_probes
   from_btf=no
   [ "$1" = old ] && from_btf=yes
   know_layout $from_btf
@@ -479,11 +539,7 @@ define_probes() { # HALF: all in one write where the kernel takes them so, else 
         arguments=$(printf '%s' "$arguments" | sed 's/[a-z]*=[^ ]*@[^ ]*//g; s/  */ /g; s/^ //')
         unplaced="$unplaced $function" ;;
     esac
-    definitions=${definitions}p:$GROUP/$function\ $function${arguments:+ $arguments}$NEWLINE
-    case $returns in
-      ret) definitions=${definitions}r:$GROUP/${function}_ret\ $function\ ret=\$retval:s32$NEWLINE ;;
-      void) definitions=${definitions}r:$GROUP/${function}_ret\ $function$NEWLINE ;;
-    esac
+    probe_lines "$function" "$returns" "$arguments"
   done <<EOF
 $(probe_table | with_offsets)
 EOF
@@ -491,6 +547,7 @@ EOF
   [ -z "$unknown" ] || defect not-traceable "not in this kernel, or not traceable:$unknown"
   [ -n "$definitions" ] || return 1
   if [ "$DRY" = yes ]; then
+    printf '# probes: %ss: %s\n' "$KIND" "$KIND_WHY"
     printf '%s' "$definitions" | while IFS= read -r line; do printf 'append %s  %s\n' "$PROBES_FILE" "$line"; done
     return 0
   fi
@@ -502,7 +559,7 @@ EOF
     probe=${line#*/}
     probe=${probe%% *}
     [ -z "$line" ] || [ -d "$TRACING/events/$GROUP/$probe" ] && continue
-    { printf '%s\n' "$line" >> "$TRACING/$PROBES_FILE"; } 2> /dev/null || refused="$refused $probe"
+    put_more "$TRACING/$PROBES_FILE" "$line" || put_more "$TRACING/$PROBES_FILE" "$(as_kprobe "$line")" || refused="$refused $probe"
   done <<EOF
 $definitions
 EOF
@@ -693,12 +750,13 @@ kernel_log() {
 copy_if() { [ -r "$1" ] && { cat "$1" > "$2"; } 2> /dev/null; }
 
 # What formats and symbols depend on: events there are, probes by their definitions, modules by their addresses.
+# Nothing where they cannot be summed up: Debian's busybox has no cksum.
 kernel_contents() {
   {
     ls "$TRACING"/events/*
     cat "$TRACING/dynamic_events" || cat "$TRACING/kprobe_events"
     awk '{ print $1, $6 }' "$ROOT/proc/modules"
-  } 2> /dev/null | cksum
+  } 2> /dev/null | if command -v cksum > /dev/null 2>&1; then cksum; elif command -v sha256sum > /dev/null 2>&1; then sha256sum; fi
 }
 
 save_boot() { # FOLDER [EARLIER-FOLDER]: what takes long is not read again where it cannot have changed
@@ -711,7 +769,7 @@ save_boot() { # FOLDER [EARLIER-FOLDER]: what takes long is not read again where
   for file in printk_formats saved_cmdlines; do copy_if "$TRACING/$file" "$1/$file"; done
   contents=$(kernel_contents)
   first_line "$STATE/contents" || LINE=''
-  if [ -n "${2-}" ] && [ "$LINE" = "$contents" ]; then
+  if [ -n "${2-}" ] && [ -n "$contents" ] && [ "$LINE" = "$contents" ]; then
     for file in formats.gz kallsyms.gz; do
       [ ! -e "$2/$file" ] || ln "$2/$file" "$1/$file" 2> /dev/null || cat "$2/$file" > "$1/$file"
     done
@@ -726,6 +784,37 @@ save_boot() { # FOLDER [EARLIER-FOLDER]: what takes long is not read again where
   ls -l "$ROOT/sys/kernel/debug/kho" "$ROOT/sys/kernel/debug/kho/out" "$ROOT/sys/kernel/debug/kho/in" > "$1/kho" 2> /dev/null
   printf '%s\n' "$CMDLINE" | redact line > "$1/cmdline"
   kernel_log | redact log > "$1/dmesg"
+}
+
+# What the next kernel needs of the state folder, as one archive in a file that outlives the kexec: a memfd that the owner
+# of /dev/liveupdate preserves in a session, as /proc/PID/fd/N. To be written before it is preserved, for a preserved memfd
+# does not grow (shmem_freeze, mm/shmem.c).
+to_carrier() {
+  [ -n "$CARRIER" ] || return 0
+  # shellcheck disable=SC2046 # words are meant
+  if tar -C "$STATE" -cf - $(cd "$STATE" && for file in old armed defects layout traceable costs; do [ ! -e "$file" ] || echo "$file"; done) 2> /dev/null > "$CARRIER"; then
+    say "saved in $STATE, and in $CARRIER ($(wc -c < "$CARRIER") bytes)"
+  else say "$CARRIER could not be written: what is saved is in $STATE alone"; fi
+}
+# from_carrier: where the state folder has nothing of the old kernel's.
+from_carrier() {
+  [ -n "$CARRIER" ] || return 0
+  [ -d "$STATE/old" ] && { say "$STATE has what the old kernel saved: $CARRIER is not needed"; return 0; }
+  rm -rf "$STATE/carried"
+  if ! mkdir "$STATE/carried" || ! tar -C "$STATE/carried" -xf "$CARRIER" 2> /dev/null || ! [ -d "$STATE/carried/old" ]; then
+    rm -rf "$STATE/carried"
+    defect carrier-empty "$CARRIER holds nothing that the old kernel saved"
+    return 0
+  fi
+  for file in "$STATE/carried"/*; do [ -e "$STATE/${file##*/}" ] || mv "$file" "$STATE/"; done
+  # Which rings those were, where the new kernel armed itself without knowing.
+  if [ -r "$STATE/carried/armed" ]; then
+    for key in ring marks persistent level with hash; do
+      sed -n "s/^$key=/$key=/p" "$STATE/carried/armed" >> "$STATE/armed"
+    done
+  fi
+  rm -rf "$STATE/carried"
+  say "what the old kernel saved comes of $CARRIER"
 }
 
 # reboot(2) writes nothing back: what the new kernel is to find must be on the disk before.
@@ -1065,7 +1154,7 @@ need_tracing() {
 }
 
 came_by_kexec() {
-  holds_previous_boot "$RING" || holds_previous_boot "$MARKS" ||
+  holds_previous_boot "$RING" || holds_previous_boot "$MARKS" || holds_previous_boot "${RING}_backup" ||
     kernel_log | grep -q 'KHO: found kexec handover data\|KHO: exec from'
 }
 
@@ -1107,10 +1196,15 @@ measure_costs() {
   of_one event events/syscalls/sys_exit_read/enable
   if at_least probes && [ -n "$PROBES_FILE" ] && [ -n "$(echo ksys_read | traceable)" ]; then
     journal "probes$TAB$PROBES_FILE"
+    choose_probes
     for what in call return; do
-      kind=p
-      [ $what = return ] && kind=r
-      put_more "$TRACING/$PROBES_FILE" "$kind:$GROUP/cost_$what ksys_read" || continue
+      case $KIND-$what in
+        fprobe-call) line="f:$GROUP/cost_call ksys_read" ;;
+        fprobe-return) line="f:$GROUP/cost_return ksys_read%return" ;;
+        kprobe-call) line="p:$GROUP/cost_call ksys_read" ;;
+        *) line="r:$GROUP/cost_return ksys_read" ;;
+      esac
+      put_more "$TRACING/$PROBES_FILE" "$line" || put_more "$TRACING/$PROBES_FILE" "$(as_kprobe "$line")" || continue
       of_one $what "events/$GROUP/cost_$what/enable"
       put_more "$TRACING/$PROBES_FILE" "-:$GROUP/cost_$what"
     done
@@ -1152,8 +1246,10 @@ arm_new() {
       case " $(cat "$TRACING/trace_clock") " in *x86-tsc*) set_value trace_clock x86-tsc 'it runs on through a kexec' ;; esac
       enable_events new '' '' ;;
   esac
-  if at_least probes && define_probes new; then
-    set_value "events/$GROUP/enable" 1 "level $LEVEL"
+  if at_least probes; then
+    # A bootconfig has defined them already.
+    if [ -d "$TRACING/events/kprobes/luo_open" ] && grep -q '^ftrace\.event\.kprobes\.luo_open\.' "$ROOT/proc/bootconfig" 2> /dev/null; then :
+    elif define_probes new; then set_value "events/$GROUP/enable" 1 "level $LEVEL"; fi
   fi
   set_value tracing_on 1 'from here on'
 }
@@ -1170,6 +1266,7 @@ arm() {
   need_tracing
   find_ring
   lock
+  if [ -n "$CARRIER" ] && { [ "$HALF" = new ] || { [ -z "$HALF" ] && came_by_kexec; }; }; then from_carrier; fi
   which_half
   if [ "$HALF" = new ]; then
     if read_armed; then
@@ -1216,32 +1313,128 @@ plan() {
   echo "# the next kernel's command line: $(kernel_cmdline 2> /dev/null)"
 }
 
-kernel_cmdline() {
-  find_ring
+# What the next kernel reads before it looks for a bootconfig (early_param of kernel/liveupdate); the rest may stand there.
+EARLY_WORDS='kho=on liveupdate=on'
+# ring_words: those that reserve the rings, in $WORDS.
+ring_words() {
   # What this kernel was started with goes on: the next one finds the rings only by the same words.
   kept=''
   for word in $CMDLINE; do
-    case $word in reserve_mem=* | trace_instance=* | kho_scratch=*) kept="$kept $word" ;; esac
+    case $word in
+      trace_instance=*=*) [ $BACKUP = yes ] || kept="$kept $word" ;;
+      reserve_mem=* | trace_instance=* | kho_scratch=*) kept="$kept $word" ;;
+    esac
   done
   case $kept in
-    *trace_instance=*@*) line=${kept# } ;;
-    *) line="reserve_mem=$RING_SIZE:4096:blackout trace_instance=blackout^traceoff@blackout reserve_mem=$MARKS_SIZE:4096:blackout_marks trace_instance=blackout_marks^traceoff@blackout_marks${kept}" ;;
+    *trace_instance=*@*) WORDS=${kept# } ;;
+    *) WORDS="reserve_mem=$RING_SIZE:4096:blackout trace_instance=blackout^traceoff@blackout reserve_mem=$MARKS_SIZE:4096:blackout_marks trace_instance=blackout_marks^traceoff@blackout_marks${kept}" ;;
   esac
-  line="kho=on liveupdate=on $line"
+  # Behind the rings that they copy.
+  if [ $BACKUP = yes ] && [ "$FOR" = next ]; then
+    for word in $WORDS; do
+      case $word in
+        trace_instance=*@*)
+          word=${word#trace_instance=}
+          word=${word%%[\^@]*}
+          WORDS="$WORDS trace_instance=${word}_backup=$word" ;;
+      esac
+    done
+  fi
+}
+# What the next kernel records from its beginning.
+recording_words() {
+  WORDS="trace_clock=x86-tsc trace_buf_size=$BUFFER_SIZE trace_event="
+  events=$(event_table | while read -r half _ event _; do
+    case $half in both | new) printf '%s\n' "$event" ;; esac
+  done | sed 's,/$,/*,; s,/,:,' | tr '\n' ,)
+  WORDS=$WORDS${events%,}
+  if at_least graph; then
+    functions=$(graph_table | while read -r half function; do [ "$half" = new ] && printf '%s,' "$function"; done)
+    WORDS="$WORDS ftrace=function_graph ftrace_filter=${functions%,}"
+  fi
+}
+
+kernel_cmdline() {
+  find_ring
+  ring_words
+  line="$EARLY_WORDS $WORDS"
   if [ "$FOR" = next ]; then
-    line="$line trace_clock=x86-tsc trace_buf_size=$BUFFER_SIZE trace_event="
-    events=$(event_table | while read -r half _ event _; do
-      case $half in both | new) printf '%s\n' "$event" ;; esac
-    done | sed 's,/$,/*,; s,/,:,' | tr '\n' ,)
-    line=$line${events%,}
-    if at_least graph; then
-      functions=$(graph_table | while read -r half function; do [ "$half" = new ] && printf '%s,' "$function"; done)
-      line="$line ftrace=function_graph ftrace_filter=${functions%,}"
-    fi
+    recording_words
+    line="$line $WORDS"
   fi
   # COMMAND_LINE_SIZE of x86 is 2,048 with its NUL (arch/x86/include/asm/setup.h).
-  [ $((${#line} + ${#CMDLINE})) -le 2046 ] || say "with this kernel's own words the command line is longer than x86's 2,047: leave some out"
+  [ $((${#line} + ${#CMDLINE})) -le 2046 ] ||
+    say "with this kernel's own words the command line is longer than x86's 2,047: leave some out, or see recorder.sh bootconfig"
   printf '%s\n' "$line"
+}
+
+# XBC_DATA_MAX (include/linux/bootconfig.h).
+BOOTCONFIG_MAX=32767
+
+# The next kernel armed by a bootconfig (Documentation/admin-guide/bootconfig.rst): kernel.* are words of the command
+# line, which so is not limited to x86's 2,047; ftrace.* (Documentation/trace/boottime-trace.rst) defines LUO's probes at
+# the core initcalls, so that nobody need arm them inside the blackout.
+bootconfig_text() {
+  ring_words
+  words=$WORDS
+  recording_words
+  words="$words $WORDS"
+  # A key that is given twice is a list of values.
+  for key in reserve_mem trace_instance trace_clock trace_buf_size trace_event ftrace ftrace_filter; do
+    values=''
+    for word in $words; do
+      case $word in "$key"=*) values="$values${values:+, }\"${word#*=}\"" ;; esac
+    done
+    [ -z "$values" ] || printf 'kernel.%s = %s\n' "$key" "$values"
+  done
+  at_least probes || return 0
+  # Where another build keeps what probes read is not known here, and a wrong offset would record any memory.
+  LAYOUT=''
+  [ $SAME_BUILD = no ] || know_layout yes
+  probe_table | with_offsets | while read -r half function returns arguments; do
+    [ "$half" = new ] || continue
+    case $arguments in *@*) arguments=$(printf '%s' "$arguments" | sed 's/[a-z]*=[^ ]*@[^ ]*//g; s/  */ /g; s/^ //; s/ $//') ;; esac
+    printf 'ftrace.event.kprobes.%s { probes = "%s"; enable }\n' "$function" "$function${arguments:+ $arguments}"
+    case $returns in
+      ret) printf 'ftrace.event.kprobes.%s { probes = "%s%%return ret=%s:s32"; enable }\n' "${function}_ret" "$function" "\$retval" ;;
+      void) printf 'ftrace.event.kprobes.%s { probes = "%s%%return"; enable }\n' "${function}_ret" "$function" ;;
+    esac
+  done
+}
+
+# little_endian NUMBER: its four bytes, as escapes for printf.
+little_endian() {
+  printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255))
+}
+
+# Prints it; or with --initrd appends it to a copy, as tools/bootconfig of the kernel's source does: the text, a NUL and
+# more of them to a multiple of four bytes, the size and the sum of these bytes, and the magic.
+bootconfig() {
+  find_ring
+  if [ -z "$INITRD$OUT" ]; then bootconfig_text; return; fi
+  if [ -z "$INITRD" ] || [ -z "$OUT" ]; then misused 'an initrd takes both --initrd FILE and -o FILE'; fi
+  [ -r "$INITRD" ] || die "$INITRD cannot be read"
+  if tail -c 12 "$INITRD" | grep -q '^#BOOTCONFIG$'; then die "$INITRD has a bootconfig already: bootconfig -d $INITRD takes it off"; fi
+  if ! with_bootconfig > "$OUT.new"; then
+    rm -f "$OUT.new" "$OUT.text"
+    die "$OUT could not be written"
+  fi
+  rm -f "$OUT.text"
+  mv "$OUT.new" "$OUT" || die "$OUT could not be written"
+  say "$OUT: the next kernel's command line needs: bootconfig $EARLY_WORDS$(for word in $CMDLINE; do case $word in kho_scratch=*) printf ' %s' "$word" ;; esac; done)"
+}
+with_bootconfig() {
+  bootconfig_text > "$OUT.text" || return
+  size=$(wc -c < "$OUT.text")
+  [ "$((size))" -le $BOOTCONFIG_MAX ] || { say "a bootconfig has $BOOTCONFIG_MAX bytes at most, this one $((size))"; return 1; }
+  length=$(wc -c < "$INITRD")
+  head -c $((4 - (length + size) % 4)) /dev/zero >> "$OUT.text"
+  size=$(wc -c < "$OUT.text")
+  sum=$(od -An -v -tu1 "$OUT.text" | awk '{ for (i = 1; i <= NF; i++) sum += $i } END { printf "%d", sum }')
+  cat "$INITRD" "$OUT.text" || return
+  # shellcheck disable=SC2059 # escapes
+  printf "$(little_endian "$((size))")$(little_endian "$sum")"
+  printf '#BOOTCONFIG\n'
 }
 
 # One write; a caller that must not wait gets no error either, only a word on standard error.
@@ -1269,6 +1462,7 @@ save() {
   mv "$STATE/old.new" "$STATE/old"
   rm -rf "$STATE/old.before"
   sync "$STATE" 2> /dev/null || true
+  to_carrier
 }
 
 # A blocking reader of pages never ends, and most dd cannot open without blocking: it is stopped once the kernel has
@@ -1368,6 +1562,7 @@ collect() {
   [ -e "$OUT" ] && die "$OUT exists already"
   case $OUT in *.tar.gz | *.tgz) folder=${OUT%.tar.gz}; folder=${folder%.tgz}.partial ;; *) folder=$OUT.partial ;; esac
   lock
+  if ! read_armed || [ "$ARMED_BOOT" != "$BOOT_ID" ] || [ "$ARMED_HALF" = new ]; then from_carrier; fi
   load_journal
   half=new
   if read_armed; then
@@ -1407,8 +1602,10 @@ collect() {
     save_boot "$folder/new"
     if [ -d "$TRACING/instances/$RING" ]; then
       [ -d "$folder/old" ] || mkdir "$folder/old"
-      save_buffer "$TRACING/instances/$RING" "$folder/ring" "$text"
-      [ "$MARKS" = "$RING" ] || save_buffer "$TRACING/instances/$MARKS" "$folder/marks" "$text"
+      previous_ring "$RING"
+      save_buffer "$TRACING/instances/$PREVIOUS" "$folder/ring" "$text"
+      previous_ring "$MARKS"
+      [ "$MARKS" = "$RING" ] || save_buffer "$TRACING/instances/$PREVIOUS" "$folder/marks" "$text"
     fi
     save_buffer "$TRACING" "$folder/new" "$TEXT"
     save_pstore "$folder/pstore"
@@ -1458,7 +1655,7 @@ undo() {
       [ -d "$TRACING/instances/$what" ] || return 0
       "${TOOLS}rmdir" "$TRACING/instances/$what" 2> /dev/null ;;
     probes)
-      [ -d "$TRACING/events/$GROUP" ] || grep -q "^[pr][0-9]*:$GROUP/" "$TRACING/$what" 2> /dev/null || return 0
+      [ -d "$TRACING/events/$GROUP" ] || grep -q "^[fpr][0-9]*:$GROUP/" "$TRACING/$what" 2> /dev/null || return 0
       put "$TRACING/events/$GROUP/enable" 0
       { printf -- '-:%s/\n' "$GROUP" >> "$TRACING/$what"; } 2> /dev/null && ! [ -d "$TRACING/events/$GROUP" ] && return 0
       for folder in "$TRACING/events/$GROUP"/*/; do
@@ -1476,7 +1673,8 @@ stop_boot_tracing() {
   for word in $CMDLINE; do
     case $word in
       trace_event=*)
-        for event in $(printf '%s' "${word#trace_event=}" | tr ',' ' '); do
+        # Older kernels quote what comes of a bootconfig.
+        for event in $(printf '%s' "${word#trace_event=}" | tr -d '"' | tr ',' ' '); do
           system=${event%%:*}
           name=${event#*:}
           case $name in
@@ -1487,6 +1685,16 @@ stop_boot_tracing() {
       ftrace=*) put "$TRACING/current_tracer" nop && { printf '' > "$TRACING/set_ftrace_filter"; } 2> /dev/null ;;
       trace_clock=*) put "$TRACING/trace_clock" local ;;
     esac
+  done
+  # A copy of a ring that is cleared removes itself.
+  for folder in "$TRACING"/instances/*_backup; do
+    if [ -e "$folder/last_boot_info" ]; then { printf '' > "$folder/trace"; } 2> /dev/null; fi
+  done
+  # And the probes that a bootconfig has defined, those of this recorder's.
+  sed -n 's/^ftrace\.event\.kprobes\.\([a-z0-9_]*\)\.probes.*/\1/p' "$ROOT/proc/bootconfig" 2> /dev/null | while IFS= read -r probe; do
+    probe_table | grep -q " ${probe%_ret} " || continue
+    put "$TRACING/events/kprobes/$probe/enable" 0
+    put_more "$TRACING/$PROBES_FILE" "-:kprobes/$probe"
   done
   { printf '' > "$TRACING/trace"; } 2> /dev/null
 }
@@ -1565,7 +1773,7 @@ missing() { # OPTION...: " (CONFIG_X is not set)" for the first that is known to
 
 examine() {
   CONFIG=''
-  if [ -r "$ROOT/proc/config.gz" ]; then CONFIG=$(gzip -dc < "$ROOT/proc/config.gz" | grep '^CONFIG_\(KEXEC\|LIVEUPDATE\|KPROBE\|FTRACE\|FUNCTION_GRAPH\|PERSIST\|DEBUG_FS\|DEBUG_INFO_BTF\|PSTORE\)')
+  if [ -r "$ROOT/proc/config.gz" ]; then CONFIG=$(gzip -dc < "$ROOT/proc/config.gz" | grep '^CONFIG_\(KEXEC\|LIVEUPDATE\|KPROBE\|FTRACE\|FUNCTION_GRAPH\|FPROBE\|BOOT_CONFIG\|PERSIST\|DEBUG_FS\|DEBUG_INFO_BTF\|PSTORE\)')
   elif [ -r "$ROOT/boot/config-$RELEASE" ]; then CONFIG=$(grep '^CONFIG_' "$ROOT/boot/config-$RELEASE"); fi
   if [ -z "$TRACING" ]; then
     check fail tracefs markers 'tracefs is not mounted, or not readable' 'run as root; mount -t tracefs tracefs /sys/kernel/tracing'
@@ -1588,6 +1796,12 @@ examine() {
     esac
     check fail ring markers 'no trace instance outlives a kexec: nothing of the old kernel would be left' "$advice"
   fi
+  # Of the kernel's code for it, the one function that no compiler inlines (kernel/trace/trace.c of Linux 7.2 and 7.3).
+  if grep -q ' trace_array_autoremove$' "$ROOT/proc/kallsyms" 2> /dev/null; then
+    check ok backup markers 'this kernel can copy a ring at boot (trace_instance=COPY=RING), so that the ring records at once' ''
+  else check note backup markers 'this kernel cannot copy a ring at boot' 'it matters only where the rings are to record before they are collected (--backup)'; fi
+  if [ -e "$ROOT/proc/bootconfig" ]; then check ok bootconfig markers 'this kernel reads a bootconfig' ''
+  else check note bootconfig markers "this kernel reads no bootconfig$(missing CONFIG_BOOT_CONFIG)" 'the next one is armed by its command line'; fi
   if [ -e "$ROOT/dev/liveupdate" ]; then check ok liveupdate markers '/dev/liveupdate is there' ''
   else
     advice="start the kernel with liveupdate=on$(missing CONFIG_LIVEUPDATE)"
@@ -1630,7 +1844,8 @@ examine() {
     # Their number varies with the compiler; these have no stand-in.
     core=$(printf '%s\n' luo_preserve_file liveupdate_reboot luo_retrieve_file | traceable | wc -l)
     if [ "$core" -eq 3 ]; then
-      check ok probes probes "$((found)) of $((total)) functions can be probed" ''
+      choose_probes
+      check ok probes probes "$((found)) of $((total)) functions can be probed, by ${KIND}s: $KIND_WHY" ''
     else check fail probes probes "$((found)) of $((total)) functions can be probed, LUO's own not among them" 'a kernel with CONFIG_LIVEUPDATE=y; without it there is nothing to probe'; fi
     know_layout yes
     case $LAYOUT_FROM in
@@ -1645,8 +1860,10 @@ examine() {
   esac
   # The longest mount point that the state folder lies under.
   type=$(awk -v at="$STATE/" -v root="$ROOT" '{ m = root $2; if (m !~ /\/$/) m = m "/"; if (index(at, m) == 1 && length(m) >= best) { best = length(m); type = $3 } } END { print type }' "$ROOT/proc/mounts" 2> /dev/null)
+  if [ -n "$CARRIER" ]; then type=carrier; fi
   case $type in
-    tmpfs | ramfs | rootfs | devtmpfs) check fail carrier markers "$STATE is on $type, which a kexec empties" 'give a folder on a disk, 9p or NFS with --state' ;;
+    carrier) check ok carrier markers "what is saved goes to $CARRIER, too" '' ;;
+    tmpfs | ramfs | rootfs | devtmpfs) check fail carrier markers "$STATE is on $type, which a kexec empties" 'give a folder on a disk, 9p or NFS with --state, or a memfd in a LUO session with --carrier' ;;
     '') check note carrier markers "what $STATE lies on is not known" 'it must outlive the kexec' ;;
     *) check ok carrier markers "$STATE is on $type, which outlives a kexec" '' ;;
   esac
@@ -1681,6 +1898,7 @@ doctor() {
 case $VERB in
   doctor) doctor ;;
   plan) plan ;;
+  bootconfig) bootconfig ;;
   kernel-cmdline) kernel_cmdline ;;
   arm) arm ;;
   save) save ;;

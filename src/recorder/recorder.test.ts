@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -255,6 +256,28 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
     assert.equal((await readUpdate(to)).capture.labels.rack, "b 7");
     assert.equal(record(on, ["disarm"], by).code, 0);
     assert.ok(!existsSync(join(on.root, "var/lib/blackout")));
+  }
+});
+
+test("formats that have changed since arming are saved, also where there is nothing to sum them up with", () => {
+  const on = host(HOSTS["6.19"] as HostKind);
+  const bin = join(on.root, "bin");
+  mkdirSync(bin);
+  const tools =
+    "awk cat cut date dd dirname grep gzip head ls ln mkdir mv od rm rmdir sed sleep sort sync tail tr uname wc";
+  const found = (tool: string): string => spawnSync("which", [tool], { encoding: "utf8" }).stdout.trim();
+  for (const tool of [...tools.split(" "), ...shell.slice(0, 1)]) symlinkSync(found(tool), join(bin, tool));
+  for (const path of [on.env.PATH, bin]) {
+    const env = { ...on.env, PATH: path };
+    const run = (...args: string[]): Run => record({ ...on, env }, args);
+    assert.equal(run("arm", "--level", "markers").code, 0);
+    const format = join(on.tracing, `events/later/of_${path === bin}/format`);
+    mkdirSync(dirname(format), { recursive: true });
+    writeFileSync(format, "name: later\nID: 9\n");
+    assert.equal(run("save").code, 0);
+    const saved = gunzipSync(readFileSync(join(on.root, "var/lib/blackout/old/formats.gz"))).toString();
+    assert.ok(saved.includes(`later/of_${path === bin}/format:ID: 9`));
+    assert.equal(run("disarm").code, 0);
   }
 });
 

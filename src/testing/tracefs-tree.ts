@@ -14,6 +14,9 @@ export interface HostKind {
   readonly tracers: string;
   readonly liveupdate: boolean;
   readonly kprobes: boolean;
+  readonly fprobes: boolean;
+  /** Copies of rings at boot (trace_instance=COPY=RING), and a reader of bootconfigs. */
+  readonly backup: boolean;
   readonly subbufSize: boolean;
 }
 
@@ -37,6 +40,8 @@ const older = {
   rings: [],
   liveupdate: false,
   kprobes: true,
+  fprobes: false,
+  backup: false,
   tracers: "function_graph function nop",
 };
 
@@ -59,6 +64,7 @@ export const HOSTS: Readonly<Record<string, HostKind>> = {
     rings: ["blackout", "blackout_marks"],
     functions: [...KEXEC_FUNCTIONS, ...LUO_FUNCTIONS],
     liveupdate: true,
+    fprobes: true,
     subbufSize: true,
   },
 };
@@ -124,6 +130,8 @@ export function madeUpHost(folder: string, kind: HostKind): MadeUpHost {
     writeBuffer(tracing, kind);
     write(join(tracing, "events/header_page"), "\tfield: char data;\toffset:16;\tsize:4080;\tsigned:1;\n");
     write(join(tracing, "dynamic_events"), "p:other/theirs do_exit\n");
+    const kinds = `\t Format: p[:[<group>/][<event>]] <place> [<args>]\n${kind.fprobes ? "\t           f[:[<group>/][<event>]] <func-name>[%return] [<args>]\n" : ""}`;
+    write(join(tracing, "README"), kinds);
     if (kind.kprobes) write(join(tracing, "kprobe_events"), "");
     write(join(tracing, "available_filter_functions"), `${kind.functions.join("\n")}\n`);
     mkdirSync(join(tracing, "instances"), { recursive: true });
@@ -137,7 +145,9 @@ export function madeUpHost(folder: string, kind: HostKind): MadeUpHost {
   build();
   write(join(root, "proc/cmdline"), `${kind.commandLine}\n`);
   write(join(root, "proc/mounts"), "/dev/vda / ext4 rw 0 0\ntmpfs /run tmpfs rw 0 0\n");
-  write(join(root, "proc/kallsyms"), "ffffffff81000000 T _text\n");
+  const symbols = ["ffffffff81000000 T _text", ...(kind.backup ? ["ffffffff81000010 t trace_array_autoremove"] : [])];
+  write(join(root, "proc/kallsyms"), `${symbols.join("\n")}\n`);
+  if (kind.backup) write(join(root, "proc/bootconfig"), "");
   write(join(root, "proc/sys/kernel/osrelease"), `${kind.release}\n`);
   write(join(root, "proc/sys/kernel/random/boot_id"), "first\n");
   write(join(root, "var/log/dmesg"), `[    0.000000] Kernel command line: ${kind.commandLine}\n[    1.000000] done\n`);

@@ -1,0 +1,209 @@
+/** How the next kernel is told to record, and how what the old one saved comes into it. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import fc from "fast-check";
+import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/tracefs-tree.js";
+import { parseDoctorReport, recorderPath } from "./recorder.js";
+
+const scratch = mkdtempSync(join(tmpdir(), "blackout-next-"));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+let hosts = 0;
+const linux619 = HOSTS["6.19"] as HostKind;
+const newHost = (kind: HostKind = linux619): MadeUpHost => madeUpHost(mkdtempSync(join(scratch, `${hosts++}-`)), kind);
+
+const shells: readonly (readonly string[])[] = [["dash"], ["busybox", "ash"]].filter(
+  ([program, ...args]) => spawnSync(program as string, [...args, "-c", ":"]).status === 0,
+);
+const [shell = ["sh"]] = shells;
+
+function record(on: MadeUpHost, args: readonly string[], [program, ...before]: readonly string[] = shell) {
+  return spawnSync(program as string, [...before, recorderPath, ...args], { encoding: "utf8", env: on.env });
+}
+
+test("probes are fprobes where the kernel has them, kprobes else or where asked for; the plan says why", () => {
+  const plan = (kind: HostKind, ...args: string[]): string =>
+    record(newHost(kind), ["plan", "--level", "probes", ...args]).stdout;
+  const fprobes = plan(linux619);
+  assert.match(fprobes, /^# probes: fprobes: this kernel has them/m);
+  assert.match(fprobes, /f:blackout\/liveupdate_reboot liveupdate_reboot$/m);
+  assert.match(fprobes, /f:blackout\/liveupdate_reboot_ret liveupdate_reboot%return ret=\$retval:s32$/m);
+  assert.doesNotMatch(fprobes, / [pr]:blackout/);
+  const asked = plan(linux619, "--probes", "kprobe");
+  assert.match(asked, /^# probes: kprobes: asked for/m);
+  assert.match(asked, /r:blackout\/liveupdate_reboot_ret liveupdate_reboot ret=\$retval:s32$/m);
+  const older = plan({ ...linux619, fprobes: false });
+  assert.match(older, /^# probes: kprobes: this kernel has no fprobe events/m);
+  assert.doesNotMatch(older, / f:blackout/);
+  assert.match(plan({ ...linux619, fprobes: false }, "--probes", "fprobe"), /left out: .*kprobes are used/);
+  // A kernel may have fprobes alone.
+  assert.match(plan({ ...linux619, kprobes: false }), /append dynamic_events {2}f:blackout/);
+});
+
+test("fprobes are taken back as kprobes are", () => {
+  for (const by of shells) {
+    const on = newHost();
+    const before = on.snapshot();
+    assert.equal(record(on, ["arm", "--level", "probes"], by).status, 0);
+    assert.match(readFileSync(join(on.tracing, "dynamic_events"), "utf8"), /^f:blackout\/kernel_kexec kernel_kexec$/m);
+    assert.equal(record(on, ["disarm"], by).status, 0);
+    assert.equal(on.snapshot(), before);
+  }
+});
+
+/** As the kernel finds it (get_boot_config_from_initrd, init/main.c): magic, sum, size, then the text. */
+function bootconfigOf(initrd: Buffer): { readonly text: string; readonly before: number } {
+  const magic = initrd.length - 12;
+  assert.equal(initrd.toString("latin1", magic), "#BOOTCONFIG\n");
+  const [size, sum] = [initrd.readUInt32LE(magic - 8), initrd.readUInt32LE(magic - 4)];
+  const data = initrd.subarray(magic - 8 - size, magic - 8);
+  assert.equal(
+    data.reduce((all, byte) => all + byte, 0),
+    sum,
+  );
+  assert.equal(initrd.length % 4, 0);
+  return { text: data.toString("latin1").replace(/\0+$/, ""), before: magic - 8 - size };
+}
+
+test("a bootconfig is appended to an initrd of any length as the kernel reads it", () => {
+  const on = newHost();
+  const from = join(on.root, "initrd");
+  const to = join(on.root, "initrd.next");
+  const printed = record(on, ["bootconfig", "--level", "probes"]).stdout;
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.constantFrom(...shells), (bytes, by) => {
+      writeFileSync(from, bytes);
+      rmSync(to, { force: true });
+      const run = record(on, ["bootconfig", "--level", "probes", "--initrd", from, "-o", to], by);
+      assert.equal(run.status, 0, run.stderr);
+      const initrd = readFileSync(to);
+      const { text, before } = bootconfigOf(initrd);
+      assert.equal(text, printed);
+      assert.equal(before, bytes.length);
+      assert.ok(initrd.subarray(0, before).equals(bytes));
+    }),
+    { numRuns: 8 },
+  );
+  writeFileSync(from, readFileSync(to));
+  assert.match(record(on, ["bootconfig", "--initrd", from, "-o", to]).stderr, /has a bootconfig already/);
+});
+
+test("a bootconfig holds the command line's words, and LUO's probes without what another build may keep elsewhere", () => {
+  const on = newHost({ ...linux619, release: "7.3.4" });
+  const text = record(on, ["bootconfig", "--level", "probes"]).stdout;
+  const words = record(on, ["kernel-cmdline", "--level", "probes"]).stdout.trim().split(" ");
+  for (const word of words.slice(2)) assert.ok(text.includes(`"${word.slice(word.indexOf("=") + 1)}"`), word);
+  assert.deepEqual(words.slice(0, 2), ["kho=on", "liveupdate=on"], "what is read before a bootconfig");
+  assert.match(
+    text,
+    /^ftrace\.event\.kprobes\.luo_retrieve_file \{ probes = "luo_retrieve_file token=\$arg2:x64"; enable \}$/m,
+  );
+  const same = record(on, ["bootconfig", "--level", "probes", "--same-build"]).stdout;
+  assert.match(same, /"luo_retrieve_file session=-88\(\$arg1\):string token=\$arg2:x64"/);
+  assert.doesNotMatch(record(on, ["bootconfig", "--level", "events"]).stdout, /ftrace\./);
+});
+
+test("probes that a bootconfig has defined are not defined again, and go with disarm; other people's stay", () => {
+  const on = newHost();
+  assert.equal(record(on, ["arm", "--level", "probes"]).status, 0);
+  on.reboot();
+  writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
+  const config = ["luo_open", "luo_open_ret", "theirs"]
+    .map((name) => `ftrace.event.kprobes.${name}.probes = "x"\nftrace.event.kprobes.${name}.enable = ""\n`)
+    .join("");
+  writeFileSync(join(on.root, "proc/bootconfig"), config);
+  for (const name of ["luo_open", "luo_open_ret", "theirs"]) {
+    spawnSync("mkdir", ["-p", join(on.tracing, "events/kprobes", name)]);
+    writeFileSync(join(on.tracing, "events/kprobes", name, "enable"), "1\n");
+  }
+  assert.equal(record(on, ["arm"]).status, 0);
+  assert.equal(readFileSync(join(on.tracing, "dynamic_events"), "utf8"), "p:other/theirs do_exit\n");
+  assert.equal(record(on, ["collect", "-o", join(on.root, "capture")]).status, 0);
+  assert.equal(record(on, ["disarm"]).status, 0);
+  const removed = readFileSync(join(on.tracing, "dynamic_events"), "utf8").split("\n").slice(1, -1);
+  assert.deepEqual(removed, ["-:kprobes/luo_open", "-:kprobes/luo_open_ret"]);
+  assert.equal(readFileSync(join(on.tracing, "events/kprobes/theirs/enable"), "utf8"), "1\n");
+});
+
+test("copies of the rings are asked for behind the rings, once, and only of the next kernel", () => {
+  const copies = (text: string): readonly string[] => text.match(/trace_instance=\S+=\S+/g) ?? [];
+  const on = newHost();
+  const next = record(on, ["kernel-cmdline", "--backup"]).stdout;
+  assert.deepEqual(copies(next), [
+    "trace_instance=blackout_backup=blackout",
+    "trace_instance=blackout_marks_backup=blackout_marks",
+  ]);
+  assert.ok(next.indexOf("blackout_marks_backup") > next.indexOf("@blackout_marks"));
+  assert.deepEqual(copies(record(on, ["kernel-cmdline", "--backup", "--for", "old"]).stdout), []);
+  // A host that was started with them.
+  const again = newHost({ ...linux619, commandLine: next.trim() });
+  assert.deepEqual(copies(record(again, ["kernel-cmdline", "--backup"]).stdout), copies(next));
+});
+
+test("the old kernel's ring is read from its copy, where there is one: the ring itself records again", () => {
+  const copied = newHost({
+    ...linux619,
+    rings: [...linux619.rings, "blackout_backup", "blackout_marks_backup"],
+    backup: true,
+  });
+  assert.equal(record(copied, ["arm"]).status, 0);
+  copied.reboot();
+  const instances = join(copied.tracing, "instances");
+  for (const name of ["blackout_backup", "blackout_marks_backup"])
+    writeFileSync(join(instances, name, "last_boot_info"), "ffffffff81000000\t[kernel]\n");
+  const pages = (name: string): string => join(instances, name, "per_cpu/cpu0/trace_pipe_raw");
+  writeFileSync(pages("blackout"), "this boot's");
+  writeFileSync(pages("blackout_backup"), "the previous boot's");
+  const to = join(copied.root, "capture");
+  const run = record(copied, ["collect", "-o", to]);
+  assert.equal(run.status, 0, run.stderr);
+  assert.equal(readFileSync(join(to, "ring/per_cpu/cpu0/trace_pipe_raw"), "utf8"), "the previous boot's");
+  const checks = (on: MadeUpHost) => parseDoctorReport(record(on, ["doctor", "--json"]).stdout)?.checks ?? [];
+  const status = (on: MadeUpHost, code: string) => checks(on).find((check) => check.code === code)?.status;
+  for (const code of ["backup", "bootconfig"]) {
+    assert.equal(status(copied, code), "ok");
+    assert.equal(status(newHost(), code), "note");
+  }
+});
+
+test("what is saved comes through a carrier where the state folder does not outlive the kexec", () => {
+  for (const by of shells) {
+    const on = newHost();
+    const carrier = join(on.root, "memfd");
+    writeFileSync(join(on.root, "proc/mounts"), "tmpfs / tmpfs rw 0 0\n");
+    assert.match(record(on, ["doctor"], by).stdout, /fail {2}carrier/);
+    assert.match(record(on, ["doctor", "--carrier", carrier], by).stdout, /ok {4}carrier +what is saved goes to /);
+    assert.equal(record(on, ["arm", "--level", "markers", "--with", "irq"], by).status, 0);
+    const saved = record(on, ["save", "--carrier", carrier], by);
+    assert.match(saved.stderr, /saved in \S+, and in \S+memfd \(\d+ bytes\)/);
+    // The kexec empties it.
+    rmSync(join(on.root, "var/lib/blackout"), { recursive: true });
+    on.reboot();
+    writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
+    const to = join(on.root, "capture");
+    const run = record(on, ["collect", "-o", to, "--carrier", carrier], by);
+    assert.equal(run.status, 0, run.stderr);
+    assert.match(run.stderr, /what the old kernel saved comes of \S+memfd/);
+    const manifest = JSON.parse(readFileSync(join(to, "capture.json"), "utf8"));
+    assert.deepEqual(manifest.boots, { old: { files: "old", ring: "ring", marks: "marks" }, new: { files: "new" } });
+    assert.deepEqual(manifest.labels, { probe_level: "markers", with: "irq" });
+    assert.deepEqual(manifest.not_recorded, []);
+    assert.equal(record(on, ["disarm"], by).status, 0);
+    assert.ok(!existsSync(join(on.root, "var/lib/blackout")));
+  }
+});
+
+test("a carrier that holds nothing, or something else, is told, and the rest is collected", () => {
+  for (const content of ["", "no archive"]) {
+    const on = newHost();
+    const carrier = join(on.root, "memfd");
+    writeFileSync(carrier, content);
+    writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
+    const to = join(on.root, "capture");
+    assert.equal(record(on, ["collect", "-o", to, "--carrier", carrier]).status, 0);
+    assert.match(readFileSync(join(to, "capture.json"), "utf8"), /carrier-empty/);
+  }
+});
