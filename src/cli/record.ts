@@ -80,7 +80,7 @@ export const record = defineCommand({
     output: text("FILE", "The copy", "o"),
     "same-build": flag("With --bootconfig: the next kernel is this build, so that its structures are known"),
     backup: flag("With --kernel-cmdline: the next kernel copies the rings at boot, and they record at once"),
-    probes: choice("KIND", ["fprobe", "kprobe"], "What probes are made of; else fprobes where the kernel has them"),
+    probes: choice("KIND", ["fprobe", "kprobe"], "What probes are made of; else what costs less on this host"),
     level: withDefault(choice("LEVEL", LEVELS, "How much is recorded"), "events"),
     with: text("LIST", "Events beyond the level's own: sched, irq, kvm, separated by commas"),
   },

@@ -1,7 +1,7 @@
 /** How the next kernel is told to record, and how what the old one saved comes into it. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
@@ -24,34 +24,93 @@ function record(on: MadeUpHost, args: readonly string[], [program, ...before]: r
   return spawnSync(program as string, [...before, recorderPath, ...args], { encoding: "utf8", env: on.env });
 }
 
-test("probes are fprobes where the kernel has them, kprobes else or where asked for; the plan says why", () => {
+test("probes are kprobes or fprobes, as asked for or as the kernel has them; the plan says why", () => {
   const plan = (kind: HostKind, ...args: string[]): string =>
     record(newHost(kind), ["plan", "--level", "probes", ...args]).stdout;
-  const fprobes = plan(linux619);
-  assert.match(fprobes, /^# probes: fprobes: this kernel has them/m);
+  const fprobes = plan(linux619, "--probes", "fprobe");
+  assert.match(fprobes, /^# probes: fprobes: asked for/m);
   assert.match(fprobes, /f:blackout\/liveupdate_reboot liveupdate_reboot$/m);
   assert.match(fprobes, /f:blackout\/liveupdate_reboot_ret liveupdate_reboot%return ret=\$retval:s32$/m);
   assert.doesNotMatch(fprobes, / [pr]:blackout/);
-  const asked = plan(linux619, "--probes", "kprobe");
-  assert.match(asked, /^# probes: kprobes: asked for/m);
-  assert.match(asked, /r:blackout\/liveupdate_reboot_ret liveupdate_reboot ret=\$retval:s32$/m);
-  const older = plan({ ...linux619, fprobes: false });
-  assert.match(older, /^# probes: kprobes: this kernel has no fprobe events/m);
-  assert.doesNotMatch(older, / f:blackout/);
-  assert.match(plan({ ...linux619, fprobes: false }, "--probes", "fprobe"), /left out: .*kprobes are used/);
-  // A kernel may have fprobes alone.
-  assert.match(plan({ ...linux619, kprobes: false }), /append dynamic_events {2}f:blackout/);
+  const kprobes = plan(linux619, "--probes", "kprobe");
+  assert.match(kprobes, /^# probes: kprobes: asked for/m);
+  assert.match(kprobes, /r:blackout\/liveupdate_reboot_ret liveupdate_reboot ret=\$retval:s32$/m);
+  assert.match(plan(linux619), /^# probes: kprobes: arm takes fprobes instead where it measures that they cost less/m);
+  const older = { ...linux619, fprobes: false };
+  assert.match(plan(older), /^# probes: kprobes: this kernel has no fprobe events/m);
+  assert.doesNotMatch(plan(older), / f:blackout/);
+  assert.match(plan(older, "--probes", "fprobe"), /left out: .*kprobes are used/);
+  const alone = plan({ ...linux619, kprobes: false });
+  assert.match(alone, /^# probes: fprobes: this kernel has no kprobe events/m);
+  assert.match(alone, /append dynamic_events {2}f:blackout/);
+});
+
+test("what a probe costs is measured by both kinds, and the cheaper is taken, in the new kernel too", () => {
+  for (const [kind, nanoseconds, by] of [
+    ["f", 500, shells[0] ?? ["sh"]],
+    ["p", 3_000, shells.at(-1) ?? ["sh"]],
+  ] as const) {
+    const on = newHost({ ...linux619, functions: [...linux619.functions, "ksys_read"] });
+    // A `dd` that takes as long as what is enabled at the time costs: an event 1 us, a kprobe 2 us, an fprobe as given.
+    for (const path of ["syscalls/sys_exit_read", "blackout/cost_call", "blackout/cost_return"])
+      for (const folder of ["events", "instances/blackout_cost/events"])
+        mkdirSync(join(on.tracing, folder, path), { recursive: true });
+    const dd = join(on.root, "dd");
+    const body = [
+      "ns=1000",
+      `for file in ${on.tracing}/instances/blackout_cost/events/*/*/enable; do`,
+      '  [ "$(cat "$file")" = 1 ] || continue',
+      `  case $file in *sys_exit_read*) ns=$((ns + 1000)) ;; *) case $(tail -n 1 ${on.tracing}/dynamic_events) in f*) ns=$((ns + ${nanoseconds})) ;; *) ns=$((ns + 2000)) ;; esac ;; esac`,
+      "done",
+      'case "$*" in *zero*) awk -v ns=$ns \'BEGIN { printf "1000 bytes copied, %.9f s, 1 MB/s\\n", ns * 1000 / 1e9 }\' >&2 ;; *) exec /bin/dd "$@" ;; esac',
+    ];
+    writeFileSync(dd, `#!/bin/sh\n${body.join("\n")}\n`, { mode: 0o755 });
+    const env = { ...on.env, PATH: `${on.root}:${on.env.PATH}` };
+    // busybox looks for its own dd first.
+    const run = record({ ...on, env }, ["arm", "--level", "probes"], by.length > 1 ? ["sh"] : by);
+    assert.equal(run.status, 0, run.stderr);
+    const probes = readFileSync(join(on.tracing, "dynamic_events"), "utf8");
+    assert.match(probes, new RegExp(`^${kind}:blackout/kernel_kexec `, "m"));
+    const costs = readFileSync(join(on.root, "var/lib/blackout/costs"), "utf8");
+    assert.equal(
+      costs,
+      `event 1000\ncall ${kind === "f" ? nanoseconds : 2_000}\nreturn ${kind === "f" ? nanoseconds : 2_000}\n`,
+    );
+    on.reboot();
+    writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
+    assert.equal(record(on, ["arm"], by).status, 0);
+    assert.match(
+      readFileSync(join(on.tracing, "dynamic_events"), "utf8"),
+      new RegExp(`^${kind}:blackout/luo_open `, "m"),
+    );
+  }
 });
 
 test("fprobes are taken back as kprobes are", () => {
   for (const by of shells) {
     const on = newHost();
     const before = on.snapshot();
-    assert.equal(record(on, ["arm", "--level", "probes"], by).status, 0);
+    assert.equal(record(on, ["arm", "--level", "probes", "--probes", "fprobe"], by).status, 0);
     assert.match(readFileSync(join(on.tracing, "dynamic_events"), "utf8"), /^f:blackout\/kernel_kexec kernel_kexec$/m);
     assert.equal(record(on, ["disarm"], by).status, 0);
     assert.equal(on.snapshot(), before);
   }
+});
+
+test("a host's own words go on, each once, and those of the recorder are not said twice", () => {
+  const own = "BOOT_IMAGE=/vmlinuz root=/dev/sda1 quiet iommu=pt";
+  const on = newHost({ ...linux619, commandLine: `${own} kho=on liveupdate=on kho_scratch=64M trace_event=old:event` });
+  const next = record(on, ["kernel-cmdline", "--reuse-cmdline", "--level", "graph"]).stdout.trim();
+  assert.ok(next.startsWith("root=/dev/sda1 quiet iommu=pt kho=on liveupdate=on "));
+  assert.doesNotMatch(next, /old:event|BOOT_IMAGE/);
+  assert.equal(next.match(/kho_scratch=/g)?.length, 1);
+  const again = newHost({ ...linux619, commandLine: next });
+  const words = (text: string): readonly string[] => text.trim().split(" ").sort();
+  assert.deepEqual(
+    words(record(again, ["kernel-cmdline", "--reuse-cmdline", "--level", "graph"]).stdout),
+    words(next),
+    "from then on it stays the same",
+  );
 });
 
 /** As the kernel finds it (get_boot_config_from_initrd, init/main.c): magic, sum, size, then the text. */

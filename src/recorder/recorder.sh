@@ -18,6 +18,7 @@ usage: recorder.sh VERB [OPTIONS]
   doctor [--level L] [--json]        what this host can record, what is missing, what to do about it
   plan [--level L] [--half old|new]  what `arm` would write, where, and why; writes nothing
   kernel-cmdline [--for old|next]    the words that this level needs on a kernel's command line
+                 [--reuse-cmdline]     behind this kernel's own, without those that they replace
   bootconfig [--same-build]          the same for the next kernel as a bootconfig, its probes among it
              [--initrd FILE -o FILE]   appended to a copy of the next kernel's initrd
   arm [--level L] [--half old|new]   starts recording; after the kexec: the new kernel's part
@@ -29,7 +30,7 @@ usage: recorder.sh VERB [OPTIONS]
 options of all verbs:
   --level markers|events|probes|graph   (events)
   --with sched,irq,kvm     events beyond the level's own, from `events` on
-  --probes fprobe|kprobe   what probes are made of (fprobes where the kernel has them)
+  --probes fprobe|kprobe   what probes are made of (what costs less here, else kprobes)
   --state DIR              folder that outlives the kexec (/var/lib/blackout)
   --carrier FILE           save: what is saved goes there, too (a memfd that a LUO session preserves); arm, collect:
                            taken from there where the state folder does not have it
@@ -56,7 +57,7 @@ NEWLINE='
 LEVEL=events LEVEL_GIVEN=no WITH='' STATE=${BLACKOUT_STATE:-} INSTANCE=${BLACKOUT_INSTANCE:-} ROOT=${BLACKOUT_ROOT:-}
 HALF='' OUT='' NAME='' LABELS='' TEXT=no JSON=no DISCARD=no FOR=next REDACT=${BLACKOUT_REDACT:-} MARK=''
 RING_SIZE=8M MARKS_SIZE=1M BUFFER_SIZE=16M DRY=no HASH_KEY=${BLACKOUT_HASH_SESSIONS:-}
-PROBES=${BLACKOUT_PROBES:-} CARRIER=${BLACKOUT_CARRIER:-} BACKUP=no SAME_BUILD=no INITRD=''
+PROBES=${BLACKOUT_PROBES:-} CARRIER=${BLACKOUT_CARRIER:-} BACKUP=no REUSE=no SAME_BUILD=no INITRD=''
 
 [ $# -gt 0 ] || { usage >&2; exit 2; }
 VERB=$1
@@ -75,6 +76,7 @@ while [ $# -gt 0 ]; do
     --text) TEXT=yes; continue ;;
     --discard) DISCARD=yes; continue ;;
     --backup) BACKUP=yes; continue ;;
+    --reuse-cmdline) REUSE=yes; continue ;;
     --same-build) SAME_BUILD=yes; continue ;;
     --level | --with | --state | --instance | --root | --half | -o | --name | --label | --for | --redact | --hash-sessions | \
       --probes | --carrier | --initrd | \
@@ -473,7 +475,9 @@ if [ -n "$TRACING" ] && [ -e "$TRACING/kprobe_events" ]; then
   [ -e "$TRACING/dynamic_events" ] && PROBES_FILE=dynamic_events
 elif [ -n "$TRACING" ] && has_fprobes; then PROBES_FILE=dynamic_events; fi
 
-# choose_probes: $KIND, and $KIND_WHY.
+# choose_probes: $KIND, and $KIND_WHY. $CHEAPER is what measure_costs has found, if it could. In instructions of an
+# emulated 7.3.4 both cost the same at a call, and fprobes a fifth more at a return: without a measurement, kprobes.
+CHEAPER=''
 choose_probes() {
   KIND=kprobe
   if ! has_fprobes; then
@@ -483,10 +487,12 @@ choose_probes() {
   # A kprobe finds a function that ftrace cannot hook.
   elif ! head -n 1 "$TRACING/available_filter_functions" > /dev/null 2>&1; then
     KIND_WHY='which functions ftrace can hook is not told (available_filter_functions)'
-  else
-    KIND=fprobe
-    KIND_WHY='this kernel has them, and they cost less than kprobes'
-  fi
+  elif [ "$PROBES" = fprobe ]; then KIND=fprobe KIND_WHY='asked for'
+  elif ! [ -e "$TRACING/kprobe_events" ]; then KIND=fprobe KIND_WHY='this kernel has no kprobe events'
+  elif [ -z "$CHEAPER" ]; then
+    if [ "$DRY" = yes ]; then KIND_WHY='arm takes fprobes instead where it measures that they cost less here'
+    else KIND_WHY='this kernel has fprobes, too; which cost less here cannot be told'; fi
+  else KIND=$CHEAPER KIND_WHY="measured here: $CHEAPER_WHY"; fi
 }
 # probe_lines FUNCTION RETURNS ARGUMENTS: the definitions of one row of the table, as KIND has it, added to $definitions;
 # without a fork, since the new kernel does it inside the blackout.
@@ -654,7 +660,7 @@ unlock() {
 # KEY=VALUE lines of the boot that is armed, in ARMED_*.
 read_armed() {
   ARMED_BOOT='' ARMED_HALF='' ARMED_LEVEL='' ARMED_RING='' ARMED_MARKS='' ARMED_MARKER='' ARMED_PERSISTENT=''
-  ARMED_WITH='' ARMED_HASH=''
+  ARMED_WITH='' ARMED_HASH='' ARMED_PROBES=''
   [ -r "$STATE/armed" ] || return 1
   while IFS='=' read -r key value; do
     case $key in
@@ -667,6 +673,7 @@ read_armed() {
       persistent) ARMED_PERSISTENT=$value ;;
       with) ARMED_WITH=$value ;;
       hash) ARMED_HASH=$value ;;
+      probes) ARMED_PROBES=$value ;;
     esac
   done < "$STATE/armed"
   [ -n "$ARMED_BOOT" ]
@@ -674,7 +681,7 @@ read_armed() {
 write_armed() { # HALF MARKER
   {
     printf 'boot=%s\nhalf=%s\nlevel=%s\nring=%s\n' "$BOOT_ID" "$1" "$LEVEL" "$RING"
-    printf 'marks=%s\nmarker=%s\npersistent=%s\nwith=%s\nhash=%s\n' "$MARKS" "$2" "$PERSISTENT" "$WITH" "$HASH_KEY"
+    printf 'marks=%s\nmarker=%s\npersistent=%s\nwith=%s\nhash=%s\nprobes=%s\n' "$MARKS" "$2" "$PERSISTENT" "$WITH" "$HASH_KEY" "${CHEAPER:-$PROBES}"
   } > "$STATE/armed.new"
   mv "$STATE/armed.new" "$STATE/armed" 2> /dev/null || die "$STATE/armed cannot be written"
 }
@@ -1197,20 +1204,40 @@ measure_costs() {
   if at_least probes && [ -n "$PROBES_FILE" ] && [ -n "$(echo ksys_read | traceable)" ]; then
     journal "probes$TAB$PROBES_FILE"
     choose_probes
-    for what in call return; do
-      case $KIND-$what in
-        fprobe-call) line="f:$GROUP/cost_call ksys_read" ;;
-        fprobe-return) line="f:$GROUP/cost_return ksys_read%return" ;;
-        kprobe-call) line="p:$GROUP/cost_call ksys_read" ;;
-        *) line="r:$GROUP/cost_return ksys_read" ;;
-      esac
-      put_more "$TRACING/$PROBES_FILE" "$line" || put_more "$TRACING/$PROBES_FILE" "$(as_kprobe "$line")" || continue
-      of_one $what "events/$GROUP/cost_$what/enable"
-      put_more "$TRACING/$PROBES_FILE" "-:$GROUP/cost_$what"
-    done
+    event=$measured
+    of_kind
+    if [ -z "$PROBES" ] && [ $KIND = kprobe ] && has_fprobes; then
+      kprobes=$measured sum=$SUM
+      measured=$event KIND=fprobe
+      of_kind
+      if [ "$sum" -gt 0 ] && [ "$SUM" -gt 0 ]; then
+        CHEAPER_WHY="a call and its return cost $sum ns by kprobes, $SUM ns by fprobes"
+        # Less than a tenth may be noise.
+        if [ $((SUM * 10)) -lt $((sum * 9)) ]; then CHEAPER=fprobe; else CHEAPER=kprobe; fi
+      fi
+      [ "$CHEAPER" = fprobe ] || measured=$kprobes
+    fi
   fi
   "${TOOLS}rmdir" "$cost" 2> /dev/null
   [ -z "$measured" ] || printf '%s' "$measured" > "$STATE/costs"
+}
+# of_kind: what a call's and a return's probe of $KIND cost, and $SUM of them, 0 where it cannot be told.
+of_kind() {
+  SUM=0
+  for what in call return; do
+    case $KIND-$what in
+      fprobe-call) line="f:$GROUP/cost_call ksys_read" ;;
+      fprobe-return) line="f:$GROUP/cost_return ksys_read%return" ;;
+      kprobe-call) line="p:$GROUP/cost_call ksys_read" ;;
+      *) line="r:$GROUP/cost_return ksys_read" ;;
+    esac
+    put_more "$TRACING/$PROBES_FILE" "$line" || { SUM=0; return 0; }
+    more=0
+    of_one $what "events/$GROUP/cost_$what/enable"
+    put_more "$TRACING/$PROBES_FILE" "-:$GROUP/cost_$what"
+    [ $more -gt 0 ] || { SUM=0; return 0; }
+    SUM=$((SUM + more))
+  done
 }
 
 arm_old() {
@@ -1272,7 +1299,7 @@ arm() {
     if read_armed; then
       [ $LEVEL_GIVEN = yes ] || { LEVEL=$ARMED_LEVEL; LEVEL_NUMBER=$(level_number "$LEVEL"); }
       RING=$ARMED_RING MARKS=$ARMED_MARKS PERSISTENT=$ARMED_PERSISTENT WITH=$ARMED_WITH
-      HASH_KEY=${HASH_KEY:-$ARMED_HASH}
+      HASH_KEY=${HASH_KEY:-$ARMED_HASH} PROBES=${PROBES:-$ARMED_PROBES}
     fi
     enter_new
     arm_new
@@ -1293,6 +1320,8 @@ arm() {
   [ -z "$HASH_KEY" ] || know_key "$HASH_KEY"
   write_armed old "$TRACING/instances/$MARKS/trace_marker"
   if at_least events; then measure_costs; fi
+  # With the kind of probes that it found.
+  [ -z "$CHEAPER" ] || write_armed old "$TRACING/instances/$MARKS/trace_marker"
   arm_old
   save_boot "$STATE/old"
   to_disk "$STATE/old"
@@ -1362,8 +1391,17 @@ kernel_cmdline() {
     recording_words
     line="$line $WORDS"
   fi
+  own=''
+  for word in $CMDLINE; do
+    case $word in
+      kho=* | liveupdate=* | reserve_mem=* | trace_instance=* | kho_scratch=*) ;;
+      trace_clock=* | trace_buf_size=* | trace_event=* | ftrace=* | ftrace_filter=* | bootconfig | BOOT_IMAGE=*) ;;
+      *) own="$own$word " ;;
+    esac
+  done
+  if [ $REUSE = yes ]; then line=$own$line own=''; fi
   # COMMAND_LINE_SIZE of x86 is 2,048 with its NUL (arch/x86/include/asm/setup.h).
-  [ $((${#line} + ${#CMDLINE})) -le 2046 ] ||
+  [ $((${#line} + ${#own})) -le 2047 ] ||
     say "with this kernel's own words the command line is longer than x86's 2,047: leave some out, or see recorder.sh bootconfig"
   printf '%s\n' "$line"
 }
