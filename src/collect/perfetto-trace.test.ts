@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
+import fc from "fast-check";
 import { memorySource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
 import { concat, ftrace, message, type Part, packed, packet } from "../testing/perfetto-packets.js";
 import { isPerfetto, openPerfetto } from "./perfetto-trace.js";
+import { USUAL_READER_LIMITS } from "./reader-limits.js";
 import { readTrace } from "./trace-file.js";
 import { EventKind, type FieldValue, type ReadCounts } from "./types.js";
 
@@ -17,8 +19,13 @@ interface Row {
   readonly fields: Readonly<Record<string, FieldValue>>;
 }
 
-function read(bytes: Uint8Array): { rows: Row[]; defects: DefectInput[]; counts: ReadCounts; clock: string } {
-  const found = openPerfetto(memorySource("x.pftrace", bytes), "old");
+/** `heldEvents`: as many are held before the times are read first. */
+function read(
+  bytes: Uint8Array,
+  heldEvents?: number,
+  limits = USUAL_READER_LIMITS,
+): { rows: Row[]; defects: DefectInput[]; counts: ReadCounts; clock: string } {
+  const found = openPerfetto(memorySource("x.pftrace", bytes), "old", limits, heldEvents);
   assert.ok(found.ok, found.ok ? "" : found.error);
   const rows: Row[] = [];
   const defects: DefectInput[] = [];
@@ -204,4 +211,57 @@ test("what is lost, unknown or cut is told, and the rest is read", () => {
   assert.deepEqual(told(concat(good, good.subarray(0, good.length - 3))), [["perfetto-truncated"], 1]);
   assert.deepEqual(told(concat(good, Uint8Array.of(7, 7, 7))), [["perfetto-truncated"], 1]);
   assert.deepEqual(told(concat(good, packet([50, Uint8Array.of(1, 2, 3)]))), [["perfetto-damaged"], 1]);
+});
+
+const switched = (next: string, pid: number): Uint8Array =>
+  message([1, "init"], [2, 1], [3, 120], [4, 256], [5, next], [6, pid], [7, 100]);
+
+/** Packets of bundles, each with some events from a time on; names change, some packets are packed. */
+const someTrace = fc
+  .array(
+    fc.record({
+      cpu: fc.nat({ max: 2 }),
+      from: fc.nat({ max: 1_000 }),
+      steps: fc.array(fc.nat({ max: 40 }), { maxLength: 6 }),
+      packed: fc.boolean(),
+      name: fc.constantFrom("kworker", "qemu", "luod"),
+    }),
+    { maxLength: 30 },
+  )
+  .map((bundles) =>
+    concat(
+      ...bundles.map(({ cpu, from, steps, packed: isPacked, name }) => {
+        let time = 1_000_000 + from;
+        const events = steps.map((step, i) => {
+          time += step;
+          return i % 2 === 0 ? ftrace(time, 33, 24, message([1, i])) : ftrace(time, 1, 4, switched(name, 33));
+        });
+        const one = packet([1, message([1, cpu], ...events)]);
+        return isPacked ? packet([50, deflateSync(one)]) : one;
+      }),
+    ),
+  );
+
+test("property: however few events are held, they come as if all were sorted at once", () => {
+  fc.assert(
+    fc.property(someTrace, fc.integer({ min: 1, max: 60 }), (bytes, heldEvents) => {
+      if (bytes.length === 0) return;
+      assert.deepEqual(read(bytes, heldEvents), read(bytes));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("a trace in order is read whatever its length: the limit is of what is held", () => {
+  const packets = Array.from({ length: 1_000 }, (_, i) =>
+    packet([1, message([1, i % 2], ...[0, 1, 2].map((j) => ftrace(10_000 + 10 * i + 7 * j, 33, 24, message([1, 9]))))]),
+  );
+  const limits = { ...USUAL_READER_LIMITS, "perfetto-events": 20 };
+  const { rows, defects } = read(concat(...packets), 10, limits);
+  assert.deepEqual(defects, []);
+  assert.equal(rows.length, 3_000);
+  // All of one CPU before all of the other: none can be handed on before the end.
+  const apart = concat(...packets.filter((_, i) => i % 2 === 1), ...packets.filter((_, i) => i % 2 === 0));
+  const cut = read(apart, 10, limits);
+  assert.deepEqual([cut.rows.length, cut.defects[0]?.code], [20, "perfetto-too-many"]);
 });

@@ -1,7 +1,8 @@
 /**
  * Perfetto traces: their ftrace bundles as a source of events. Typed, generic and self-describing events, compact
- * scheduling, interned kernel symbols, packed packets. Bundles come CPU by CPU, so that the events are gathered, sorted
- * by time and handed on: memory grows with them, by some 60 bytes an event and what it holds. Schema: Perfetto v58.
+ * scheduling, interned kernel symbols, packed packets. Bundles come CPU by CPU, so that events are held until
+ * no packet that is still to come has an earlier one. Of a trace with many events the times are therefore read first;
+ * memory then grows with how far they are out of order, by some 60 bytes an event and what it holds. Schema: Perfetto v58.
  */
 import { gunzipSync, inflateSync } from "node:zlib";
 import { type ByteSource, memorySource } from "../base/byte-source.js";
@@ -10,6 +11,7 @@ import { DefectLog } from "../base/defect.js";
 import { err, ok, type Result } from "../base/result.js";
 import { StringTable } from "../base/string-table.js";
 import type { Boot } from "../base/time.js";
+import { float64Column } from "./columns.js";
 import {
   EVENTS,
   type EventSchema,
@@ -32,6 +34,9 @@ import { unpackZstd } from "./zstd.js";
 /** Packets are some 100 bytes: the file is read in blocks of many. */
 const BLOCK_BYTES = 1 << 18;
 const ROWS = 16_384;
+/** Events, and bytes of what they hold, that are sorted at once without the times being read first: some 80 MB. */
+const HELD_EVENTS = 500_000;
+const HELD_BYTES = 32 << 20;
 
 /** Whether a file begins as a Trace message, or is one packed by gzip or zstd (what is inside is looked at later). */
 export function isPerfetto(head: Uint8Array): boolean {
@@ -45,11 +50,15 @@ export function isPerfetto(head: Uint8Array): boolean {
   return head.length > at + 1 && key !== undefined && key >= 8 && [0, 1, 2, 5].includes(key & 7);
 }
 
-/** The error says why it cannot be read at all. Defects: `perfetto-damaged`, `perfetto-truncated`, `perfetto-lost-events`. */
+/**
+ * The error says why it cannot be read at all. `heldEvents`: beyond these the times are read first. Defects: `perfetto-damaged`,
+ * `perfetto-truncated`, `perfetto-lost-events`, `perfetto-too-many`, `perfetto-unknown-event`.
+ */
 export function openPerfetto(
   source: ByteSource,
   boot: Boot,
   limits: ReaderLimits = USUAL_READER_LIMITS,
+  heldEvents: number = HELD_EVENTS,
 ): Result<PerfettoEvents, string> {
   const unpacked = whole(source, limits);
   if (!unpacked.ok) return unpacked;
@@ -60,7 +69,7 @@ export function openPerfetto(
     files: [source.name],
     clock,
     read: (sink) => {
-      const reader = new PerfettoReader(unpacked.value, boot, filter, limits);
+      const reader = new PerfettoReader(unpacked.value, boot, filter, limits, heldEvents);
       return reader.read(sink);
     },
   });
@@ -179,10 +188,41 @@ function eachPacket(
   return { at: null, message: "" };
 }
 
+/** What is to be known of a whole trace before its first events are handed on. */
+interface Foresight {
+  /** Byte of each packet that holds events. */
+  readonly at: Float64Array;
+  /** The earliest time of that packet's events and of all after it, since the base. */
+  readonly earliest: Float64Array;
+  readonly comms: ReadonlyMap<number, string>;
+}
+
+/** Gathers the earliest time of each packet. */
+class PacketTimes {
+  readonly #at = float64Column();
+  readonly #earliest = float64Column();
+
+  add(at: number, time: number): void {
+    const last = this.#at.length - 1;
+    if (last < 0 || this.#at.at(last) !== at) {
+      this.#at.push(at);
+      this.#earliest.push(time);
+    } else if (time < this.#earliest.at(last)) this.#earliest.set(last, time);
+  }
+
+  foresight(comms: ReadonlyMap<number, string>): Foresight {
+    const earliest = this.#earliest.array();
+    for (let i = earliest.length - 2; i >= 0; i--) {
+      earliest[i] = Math.min(earliest[i] as number, earliest[i + 1] as number);
+    }
+    return { at: this.#at.array(), earliest, comms };
+  }
+}
+
 class PerfettoReader {
   readonly #strings = new StringTable();
   readonly #defects = new DefectLog();
-  readonly #comms = new Map<number, string>([[0, "<idle>"]]);
+  #comms: ReadonlyMap<number, string> & Partial<Pick<Map<number, string>, "set">> = new Map([[0, "<idle>"]]);
   /** By sequence: iid to kernel symbol. */
   readonly #symbols = new Map<number, Map<number, string>>();
   /** Symbol tables are replaced, not changed, when a sequence's state is cleared: events keep theirs. */
@@ -205,6 +245,16 @@ class PerfettoReader {
   #lost = 0;
   #undecoded = 0;
   #left = 0;
+  /** Handed on. */
+  #events = 0;
+  /** As many held events, and bytes of them, as are next looked at for what can be handed on. */
+  #lookAtEvents: number;
+  #lookAtBytes = HELD_BYTES;
+  #foresight: Foresight | null = null;
+  /** The packet of the foresight that is read next. */
+  #ahead = 0;
+  /** Only the times are read. */
+  #times: PacketTimes | null = null;
   #at = 0;
 
   constructor(
@@ -212,7 +262,10 @@ class PerfettoReader {
     readonly boot: Boot,
     readonly filter: RecordFilter | null,
     readonly limits: ReaderLimits,
-  ) {}
+    readonly heldEvents: number,
+  ) {
+    this.#lookAtEvents = heldEvents;
+  }
 
   /** Whether an event may be wanted; a generic one's name is in its message, and is looked at by whoever asks for all. */
   #wants(time: bigint, cpu: number, pid: number, what: number): boolean {
@@ -229,6 +282,7 @@ class PerfettoReader {
     const end = eachPacket(this.source, this.limits["perfetto-packet-bytes"], (packet, at) => {
       this.#at = at;
       this.#packet(packet, 0);
+      if (this.#count >= this.#lookAtEvents || this.#used >= this.#lookAtBytes) this.#handOn(sink);
       return true;
     });
     if (end.at !== null)
@@ -237,20 +291,52 @@ class PerfettoReader {
       this.#defect(
         "perfetto-too-many",
         "error",
-        `${this.#left} events beyond the first ${this.limits["perfetto-events"]} were left out: they are sorted in memory (--reader-limit perfetto-events=…).`,
+        `${this.#left} events were left out: to sort them, more than ${this.limits["perfetto-events"]} would be held in memory (--reader-limit perfetto-events=…).`,
         0,
       );
     }
-    this.#deliver(sink);
+    this.#deliver(sink, Number.POSITIVE_INFINITY);
     for (const found of this.#defects.all()) sink.defect(found);
     return {
       lines: 0,
-      events: this.#count,
+      events: this.#events,
       continuations: 0,
       structural: 0,
       undecoded: this.#undecoded,
       lostEvents: this.#lost,
     };
+  }
+
+  /** Hands on what no later packet can precede; where that is little, looks again only when twice as much is held. */
+  #handOn(sink: Parameters<EventSource["read"]>[0]): void {
+    if (this.#foresight === null) {
+      const reader = new PerfettoReader(this.source, this.boot, null, this.limits, this.heldEvents);
+      this.#foresight = reader.#foresee(this.#base ?? 0n);
+      // Of a task that had several names the last counts, whenever its events are handed on.
+      this.#comms = this.#foresight.comms;
+    }
+    const { at, earliest } = this.#foresight;
+    while (this.#ahead < at.length && (at[this.#ahead] as number) <= this.#at) this.#ahead += 1;
+    this.#deliver(sink, earliest[this.#ahead] ?? Number.POSITIVE_INFINITY);
+    this.#lookAtEvents = Math.max(this.heldEvents, 2 * this.#count);
+    this.#lookAtBytes = Math.max(HELD_BYTES, 2 * this.#used);
+  }
+
+  #foresee(base: bigint): Foresight {
+    const times = new PacketTimes();
+    this.#times = times;
+    this.#base = base;
+    eachPacket(this.source, this.limits["perfetto-packet-bytes"], (packet, at) => {
+      this.#at = at;
+      this.#packet(packet, 0);
+      return true;
+    });
+    return times.foresight(this.#comms);
+  }
+
+  /** Once the whole trace is foreseen, all names are known. */
+  #name(pid: number, name: string): void {
+    if (this.#foresight === null) this.#comms.set?.(pid, name);
   }
 
   #defect(code: string, severity: DefectInput["severity"], message: string, byte: number): void {
@@ -334,7 +420,7 @@ class PerfettoReader {
         if (thread.field === 1 && thread.type === 0) tid = thread.value;
         else if (thread.field === 2 && thread.type === 2) name = thread.text();
       }
-      if (tid > 0 && name !== "") this.#comms.set(tid, name);
+      if (tid > 0 && name !== "") this.#name(tid, name);
     }
   }
 
@@ -460,6 +546,11 @@ class PerfettoReader {
   }
 
   #add(time: bigint, cpu: number, pid: number, what: number, table: number, message: Uint8Array): void {
+    if (this.#times !== null) {
+      this.#times.add(this.#at, Number(time - (this.#base ?? 0n)));
+      if (what === SCHED_SWITCH) this.#learn(message);
+      return;
+    }
     if (!this.#wants(time, cpu, pid, what)) {
       if (what === SCHED_SWITCH) this.#learn(message);
       return;
@@ -524,7 +615,7 @@ class PerfettoReader {
     }
     for (const [field, pid] of pids) {
       const name = names.get(field);
-      if (pid > 0 && name !== undefined && name !== "") this.#comms.set(pid, name);
+      if (pid > 0 && name !== undefined && name !== "") this.#name(pid, name);
     }
   }
 
@@ -581,11 +672,13 @@ class PerfettoReader {
     wake(null);
   }
 
-  #deliver(sink: Parameters<EventSource["read"]>[0]): void {
-    const count = this.#count;
+  /** Hands on, in order, what is held up to the time `until`, and keeps the rest. */
+  #deliver(sink: Parameters<EventSource["read"]>[0], until: number): void {
     const times = this.#time;
+    let count = 0;
+    for (let i = 0; i < this.#count; i++) count += (times[i] as number) <= until ? 1 : 0;
     const order = new Uint32Array(count);
-    for (let i = 0; i < count; i++) order[i] = i;
+    for (let i = 0, row = 0; i < this.#count; i++) if ((times[i] as number) <= until) order[row++] = i;
     // Stable: events of one time stay in the file's order.
     order.sort((a, b) => (times[a] as number) - (times[b] as number) || a - b);
     const rows = Math.min(ROWS, count);
@@ -628,6 +721,28 @@ class PerfettoReader {
         },
       });
     }
+    this.#events += count;
+    this.#keepAfter(until);
+  }
+
+  /** Moves what was not handed on to the front. */
+  #keepAfter(until: number): void {
+    let kept = 0;
+    let used = 0;
+    for (let i = 0; i < this.#count; i++) {
+      if ((this.#time[i] as number) <= until) continue;
+      const [begin, end] = [this.#begin[i] as number, this.#begin[i + 1] as number];
+      this.#bytes.copyWithin(used, begin, end);
+      for (const column of [this.#time, this.#cpu, this.#pid, this.#what, this.#table, this.#place]) {
+        column[kept] = column[i] as number;
+      }
+      this.#begin[kept] = used;
+      used += end - begin;
+      kept += 1;
+    }
+    this.#begin[kept] = used;
+    this.#count = kept;
+    this.#used = used;
   }
 
   #message(i: number): WireReader {

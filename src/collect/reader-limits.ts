@@ -109,7 +109,7 @@ export const READER_LIMITS = {
     unit: "count",
     usual: 16_000_000,
     most: 32_000_000,
-    what: "events of a Perfetto trace, which are sorted in memory: some 100 bytes each, and what they hold",
+    what: "events of a Perfetto trace that are held at once, to be sorted: some 60 bytes each, and what they hold",
     beyond: "left out, `perfetto-too-many`",
   },
 } as const satisfies Readonly<Record<string, ReaderLimit>>;
