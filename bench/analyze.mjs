@@ -3,11 +3,11 @@
  * wall clock and peak memory of the whole command, as a user waits for it. See README.md.
  */
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { largeRecording, median, members, printTable, repeatPages, root } from "./lib.mjs";
+import { largeRecording, median, members, printTable, repeatPages, repeatTrace, root } from "./lib.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -19,29 +19,6 @@ const { values } = parseArgs({
     keep: { type: "string" },
   },
 });
-const STAMP = /^(.{16}-\d+ +\[\d+\] \S+ +)(\d+)(\.\d{6}: )/;
-
-/** The trace's body again and again, each time later by its whole span, until the file has `bytes` bytes. */
-function repeatTrace(trace, path, bytes) {
-  const lines = trace.toString("latin1").split("\n");
-  const body = lines.findIndex((line) => !line.startsWith("#"));
-  const seconds = lines.flatMap((line) => STAMP.exec(line)?.[2] ?? []).map(Number);
-  const span = seconds.reduce((most, each) => Math.max(most, each)) - seconds.reduce((a, b) => Math.min(a, b)) + 1;
-  const file = openSync(path, "w");
-  let written = writeSync(file, `${lines.slice(0, body).join("\n")}\n`);
-  for (let round = 0; written < bytes; round++) {
-    for (let from = body; from < lines.length - 1 && written < bytes; from += 20_000) {
-      const part = lines.slice(from, Math.min(from + 20_000, lines.length - 1)).map((line) => {
-        const match = STAMP.exec(line);
-        if (match === null) return line;
-        return `${match[1]}${Number(match[2]) + round * span}${match[3]}${line.slice(match[0].length)}`;
-      });
-      written += writeSync(file, Buffer.from(`${part.join("\n")}\n`, "latin1"));
-    }
-  }
-  closeSync(file);
-}
-
 const folder = values.keep ?? mkdtempSync(join(tmpdir(), "analyze-"));
 try {
   const files = members(values.recording);

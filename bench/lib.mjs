@@ -173,3 +173,56 @@ export function repeatPages(pages, paths, rounds) {
   }
   return [first, first + BigInt(rounds) * span];
 }
+
+/** The pages of a recording's ring, by CPU. */
+export function ringPages(files) {
+  return [0, 1].map((cpu) => files.get(`ring/per_cpu/cpu${cpu}/trace_pipe_raw`));
+}
+
+/** Writes pages of the large recording's ring, a file a CPU, as a trace.dat of version 6. They are in memory meanwhile. */
+export async function writeTraceDat(dist, paths, into) {
+  const { writeTraceDat6 } = await import(join(root, dist, "testing/trace-dat-writer.js"));
+  const files = members(largeRecording());
+  const texts = new Map();
+  for (const line of gunzipSync(files.get("old/formats.gz")).toString("latin1").split("\n")) {
+    const at = line.indexOf("/format:");
+    if (at < 0) continue;
+    texts.set(line.slice(0, at), `${texts.get(line.slice(0, at)) ?? ""}${line.slice(at + 8)}\n`);
+  }
+  const content = {
+    littleEndian: true,
+    longBytes: 8,
+    headerPage: String(files.get("old/header_page")),
+    formats: [...texts].map(([path, text]) => ({ system: path.split("/").at(-2), text })),
+    kallsyms: gunzipSync(files.get("old/kallsyms.gz")),
+    printkFormats: String(files.get("old/printk_formats") ?? ""),
+    cmdlines: String(files.get("old/saved_cmdlines") ?? ""),
+    clock: "local",
+    buffers: [{ name: "", cpus: paths.map((path) => readFileSync(path)) }],
+  };
+  writeFileSync(into, writeTraceDat6(content));
+}
+
+/** A line of the nop tracer: what stands before the seconds, and after them. */
+const STAMP = /^(.{16}-\d+ +\[\d+\] \S+ +)(\d+)(\.\d{6}: )/;
+
+/** The trace's body again and again, each time later by its whole span, until the file has `bytes` bytes. */
+export function repeatTrace(trace, path, bytes) {
+  const lines = trace.toString("latin1").split("\n");
+  const body = lines.findIndex((line) => !line.startsWith("#"));
+  const seconds = lines.flatMap((line) => STAMP.exec(line)?.[2] ?? []).map(Number);
+  const span = seconds.reduce((most, each) => Math.max(most, each)) - seconds.reduce((a, b) => Math.min(a, b)) + 1;
+  const file = openSync(path, "w");
+  let written = writeSync(file, `${lines.slice(0, body).join("\n")}\n`);
+  for (let round = 0; written < bytes; round++) {
+    for (let from = body; from < lines.length - 1 && written < bytes; from += 20_000) {
+      const part = lines.slice(from, Math.min(from + 20_000, lines.length - 1)).map((line) => {
+        const match = STAMP.exec(line);
+        if (match === null) return line;
+        return `${match[1]}${Number(match[2]) + round * span}${match[3]}${line.slice(match[0].length)}`;
+      });
+      written += writeSync(file, Buffer.from(`${part.join("\n")}\n`, "latin1"));
+    }
+  }
+  closeSync(file);
+}

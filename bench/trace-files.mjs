@@ -3,11 +3,10 @@
  * are written, and beside them, in the same run, the decompressor alone and `trace-cmd report`. See README.md.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
 import {
   fileSource,
   inProcess,
@@ -17,8 +16,10 @@ import {
   peakKb,
   printTable,
   repeatPages,
+  ringPages,
   root,
   timed,
+  writeTraceDat,
 } from "./lib.mjs";
 
 const { values } = parseArgs({
@@ -36,29 +37,10 @@ const from = (path) => import(join(root, values.dist, path));
 
 /** The large recording's ring, repeated, as a trace.dat of version 6, then of 7 by trace-cmd itself, and as Perfetto's. */
 async function prepare(folder) {
-  const { writeTraceDat6 } = await from("testing/trace-dat-writer.js");
-  const files = members(largeRecording());
-  const pages = [0, 1].map((cpu) => files.get(`ring/per_cpu/cpu${cpu}/trace_pipe_raw`));
+  const pages = ringPages(members(largeRecording()));
   const paths = pages.map((_, cpu) => join(folder, `cpu${cpu}`));
   repeatPages(pages, paths, Number(values.rounds));
-  const texts = new Map();
-  for (const line of gunzipSync(files.get("old/formats.gz")).toString("latin1").split("\n")) {
-    const at = line.indexOf("/format:");
-    if (at < 0) continue;
-    texts.set(line.slice(0, at), `${texts.get(line.slice(0, at)) ?? ""}${line.slice(at + 8)}\n`);
-  }
-  const content = {
-    littleEndian: true,
-    longBytes: 8,
-    headerPage: String(files.get("old/header_page")),
-    formats: [...texts].map(([path, text]) => ({ system: path.split("/").at(-2), text })),
-    kallsyms: gunzipSync(files.get("old/kallsyms.gz")),
-    printkFormats: String(files.get("old/printk_formats") ?? ""),
-    cmdlines: String(files.get("old/saved_cmdlines") ?? ""),
-    clock: "local",
-    buffers: [{ name: "", cpus: paths.map((path) => readFileSync(path)) }],
-  };
-  writeFileSync(join(folder, "6.dat"), writeTraceDat6(content));
+  await writeTraceDat(values.dist, paths, join(folder, "6.dat"));
   const convert = (...args) => spawnSync("trace-cmd", ["convert", "-i", join(folder, "6.dat"), ...args]).status === 0;
   const packed = convert("-o", join(folder, "7.dat"), "--file-version", "7", "--compression", "zstd");
   const main = join(root, values.dist, "cli/main.js");
