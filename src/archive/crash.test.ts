@@ -37,15 +37,20 @@ test(`${KILLS} kills lose nothing that was acknowledged, and double nothing`, { 
         });
         let output = "";
         let errors = "";
-        child.stdout.setEncoding("utf8").on("data", (text: string) => {
-          output += text;
+        // By what it has done, and not by the clock alone: on a busy machine it would be killed before it did anything.
+        const wanted = 1 + (role === "add" ? random.below(4) : 0);
+        const atWork = new Promise<void>((done) => {
+          child.stdout.setEncoding("utf8").on("data", (text: string) => {
+            output += text;
+            if (output.split("\n").length > wanted) done();
+          });
         });
         child.stderr.setEncoding("utf8").on("data", (text: string) => {
           errors += text;
         });
         const closed = once(child, "close");
-        const pause = random.below(800);
-        await Promise.race([once(child.stdout, "data"), closed]);
+        const pause = random.below(role === "add" ? 200 : 800);
+        await Promise.race([atWork, closed]);
         await sleep(pause);
         child.kill("SIGKILL");
         const [code, signal] = await closed;
@@ -64,5 +69,5 @@ test(`${KILLS} kills lose nothing that was acknowledged, and double nothing`, { 
   archive.close();
   const { updates, commit } = await verifyArchive(await openArchive(path), { quick: true });
   t.diagnostic(`${kills} kills, ${acknowledged.size} updates acknowledged, ${updates} there, ${commit} commits`);
-  assert.ok(acknowledged.size > 0);
+  assert.ok(acknowledged.size > KILLS / 2);
 });
