@@ -87,7 +87,8 @@ export function pathFault(
   if (parts.length - 1 > depth) return `it lies more than ${depth} folders deep`;
   if (parts.some((part) => part === "..")) return "it leads out of the capture (..)";
   if (parts.some((part) => part === "" || part === ".")) return "it holds an empty part";
-  if (parts.some((part) => Buffer.byteLength(part) > PART_BYTES)) return `a part has more than ${PART_BYTES} bytes`;
+  const utf8 = new TextEncoder();
+  if (parts.some((part) => utf8.encode(part).length > PART_BYTES)) return `a part has more than ${PART_BYTES} bytes`;
   return null;
 }
 
