@@ -228,6 +228,12 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
     on.reboot();
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
     assert.equal(record(on, ["arm"], by).code, 0);
+    const pstore = join(on.root, "sys/fs/pstore");
+    mkdirSync(pstore, { recursive: true });
+    const said = "[    0.000000] Kernel command line: a.password=hunter5 b=c\n[    9.000000] the last\n";
+    writeFileSync(join(pstore, "console-ramoops-0"), `d=hunter4\n${said}\nECC: No errors detected\n`);
+    writeFileSync(join(pstore, "dmesg-ramoops-0"), `Panic#1 Part1\n${said}`);
+    writeFileSync(join(pstore, "dmesg-ramoops-1.enc.z"), "hunter6");
     const to = join(on.root, "capture");
     const run = record(on, ["collect", "-o", to, "--name", 'a "name"', "--label", "rack=b 7"], by);
     assert.equal(run.code, 0, run.stderr);
@@ -239,6 +245,11 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
     });
     assert.deepEqual(manifest.labels, { probe_level: "probes", rack: "b 7" });
     const codes = manifest.not_recorded.map(({ code }: { code: string }) => code);
+    assert.ok(codes.includes("pstore-packed"));
+    const kept = said.replace("hunter5", "REDACTED");
+    const found = (name: string): string => readFileSync(join(to, "pstore", name), "utf8");
+    assert.equal(found("console-ramoops-0"), `...\n${kept}\nECC: No errors detected\n`);
+    assert.equal(found("dmesg-ramoops-0"), `Panic#1 Part1\n${kept}`);
     assert.ok(codes.includes("offset-unknown"), "6.19's offset of a session's name is not in the table");
     for (const file of readdirSync(to, { recursive: true, withFileTypes: true }).filter((each) => each.isFile())) {
       const bytes = readFileSync(join(file.parentPath, file.name));
