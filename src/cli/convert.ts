@@ -31,7 +31,7 @@ export const convert = defineCommand({
   group: "Any trace",
   summary: "Turn a trace.dat, a Perfetto trace, raw pages or an ftrace text into a Perfetto trace, JSON or text",
   usage: null,
-  description: `Reads trace-cmd's files (versions 6 and 7, packed or not, all instances), raw pages (a folder with per_cpu/cpuN/trace_pipe_raw and the event formats), the ftrace events of Perfetto traces, and what the kernel prints as trace and trace_pipe; a file cut short is read as far as it goes.\nThe output's name says what is written: .pftrace for the Perfetto UI and trace_processor, .json for Chrome's trace viewer, .txt as the kernel itself would print it, byte by byte where the input is trace.dat or raw pages.\n${FILTER_HELP}`,
+  description: `Reads trace-cmd's files (versions 6 and 7, packed or not, all instances), raw pages (a folder with per_cpu/cpuN/trace_pipe_raw and the event formats), the ftrace events of Perfetto traces, what the kernel prints as trace and trace_pipe, its log, and QEMU's; a file cut short is read as far as it goes.\nThe output's name says what is written: .pftrace for the Perfetto UI and trace_processor, .json for Chrome's trace viewer, .txt as the kernel itself would print it, byte by byte where the input is trace.dat or raw pages.\n${FILTER_HELP}`,
   options: {
     output: required(text("FILE", "Where to write it: .pftrace, .json or .txt", "o")),
     filter: filterOption,

@@ -99,15 +99,23 @@ function parse(buffer: Buffer, begin: number, end: number, line: StampedLine): S
   return "event";
 }
 
+type TextFields = readonly [pattern: RegExp, ...names: readonly string[]];
+
+const DOWNTIME: TextFields = [
+  /^type=([\w-]+) idstr=(.{1,255}) instance_id=(-?\d{1,10}) downtime=(-?\d{1,15})$/,
+  ...["type", "idstr", "instance", "downtime_us"],
+];
+const DEVICE_STATE: TextFields = [/^(.{1,255}), (.{1,255})$/, "idstr", "vmsd"];
+
 /** What the texts of the events that are understood hold, by the formats of QEMU's trace-events. */
-const FIELDS: ReadonlyMap<string, readonly [pattern: RegExp, ...names: readonly string[]]> = new Map([
+const FIELDS: ReadonlyMap<string, TextFields> = new Map<string, TextFields>([
   ["runstate_set", [/^current_run_state -?\d+ \(([\w-]+)\) new_state -?\d+ \(([\w-]+)\)$/, "from", "to"]],
   ["vm_state_notify", [/^running (\d+) reason \d+ \(([\w-]+)\)$/, "running", "reason"]],
   ["migrate_set_state", [/^new state ([\w-]+)$/, "state"]],
   ["savevm_section_start", [/^(.{1,255}), section_id (\d{1,10})$/, "idstr", "section"]],
   ["savevm_section_end", [/^(.{1,255}), section_id (\d{1,10}) -> (-?\d{1,10})$/, "idstr", "section", "ret"]],
-  ["vmstate_save", [/^(.{1,255}), (.{1,255})$/, "idstr", "vmsd"]],
-  ["vmstate_load", [/^(.{1,255}), (.{1,255})$/, "idstr", "vmsd"]],
+  ["vmstate_save", DEVICE_STATE],
+  ["vmstate_load", DEVICE_STATE],
   ["qemu_loadvm_state_section", [/^(\d{1,3})$/, "type"]],
   [
     "qemu_loadvm_state_section_startfull",
@@ -116,26 +124,8 @@ const FIELDS: ReadonlyMap<string, readonly [pattern: RegExp, ...names: readonly 
   ["qemu_loadvm_state_section_partend", [/^(\d{1,10})$/, "section"]],
   ["vmstate_load_state", [/^(.{1,255}) v(-?\d{1,10})$/, "vmsd", "version"]],
   ["vmstate_load_state_end", [/^(.{1,255}) (.{1,255})\/(-?\d{1,10})$/, "vmsd", "reason", "ret"]],
-  [
-    "vmstate_downtime_save",
-    [
-      /^type=([\w-]+) idstr=(.{1,255}) instance_id=(-?\d{1,10}) downtime=(-?\d{1,15})$/,
-      "type",
-      "idstr",
-      "instance",
-      "downtime_us",
-    ],
-  ],
-  [
-    "vmstate_downtime_load",
-    [
-      /^type=([\w-]+) idstr=(.{1,255}) instance_id=(-?\d{1,10}) downtime=(-?\d{1,15})$/,
-      "type",
-      "idstr",
-      "instance",
-      "downtime_us",
-    ],
-  ],
+  ["vmstate_downtime_save", DOWNTIME],
+  ["vmstate_downtime_load", DOWNTIME],
   ["vmstate_downtime_checkpoint", [/^([\w-]+)$/, "checkpoint"]],
 ]);
 
