@@ -7,11 +7,11 @@ import fc from "fast-check";
 import { LineMerge } from "./line-merge.js";
 
 /** What comes out, and how many files were needed. */
-function merged(lines: readonly (readonly [number, string])[], heldChars: number, limit = Number.POSITIVE_INFINITY) {
+function merged(lines: readonly (readonly [number, string])[], heldBytes: number, limit = Number.POSITIVE_INFINITY) {
   let folder: string | null = null;
   const merge = new LineMerge({
     limit,
-    heldChars,
+    heldBytes,
     folder: () => {
       assert.equal(folder, null, "asked for once");
       folder = mkdtempSync(join(tmpdir(), "line-merge-"));
@@ -37,9 +37,9 @@ test("property: however little is held, the lines come out as a stable sort has 
       fc.array(line, { maxLength: 60 }),
       fc.integer({ min: 1, max: 200 }),
       fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.nat({ max: 20 })),
-      (lines, heldChars, limit) => {
+      (lines, heldBytes, limit) => {
         const wellFormed = lines.map(([count, text]): [number, string] => [count, text.toWellFormed()]);
-        assert.deepEqual(merged(wellFormed, heldChars, limit).lines, sorted(wellFormed).slice(0, limit));
+        assert.deepEqual(merged(wellFormed, heldBytes, limit).lines, sorted(wellFormed).slice(0, limit));
       },
     ),
     { numRuns: 60 },

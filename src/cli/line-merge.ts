@@ -5,8 +5,8 @@
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
-/** Characters of lines that are held before they are written out: some 40 MiB of memory. */
-const HELD_CHARS = 16 << 20;
+/** Bytes of lines that are held before they are written out. */
+const HELD_BYTES = 16 << 20;
 const BLOCK_BYTES = 1 << 16;
 /** A line's count and its length in bytes. */
 const HEAD_BYTES = 12;
@@ -21,20 +21,19 @@ export interface LineMergeOptions {
   readonly folder: () => string;
   /** No more than the first so many lines are wanted. */
   readonly limit: number;
-  readonly heldChars?: number;
+  readonly heldBytes?: number;
 }
 
 export class LineMerge {
   readonly #options: LineMergeOptions;
-  readonly #heldChars: number;
-  #held: Line[] = [];
-  #chars = 0;
+  readonly #heldBytes: number;
+  #held = new HeldLines();
   #folder: string | null = null;
   readonly #runs: RunFile[] = [];
 
   constructor(options: LineMergeOptions) {
     this.#options = options;
-    this.#heldChars = options.heldChars ?? HELD_CHARS;
+    this.#heldBytes = options.heldBytes ?? HELD_BYTES;
   }
 
   /** Files that lines were written to so far. */
@@ -44,15 +43,13 @@ export class LineMerge {
 
   /** Throws what the system says where a file cannot be written. */
   add(count: bigint, text: string): void {
-    this.#held.push({ count, text });
-    this.#chars += text.length + 1;
-    if (this.#chars >= this.#heldChars) this.#spill();
+    this.#held.add(BigInt.asIntN(64, count), text);
+    if (this.#held.bytes >= this.#heldBytes) this.#spill();
   }
 
   /** All lines by count; of equal counts the one that was added first comes first. No line may be added after. */
   *lines(): Generator<string> {
-    this.#sort();
-    const sources = [...this.#runs.map((run) => run.read()), this.#held.values()];
+    const sources = [...this.#runs.map((run) => run.read()), this.#held.read()];
     const heads: Head[] = sources.flatMap((source, order) => {
       const { value } = source.next();
       return value === undefined ? [] : [{ line: value, order, source }];
@@ -76,26 +73,109 @@ export class LineMerge {
     for (const run of this.#runs) run.close();
   }
 
-  /** Stable, and without what cannot be among the lines that are wanted. */
-  #sort(): void {
-    this.#held.sort((a, b) => (a.count < b.count ? -1 : a.count > b.count ? 1 : 0));
-    if (this.#held.length <= this.#options.limit) return;
-    this.#held.length = this.#options.limit;
-    this.#chars = this.#held.reduce((sum, { text }) => sum + text.length + 1, 0);
-  }
-
   #spill(): void {
-    this.#sort();
-    if (this.#chars < this.#heldChars / 2) return;
+    const { limit } = this.#options;
+    const order = this.#held.order();
+    if (order.length > limit) {
+      // What comes after cannot be among the lines that are wanted.
+      this.#held = this.#held.taken(order.subarray(0, limit));
+      if (this.#held.bytes >= this.#heldBytes / 2) this.#spill();
+      return;
+    }
     let run = this.#runs.at(-1);
-    if (run === undefined || run.last > (this.#held[0]?.count ?? 0n)) {
+    if (run === undefined || run.last > this.#held.countOf(order[0] as number)) {
       this.#folder ??= this.#options.folder();
       run = new RunFile(join(this.#folder, String(this.#runs.length)));
       this.#runs.push(run);
     }
-    for (const { count, text } of this.#held) run.write(count, text);
-    this.#held = [];
-    this.#chars = 0;
+    for (const line of order) run.write(this.#held.countOf(line), this.#held.bytesOf(line));
+    this.#held = new HeldLines();
+  }
+}
+
+/** Lines in memory as bytes: a line as a string is put together of many, and takes ten times as much. */
+class HeldLines {
+  #content = Buffer.alloc(BLOCK_BYTES);
+  #counts = new BigInt64Array(1_024);
+  /** Where each line ends. */
+  #ends = new Uint32Array(1_024);
+  #lines = 0;
+  #isSorted = true;
+
+  /** Bytes as in a file. */
+  get bytes(): number {
+    return this.#used + this.#lines * HEAD_BYTES;
+  }
+
+  get #used(): number {
+    return this.#begin(this.#lines);
+  }
+
+  add(count: bigint, text: string): void {
+    const line = this.#reserve(count, Buffer.byteLength(text));
+    this.#content.write(text, this.#begin(line));
+  }
+
+  /** Makes room for one line more; returns its number. */
+  #reserve(count: bigint, length: number): number {
+    const line = this.#lines;
+    if (line === this.#ends.length) {
+      const [counts, ends] = [new BigInt64Array(line * 2), new Uint32Array(line * 2)];
+      counts.set(this.#counts);
+      ends.set(this.#ends);
+      this.#counts = counts;
+      this.#ends = ends;
+    }
+    const end = this.#used + length;
+    if (end > this.#content.length) {
+      const content = Buffer.alloc(Math.max(end, this.#content.length * 2));
+      this.#content.copy(content, 0, 0, this.#used);
+      this.#content = content;
+    }
+    if (line > 0 && count < (this.#counts[line - 1] as bigint)) this.#isSorted = false;
+    this.#counts[line] = count;
+    this.#ends[line] = end;
+    this.#lines = line + 1;
+    return line;
+  }
+
+  #begin(line: number): number {
+    return line === 0 ? 0 : (this.#ends[line - 1] as number);
+  }
+
+  countOf(line: number): bigint {
+    return this.#counts[line] as bigint;
+  }
+
+  bytesOf(line: number): Buffer {
+    return this.#content.subarray(this.#begin(line), this.#ends[line]);
+  }
+
+  /** The lines by count, those of equal counts as they were added. */
+  order(): Uint32Array {
+    const order = Uint32Array.from({ length: this.#lines }, (_, line) => line);
+    if (this.#isSorted) return order;
+    const counts = this.#counts;
+    return order.sort((a, b) => {
+      const [x, y] = [counts[a] as bigint, counts[b] as bigint];
+      return x < y ? -1 : x > y ? 1 : a - b;
+    });
+  }
+
+  /** Only these lines, in this order. */
+  taken(order: Uint32Array): HeldLines {
+    const taken = new HeldLines();
+    for (const line of order) {
+      const bytes = this.bytesOf(line);
+      const added = taken.#reserve(this.countOf(line), bytes.length);
+      bytes.copy(taken.#content, taken.#begin(added));
+    }
+    return taken;
+  }
+
+  *read(): Generator<Line, undefined> {
+    for (const line of this.order()) yield { count: this.countOf(line), text: this.bytesOf(line).toString("utf8") };
+    return undefined;
   }
 }
 
@@ -138,13 +218,13 @@ class RunFile {
     this.#fd = openSync(path, "wx+", 0o600);
   }
 
-  write(count: bigint, text: string): void {
-    const length = Buffer.byteLength(text);
+  write(count: bigint, bytes: Buffer): void {
+    const { length } = bytes;
     if (this.#used + HEAD_BYTES + length > this.#block.length) this.#flush();
     if (HEAD_BYTES + length > this.#block.length) this.#block = Buffer.alloc(HEAD_BYTES + length);
-    this.#block.writeBigInt64LE(BigInt.asIntN(64, count), this.#used);
+    this.#block.writeBigInt64LE(count, this.#used);
     this.#block.writeUInt32LE(length, this.#used + 8);
-    this.#block.write(text, this.#used + HEAD_BYTES);
+    bytes.copy(this.#block, this.#used + HEAD_BYTES);
     this.#used += HEAD_BYTES + length;
     this.last = count;
   }
