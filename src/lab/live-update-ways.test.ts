@@ -3,12 +3,12 @@
  * rings, what is saved carried by a memfd in a LUO session, and names of sessions hidden. Made with LAB=all.
  */
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { readUpdate } from "../testing/captures.js";
 import { labWanted, whyNoLab, withLiveUpdate } from "../testing/lab.js";
+import { pseudonymOf } from "../testing/recorder-runs.js";
 
 /** guest-init.sh's. */
 const KEY = "0123456789abcdef0123456789abcdef";
@@ -17,10 +17,7 @@ const NAMES = [
   ...[1, 2].map((index) => `7f994553-0000-4000-8000-${String(index).padStart(12, "0")}`),
 ];
 
-function pseudonym(name: string): string {
-  const digits = createHmac("sha256", KEY).update(`session\0${name}`).digest("hex");
-  return (name.length >= 20 ? `session-${digits}` : digits).slice(0, name.length);
-}
+const pseudonym = (name: string): string => pseudonymOf(KEY, name);
 
 const release = "7.3.4";
 const why = labWanted ? whyNoLab(release) : "made with LAB=all";

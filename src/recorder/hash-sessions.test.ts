@@ -1,6 +1,5 @@
 /** Names of sessions as keyed hashes: found in pages and text, gone from all of a capture, and all else as it was. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,30 +9,18 @@ import { gunzipSync } from "node:zlib";
 import { DEFAULT_LAYOUT } from "../collect/ring-buffer/page-layout.js";
 import { readUpdate } from "../testing/captures.js";
 import { sharedCaptures } from "../testing/places.js";
+import { pseudonymOf, record, shells } from "../testing/recorder-runs.js";
 import { payloadOf, writePages } from "../testing/ring-pages.js";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/tracefs-tree.js";
-import { recorderPath } from "./recorder.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-hash-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 let hosts = 0;
 const newHost = (): MadeUpHost => madeUpHost(mkdtempSync(join(scratch, `${hosts++}-`)), HOSTS["6.19"] as HostKind);
 
-const shells: readonly (readonly string[])[] = [["dash"], ["busybox", "ash"]].filter(
-  ([program, ...args]) => spawnSync(program as string, [...args, "-c", ":"]).status === 0,
-);
-
-function record(on: MadeUpHost, args: readonly string[], [program, ...before]: readonly string[]) {
-  return spawnSync(program as string, [...before, recorderPath, ...args], { encoding: "utf8", env: on.env });
-}
-
 const KEY = Buffer.from("0123456789abcdef0123456789abcdef");
 
-/** As `archive export --anonymise` hides a session's name, cut or continued to the name's own length. */
-function pseudonym(name: string): string {
-  const digits = createHmac("sha256", KEY).update(`session\0${name}`).digest("hex");
-  return (Buffer.byteLength(name) >= 20 ? `session-${digits}` : digits).slice(0, Buffer.byteLength(name));
-}
+const pseudonym = (name: string): string => pseudonymOf(KEY, name);
 
 const PROBE = 1700;
 const PRINT = 5;
@@ -93,8 +80,8 @@ const LOG = [
   `[    1.000004] vmm: ${ONLY_MARKED} is up, guest-10, guest-100, guest-1000`,
 ];
 
-for (const shell of shells) {
-  test(`no name of a session is left in a capture that hides them, and all else is (${shell.join(" ")})`, () => {
+for (const by of shells) {
+  test(`no name of a session is left in a capture that hides them, and all else is (${by.join(" ")})`, () => {
     const on = newHost();
     const key = join(on.root, "key");
     writeFileSync(key, KEY);
@@ -103,8 +90,8 @@ for (const shell of shells) {
       writeFileSync(join(on.tracing, "events", path, "format"), text);
     }
     writeFileSync(join(on.root, "var/log/dmesg"), `${LOG.join("\n")}\n`);
-    const armed = record(on, ["arm", "--level", "markers", "--hash-sessions", key], shell);
-    assert.equal(armed.status, 0, armed.stderr);
+    const armed = record(on, ["arm", "--level", "markers", "--hash-sessions", key], by);
+    assert.equal(armed.code, 0, armed.stderr);
     on.reboot();
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
     const pages = pagesOf();
@@ -114,8 +101,8 @@ for (const shell of shells) {
       `x-1 [000] 1.0: luo: (f) session="my vm 1" token=0x1\n`,
     );
     const to = join(on.root, "capture");
-    const run = record(on, ["collect", "-o", to, "--text"], shell);
-    assert.equal(run.status, 0, run.stderr);
+    const run = record(on, ["collect", "-o", to, "--text"], by);
+    assert.equal(run.code, 0, run.stderr);
     assert.equal(run.stderr.replace(/^blackout: collected: .*\n/, ""), "", "nothing is complained about");
     assert.equal(JSON.parse(readFileSync(join(to, "capture.json"), "utf8")).session_names, "hashed");
     assert.ok(!existsSync(join(to, "hashing")));
@@ -156,25 +143,23 @@ test("names so short that two would be hidden alike are still told apart", () =>
   writeFileSync(join(on.root, "key"), KEY);
   const names = [..."abcdefghijkl"];
   writeFileSync(join(on.root, "var/log/dmesg"), names.map((name) => `[ 1.0] luo: session [${name}]\n`).join(""));
-  const shell = shells[0] ?? ["sh"];
-  assert.equal(record(on, ["arm", "--level", "markers"], shell).status, 0);
+  assert.equal(record(on, ["arm", "--level", "markers"]).code, 0);
   const to = join(on.root, "capture");
-  assert.equal(record(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")], shell).status, 0);
+  assert.equal(record(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")]).code, 0);
   const hidden = readFileSync(join(to, "old/dmesg"), "utf8").match(/\[.\]/g);
   assert.equal(new Set(hidden).size, names.length);
 });
 
 test("a key is made where there is none, and a short one is refused", () => {
   const on = newHost();
-  const shell = shells[0] ?? ["sh"];
   const key = join(on.root, "made");
-  assert.match(record(on, ["arm", "--level", "markers", "--hash-sessions", key], shell).stderr, /is a new key/);
+  assert.match(record(on, ["arm", "--level", "markers", "--hash-sessions", key]).stderr, /is a new key/);
   assert.equal(readFileSync(key).length, 32);
-  assert.equal(record(on, ["disarm"], shell).status, 0);
+  assert.equal(record(on, ["disarm"]).code, 0);
   writeFileSync(key, "short");
   const before = on.snapshot();
-  const run = record(on, ["arm", "--level", "markers", "--hash-sessions", key], shell);
-  assert.equal(run.status, 3);
+  const run = record(on, ["arm", "--level", "markers", "--hash-sessions", key]);
+  assert.equal(run.code, 3);
   assert.match(run.stderr, /has 5 bytes; a key needs 16 or more/);
   assert.equal(on.snapshot(), before);
 });
@@ -184,10 +169,9 @@ test("a longer key than SHA-256's block is hashed first, as HMAC has it", () => 
   const long = Buffer.alloc(100, "k");
   writeFileSync(join(on.root, "key"), long);
   writeFileSync(join(on.root, "var/log/dmesg"), `[ 1.0] luo: session [${UUID}]\n`);
-  const shell = shells[0] ?? ["sh"];
-  record(on, ["arm", "--level", "markers"], shell);
+  record(on, ["arm", "--level", "markers"]);
   const to = join(on.root, "capture");
-  assert.equal(record(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")], shell).status, 0);
+  assert.equal(record(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")]).code, 0);
   const digits = createHmac("sha256", long).update(`session\0${UUID}`).digest("hex");
   assert.ok(readFileSync(join(to, "old/dmesg"), "utf8").includes(`[session-${digits.slice(0, 28)}]`));
 });
@@ -195,12 +179,11 @@ test("a longer key than SHA-256's block is hashed first, as HMAC has it", () => 
 test("pages whose formats are not known are left out rather than handed out", () => {
   const on = newHost();
   writeFileSync(join(on.root, "key"), KEY);
-  const shell = shells[0] ?? ["sh"];
-  assert.equal(record(on, ["arm", "--level", "markers"], shell).status, 0);
+  assert.equal(record(on, ["arm", "--level", "markers"]).code, 0);
   writeFileSync(join(on.tracing, "instances/blackout/per_cpu/cpu0/trace_pipe_raw"), pagesOf());
   writeFileSync(join(on.tracing, "events/header_page"), "nothing that is understood\n");
   const to = join(on.root, "capture");
-  assert.equal(record(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")], shell).status, 0);
+  assert.equal(record(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")]).code, 0);
   assert.ok(!existsSync(join(to, "ring/per_cpu/cpu0/trace_pipe_raw")));
   assert.match(readFileSync(join(to, "capture.json"), "utf8"), /sessions-not-found/);
 });
@@ -232,16 +215,15 @@ test("a real update is analysed alike, name for name", { skip: real === null }, 
       writeFileSync(join(folder, "trace_pipe_raw"), readFileSync(join(from, part, "per_cpu", cpu, "trace_pipe_raw")));
     }
   };
-  const shell = shells[0] ?? ["sh"];
   useBoot("old");
-  assert.equal(record(on, ["arm", "--level", "markers", "--hash-sessions", key], shell).status, 0);
+  assert.equal(record(on, ["arm", "--level", "markers", "--hash-sessions", key]).code, 0);
   on.reboot();
   useBoot("new");
   writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
   usePages("ring", "instances/blackout");
   usePages("new", "");
   const to = join(on.root, "capture");
-  assert.equal(record(on, ["collect", "-o", to], shell).status, 0);
+  assert.equal(record(on, ["collect", "-o", to]).code, 0);
   const plain = await readUpdate(from);
   const hidden = await readUpdate(to);
   const sessions = ({ update }: typeof plain) => update.sessions.map(({ name }) => name);

@@ -6,23 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import fc from "fast-check";
+import { record, shell, shells } from "../testing/recorder-runs.js";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/tracefs-tree.js";
-import { parseDoctorReport, recorderPath } from "./recorder.js";
+import { parseDoctorReport } from "./recorder.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-next-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 let hosts = 0;
 const linux619 = HOSTS["6.19"] as HostKind;
 const newHost = (kind: HostKind = linux619): MadeUpHost => madeUpHost(mkdtempSync(join(scratch, `${hosts++}-`)), kind);
-
-const shells: readonly (readonly string[])[] = [["dash"], ["busybox", "ash"]].filter(
-  ([program, ...args]) => spawnSync(program as string, [...args, "-c", ":"]).status === 0,
-);
-const [shell = ["sh"]] = shells;
-
-function record(on: MadeUpHost, args: readonly string[], [program, ...before]: readonly string[] = shell) {
-  return spawnSync(program as string, [...before, recorderPath, ...args], { encoding: "utf8", env: on.env });
-}
 
 test("probes are kprobes or fprobes, as asked for or as the kernel has them; the plan says why", () => {
   const plan = (kind: HostKind, ...args: string[]): string =>
@@ -47,8 +39,8 @@ test("probes are kprobes or fprobes, as asked for or as the kernel has them; the
 
 test("what a probe costs is measured by both kinds, and the cheaper is taken, in the new kernel too", () => {
   for (const [kind, nanoseconds, by] of [
-    ["f", 500, shells[0] ?? ["sh"]],
-    ["p", 3_000, shells.at(-1) ?? ["sh"]],
+    ["f", 500, shell],
+    ["p", 3_000, shells.at(-1) ?? shell],
   ] as const) {
     const on = newHost({ ...linux619, functions: [...linux619.functions, "ksys_read"] });
     // A `dd` that takes as long as what is enabled at the time costs: an event 1 us, a kprobe 2 us, an fprobe as given.
@@ -68,7 +60,7 @@ test("what a probe costs is measured by both kinds, and the cheaper is taken, in
     const env = { ...on.env, PATH: `${on.root}:${on.env.PATH}` };
     // busybox looks for its own dd first.
     const run = record({ ...on, env }, ["arm", "--level", "probes"], by.length > 1 ? ["sh"] : by);
-    assert.equal(run.status, 0, run.stderr);
+    assert.equal(run.code, 0, run.stderr);
     const probes = readFileSync(join(on.tracing, "dynamic_events"), "utf8");
     assert.match(probes, new RegExp(`^${kind}:blackout/kernel_kexec `, "m"));
     const costs = readFileSync(join(on.root, "var/lib/blackout/costs"), "utf8");
@@ -78,7 +70,7 @@ test("what a probe costs is measured by both kinds, and the cheaper is taken, in
     );
     on.reboot();
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
-    assert.equal(record(on, ["arm"], by).status, 0);
+    assert.equal(record(on, ["arm"], by).code, 0);
     assert.match(
       readFileSync(join(on.tracing, "dynamic_events"), "utf8"),
       new RegExp(`^${kind}:blackout/luo_open `, "m"),
@@ -90,9 +82,9 @@ test("fprobes are taken back as kprobes are", () => {
   for (const by of shells) {
     const on = newHost();
     const before = on.snapshot();
-    assert.equal(record(on, ["arm", "--level", "probes", "--probes", "fprobe"], by).status, 0);
+    assert.equal(record(on, ["arm", "--level", "probes", "--probes", "fprobe"], by).code, 0);
     assert.match(readFileSync(join(on.tracing, "dynamic_events"), "utf8"), /^f:blackout\/kernel_kexec kernel_kexec$/m);
-    assert.equal(record(on, ["disarm"], by).status, 0);
+    assert.equal(record(on, ["disarm"], by).code, 0);
     assert.equal(on.snapshot(), before);
   }
 });
@@ -137,7 +129,7 @@ test("a bootconfig is appended to an initrd of any length as the kernel reads it
       writeFileSync(from, bytes);
       rmSync(to, { force: true });
       const run = record(on, ["bootconfig", "--level", "probes", "--initrd", from, "-o", to], by);
-      assert.equal(run.status, 0, run.stderr);
+      assert.equal(run.code, 0, run.stderr);
       const initrd = readFileSync(to);
       const { text, before } = bootconfigOf(initrd);
       assert.equal(text, printed);
@@ -167,7 +159,7 @@ test("a bootconfig holds the command line's words, and LUO's probes without what
 
 test("probes that a bootconfig has defined are not defined again, and go with disarm; other people's stay", () => {
   const on = newHost();
-  assert.equal(record(on, ["arm", "--level", "probes"]).status, 0);
+  assert.equal(record(on, ["arm", "--level", "probes"]).code, 0);
   on.reboot();
   writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
   const config = ["luo_open", "luo_open_ret", "theirs"]
@@ -178,10 +170,10 @@ test("probes that a bootconfig has defined are not defined again, and go with di
     spawnSync("mkdir", ["-p", join(on.tracing, "events/kprobes", name)]);
     writeFileSync(join(on.tracing, "events/kprobes", name, "enable"), "1\n");
   }
-  assert.equal(record(on, ["arm"]).status, 0);
+  assert.equal(record(on, ["arm"]).code, 0);
   assert.equal(readFileSync(join(on.tracing, "dynamic_events"), "utf8"), "p:other/theirs do_exit\n");
-  assert.equal(record(on, ["collect", "-o", join(on.root, "capture")]).status, 0);
-  assert.equal(record(on, ["disarm"]).status, 0);
+  assert.equal(record(on, ["collect", "-o", join(on.root, "capture")]).code, 0);
+  assert.equal(record(on, ["disarm"]).code, 0);
   const removed = readFileSync(join(on.tracing, "dynamic_events"), "utf8").split("\n").slice(1, -1);
   assert.deepEqual(removed, ["-:kprobes/luo_open", "-:kprobes/luo_open_ret"]);
   assert.equal(readFileSync(join(on.tracing, "events/kprobes/theirs/enable"), "utf8"), "1\n");
@@ -208,7 +200,7 @@ test("the old kernel's ring is read from its copy, where there is one: the ring 
     rings: [...linux619.rings, "blackout_backup", "blackout_marks_backup"],
     backup: true,
   });
-  assert.equal(record(copied, ["arm"]).status, 0);
+  assert.equal(record(copied, ["arm"]).code, 0);
   copied.reboot();
   const instances = join(copied.tracing, "instances");
   for (const name of ["blackout_backup", "blackout_marks_backup"])
@@ -218,7 +210,7 @@ test("the old kernel's ring is read from its copy, where there is one: the ring 
   writeFileSync(pages("blackout_backup"), "the previous boot's");
   const to = join(copied.root, "capture");
   const run = record(copied, ["collect", "-o", to]);
-  assert.equal(run.status, 0, run.stderr);
+  assert.equal(run.code, 0, run.stderr);
   assert.equal(readFileSync(join(to, "ring/per_cpu/cpu0/trace_pipe_raw"), "utf8"), "the previous boot's");
   const checks = (on: MadeUpHost) => parseDoctorReport(record(on, ["doctor", "--json"]).stdout)?.checks ?? [];
   const status = (on: MadeUpHost, code: string) => checks(on).find((check) => check.code === code)?.status;
@@ -235,7 +227,7 @@ test("what is saved comes through a carrier where the state folder does not outl
     writeFileSync(join(on.root, "proc/mounts"), "tmpfs / tmpfs rw 0 0\n");
     assert.match(record(on, ["doctor"], by).stdout, /fail {2}carrier/);
     assert.match(record(on, ["doctor", "--carrier", carrier], by).stdout, /ok {4}carrier +what is saved goes to /);
-    assert.equal(record(on, ["arm", "--level", "markers", "--with", "irq"], by).status, 0);
+    assert.equal(record(on, ["arm", "--level", "markers", "--with", "irq"], by).code, 0);
     const saved = record(on, ["save", "--carrier", carrier], by);
     assert.match(saved.stderr, /saved in \S+, and in \S+memfd \(\d+ bytes\)/);
     // The kexec empties it.
@@ -244,13 +236,13 @@ test("what is saved comes through a carrier where the state folder does not outl
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
     const to = join(on.root, "capture");
     const run = record(on, ["collect", "-o", to, "--carrier", carrier], by);
-    assert.equal(run.status, 0, run.stderr);
+    assert.equal(run.code, 0, run.stderr);
     assert.match(run.stderr, /what the old kernel saved comes of \S+memfd/);
     const manifest = JSON.parse(readFileSync(join(to, "capture.json"), "utf8"));
     assert.deepEqual(manifest.boots, { old: { files: "old", ring: "ring", marks: "marks" }, new: { files: "new" } });
     assert.deepEqual(manifest.labels, { probe_level: "markers", with: "irq" });
     assert.deepEqual(manifest.not_recorded, []);
-    assert.equal(record(on, ["disarm"], by).status, 0);
+    assert.equal(record(on, ["disarm"], by).code, 0);
     assert.ok(!existsSync(join(on.root, "var/lib/blackout")));
   }
 });
@@ -262,7 +254,7 @@ test("a carrier that holds nothing, or something else, is told, and the rest is 
     writeFileSync(carrier, content);
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
     const to = join(on.root, "capture");
-    assert.equal(record(on, ["collect", "-o", to, "--carrier", carrier]).status, 0);
+    assert.equal(record(on, ["collect", "-o", to, "--carrier", carrier]).code, 0);
     assert.match(readFileSync(join(to, "capture.json"), "utf8"), /carrier-empty/);
   }
 });

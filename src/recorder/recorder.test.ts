@@ -21,6 +21,7 @@ import { seededRandom } from "../base/random.js";
 import { type BtfStruct, makeBtf } from "../testing/btf.js";
 import { readUpdate } from "../testing/captures.js";
 import { projectRoot } from "../testing/places.js";
+import { type Run, record, shell, shells } from "../testing/recorder-runs.js";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/tracefs-tree.js";
 import { parseDoctorReport, recorderPath } from "./recorder.js";
 
@@ -28,25 +29,6 @@ const scratch = mkdtempSync(join(tmpdir(), "blackout-recorder-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 let hosts = 0;
 const host = (kind: HostKind): MadeUpHost => madeUpHost(mkdtempSync(join(scratch, `${hosts++}-`)), kind);
-
-const isThere = (command: string): boolean => spawnSync(command, ["-c", ":"]).error === undefined;
-const shells: readonly (readonly string[])[] = [
-  ...(isThere("dash") ? [["dash"]] : []),
-  ...(spawnSync("busybox", ["ash", "-c", ":"]).status === 0 ? [["busybox", "ash"]] : []),
-];
-const [shell = ["sh"]] = shells;
-
-interface Run {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function record(on: MadeUpHost, args: readonly string[], by: readonly string[] = shell): Run {
-  const [program, ...before] = by as [string, ...string[]];
-  const run = spawnSync(program, [...before, recorderPath, ...args], { encoding: "utf8", env: on.env });
-  return { code: run.status, stdout: run.stdout, stderr: run.stderr };
-}
 
 test("shellcheck finds nothing", (t) => {
   if (spawnSync("shellcheck", ["--version"]).error !== undefined) return t.skip("shellcheck is not installed");
