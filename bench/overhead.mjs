@@ -58,7 +58,7 @@ async function makeRounds() {
     mkdirSync(resolve(to, ".."), { recursive: true });
     const lab = openLab({
       ...{ kernel: values.kernel, next: values.kernel, sessions: 2, files: 2, mib: 4, nics: 1, cpus: 2 },
-      ...{ armBy: "cmdline", carrier: "folder", backup: false, hashSessions: false },
+      ...{ armBy: "cmdline", carrier: "folder", probes: null, backup: false, hashSessions: false },
       ...{ level, fault: "none", cmdline: "lab.collect=0", memoryMib: 1024, accelerator, busybox: "/bin/busybox" },
       limitMs: Number(values.limit) * 1000,
     });

@@ -52,7 +52,7 @@ type Action = "add" | "list" | "show" | "verify" | "compact" | "export" | "push"
 
 /** Which options go with which action. */
 const TAKES: Readonly<Record<Action, readonly (keyof typeof options)[]>> = {
-  add: ["detail", "keep-captures", "partition-by", "json", "pause-mark", "resume-mark"],
+  add: ["detail", "keep-captures", "partition-by", "json", "pause-mark", "resume-mark", "reader-limit"],
   list: ["where", "limit", "json"],
   show: ["json"],
   verify: ["quick", "json"],

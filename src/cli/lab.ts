@@ -12,6 +12,7 @@ import {
   type LabResult,
   labelsOf,
   openLab,
+  PROBE_KINDS,
   runLiveUpdate,
   UNUSUAL_LABELS,
 } from "../lab/live-update.js";
@@ -100,6 +101,7 @@ export const lab = defineCommand({
     cmdline: withDefault(text("WORDS", "More words of both kernels' command line"), ""),
     "arm-by": withDefault(choice("HOW", ARM_BY, "How the next kernel is told to record"), "cmdline"),
     carrier: withDefault(choice("WHAT", CARRIERS, "What brings the old kernel's files into the new one"), "folder"),
+    probes: choice("KIND", PROBE_KINDS, "What probes are made of; else as the recorder takes them"),
     backup: flag("The next kernel copies the rings at boot, and records into the first again"),
     "hash-sessions": flag("Hashes instead of the sessions' names, in what is collected"),
     cpus: withDefault(integer("N", { min: 1, max: 64 }, "CPUs of the machine"), 2),

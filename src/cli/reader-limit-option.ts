@@ -32,6 +32,7 @@ export const readerLimitOption: Option<ReaderLimits> = {
   ...option,
   expected: `NAME=SIZE (like 512MiB) for one of ${named("bytes")}, or NAME=N for one of ${named("count")}, no more than docs/reader-limits.md says`,
   read: (texts) => {
+    if (texts.length === 0) return ok(USUAL_READER_LIMITS);
     const limits: Record<ReaderLimitName, number> = { ...USUAL_READER_LIMITS };
     for (const given of texts) {
       const found = parseLimit(given);

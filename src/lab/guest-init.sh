@@ -37,6 +37,8 @@ LEVEL=$(word lab.level events) FAULT=$(word lab.fault none)
 BY=$(word lab.by cmdline) CARRIER=$(word lab.carrier folder) BACKUP=$(word lab.backup no)
 collect='collect -o /out/capture'
 [ "$BACKUP" = no ] || backup=--backup
+PROBES=$(word lab.probes '')
+[ -z "$PROBES" ] || export BLACKOUT_PROBES="$PROBES"
 if [ "$(word lab.hash no)" = yes ]; then
   printf 0123456789abcdef0123456789abcdef > /key
   export BLACKOUT_HASH_SESSIONS=/key
@@ -74,7 +76,7 @@ if [ "$(word lab.boot 1)" = 1 ]; then
     # shellcheck disable=SC2086
     next="$(recorder kernel-cmdline --level "$LEVEL" --for next ${backup-} 2>> /out/arm.log)"
   fi
-  next="$next $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL lab.fault=$FAULT lab.by=$BY lab.carrier=$CARRIER lab.backup=$BACKUP lab.hash=$(word lab.hash no) $(cat /cmdline)"
+  next="$next $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL lab.fault=$FAULT lab.by=$BY lab.carrier=$CARRIER lab.probes=$PROBES lab.backup=$BACKUP lab.hash=$(word lab.hash no) $(cat /cmdline)"
   case $FAULT in
     refused)
       awk '$3 == "memfd_luo_freeze" { print $1; exit }' /proc/kallsyms > /out/refuse.new

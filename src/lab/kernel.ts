@@ -74,7 +74,8 @@ export async function buildKernel(
     if (unpacked !== null) return err(`${archive} cannot be unpacked: ${unpacked}`);
   }
   say("configuring");
-  const configured = await run("make", ["-C", tree, `KCONFIG_ALLCONFIG=${kernelOptions}`, "allnoconfig"]);
+  // Kconfig's defaults for the rest: without them (allnoconfig) a kernel had neither /proc/sys nor could be kexec'd into.
+  const configured = await run("make", ["-C", tree, `KCONFIG_ALLCONFIG=${kernelOptions}`, "alldefconfig"]);
   if (configured !== null) return err(`The kernel cannot be configured: ${configured}`);
   const notTaken = optionsNotTaken(readFileSync(kernelOptions, "utf8"), readFileSync(join(tree, ".config"), "utf8"));
   if (notTaken.length > 0) say(`this kernel does not take: ${notTaken.join(" ")}`);

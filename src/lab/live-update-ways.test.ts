@@ -24,7 +24,7 @@ const why = labWanted ? whyNoLab(release) : "made with LAB=all";
 test("a live update by bootconfig, through a memfd, from copies of the rings, without names", {
   skip: why ?? false,
 }, async () => {
-  const ways = { armBy: "bootconfig", carrier: "memfd", backup: true, hashSessions: true } as const;
+  const ways = { armBy: "bootconfig", carrier: "memfd", probes: "fprobe", backup: true, hashSessions: true } as const;
   await withLiveUpdate(release, release, { level: "probes", fault: "none", ...ways }, async ({ path, result }) => {
     assert.deepEqual(result.failures, [], readFileSync(join(path, "console.log"), "latin1").slice(-2_000));
     assert.deepEqual(result.pages, { checked: 1024, bad: 0 });

@@ -35,6 +35,8 @@ export type LabLevel = (typeof LAB_LEVELS)[number];
 
 /** How the next kernel is told to record. */
 export const ARM_BY = ["cmdline", "bootconfig"] as const;
+/** What the recorder's probes are made of. */
+export const PROBE_KINDS = ["fprobe", "kprobe"] as const;
 /** What brings the old kernel's files into the new one: a folder that both mount, or a memfd in a LUO session. */
 export const CARRIERS = ["folder", "memfd"] as const;
 
@@ -54,6 +56,8 @@ export interface LabOptions {
   readonly cmdline: string;
   readonly armBy: (typeof ARM_BY)[number];
   readonly carrier: (typeof CARRIERS)[number];
+  /** Null: what the recorder takes by itself. */
+  readonly probes: (typeof PROBE_KINDS)[number] | null;
   /** The next kernel copies the rings at boot, and the first of them is recorded into again before they are collected. */
   readonly backup: boolean;
   /** The capture holds hashes instead of the sessions' names. */
@@ -131,9 +135,9 @@ export function openLab(options: LabOptions): Result<Lab, string> {
   ]);
   const firstBoot = join(folder, "first.cpio");
   writeFileSync(firstBoot, first);
-  const { sessions, files, mib, level, fault, armBy, carrier, backup, hashSessions, cmdline } = options;
+  const { sessions, files, mib, level, fault, armBy, carrier, probes, backup, hashSessions, cmdline } = options;
   const same = options.kernel === options.next ? " lab.same=--same-build" : "";
-  const ways = `lab.by=${armBy} lab.carrier=${carrier} lab.backup=${backup ? "yes" : "no"} lab.hash=${hashSessions ? "yes" : "no"}${same}`;
+  const ways = `lab.by=${armBy} lab.carrier=${carrier} lab.probes=${probes ?? ""} lab.backup=${backup ? "yes" : "no"} lab.hash=${hashSessions ? "yes" : "no"}${same}`;
   // KHO's scratch areas hold what the next kernel allocates before it knows what is preserved.
   const recorded = level === "none" ? "kho=on liveupdate=on" : words.value.stdout.trim();
   const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault} ${ways}${cmdline === "" ? "" : ` ${cmdline}`}`;
@@ -255,16 +259,17 @@ function lastWords(consoleLog: string): string {
 }
 
 /** Labels that only updates have which are not recorded in the usual way; the others were made before there was another. */
-export const UNUSUAL_LABELS = ["arm_by", "carrier", "backup"] as const;
+export const UNUSUAL_LABELS = ["arm_by", "carrier", "probes", "backup"] as const;
 
 /** What a capture of this lab is labelled with, whichever kernel wrote it. */
 export function labelsOf(options: LabOptions): Readonly<Record<string, string>> {
-  const { level, sessions, files, mib, fault, nics, cpus, armBy, carrier, backup } = options;
+  const { level, sessions, files, mib, fault, nics, cpus, armBy, carrier, probes, backup } = options;
   const sizes = { mib: String(mib), nics: String(nics), cpus: String(cpus) };
   return {
     ...{ probe_level: level, workload: `memfd-${sessions}x${files}`, ...sizes, fault },
     ...(armBy === "cmdline" ? {} : { arm_by: armBy }),
     ...(carrier === "folder" ? {} : { carrier }),
+    ...(probes === null ? {} : { probes }),
     ...(backup ? { backup: "yes" } : {}),
   };
 }

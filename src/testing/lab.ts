@@ -33,12 +33,12 @@ export async function withLiveUpdate(
   from: string,
   to: string,
   options: Pick<LabOptions, "level" | "fault"> &
-    Partial<Pick<LabOptions, "armBy" | "carrier" | "backup" | "hashSessions">>,
+    Partial<Pick<LabOptions, "armBy" | "carrier" | "probes" | "backup" | "hashSessions">>,
   use: (made: MadeUpdate) => Promise<void>,
 ): Promise<void> {
   const lab = openLab({
     ...{ sessions: 2, files: 2, mib: 1, nics: 1, cpus: 2, memoryMib: 1024, busybox: "/bin/busybox" },
-    ...{ armBy: "cmdline", carrier: "folder", backup: false, hashSessions: false },
+    ...{ armBy: "cmdline", carrier: "folder", probes: null, backup: false, hashSessions: false },
     ...{ kernel: kernelOf(from), next: kernelOf(to), limitMs: LIMIT_MS, cmdline: "", ...options },
     accelerator: await usableAccelerator(kernelOf(from)),
   });
