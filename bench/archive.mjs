@@ -1,6 +1,7 @@
 /**
  * The archive at fleet size: adding analysed updates, bytes on disk, percentiles by kernel with intervals, and how each
- * grows. Updates are resampled from the recorded cohorts, each with a name, host, day and kernel of its own.
+ * grows; and what a service that watches takes to start on it. Updates are resampled from the recorded cohorts, each with
+ * a name, host, day and kernel of its own.
  *
  *     node bench/archive.mjs [--updates 1000000] [--sizes 10000,100000] [--detail summary|causes] [--keep FOLDER]
  */
@@ -153,6 +154,25 @@ async function ask() {
   };
 }
 
+/** What `blackout watch` does with an archive before it takes in anything: counters of all, and the updates of 7 days. */
+async function start() {
+  const { openArchiveStore } = await from("cli/watch/archive-store.js");
+  const { FleetTally } = await from("analyze/fleet/tally.js");
+  const begin = performance.now();
+  const cpu = process.cpuUsage();
+  const store = await openArchiveStore(options.path, false);
+  const endMs = FIRST_DAY_MS + DAYS * 86_400_000;
+  const dating = { latestMs: endMs, arrivals: new Map() };
+  const tally = new FleetTally();
+  const counted = await store.count(tally, dating);
+  const wanted = { sinceMs: endMs - 7 * 86_400_000, most: 10_000, causes: false };
+  const latest = await store.latest(dating, wanted);
+  const ms = performance.now() - begin;
+  const used = process.cpuUsage(cpu);
+  store.close();
+  return { ms, cpuMs: (used.user + used.system) / 1000, counted, latest: latest.length, peakKb: peakKb() };
+}
+
 const sizeOf = (path) =>
   readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -182,6 +202,7 @@ async function main() {
     const before = work("ask");
     const packed = work("compact");
     const after = work("ask");
+    const started = work("start");
     const bytes = sizeOf(path);
     rows.push([
       added.added.toLocaleString("en"),
@@ -195,6 +216,9 @@ async function main() {
       (after.cpuMs / 1000).toFixed(2),
       String(Math.round(Math.max(added.peakKb, packed.peakKb) / 1024)),
       String(Math.round(Math.max(before.peakKb, after.peakKb) / 1024)),
+      (started.ms / 1000).toFixed(1),
+      (started.cpuMs / 1000).toFixed(1),
+      String(Math.round(started.peakKb / 1024)),
     ]);
     console.error(rows.at(-1).join("  "));
     if (options.keep === undefined) rmSync(folder, { recursive: true });
@@ -211,10 +235,13 @@ async function main() {
     "CPU s",
     "RSS add MiB",
     "RSS query MiB",
+    "watch starts s",
+    "CPU s",
+    "RSS watch MiB",
   ];
   printTable(head, rows);
 }
 
-const workers = { add, compact, ask };
+const workers = { add, compact, ask, start };
 if (options.worker === undefined) await main();
 else console.log(JSON.stringify(await workers[options.worker]()));

@@ -1,33 +1,20 @@
 /** ClickHouse's engine, npm's chdb: 546 MB, so installed from test-packages/chdb only where BLACKOUT_CHDB=1 asks for it. */
-import { spawnSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Refusal, type StandInEngine } from "./clickhouse-stand-in.js";
-import { projectRoot } from "./places.js";
+import { testPackage } from "./test-package.js";
 
 export interface ChdbSession {
   query(sql: string, format?: string): string;
   cleanup(): void;
 }
 
-const folder = join(projectRoot, "test-packages/chdb");
-
 /** The engine's class, or why it cannot be had. */
 export function chdb(): (new () => ChdbSession) | string {
   if (process.env.BLACKOUT_CHDB !== "1") return "BLACKOUT_CHDB=1 installs ClickHouse's engine (546 MB) and runs this";
-  if (!existsSync(join(folder, "node_modules/chdb"))) {
-    // Not `npm ci`: npm 11 finds the bindings of other platforms missing in a lock file that npm 11 has written.
-    const { status, stderr } = spawnSync(
-      "npm",
-      ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"],
-      {
-        cwd: folder,
-        encoding: "utf8",
-      },
-    );
-    if (status !== 0) return `npm cannot install chdb: ${stderr.split("\n", 1)[0]}`;
-  }
+  const { folder, error } = testPackage("chdb", "chdb");
+  if (error !== null) return error;
   return (createRequire(join(folder, "package.json"))("chdb") as { Session: new () => ChdbSession }).Session;
 }
 
