@@ -54,9 +54,7 @@ export async function countFleet(
       `CREATE OR REPLACE TEMP TABLE batch AS SELECT u.*, ${atMs(dating)} AS at_ms, c.cohort FROM (SELECT segment, update_id, probe_level, workload, basis, outcome, taken_ms, blackout_ns, causes, detail, defect_errors, defect_warnings, defect_notes FROM ${sourceOf(root, batch, "updates")}) u ${OF_COHORT} LEFT JOIN arrivals a ON a.update_id = u.update_id`,
     );
     updates += await countUpdates(engine, open);
-    for (const [metric, counted] of tally.counted.entries()) {
-      await countValues(engine, root, batch, { metric, counted }, open);
-    }
+    for (const asked of readTogether(tally.counted)) await countValues(engine, root, batch, asked, open);
   }
   const last = await latestOfCohorts(engine, root, segments, open);
   // Those that there is no room for come last, or they would take the room of one.
@@ -177,71 +175,83 @@ async function countUpdates(engine: Engine, open: Map<number, OpenCohort>): Prom
   return updates;
 }
 
-interface Asked {
-  readonly metric: number;
-  readonly counted: Counted;
+/** Metrics whose values are read in one pass. */
+type Asked = readonly { readonly metric: number; readonly counted: Counted }[];
+
+/** Phases are rows of one table. */
+function readTogether(counted: readonly Counted[]): readonly Asked[] {
+  const all = counted.map((each, metric) => ({ metric, counted: each }));
+  const isPhase = (each: { readonly counted: Counted }): boolean => each.counted.metric.kind === "phase";
+  return [all.filter(isPhase), ...all.filter((each) => !isPhase(each)).map((each) => [each])];
 }
 
 async function countValues(
   engine: Engine,
   root: string,
   batch: readonly Segment[],
-  { metric, counted }: Asked,
+  asked: Asked,
   open: Map<number, OpenCohort>,
 ): Promise<void> {
-  const values = await valuesSql(engine, root, batch, counted.metric);
+  const values = await valuesSql(engine, root, batch, asked);
   if (values === null) return;
   await engine.run(
-    `CREATE OR REPLACE TEMP TABLE measured_values AS SELECT cohort, v FROM (${values}) WHERE v IS NOT NULL`,
+    `CREATE OR REPLACE TEMP TABLE measured_values AS SELECT metric, cohort, v FROM (${values}) WHERE v IS NOT NULL`,
   );
-  const bounds = counted.boundsNs.map((bound, i) => `WHEN v <= ${bound} THEN ${i}`).join(" ");
+  // Of several metrics the bounds of all: narrower groups than each would need.
+  const bounds = [...new Set(asked.flatMap(({ counted }) => counted.boundsNs))].sort((a, b) => a - b);
+  const bucket = `CASE ${bounds.map((bound, i) => `WHEN v <= ${bound} THEN ${i}`).join(" ")} ELSE ${bounds.length} END`;
   const native = `CASE WHEN v > 0 THEN ceil(log2(v / 1e9) * ${2 ** NATIVE_SCHEMA}) END`;
-  const rows = await engine.rows<Readonly<Record<"cohort" | "n" | "total" | "low" | "high", number>>>(
-    `SELECT cohort, count(*) AS n, sum(v) AS total, min(v) AS low, max(v) AS high FROM measured_values GROUP BY cohort, CASE ${bounds} ELSE ${counted.boundsNs.length} END, ${native}`,
+  const rows = await engine.rows<Readonly<Record<"metric" | "cohort" | "n" | "total" | "low" | "high", number>>>(
+    `SELECT metric, cohort, count(*) AS n, sum(v) AS total, min(v) AS low, max(v) AS high FROM measured_values GROUP BY metric, cohort, ${bucket}, ${native}`,
   );
-  for (const { cohort, n, total, low, high } of rows) {
+  for (const { metric, cohort, n, total, low, high } of rows) {
     const { values: found } = cohortIn(open, cohort);
-    const isOne =
-      bucketOf(low, counted.boundsNs) === bucketOf(high, counted.boundsNs) &&
-      nativeBucketOf(low) === nativeBucketOf(high);
-    if (isOne) {
+    if (bucketOf(low, bounds) === bucketOf(high, bounds) && nativeBucketOf(low) === nativeBucketOf(high)) {
       found.push({ metric, ns: low, count: n, sumNs: total });
       continue;
     }
     // The engine's logarithm is rounded as it likes: what lies on both sides of a bound is told value by value.
     const each = await engine.rows<{ v: number; n: number }>(
-      `SELECT v, count(*) AS n FROM measured_values WHERE cohort = ${cohort} AND v BETWEEN ${low} AND ${high} AND ${native} IS NOT DISTINCT FROM (SELECT ${native} FROM (SELECT ${low} AS v)) GROUP BY v`,
+      `SELECT v, count(*) AS n FROM measured_values WHERE metric = ${metric} AND cohort = ${cohort} AND v BETWEEN ${low} AND ${high} AND ${native} IS NOT DISTINCT FROM (SELECT ${native} FROM (SELECT ${low} AS v)) GROUP BY v`,
     );
     for (const { v, n: times } of each) found.push({ metric, ns: v, count: times, sumNs: v * times });
   }
 }
 
-/** Of each measured update (`isMeasured`) its `cohort` and `v`, ns; null where the batch has none. */
+/** Of each measured update (`isMeasured`) `metric`, `cohort` and `v`, ns; null where the batch has none. */
 async function valuesSql(
   engine: Engine,
   root: string,
   batch: readonly Segment[],
-  metric: Metric,
+  asked: Asked,
 ): Promise<string | null> {
+  const [first] = asked;
+  if (first === undefined) return null;
+  const { metric } = first.counted;
   const measured = "batch WHERE outcome = 'completed' AND blackout_ns IS NOT NULL";
   const joined = (rows: string): string =>
-    `SELECT b.cohort, r.v FROM (${rows}) r JOIN (SELECT update_id, cohort FROM ${measured}) b USING (update_id)`;
+    `SELECT r.metric, b.cohort, r.v FROM (${rows}) r JOIN (SELECT update_id, cohort FROM ${measured}) b USING (update_id)`;
   const has = (table: TableName): boolean => batch.some(({ files }) => files.some((file) => file.table === table));
   switch (metric.kind) {
     case "blackout":
-      return `SELECT cohort, blackout_ns AS v FROM ${measured}`;
-    case "phase":
+      return `SELECT ${first.metric} AS metric, cohort, blackout_ns AS v FROM ${measured}`;
+    case "phase": {
       if (!has("phases")) return null;
-      return joined(
-        `SELECT update_id, duration_ns AS v FROM ${sourceOf(root, batch, "phases")} WHERE phase = ${sqlText(metric.phase)}`,
-      );
+      const places = asked.map(({ metric: place, counted }) => {
+        return `WHEN ${sqlText(counted.metric.kind === "phase" ? counted.metric.phase : "")} THEN ${place}`;
+      });
+      const source = sourceOf(root, batch, "phases");
+      return `${joined(`SELECT update_id, CASE phase ${places.join(" ")} END AS metric, duration_ns AS v FROM ${source}`)} WHERE r.metric IS NOT NULL`;
+    }
     case "vm-blackout":
       if (!has("vms")) return null;
-      return joined(`SELECT update_id, max(duration_ns) AS v FROM ${sourceOf(root, batch, "vms")} GROUP BY update_id`);
+      return joined(
+        `SELECT update_id, ${first.metric} AS metric, max(duration_ns) AS v FROM ${sourceOf(root, batch, "vms")} GROUP BY update_id`,
+      );
     case "cause":
     case "causes": {
       const known = `(SELECT update_id, cohort FROM ${measured} AND causes IS NOT NULL AND detail = 'causes')`;
-      if (!has("causes")) return `SELECT cohort, 0 AS v FROM ${known}`;
+      if (!has("causes")) return `SELECT ${first.metric} AS metric, cohort, 0 AS v FROM ${known}`;
       const source = sourceOf(root, batch, "causes");
       const kind = sqlText(metric.kind === "cause" ? metric.cause : metric.selector.cause);
       const all = await engine.rows<CauseRow>(
@@ -255,7 +265,7 @@ async function valuesSql(
       ]);
       const taken = `SELECT update_id, sum(duration_ns) AS v FROM ${source} r SEMI JOIN named n ON r.cause = n.cause AND r.driver = n.driver AND r.part IS NOT DISTINCT FROM n.part WHERE r.kind = ${kind} GROUP BY update_id`;
       // One in which the cause did not run has zero.
-      return `SELECT b.cohort, coalesce(r.v, 0) AS v FROM ${known} b LEFT JOIN (${taken}) r USING (update_id)`;
+      return `SELECT ${first.metric} AS metric, b.cohort, coalesce(r.v, 0) AS v FROM ${known} b LEFT JOIN (${taken}) r USING (update_id)`;
     }
   }
 }
