@@ -240,7 +240,7 @@ both(
   async (bench) => {
     const { archive } = bench;
     const random = seededRandom(11);
-    for (let step = 0; step < 40; step += 1) {
+    for (let step = 0; step < 25; step += 1) {
       switch (random.below(5)) {
         case 0:
         case 1:

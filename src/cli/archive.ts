@@ -67,7 +67,7 @@ export const archive = defineCommand({
   name: "archive",
   group: "Many live updates",
   summary: "Keeps live updates in one folder of Parquet files, for any number of hosts and years",
-  usage: "archive ACTION ARCHIVE [WHAT...] [OPTIONS]",
+  usage: "ACTION ARCHIVE [WHAT...] [OPTIONS]",
   description: `add ARCHIVE WHAT...: adds live updates, and makes the archive where there is none. WHAT is ${COHORT_FORMS}. What is there already is not added twice; any number of processes may add at once, and what was said to be added is on the disk.\nlist ARCHIVE: one line per update.\nshow ARCHIVE ID...: updates by their ids, or the first digits of these.\nverify ARCHIVE: proves that all is there, whole and once; exit code 1 where it is not.\ncompact ARCHIVE: makes few large files of many small ones, and deletes what no one reads any more; others may go on adding.\nexport ARCHIVE: its updates as lines of JSON, which every cohort argument and add take; with --anonymise, without names; with --sql, what makes another engine read its files.\npush ARCHIVE --clickhouse URL: brings a ClickHouse server to what the archive holds, as often as you like; the password is CLICKHOUSE_PASSWORD's. docs/clickhouse.md has the tables.\nremove ARCHIVE --where CONDITION: takes updates out of it.\nThe format is in docs/archive-format.md; blackout query asks it in SQL; every cohort argument takes an archive, like 'fleet/?kernel=7.3.4&since=7d'.`,
   options,
   positionals: {
