@@ -7,20 +7,18 @@ import { basename, dirname, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
 import { type Cohort, unlikeSentence, unlikeTraits } from "../analyze/cohort/cohort.js";
 import { parseUpdateLine } from "../analyze/cohort/parse-sample.js";
-import { sampleOfUpdate } from "../analyze/cohort/sample-of-update.js";
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
 import { openArchive } from "../archive/archive.js";
 import { ArchiveError, MANIFEST } from "../archive/format.js";
 import { parseSelection, splitSelection } from "../archive/selection.js";
 import { err, ok, type Result } from "../base/result.js";
-import { nodeNameOf } from "../collect/capture.js";
 import { readBoundedText } from "./bounded-text.js";
 import { capturesIn, isCapturePath } from "./capture-paths.js";
 import type { Context } from "./command.js";
 import { glob, isPattern } from "./glob.js";
 import type { CaptureReading } from "./load.js";
-import { withCapture } from "./load.js";
 import { statsOf } from "./path-stats.js";
+import { captureSamples } from "./workers/capture-samples.js";
 
 export const COHORT_FORMS =
   "a folder or pattern of captures, a file of analysed updates (JSON lines), an archive, all of it or with ?KEY=VALUE&... a part, or @FILE with a list of these";
@@ -80,34 +78,30 @@ export async function* streamCohort(
   const sources = sourcesOf(argument, 0);
   if (!sources.ok) return yield { kind: "refused", reason: sources.error };
   const progress = context.progress(`Analysing ${argument}`, sources.value.length);
+  const captures = sources.value.filter(({ kind }) => kind === "capture").map(({ path }) => path);
+  const samples = captureSamples(captures, reading);
   try {
     for (const [i, source] of sources.value.entries()) {
       const { kind, path } = source;
       progress.update(i, path);
-      if (kind === "archive") {
-        for await (const read of readArchive(path, source.query)) {
-          if (!read.ok) return yield { kind: "refused", reason: read.error };
-          yield { kind: "update", update: read.value, capture: null };
-        }
+      if (kind === "capture") {
+        const read = await samples.next();
+        if (read.done !== true) yield itemOf(read.value, path);
         continue;
       }
-      if (kind === "lines") {
-        for await (const read of readLines(path)) {
-          if (!read.ok) return yield { kind: "refused", reason: read.error };
-          yield { kind: "update", update: read.value, capture: null };
-        }
-        continue;
+      for await (const read of kind === "archive" ? readArchive(path, source.query) : readLines(path)) {
+        if (!read.ok) return yield { kind: "refused", reason: read.error };
+        yield { kind: "update", update: read.value, capture: null };
       }
-      const loaded = await withCapture(path, reading, ({ update, capture }) =>
-        sampleOfUpdate(update, path, nodeNameOf(capture)),
-      );
-      yield loaded.ok
-        ? { kind: "update", update: loaded.value, capture: path }
-        : { kind: "unusable-capture", reason: loaded.error };
     }
   } finally {
+    await samples.return();
     progress.end();
   }
+}
+
+function itemOf(read: Result<UpdateSample, string>, capture: string): CohortItem {
+  return read.ok ? { kind: "update", update: read.value, capture } : { kind: "unusable-capture", reason: read.error };
 }
 
 function sourcesOf(argument: string, depth: number): Result<readonly Source[], string> {

@@ -22,8 +22,8 @@ import { parseListen, tokenOf } from "./watch/listen.js";
 import { WatchPages } from "./watch/pages.js";
 import { WatchService } from "./watch/service.js";
 import { StateFolder } from "./watch/state.js";
-import { WorkerPool } from "./watch/worker-pool.js";
 import { RETRIES, sendWebhook, type WebhookTarget, webhookTarget } from "./webhook.js";
+import { WorkerPool } from "./workers/worker-pool.js";
 
 const DEFAULT_PORT = 9797;
 /** Entries of the folder that are followed at once; further ones wait there. */

@@ -3,8 +3,8 @@ import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
 import { cohortName } from "../../analyze/fleet/fleet-cohort.js";
 import { formatDuration } from "../../base/format.js";
 import { escapeControls } from "../terminal-text.js";
+import type { KillReason } from "../workers/worker-pool.js";
 import type { Alert } from "./alerts.js";
-import type { KillReason } from "./worker-pool.js";
 
 export type WatchEvent =
   | { readonly event: "started"; readonly folder: string; readonly archive: string; readonly updates: number }

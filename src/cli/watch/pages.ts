@@ -7,10 +7,10 @@ import { PROTOBUF_TYPE, protobufMetrics } from "../../export/prometheus-protobuf
 import { embedJson, type PackedUpdate, renderPackedReport } from "../../export/report.js";
 import type { CaptureReading } from "../load.js";
 import type { Answer } from "../loopback.js";
+import type { WorkerPool } from "../workers/worker-pool.js";
 import { isFiring } from "./alerts.js";
 import { serviceFamilies } from "./families.js";
 import type { WatchService } from "./service.js";
-import type { WorkerPool } from "./worker-pool.js";
 
 const TEMPLATE = new URL("../../viewer/served-template.html", import.meta.url);
 /** Updates that the viewer is given whole: the latest whose captures still lie in the folder. */

@@ -8,12 +8,12 @@ import { until } from "../../testing/prometheus-server.js";
 import { updateOf } from "../../testing/samples.js";
 import { parseBudget } from "../budget-file.js";
 import { USUAL_READING } from "../load.js";
+import type { WorkerPool } from "../workers/worker-pool.js";
 import type { Alert } from "./alerts.js";
 import type { WatchEvent } from "./events.js";
 import { WatchService } from "./service.js";
 import { StateFolder } from "./state.js";
 import type { UpdateStore } from "./update-store.js";
-import type { WorkerPool } from "./worker-pool.js";
 
 const folder = mkdtempSync(join(tmpdir(), "blackout-service-"));
 after(() => rmSync(folder, { recursive: true }));

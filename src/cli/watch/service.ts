@@ -7,6 +7,7 @@ import { watch as watchFolder } from "node:fs";
 import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
 import { FleetTally } from "../../analyze/fleet/tally.js";
 import type { CaptureReading } from "../load.js";
+import type { KillReason, WorkerOutcome, WorkerPool } from "../workers/worker-pool.js";
 import { type Alert, evaluateAlerts, isFiring, tellingOf, toldOf, untold } from "./alerts.js";
 import type { WatchEvent } from "./events.js";
 import { lookThrough } from "./folder.js";
@@ -14,7 +15,6 @@ import { type CohortGate, type GateRules, GateWindow, MOST_UPDATES } from "./gat
 import { Intake, type IntakeLimits } from "./intake.js";
 import type { Finished, StateFolder } from "./state.js";
 import type { UpdateStore } from "./update-store.js";
-import type { KillReason, WorkerOutcome, WorkerPool } from "./worker-pool.js";
 
 export interface ServiceSettings {
   readonly folder: string;

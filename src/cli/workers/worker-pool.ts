@@ -6,9 +6,10 @@ import type { WorkerAnswer, WorkerRequest } from "./worker-messages.js";
 export interface WorkerLimits {
   /** Workers at once. */
   readonly jobs: number;
-  readonly timeoutMs: number;
-  /** Resident memory of a worker, bytes. */
-  readonly memoryBytes: number;
+  /** For one request; null: as long as it takes. */
+  readonly timeoutMs: number | null;
+  /** Resident memory of a worker, bytes; null: as much as it takes. */
+  readonly memoryBytes: number | null;
 }
 
 export type KillReason = "time" | "memory" | "crash";
@@ -68,7 +69,7 @@ export class WorkerPool {
   close(): void {
     this.#closed = true;
     for (const worker of this.#all) worker.process.kill("SIGKILL");
-    for (const { done } of this.#waiting.splice(0)) done({ kind: "killed", why: "crash", detail: "the service ends" });
+    for (const { done } of this.#waiting.splice(0)) done({ kind: "killed", why: "crash", detail: "its parent ends" });
   }
 
   #startWaiting(): void {
@@ -94,11 +95,17 @@ export class WorkerPool {
         killed ??= { why, detail };
         child.kill("SIGKILL");
       };
-      const clock = setTimeout(() => kill("time", `it took longer than ${timeoutMs / 1e3} s`), timeoutMs);
-      const memory = setInterval(() => {
-        const bytes = residentBytes(child.pid);
-        if (bytes > memoryBytes) kill("memory", `it took more than ${Math.round(memoryBytes / 2 ** 20)} MiB`);
-      }, LOOK_EVERY_MS);
+      const clock =
+        timeoutMs === null
+          ? undefined
+          : setTimeout(() => kill("time", `it took longer than ${timeoutMs / 1e3} s`), timeoutMs);
+      const memory =
+        memoryBytes === null
+          ? undefined
+          : setInterval(() => {
+              const bytes = residentBytes(child.pid);
+              if (bytes > memoryBytes) kill("memory", `it took more than ${Math.round(memoryBytes / 2 ** 20)} MiB`);
+            }, LOOK_EVERY_MS);
       const end = (found: WorkerOutcome): void => {
         clearTimeout(clock);
         clearInterval(memory);
@@ -124,7 +131,8 @@ export class WorkerPool {
         if (error !== null) kill("crash", `its worker cannot be reached: ${error.message}`);
       });
     });
-    if (outcome.kind === "killed" || residentBytes(child.pid) > RETIRE_SHARE * memoryBytes) {
+    const isFull = memoryBytes !== null && residentBytes(child.pid) > RETIRE_SHARE * memoryBytes;
+    if (outcome.kind === "killed" || isFull) {
       this.#all.delete(worker);
       child.kill("SIGKILL");
     } else this.#idle.push(worker);
@@ -132,9 +140,9 @@ export class WorkerPool {
   }
 
   #start(): Worker {
-    const heapMiB = Math.max(64, Math.floor(this.#limits.memoryBytes / 2 ** 20));
+    const { memoryBytes } = this.#limits;
     const child = fork(this.#program, {
-      execArgv: [`--max-old-space-size=${heapMiB}`],
+      execArgv: memoryBytes === null ? [] : [`--max-old-space-size=${Math.max(64, Math.floor(memoryBytes / 2 ** 20))}`],
       serialization: "advanced",
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });

@@ -1,5 +1,4 @@
-/** What the service and its workers say to each other. */
-
+/** What workers and those who start them say to each other. */
 import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
 import type { ReportEntry } from "../../analyze/report-data.js";
 import type { PackedUpdate } from "../../export/report.js";

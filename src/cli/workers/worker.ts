@@ -1,6 +1,6 @@
 /**
- * A worker of `blackout watch`: a process that analyses one capture after the other. What a capture costs is its own:
- * whoever started it may kill it at any time.
+ * A worker: a process that analyses one capture after the other. What a capture costs is its own: whoever started it
+ * may kill it at any time.
  */
 import { sampleOfUpdate } from "../../analyze/cohort/sample-of-update.js";
 import { redactUpdate } from "../../analyze/redact.js";
@@ -23,5 +23,5 @@ process.on("message", (request: WorkerRequest) => {
   // What it throws is a bug: it ends the process, and its last words are reported.
   void answer(request).then((found) => process.send?.(found));
 });
-// Without the service there is nobody to work for.
+// Without its parent there is nobody to work for.
 process.on("disconnect", () => process.exit(0));
