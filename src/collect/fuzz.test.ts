@@ -211,10 +211,13 @@ const logPieces = [
 test("what pstore kept, and kernel logs as traces", async (context) => {
   const crash = join(traces, "dialects/pstore-crash");
   await report(context, {
-    seeds: readdirSync(crash).map((name) => readFileSync(join(crash, name)).subarray(-4096)),
+    seeds: readdirSync(crash).map((name) => readFileSync(join(crash, name)).subarray(-1024)),
     pieces: logPieces.map(text),
-    read(bytes) {
-      readAny(bytes);
+    read(bytes, run) {
+      if (run % 2 === 0) {
+        readAny(bytes);
+        return;
+      }
       const { lines, counts } = readPstoreLog(memorySource("fuzzed", bytes), "dmesg");
       assert.equal(lines.length, counts.events);
       ownerOf({ type: "console", lines }, { old: [], new: [], newBootReached: false });
@@ -226,13 +229,13 @@ test("QEMU's log", async (context) => {
   const folder = join(traces, "dialects/qemu");
   await report(context, {
     seeds: [
-      ...readdirSync(folder).map((name) => readFileSync(join(folder, name)).subarray(0, 4096)),
+      ...readdirSync(folder).map((name) => readFileSync(join(folder, name)).subarray(0, 2048)),
       text("2026-11-29T19:47:01.919843Z runstate_set current_run_state 9 (running) new_state 4 (paused)\n"),
       text("7@100.001020:vmstate_downtime_load type=non-iterable idstr=a instance_id=0 downtime=1000\n"),
     ],
     pieces: [...logPieces, "qemu_loadvm_state_section 4\n", "idstr=", "downtime=-1", "9999999999"].map(text),
     read(bytes, run) {
-      readAny(bytes);
+      if (run % 4 === 0) readAny(bytes);
       const { spans } = readQemuLog(memorySource("fuzzed", bytes), run % 2 === 0 ? "old" : "new", { defect: () => {} });
       assert.ok(spans.every(({ beginNs, endNs }) => beginNs <= endNs));
     },

@@ -67,6 +67,7 @@ export interface StampedTextInput {
 /** A longer line is no log's; it counts as undecoded. */
 export const MAX_LINE_BYTES = 64 * 1024;
 const BLOCK_BYTES = 1024 * 1024;
+const LEAST_BYTES = 4096;
 const CAPACITY = 16_384;
 /** Different names that are kept: QEMU has some thousands of trace events. */
 const MAX_NAMES = 65_536;
@@ -85,15 +86,27 @@ export function stampedTextSource(input: StampedTextInput): EventSource {
 /** The rows that wait to be handed on; their bytes stay in the buffer until then. */
 class Rows {
   count = 0;
-  readonly time = new Float64Array(CAPACITY);
-  readonly cpu = new Int16Array(CAPACITY).fill(-1);
-  readonly pid = new Int32Array(CAPACITY);
-  readonly comm = new Uint32Array(CAPACITY);
-  readonly name = new Uint32Array(CAPACITY);
-  readonly kind = new Uint8Array(CAPACITY).fill(EventKind.event);
-  readonly place = new Float64Array(CAPACITY);
-  readonly begin = new Int32Array(CAPACITY);
-  readonly end = new Int32Array(CAPACITY);
+  readonly time: Float64Array;
+  readonly cpu: Int16Array;
+  readonly pid: Int32Array;
+  readonly comm: Uint32Array;
+  readonly name: Uint32Array;
+  readonly kind: Uint8Array;
+  readonly place: Float64Array;
+  readonly begin: Int32Array;
+  readonly end: Int32Array;
+
+  constructor(readonly capacity: number) {
+    this.time = new Float64Array(capacity);
+    this.cpu = new Int16Array(capacity).fill(-1);
+    this.pid = new Int32Array(capacity);
+    this.comm = new Uint32Array(capacity);
+    this.name = new Uint32Array(capacity);
+    this.kind = new Uint8Array(capacity).fill(EventKind.event);
+    this.place = new Float64Array(capacity);
+    this.begin = new Int32Array(capacity);
+    this.end = new Int32Array(capacity);
+  }
 
   add(found: StampedLine, time: number, name: number, line: number): void {
     const row = this.count++;
@@ -147,11 +160,14 @@ class LineFilter {
 function readText(input: StampedTextInput, sink: EventSink): ReadCounts {
   const { boot, source, dialect } = input;
   const file = source.name;
-  const block = Math.max(1, input.blockBytes ?? BLOCK_BYTES);
-  const buffer = Buffer.alloc(block + MAX_LINE_BYTES + 2);
+  // A small log needs little, and a file of sysfs may say that it is empty.
+  const size = Math.max(LEAST_BYTES, source.size);
+  const block = Math.max(1, Math.min(input.blockBytes ?? BLOCK_BYTES, size));
+  const buffer = Buffer.alloc(block + Math.min(MAX_LINE_BYTES, size) + 2);
   const strings = new StringTable();
   const filter = input.filter === undefined ? null : new LineFilter(input.filter, strings);
-  const rows = new Rows();
+  // No line with an event is shorter than three bytes.
+  const rows = new Rows(Math.min(CAPACITY, Math.ceil(size / 3)));
   const found = new StampedLine();
   const fixedName = dialect.eventName === null ? 0 : strings.idOf(dialect.eventName);
   let [line, events, structural, undecoded, untimed] = [0, 0, 0, 0, 0];
@@ -204,7 +220,7 @@ function readText(input: StampedTextInput, sink: EventSink): ReadCounts {
       }
       time = (found.seconds - baseSeconds) * 1e9 + (found.nanos - baseNanos);
     }
-    if (rows.count === CAPACITY) flush();
+    if (rows.count === rows.capacity) flush();
     rows.add(found, time, name, line);
     events += 1;
   };
