@@ -204,7 +204,10 @@ async function attemptUpdate(
       const salvaged = salvage(share, capture);
       if (!salvaged.ok) {
         const neverArmed = end.kind === "powered-off";
-        return err({ message: `${salvaged.error}${lastWords(consoleLog)}`, neverArmed });
+        const why = neverArmed
+          ? salvaged.error
+          : "The guest was stopped before it had collected: give more time (--limit).";
+        return err({ message: `${why}${lastWords(consoleLog)}`, neverArmed });
       }
     }
     const manifest = JSON.parse(readFileSync(join(capture, "capture.json"), "utf8"));

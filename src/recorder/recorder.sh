@@ -490,7 +490,7 @@ choose_probes() {
   elif [ "$PROBES" = fprobe ]; then KIND=fprobe KIND_WHY='asked for'
   elif ! [ -e "$TRACING/kprobe_events" ]; then KIND=fprobe KIND_WHY='this kernel has no kprobe events'
   elif [ -z "$CHEAPER" ]; then
-    if [ "$DRY" = yes ]; then KIND_WHY='arm takes fprobes instead where it measures that they cost less here'
+    if [ "$DRY" = yes ] || [ "$VERB" = doctor ]; then KIND_WHY='arm takes fprobes instead where it measures that they cost less here'
     else KIND_WHY='this kernel has fprobes, too; which cost less here cannot be told'; fi
   else KIND=$CHEAPER KIND_WHY="measured here: $CHEAPER_WHY"; fi
 }
