@@ -34,6 +34,8 @@ const tools = [
   { find: "command", name: "qemu-system-x86_64", package: "qemu-system-x86", use: "the test of the lab" },
   { find: "command", name: "gcc", package: "gcc", use: "the test of the lab" },
   { find: "file", name: "/usr/lib/x86_64-linux-gnu/libc.a", package: "libc6-dev", use: "the test of the lab" },
+  // 10 MB; it is there on most machines.
+  { find: "command", name: "systemd-analyze", package: "systemd", use: "the test that verifies the systemd units" },
   { find: "command", name: "trace-cmd", package: "trace-cmd", use: "the tests that compare with trace-cmd" },
   {
     find: "command",

@@ -189,6 +189,12 @@ test("copies of the rings are asked for behind the rings, once, and only of the 
   ]);
   assert.ok(next.indexOf("blackout_marks_backup") > next.indexOf("@blackout_marks"));
   assert.deepEqual(copies(record(on, ["kernel-cmdline", "--backup", "--for", "old"]).stdout), []);
+  // Of a bootconfig, as older kernels print it.
+  const quoted = newHost({ ...linux619, commandLine: next.trim().replace(/=(\S+)/g, '="$1"') });
+  assert.equal(
+    record(quoted, ["bootconfig", "--backup"]).stdout,
+    record(newHost({ ...linux619, commandLine: next.trim() }), ["bootconfig", "--backup"]).stdout,
+  );
   // A host that was started with them.
   const again = newHost({ ...linux619, commandLine: next.trim() });
   assert.deepEqual(copies(record(again, ["kernel-cmdline", "--backup"]).stdout), copies(next));

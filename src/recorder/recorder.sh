@@ -1361,6 +1361,8 @@ ring_words() {
       reserve_mem=* | trace_instance=* | kho_scratch=*) kept="$kept $word" ;;
     esac
   done
+  # Older kernels quote what comes of a bootconfig.
+  case $kept in *\"*) kept=$(printf '%s' "$kept" | tr -d '"') ;; esac
   case $kept in
     *trace_instance=*@*) WORDS=${kept# } ;;
     *) WORDS="reserve_mem=$RING_SIZE:4096:blackout trace_instance=blackout^traceoff@blackout reserve_mem=$MARKS_SIZE:4096:blackout_marks trace_instance=blackout_marks^traceoff@blackout_marks${kept}" ;;
