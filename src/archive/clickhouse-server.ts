@@ -44,6 +44,8 @@ export function clickhouseAddress(
     return err(`${what} begins with ${url.protocol}, ${expected}`);
   }
   const [user = "", password = "", database = ""] = parts;
+  const own = ["user", "password", "database", "query"].find((name) => url.searchParams.has(name));
+  if (own !== undefined) return err(`${what} has a parameter ${own}, which is no setting, ${expected}`);
   if (/[/\0]/.test(database)) return err(`${what} names a path, expected one word, the database`);
   const port = url.port === "" ? (url.protocol === "https:" ? "8443" : "8123") : url.port;
   return ok({

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { chdb } from "../testing/chdb.js";
+import { chdb, chdbRows, roundedNumber } from "../testing/chdb.js";
 import { documentedQueries, fleetSamples } from "../testing/fleet.js";
 import { updateOf } from "../testing/samples.js";
 import { openArchive } from "./archive.js";
@@ -17,9 +17,6 @@ import { viewsSql } from "./sql.js";
 
 const folder = mkdtempSync(join(tmpdir(), "blackout-clickhouse-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-/** Numbers to 12 digits: engines add doubles in orders of their own. */
-const normal = (value: unknown): unknown => (typeof value === "number" ? Number(value.toPrecision(12)) : value);
 
 test("ClickHouse and DuckDB answer alike", async (t) => {
   const Engine = chdb();
@@ -59,13 +56,9 @@ test("ClickHouse and DuckDB answer alike", async (t) => {
       );
     }
     for (const sql of queries) {
-      const theirs = session
-        .query(sql, "JSONEachRow")
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => Object.values(JSON.parse(line)).map(normal));
+      const theirs = chdbRows(session, sql);
       const ours: unknown[] = [];
-      for await (const row of (await runQuery(duckdb, sql)).rows) ours.push(row.map(normal));
+      for await (const row of (await runQuery(duckdb, sql)).rows) ours.push(row.map(roundedNumber));
       assert.ok(ours.length > 0, sql);
       assert.deepEqual(theirs, ours, sql);
     }

@@ -3,12 +3,12 @@
  * engine (npm's chdb) where BLACKOUT_CHDB=1 asks for it. What is there is counted by what the views go by.
  */
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, type TestContext } from "node:test";
 import { seededRandom } from "../base/random.js";
-import { ChdbEngine, chdb } from "../testing/chdb.js";
+import { ChdbEngine, chdb, chdbRows, roundedNumber } from "../testing/chdb.js";
 import {
   type Fault,
   ModelEngine,
@@ -230,7 +230,17 @@ both("archives share a database, and an older copy of one is refused", async (be
   assert.equal((await bench.count()).shown[0], 3);
   const old = await openArchive(copy);
   await assert.rejects(bench.push(old), /holds commit 2 of this archive, which here ends at 1: is this an older copy/);
+  await old.add([named("c")]);
+  await assert.rejects(
+    bench.push(old),
+    /holds another commit 2 of this archive than is here: a copy of it has gone on/,
+  );
   assert.equal((await bench.count()).shown[0], 3);
+  const manifest = join(copy, "archive.json");
+  writeFileSync(manifest, readFileSync(manifest, "utf8").replace(/"id": "\w+",/, ""));
+  const unnamed = await openArchive(copy);
+  await assert.rejects(bench.push(unnamed), /was made before archives had an id.*archive export ARCHIVE -o NEW/);
+  unnamed.close();
   old.close();
   other.close();
 });
@@ -311,18 +321,13 @@ test("ClickHouse answers the documented questions from its tables as DuckDB does
   await archive.add([...(await fleetSamples()), ...made]);
   await pushArchive(archive, server, { place: PLACE, onProgress: () => {}, settleMs: 0 });
   const duckdb = await openForQueries(archive.root, await archive.snapshot(), null);
-  const normal = (value: unknown): unknown => (typeof value === "number" ? Number(value.toPrecision(12)) : value);
   try {
     session.query("USE fleet");
     let asked = 0;
     for (const sql of documentedQueries().values()) {
-      const theirs = session
-        .query(sql, "JSONEachRow")
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => Object.values(JSON.parse(line)).map(normal));
+      const theirs = chdbRows(session, sql);
       const ours: unknown[] = [];
-      for await (const row of (await runQuery(duckdb, sql)).rows) ours.push(row.map(normal));
+      for await (const row of (await runQuery(duckdb, sql)).rows) ours.push(row.map(roundedNumber));
       assert.deepEqual(theirs, ours, sql);
       asked += 1;
     }
@@ -361,6 +366,7 @@ test("an address is read with its user, database and settings, and secrets from 
   });
   assert.match(String(read("env:NONE")), /^the environment variable NONE is empty, expected a URL like/);
   assert.match(String(read("clickhouse://h:9000")), /^--clickhouse begins with clickhouse:, expected/);
+  assert.match(String(read("http://h/?password=x")), /^--clickhouse has a parameter password, which is no setting/);
   assert.match(String(read("http://h/a/b")), /names a path, expected one word/);
   assert.match(String(read("http://u:hunter2%zz@h")), /^--clickhouse is no URL, expected a URL like/);
 });

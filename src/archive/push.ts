@@ -74,6 +74,11 @@ export async function pushArchive(
   const live = [...snapshot.segments.values()];
   const updates = live.reduce((sum, segment) => sum + segment.updates, 0);
   const wanted = live.filter((segment) => !there.segments.has(segment.id));
+  if (there.commit === snapshot.number && (wanted.length > 0 || there.segments.size !== live.length)) {
+    throw new ArchiveError(
+      `${server.name}: holds another commit ${there.commit} of this archive than is here: a copy of it has gone on by itself; push one of them to a database of its own`,
+    );
+  }
   if (there.commit < snapshot.number) {
     await register(server, place, id, snapshot.number, wanted);
     const total = wanted.reduce((sum, segment) => sum + segment.updates, 0);

@@ -18,6 +18,19 @@ export function chdb(): (new () => ChdbSession) | string {
   return (createRequire(join(folder, "package.json"))("chdb") as { Session: new () => ChdbSession }).Session;
 }
 
+/** A query's rows, each the list of its values; numbers to 12 digits, as engines add doubles in orders of their own. */
+export function chdbRows(session: ChdbSession, sql: string): readonly (readonly unknown[])[] {
+  return session
+    .query(sql, "JSONEachRow")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => Object.values(JSON.parse(line)).map(roundedNumber));
+}
+
+export function roundedNumber(value: unknown): unknown {
+  return typeof value === "number" ? Number(value.toPrecision(12)) : value;
+}
+
 /** ClickHouse's engine behind a stand-in of its HTTP interface. */
 export class ChdbEngine implements StandInEngine {
   readonly #session: ChdbSession;
