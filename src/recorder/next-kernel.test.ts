@@ -37,6 +37,28 @@ test("probes are kprobes or fprobes, as asked for or as the kernel has them; the
   assert.match(alone, /append dynamic_events {2}f:blackout/);
 });
 
+test("where dd tells no time, as busybox' does not, the kernel's clock tells it", () => {
+  const on = newHost({ ...linux619, functions: [...linux619.functions, "ksys_read"] });
+  mkdirSync(join(on.tracing, "instances/blackout_cost/events/syscalls/sys_exit_read"), { recursive: true });
+  mkdirSync(join(on.tracing, "events/syscalls/sys_exit_read"), { recursive: true });
+  const clock = join(on.root, "proc/timer_list");
+  writeFileSync(clock, "Timer List Version: v0.10\nHRTIMER_MAX_CLOCK_BASES: 8\nnow at 5000000 nsecs\n\ncpu: 0\n");
+  // A read takes 300 ns, and 800 more where the event is enabled; the start of dd 1 ms.
+  const body = [
+    'case "$*" in *zero*) ;; *) exec /bin/dd "$@" ;; esac',
+    "ns=300",
+    `[ "$(cat ${on.tracing}/instances/blackout_cost/events/syscalls/sys_exit_read/enable)" != 1 ] || ns=1100`,
+    `count=\${*##*count=}`,
+    `now=$(sed -n 's/now at \\(.*\\) nsecs/\\1/p' ${clock})`,
+    `echo "now at $((now + 1000000 + ns * count)) nsecs" > ${clock}`,
+  ];
+  writeFileSync(join(on.root, "dd"), `#!/bin/sh\n${body.join("\n")}\n`, { mode: 0o755 });
+  const env = { ...on.env, PATH: `${on.root}:${on.env.PATH}` };
+  const run = record({ ...on, env }, ["arm", "--level", "events"], ["sh"]);
+  assert.equal(run.code, 0, run.stderr);
+  assert.equal(readFileSync(join(on.root, "var/lib/blackout/costs"), "utf8"), "event 800\n");
+});
+
 test("what a probe costs is measured by both kinds, and the cheaper is taken, in the new kernel too", () => {
   for (const [kind, nanoseconds, by] of [
     ["f", 500, shell],
