@@ -42,6 +42,9 @@ export function testLiveUpdate(level: Level, from = "7.3.4", to = "7.3.4"): void
       assert.ok(Math.abs(measured - observed) <= bound, `${measured} ns measured, ${observed} ± ${within} ns observed`);
       const defects = document.defects.filter(({ severity }) => severity !== "note").map(({ code }) => code);
       assert.deepEqual(defects, []);
+      const costs = capture.boots.old?.costs ?? null;
+      assert.equal(costs !== null, level !== "markers", "what an event costs there was measured");
+      t.diagnostic(`the recording's own part is at most ${update.recording?.ns ?? "an unknown number of"} ns`);
       if (level === "markers" || level === "events") return;
       assert.equal(update.sessions.length, 2);
       for (const session of update.sessions)
