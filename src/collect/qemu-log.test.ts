@@ -172,7 +172,7 @@ test("a VM that ran again in the old kernel is not stopped; of the new one's run
   );
 });
 
-test("stamps of QEMU 10.2 and later, and none at all", () => {
+test("stamps of newer QEMUs, and none at all", () => {
   const iso =
     "2026-11-29T19:47:01.919843Z runstate_set current_run_state 9 (running) new_state 4 (paused)\n2026-11-29T19:47:02Z vm_state_notify running 0 reason 4 (paused)\n2026-11-29T19:47:03.000001Z Invalid read at addr 0x0\n";
   const { rows, codes } = rowsOf(bytesOf(iso));
