@@ -89,7 +89,7 @@ export class LineMerge {
       this.#runs.push(run);
     }
     for (const line of order) run.write(this.#held.countOf(line), this.#held.bytesOf(line));
-    this.#held = new HeldLines();
+    this.#held.clear();
   }
 }
 
@@ -137,6 +137,12 @@ class HeldLines {
     this.#ends[line] = end;
     this.#lines = line + 1;
     return line;
+  }
+
+  /** The arrays are used again: new ones would pile up until they are collected. */
+  clear(): void {
+    this.#lines = 0;
+    this.#isSorted = true;
   }
 
   #begin(line: number): number {

@@ -34,9 +34,9 @@ import { unpackZstd } from "./zstd.js";
 /** Packets are some 100 bytes: the file is read in blocks of many. */
 const BLOCK_BYTES = 1 << 18;
 const ROWS = 16_384;
-/** Events, and bytes of what they hold, that are sorted at once without the times being read first: some 80 MB. */
-const HELD_EVENTS = 500_000;
-const HELD_BYTES = 32 << 20;
+/** Events, and bytes of what they hold, that are sorted at once without the times being read first: some 30 MB. */
+const HELD_EVENTS = 200_000;
+const HELD_BYTES = 12 << 20;
 
 /** Whether a file begins as a Trace message, or is one packed by gzip or zstd (what is inside is looked at later). */
 export function isPerfetto(head: Uint8Array): boolean {
