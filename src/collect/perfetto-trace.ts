@@ -11,7 +11,6 @@ import { DefectLog } from "../base/defect.js";
 import { err, ok, type Result } from "../base/result.js";
 import { StringTable } from "../base/string-table.js";
 import type { Boot } from "../base/time.js";
-import { float64Column } from "./columns.js";
 import {
   EVENTS,
   type EventSchema,
@@ -37,6 +36,8 @@ const ROWS = 16_384;
 /** Events, and bytes of what they hold, that are sorted at once without the times being read first: some 30 MB. */
 const HELD_EVENTS = 200_000;
 const HELD_BYTES = 12 << 20;
+/** More packets than these are taken together: one by one, those of a 1.5 GB trace take 200 MB. */
+const MOST_GROUPS = 1 << 16;
 
 /** Whether a file begins as a Trace message, or is one packed by gzip or zstd (what is inside is looked at later). */
 export function isPerfetto(head: Uint8Array): boolean {
@@ -51,14 +52,14 @@ export function isPerfetto(head: Uint8Array): boolean {
 }
 
 /**
- * The error says why it cannot be read at all. `heldEvents`: beyond these the times are read first. Defects: `perfetto-damaged`,
+ * The error says why it cannot be read at all. `holding`: what is held while it is read. Defects: `perfetto-damaged`,
  * `perfetto-truncated`, `perfetto-lost-events`, `perfetto-too-many`, `perfetto-unknown-event`.
  */
 export function openPerfetto(
   source: ByteSource,
   boot: Boot,
   limits: ReaderLimits = USUAL_READER_LIMITS,
-  heldEvents: number = HELD_EVENTS,
+  holding: PerfettoHolding = { events: HELD_EVENTS, groups: MOST_GROUPS },
 ): Result<PerfettoEvents, string> {
   const unpacked = whole(source, limits);
   if (!unpacked.ok) return unpacked;
@@ -69,11 +70,18 @@ export function openPerfetto(
     files: [source.name],
     clock,
     read: (sink) => {
-      const reader = new PerfettoReader(unpacked.value, boot, filter, limits, heldEvents);
+      const reader = new PerfettoReader(unpacked.value, boot, filter, limits, holding);
       return reader.read(sink);
     },
   });
   return ok({ clock, source: (filter) => events(filter ?? null) });
+}
+
+export interface PerfettoHolding {
+  /** Beyond so many held events the times are read first. */
+  readonly events: number;
+  /** Of packets whose earliest time is known; an even number. */
+  readonly groups: number;
 }
 
 /** A Perfetto trace's events: all, or those that a filter may want. */
@@ -190,32 +198,61 @@ function eachPacket(
 
 /** What is to be known of a whole trace before its first events are handed on. */
 interface Foresight {
-  /** Byte of each packet that holds events. */
+  /** Packets that hold events, some together: byte of the last of each group. */
   readonly at: Float64Array;
-  /** The earliest time of that packet's events and of all after it, since the base. */
+  /** The earliest time of that group's events and of all after it, since the base. */
   readonly earliest: Float64Array;
   readonly comms: ReadonlyMap<number, string>;
 }
 
-/** Gathers the earliest time of each packet. */
+/** Gathers the earliest time of each group of packets. */
 class PacketTimes {
-  readonly #at = float64Column();
-  readonly #earliest = float64Column();
+  readonly #at: Float64Array;
+  readonly #earliest: Float64Array;
+  #groups = 0;
+  /** Packets of a group, and of the last one so far. */
+  #each = 1;
+  #inLast = 0;
+
+  constructor(mostGroups: number) {
+    this.#at = new Float64Array(mostGroups);
+    this.#earliest = new Float64Array(mostGroups);
+  }
 
   add(at: number, time: number): void {
-    const last = this.#at.length - 1;
-    if (last < 0 || this.#at.at(last) !== at) {
-      this.#at.push(at);
-      this.#earliest.push(time);
-    } else if (time < this.#earliest.at(last)) this.#earliest.set(last, time);
+    let last = this.#groups - 1;
+    if (last < 0 || this.#at[last] !== at) {
+      this.#inLast += 1;
+      if (last < 0 || this.#inLast > this.#each) last = this.#begin();
+      this.#at[last] = at;
+    }
+    if (time < (this.#earliest[last] as number)) this.#earliest[last] = time;
+  }
+
+  /** The new last group. */
+  #begin(): number {
+    if (this.#groups === this.#at.length) this.#pair();
+    this.#inLast = 1;
+    this.#earliest[this.#groups] = Number.POSITIVE_INFINITY;
+    this.#groups += 1;
+    return this.#groups - 1;
+  }
+
+  #pair(): void {
+    this.#groups >>= 1;
+    this.#each *= 2;
+    for (let i = 0; i < this.#groups; i++) {
+      this.#at[i] = this.#at[2 * i + 1] as number;
+      this.#earliest[i] = Math.min(this.#earliest[2 * i] as number, this.#earliest[2 * i + 1] as number);
+    }
   }
 
   foresight(comms: ReadonlyMap<number, string>): Foresight {
-    const earliest = this.#earliest.array();
+    const earliest = this.#earliest.subarray(0, this.#groups);
     for (let i = earliest.length - 2; i >= 0; i--) {
       earliest[i] = Math.min(earliest[i] as number, earliest[i + 1] as number);
     }
-    return { at: this.#at.array(), earliest, comms };
+    return { at: this.#at.subarray(0, this.#groups), earliest, comms };
   }
 }
 
@@ -262,9 +299,9 @@ class PerfettoReader {
     readonly boot: Boot,
     readonly filter: RecordFilter | null,
     readonly limits: ReaderLimits,
-    readonly heldEvents: number,
+    readonly holding: PerfettoHolding,
   ) {
-    this.#lookAtEvents = heldEvents;
+    this.#lookAtEvents = holding.events;
   }
 
   /** Whether an event may be wanted; a generic one's name is in its message, and is looked at by whoever asks for all. */
@@ -310,7 +347,7 @@ class PerfettoReader {
   /** Hands on what no later packet can precede; where that is little, looks again only when twice as much is held. */
   #handOn(sink: Parameters<EventSource["read"]>[0]): void {
     if (this.#foresight === null) {
-      const reader = new PerfettoReader(this.source, this.boot, null, this.limits, this.heldEvents);
+      const reader = new PerfettoReader(this.source, this.boot, null, this.limits, this.holding);
       this.#foresight = reader.#foresee(this.#base ?? 0n);
       // Of a task that had several names the last counts, whenever its events are handed on.
       this.#comms = this.#foresight.comms;
@@ -318,12 +355,12 @@ class PerfettoReader {
     const { at, earliest } = this.#foresight;
     while (this.#ahead < at.length && (at[this.#ahead] as number) <= this.#at) this.#ahead += 1;
     this.#deliver(sink, earliest[this.#ahead] ?? Number.POSITIVE_INFINITY);
-    this.#lookAtEvents = Math.max(this.heldEvents, 2 * this.#count);
+    this.#lookAtEvents = Math.max(this.holding.events, 2 * this.#count);
     this.#lookAtBytes = Math.max(HELD_BYTES, 2 * this.#used);
   }
 
   #foresee(base: bigint): Foresight {
-    const times = new PacketTimes();
+    const times = new PacketTimes(this.holding.groups);
     this.#times = times;
     this.#base = base;
     eachPacket(this.source, this.limits["perfetto-packet-bytes"], (packet, at) => {
