@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
@@ -49,6 +49,36 @@ test("the kernel's command line grows with the level", async () => {
   assert.match(await words("graph"), /ftrace=function_graph ftrace_filter=\S*pci_device_probe/);
   assert.doesNotMatch((await run("record", "--kernel-cmdline", "--first-boot")).out, /trace_event/);
 });
+
+test("a bootconfig is printed, or stands at the end of a copy of an initrd", async () => {
+  const asked = ["record", "--kernel-cmdline", "--bootconfig", "--level", "probes"];
+  const printed = await run(...asked);
+  assert.match(printed.out, /^kernel\.trace_event = "printk:console,/m);
+  assert.match(printed.out, /^ftrace\.event\.kprobes\.luo_open_ret \{ probes = "luo_open%return ret=\$retval:s32"/m);
+  const [initrd, copy] = [join(scratch, "initrd"), join(scratch, "initrd.next")];
+  writeFileSync(initrd, "an initrd");
+  const made = await run(...asked, "--initrd", initrd, "-o", copy);
+  assert.equal(made.code, 0, made.err);
+  assert.ok(readFileSync(copy, "latin1").startsWith(`an initrd${printed.out}`));
+  assert.match(made.err, /the next kernel's command line needs: bootconfig kho=on liveupdate=on/);
+});
+
+for (const options of [
+  ["--plan", "--backup"],
+  ["--plan", "--first-boot"],
+  ["--kernel-cmdline", "--same-build"],
+  ["--kernel-cmdline", "--first-boot", "--bootconfig"],
+  ["--kernel-cmdline", "--bootconfig", "--initrd", "x"],
+  ["--kernel-cmdline", "--initrd", "x", "-o", "y"],
+  ["--kernel-cmdline", "--probes", "fprobe"],
+  ["--kernel-cmdline", "--bootconfig", "--reuse-cmdline"],
+]) {
+  test(`record ${options.join(" ")} is refused with the reason`, async () => {
+    const { code, err } = await run("record", ...options);
+    assert.equal(code, 2);
+    assert.match(err, /--[a-z-]+.*: (?:is|before)|go together/);
+  });
+}
 
 test("the doctor's answer is its exit code", async () => {
   const { root } = madeUpHost(mkdtempSync(join(scratch, "host-")), HOSTS["6.12"] as HostKind);

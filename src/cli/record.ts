@@ -28,6 +28,7 @@ interface Asked {
   readonly with: string | null;
   readonly "kernel-cmdline": boolean;
   readonly "first-boot": boolean;
+  readonly "reuse-cmdline": boolean;
   readonly bootconfig: boolean;
   readonly initrd: string | null;
   readonly output: string | null;
@@ -40,6 +41,8 @@ interface Asked {
 function misplacedOption(asked: Asked): string | null {
   const words = asked["kernel-cmdline"];
   if (asked["first-boot"] && !words) return "--first-boot: is of --kernel-cmdline, which is not given.";
+  if (asked["reuse-cmdline"] && (!words || asked.bootconfig))
+    return "--reuse-cmdline: is of --kernel-cmdline without --bootconfig.";
   if (asked.backup && !words) return "--backup: is of --kernel-cmdline, which is not given.";
   if (asked.backup && asked["first-boot"]) return "--backup: before any live update there is nothing to copy.";
   if (asked.bootconfig && !words) return "--bootconfig: is of --kernel-cmdline, which is not given.";
@@ -57,7 +60,10 @@ function recorderArguments(asked: Asked): readonly string[] {
   const level = ["--level", asked.level, ...value("--with", asked.with)];
   if (asked.plan) return ["plan", ...level, ...value("--probes", asked.probes)];
   const backup = given("--backup", asked.backup);
-  if (!asked.bootconfig) return ["kernel-cmdline", "--for", asked["first-boot"] ? "old" : "next", ...level, ...backup];
+  if (!asked.bootconfig) {
+    const boot = ["--for", asked["first-boot"] ? "old" : "next"];
+    return ["kernel-cmdline", ...boot, ...level, ...backup, ...given("--reuse-cmdline", asked["reuse-cmdline"])];
+  }
   const files = [...value("--initrd", asked.initrd), ...value("-o", asked.output)];
   return ["bootconfig", ...level, ...backup, ...given("--same-build", asked["same-build"]), ...files];
 }
@@ -75,6 +81,7 @@ export const record = defineCommand({
     plan: flag("What arming would write on this host, where, and why"),
     "kernel-cmdline": flag("The words for the next kernel's command line"),
     "first-boot": flag("With --kernel-cmdline: those for the host's own boot, before any live update"),
+    "reuse-cmdline": flag("With --kernel-cmdline: behind this kernel's own words, without those they replace"),
     bootconfig: flag("With --kernel-cmdline: the same as a bootconfig, LUO's probes among it"),
     initrd: text("FILE", "With --bootconfig: the next kernel's initrd, of which a copy gets it"),
     output: text("FILE", "The copy", "o"),
@@ -88,7 +95,10 @@ export const record = defineCommand({
   examples: [
     { command: "blackout record --install /usr/local/sbin", what: "Put the recorder on this host" },
     { command: "blackout record --plan --level probes", what: "What it would write to tracefs" },
-    { command: "blackout record --kernel-cmdline --level events", what: "For kexec --append" },
+    {
+      command: "blackout record --kernel-cmdline --reuse-cmdline --level events",
+      what: "For kexec -s --command-line",
+    },
     {
       command: "blackout record --kernel-cmdline --bootconfig --level probes --initrd initrd.img -o initrd.next",
       what: "An initrd that tells the next kernel what to record, its probes included",
