@@ -149,6 +149,8 @@ export function printTable(head, rows) {
 }
 
 const PAGE = 4096;
+const PAGE_HEADER = 16;
+const [PADDING, TIME_EXTEND, TIME_STAMP] = [29, 30, 31];
 
 /**
  * Writes the pages of a ring's CPUs again and again to `paths`, each time later by their whole span, `rounds` times.
@@ -162,8 +164,15 @@ export function repeatPages(pages, paths, rounds) {
   const span = last - first + 1_000_000_000n;
   for (const [cpu, bytes] of pages.entries()) {
     const moved = Buffer.from(bytes);
+    const absolute = absoluteStamps(bytes);
     const file = openSync(paths[cpu], "w");
     for (let round = 0; round < rounds; round++) {
+      for (const at of absolute) {
+        const [header, array] = [bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4)];
+        const time = (BigInt(array) << 27n) + BigInt(header >>> 5) + BigInt(round) * span;
+        moved.writeUInt32LE(((Number(time & 0x7ffffffn) << 5) | TIME_STAMP) >>> 0, at);
+        moved.writeUInt32LE(Number((time >> 27n) & 0xffffffffn), at + 4);
+      }
       for (let at = 0; at < bytes.length; at += PAGE) {
         moved.writeBigUInt64LE(bytes.readBigUInt64LE(at) + BigInt(round) * span, at);
       }
@@ -172,6 +181,23 @@ export function repeatPages(pages, paths, rounds) {
     closeSync(file);
   }
   return [first, first + BigInt(rounds) * span];
+}
+
+/** Where the records stand that set the time: kernel include/linux/ring_buffer.h. */
+function absoluteStamps(bytes) {
+  const found = [];
+  for (let page = 0; page < bytes.length; page += PAGE) {
+    const end = page + PAGE_HEADER + (bytes.readUInt32LE(page + 8) & 0xfffff);
+    for (let at = page + PAGE_HEADER; at + 4 <= end; ) {
+      const header = bytes.readUInt32LE(at);
+      const type = header & 31;
+      if (type === TIME_STAMP) found.push(at);
+      if (type === PADDING && header >>> 5 === 0) break;
+      if (type === TIME_STAMP || type === TIME_EXTEND) at += 8;
+      else at += type === 0 || type === PADDING ? 4 + bytes.readUInt32LE(at + 4) : 4 + 4 * type;
+    }
+  }
+  return found;
 }
 
 /** The pages of a recording's ring, by CPU. */

@@ -236,6 +236,21 @@ test("an absolute stamp sets the time, its top five bits from the running one", 
   );
 });
 
+test("an absolute stamp before the running time is told", () => {
+  const times = [5_000n, 5_000n + (1n << 40n)];
+  const bytes = writePages(
+    times.map((time) => record(time, 7, 1, 0, true)),
+    { layout: DEFAULT_LAYOUT, littleEndian: true, absolute: true },
+  );
+  assert.deepEqual(read([{ cpu: 0, bytes }]).defects, []);
+  // The page's own stamp is then 7 ns after the last one's.
+  new DataView(bytes.buffer).setBigUint64(0, 5_007n + (1n << 40n), true);
+  assert.deepEqual(
+    read([{ cpu: 0, bytes }]).defects.map(({ code }) => code),
+    ["ring-time-backwards"],
+  );
+});
+
 test("the byte order is told from the pages where nothing else tells it", () => {
   for (const layout of layouts) {
     for (const littleEndian of [true, false]) {
@@ -384,7 +399,7 @@ test("what cannot be decoded is counted and told, and the rest is read", () => {
     [
       [
         "ring-time-backwards",
-        "CPU 0: a page begins 1.000 us before the end of the one before it: times there are wrong by up to as much.",
+        "CPU 0: time goes back by 1.000 us: times from the page before on are wrong by up to as much.",
       ],
     ],
   );

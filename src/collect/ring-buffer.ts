@@ -379,7 +379,7 @@ class RingReader {
       {
         code: "ring-time-backwards",
         severity: "error",
-        message: `CPU ${cursor.cpu}: a page begins ${by} before the end of the one before it: times there are wrong by up to as much.`,
+        message: `CPU ${cursor.cpu}: time goes back by ${by}: times from the page before on are wrong by up to as much.`,
         advice: "The pages were damaged when they were saved, or are not in the order in which they were written.",
       },
       cursor,

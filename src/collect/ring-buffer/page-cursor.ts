@@ -29,7 +29,7 @@ export interface CursorReports {
   overrun(cursor: PageCursor): void;
   overfull(cursor: PageCursor, bytes: number): void;
   partial(cursor: PageCursor, bytes: number): void;
-  /** A page's stamp is `counts` before the time of the record before it. */
+  /** A stamp, of a page or a record, is `counts` before the time of the record before it. */
   backwards(cursor: PageCursor, counts: number): void;
   /** `lost` is 0 where the kernel does not know how many. */
   missed(cursor: PageCursor, lost: number): void;
@@ -182,7 +182,12 @@ export class PageCursor {
           continue;
         }
         if (type === TIME_STAMP && array >= 0) {
-          now = this.#absolute(now, array, delta);
+          const stamp = this.#absolute(now, array, delta);
+          if (stamp < now) {
+            this.#walkTo(at, stamp);
+            this.reports.backwards(this, now - stamp);
+          }
+          now = stamp;
           at += 2;
           continue;
         }

@@ -40,6 +40,8 @@ export interface FtraceCounts {
 /** Perfetto refuses bundles of higher CPUs. */
 const MAX_CPU = 1023;
 const BUNDLE_BYTES = 16 * 1024;
+/** A quiet CPU's bundle is written after so many events of all: whoever reads the trace in order holds what it lags behind. */
+const BUNDLE_LAG = 16_384;
 const EVENT = lengthKey(2);
 const EVENT_TIMESTAMP = varintKey(1);
 const EVENT_PID = varintKey(2);
@@ -60,6 +62,8 @@ interface OpenBracket {
 interface CpuState {
   readonly cpu: number;
   readonly bundle: WireBuffer;
+  /** Events of all CPUs before the bundle's first. */
+  since: number;
   lastAt: number;
   /** The boot whose task it last switched to. */
   boot: Boot | null;
@@ -111,12 +115,20 @@ export function writeFtrace(
     writer.bundle(state.cpu, state.bundle.view());
     state.bundle.rewind(0);
   };
+  let swept = 0;
+  /** Writes the bundles that lag behind. */
+  const sweep = (): void => {
+    if (counts.written - swept < BUNDLE_LAG) return;
+    swept = counts.written;
+    for (const state of cpus.values()) if (swept - state.since >= BUNDLE_LAG) flush(state);
+  };
   const stateOf = (cpu: number): CpuState => {
     const known = cpus.get(cpu);
     if (known !== undefined) return known;
     const state: CpuState = {
       cpu,
       bundle: new WireBuffer(),
+      since: 0,
       lastAt: 0,
       boot: null,
       running: 0,
@@ -140,6 +152,7 @@ export function writeFtrace(
     if (at < state.lastAt || state.bundle.length >= BUNDLE_BYTES) flush(state);
     const { bundle } = state;
     const start = bundle.length;
+    if (start === 0) state.since = counts.written;
     const outer = bundle.begin(EVENT);
     bundle.varintField(EVENT_TIMESTAMP, at);
     bundle.varintField(EVENT_PID, tid);
@@ -259,6 +272,7 @@ export function writeFtrace(
         continue;
       }
       counts.written += 1;
+      sweep();
       tasks.name(boot, tid, strings.stringOf(chunk.comm[row] as number), at);
       for (const [pidKey, commKey] of event.names) {
         const named = tidOf(boot, Number(integerOf(fields.get(pidKey)) ?? -1));
