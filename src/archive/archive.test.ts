@@ -158,6 +158,20 @@ test("any text makes a folder, and texts that differ make folders that differ", 
   );
 });
 
+test("many that make an archive at once agree on one, also where a crash had left its beginning", async () => {
+  for (let round = 0; round < 40; round += 1) {
+    const path = fresh();
+    if (round % 2 === 1) mkdirSync(join(path, "commits"), { recursive: true });
+    const made = await Promise.all(Array.from({ length: 12 }, () => openArchive(path, {})));
+    assert.equal(new Set(made.map(({ manifest }) => manifest.id)).size, 1);
+    for (const archive of made) archive.close();
+  }
+  const other = fresh();
+  mkdirSync(join(other, "commits"), { recursive: true });
+  writeFileSync(join(other, "notes.txt"), "");
+  await assert.rejects(openArchive(other, {}), /is not empty and no archive/);
+});
+
 test("without causes nothing but the causes is lost, and that is said", async () => {
   const archive = await openArchive(fresh(), {});
   await archive.add([named("a")], { detail: "summary" });

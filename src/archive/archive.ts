@@ -16,6 +16,7 @@ import {
   ArchiveError,
   type ArchiveManifest,
   CAPTURES,
+  COMMITS,
   DEFAULT_PARTITION,
   type Detail,
   MANIFEST,
@@ -97,7 +98,9 @@ export async function openArchive(
       if (isCode(error, "ENOENT")) return [];
       throw new ArchiveError(`${path}: cannot be an archive: ${firstLine(error)}`);
     });
-    if (entries.some((name) => !name.startsWith("."))) {
+    const isForeign = entries.some((name) => !name.startsWith(".") && name !== COMMITS && name !== MANIFEST);
+    // Asked again: another one may have made the archive between the two looks.
+    if (isForeign && !(await isArchive(root))) {
       throw new ArchiveError(`${path}: is not empty and no archive (it has no ${MANIFEST}); name a new folder`);
     }
     const partitionBy = create.partitionBy ?? DEFAULT_PARTITION;
