@@ -1510,12 +1510,20 @@ mark() {
   return 0
 }
 
+# A mark of the wall clock, which a VMM's log is stamped with; busybox' date knows no nanoseconds, and leaves none.
+mark_clock() {
+  now=$(date +%s.%N 2> /dev/null)
+  case $now in *[!0-9.]* | '') return 0 ;; esac
+  { printf 'clock: realtime=%s' "$now" >> "$1"; } 2> /dev/null || return 0
+}
+
 save() {
   need_tracing
   read_armed || die "nothing is armed in $STATE"
   if [ "$ARMED_BOOT" != "$BOOT_ID" ] || [ "$ARMED_HALF" != old ]; then die 'save belongs before the kexec'; fi
   lock
   load_journal
+  mark_clock "$ARMED_MARKER"
   # Whole or not at all: a kexec in the middle finds the earlier ones.
   rm -rf "$STATE/old.new"
   save_boot "$STATE/old.new" "$STATE/old" || return 0
@@ -1634,7 +1642,10 @@ collect() {
     # In the kernel that was armed for the update: it did not come about, or was refused.
     [ "$ARMED_BOOT" = "$BOOT_ID" ] && half=$ARMED_HALF
     if [ "$ARMED_BOOT" != "$BOOT_ID" ] && ! came_by_kexec; then half=lost
-    elif [ "$half" = new ]; then enter_new; fi
+    elif [ "$half" = new ]; then
+      enter_new
+      mark_clock "$TRACING/trace_marker"
+    fi
   else
     defect not-armed "nothing was saved in the old kernel ($STATE): its events cannot be decoded"
   fi

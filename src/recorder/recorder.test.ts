@@ -207,6 +207,10 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
     const on = host(HOSTS["6.19"] as HostKind);
     assert.equal(record(on, ["arm", "--level", "probes"], by).code, 0);
     assert.equal(record(on, ["save"], by).code, 0);
+    // busybox' date knows no nanoseconds.
+    const marksClock = (file: string): boolean =>
+      /clock: realtime=\d{10}\.\d{9}$/.test(readFileSync(join(on.tracing, file), "utf8"));
+    assert.equal(marksClock("instances/blackout_marks/trace_marker"), by.length === 1);
     on.reboot();
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
     assert.equal(record(on, ["arm"], by).code, 0);
@@ -219,6 +223,7 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
     const to = join(on.root, "capture");
     const run = record(on, ["collect", "-o", to, "--name", 'a "name"', "--label", "rack=b 7"], by);
     assert.equal(run.code, 0, run.stderr);
+    assert.equal(marksClock("trace_marker"), by.length === 1);
     const manifest = JSON.parse(readFileSync(join(to, "capture.json"), "utf8"));
     assert.equal(manifest.name, 'a "name"');
     assert.deepEqual(manifest.boots, {
