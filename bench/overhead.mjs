@@ -5,7 +5,8 @@
  *   node bench/overhead.mjs --kernel BZIMAGE [--rounds 30] [-o overhead] [--accel kvm|tcg] [--limit SECONDS]
  *
  * What was made is kept in the folder, and not made again: a series that was interrupted goes on, and `--rounds 0` prints
- * what there is. One update is made at a time: two would slow each other.
+ * what there is. One update is made at a time: two would slow each other. At the end one update of each level is collected
+ * too, for the tool's own estimate of what its recording costs.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -27,14 +28,17 @@ const { LAB_LEVELS, openLab, runLiveUpdate } = await load("lab/live-update.js");
 const { usableAccelerator } = await load("lab/machine.js");
 const { median, quantileInterval, upperQuantileBound } = await load("analyze/statistics/order-statistics.js");
 const { seededRandom } = await load("base/random.js");
+const { USUAL_READING, withCapture } = await load("cli/load.js");
 
 const CONFIDENCE = 0.95;
 /** What the levels may cost: upper bounds of the median ratio. */
 const ALLOWED = { markers: 1.01, events: 1.03, probes: 1.08 };
 
+const ESTIMATE = "estimate";
+const folderOf = (round) => String(round).padStart(3, "0");
 const rounds = Number(values.rounds);
 if (rounds > 0) await makeRounds();
-report();
+await report();
 
 /** The order changes from round to round: what comes first finds another machine than what comes last. */
 function orderOf(round) {
@@ -49,17 +53,17 @@ async function makeRounds() {
   const accelerator = values.accel ?? (await usableAccelerator(values.kernel));
   const startedMs = Date.now();
   let made = 0;
-  const missing = Array.from({ length: rounds }, (_, i) => i + 1).flatMap((round) =>
-    orderOf(round)
-      .map((level) => ({ level, to: join(values.out, String(round).padStart(3, "0"), level) }))
-      .filter(({ to }) => !existsSync(to)),
+  const observed = Array.from({ length: rounds }, (_, i) => i + 1).flatMap((round) =>
+    orderOf(round).map((level) => ({ level, to: join(values.out, folderOf(round), level), cmdline: "lab.collect=0" })),
   );
-  for (const { level, to } of missing) {
+  const collected = LAB_LEVELS.slice(1).map((level) => ({ level, to: join(values.out, ESTIMATE, level), cmdline: "" }));
+  const missing = [...observed, ...collected].filter(({ to }) => !existsSync(to));
+  for (const { level, to, cmdline } of missing) {
     mkdirSync(resolve(to, ".."), { recursive: true });
     const lab = openLab({
       ...{ kernel: values.kernel, next: values.kernel, sessions: 2, files: 2, mib: 4, nics: 1, cpus: 2 },
       ...{ armBy: "cmdline", carrier: "folder", probes: null, backup: false, hashSessions: false },
-      ...{ level, fault: "none", cmdline: "lab.collect=0", memoryMib: 1024, accelerator, busybox: "/bin/busybox" },
+      ...{ level, fault: "none", cmdline, memoryMib: 1024, accelerator, busybox: "/bin/busybox" },
       limitMs: Number(values.limit) * 1000,
     });
     if (!lab.ok) throw new Error(lab.error);
@@ -80,8 +84,20 @@ function blackoutOf(round, level) {
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).blackout_ns : null;
 }
 
-function report() {
-  const made = existsSync(values.out) ? readdirSync(values.out).sort() : [];
+/** At most so much of the blackout is the recording's own, by the costs that the recorder measured in the guest. */
+async function estimateOf(level) {
+  const path = join(values.out, ESTIMATE, level);
+  if (!existsSync(path)) return "-";
+  const loaded = await withCapture(path, USUAL_READING, ({ update }) => update);
+  if (!loaded.ok) throw new Error(loaded.error);
+  const { recording, document } = loaded.value;
+  return recording === null ? "-" : `${((recording.ns / document.blackout.durationNs) * 100).toFixed(2)} %`;
+}
+
+async function report() {
+  const made = (existsSync(values.out) ? readdirSync(values.out).sort() : []).filter((name) => name !== ESTIMATE);
+  const estimates = new Map();
+  for (const level of LAB_LEVELS.slice(1)) estimates.set(level, await estimateOf(level));
   const rows = LAB_LEVELS.map((level) => {
     const pairs = made
       .map((round) => [blackoutOf(round, "none"), blackoutOf(round, level)])
@@ -89,7 +105,7 @@ function report() {
     const seconds = (ns) => (ns / 1e9).toFixed(3);
     const sample = (numbers) => Float64Array.from(numbers).sort();
     const own = pairs.length === 0 ? "-" : seconds(median(sample(pairs.map(([, ns]) => ns))));
-    if (level === "none" || pairs.length === 0) return [level, pairs.length, own, "", "", "", ""];
+    if (level === "none" || pairs.length === 0) return [level, pairs.length, own, "", "", "", "", ""];
     const ratios = sample(pairs.map(([none, ns]) => ns / none));
     const { lower, upper, needed } = quantileInterval(ratios, 0.5, CONFIDENCE);
     const bound = upperQuantileBound(ratios, 0.5, CONFIDENCE);
@@ -103,10 +119,13 @@ function report() {
         : bound.kind === "known" && bound.value <= allowed
           ? `≤ ${allowed}`
           : `not shown ≤ ${allowed}`;
-    return [level, pairs.length, own, median(ratios).toFixed(3), interval, atMost, verdict];
+    return [level, pairs.length, own, median(ratios).toFixed(3), interval, atMost, verdict, estimates.get(level)];
   });
   printTable(
-    ["level", "rounds", "blackout s, median", "ratio to none", "95 % interval", "95 % upper bound", "asked"],
+    [
+      ...["level", "rounds", "blackout s, median", "ratio to none", "95 % interval", "95 % upper bound", "asked"],
+      "its own estimate",
+    ],
     rows,
   );
 }
