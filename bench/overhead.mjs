@@ -62,7 +62,14 @@ async function makeRounds() {
     mkdirSync(resolve(to, ".."), { recursive: true });
     const lab = openLab({
       ...{ kernel: values.kernel, next: values.kernel, sessions: 2, files: 2, mib: 4, nics: 1, cpus: 2 },
-      ...{ armBy: "cmdline", carrier: "folder", probes: null, backup: false, hashSessions: false },
+      // By bootconfig no probe is armed inside the blackout, as the recorder's documentation has it.
+      ...{
+        armBy: level === "probes" || level === "graph" ? "bootconfig" : "cmdline",
+        carrier: "folder",
+        probes: null,
+        backup: false,
+        hashSessions: false,
+      },
       ...{ level, fault: "none", cmdline, memoryMib: 1024, accelerator, busybox: "/bin/busybox" },
       limitMs: Number(values.limit) * 1000,
     });

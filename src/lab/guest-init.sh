@@ -94,11 +94,12 @@ if [ "$(word lab.boot 1)" = 1 ]; then
   sync
   /workload update "$SESSIONS" "$FILES" "$MIB" "$marker" $kernel $initrd "$next" 2> /out/workload.old
 else
-  # What a bootconfig has armed needs nothing more; without the old kernel's state neither half nor level is known.
+  # Probes alone are not armed by the command line, which takes time inside the blackout; a bootconfig has them armed.
+  # Without the old kernel's state neither half nor level is known.
   known=''
   [ "$CARRIER" = folder ] || known="--half new --level $LEVEL"
   # shellcheck disable=SC2086 # words are meant
-  [ "$BY" = bootconfig ] || recorder arm $known 2> /out/arm.new.log
+  case $LEVEL/$BY in probes/cmdline | graph/cmdline) recorder arm $known 2> /out/arm.new.log ;; esac
   # While the copies are what is collected.
   if [ "$BACKUP" = yes ]; then
     echo 1 > /sys/kernel/tracing/instances/blackout/tracing_on
