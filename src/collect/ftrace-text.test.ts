@@ -7,7 +7,8 @@ import fc from "fast-check";
 import { type ByteSource, memorySource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
 import { cohort, projectRoot, singleCaptures } from "../testing/places.js";
-import { ftraceTextSource, MAX_LINE_BYTES } from "./ftrace-text.js";
+import { ftraceTextSource } from "./ftrace-text.js";
+import { MAX_LINE_BYTES } from "./line-blocks.js";
 import { type EventFields, EventKind, type FieldValue, type ReadCounts } from "./types.js";
 
 const samples = join(projectRoot, "src/collect/ftrace-text-samples");

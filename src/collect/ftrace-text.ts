@@ -3,15 +3,17 @@
  * function_graph, the field list of a previous boot's ring, and trace-cmd's report. The file is streamed through one
  * buffer, so that memory does not grow with it.
  */
+
 import type { ByteSource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
 import { StringTable } from "../base/string-table.js";
 import type { Boot } from "../base/time.js";
-import { CARRIAGE_RETURN, NEWLINE, SLASH, STAR, startsWith, trimRight } from "./ftrace-text/bytes.js";
+import { CARRIAGE_RETURN, SLASH, STAR, startsWith, trimRight } from "./ftrace-text/bytes.js";
 import { Line, LineParser } from "./ftrace-text/line-parser.js";
 import { RowFilter } from "./ftrace-text/row-filter.js";
 import { Rows } from "./ftrace-text/rows.js";
 import { Shape } from "./ftrace-text/shape.js";
+import { MAX_LINE_BYTES, scanLines } from "./line-blocks.js";
 import type { RecordFilter } from "./ring-buffer.js";
 import type { EventSink, EventSource, ReadCounts, TraceClock } from "./types.js";
 
@@ -29,8 +31,6 @@ export interface FtraceTextInput {
   readonly blockBytes?: number;
 }
 
-/** A line of a trace is at most one page (trace_seq, PAGE_SIZE); markers and user strings are shorter. */
-export const MAX_LINE_BYTES = 64 * 1024;
 /** How far a marker with newlines in it is kept together. */
 const MAX_OPEN_BYTES = 64 * 1024;
 const BLOCK_BYTES = 1024 * 1024;
@@ -259,41 +259,15 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
     openAt = -1;
   };
 
-  let at = 0;
-  let filled = 0;
-  let position = 0;
-  /** Inside a line too long to be kept: its end is still to be found. */
-  let skipping = false;
-  for (;;) {
-    for (;;) {
-      // Every sixth line of a function-graph trace is empty: not worth a call.
-      const newline = buffer[at] === NEWLINE ? at : buffer.indexOf(NEWLINE, at);
-      if (newline < 0 || newline >= filled) break;
-      if (skipping) skipping = false;
-      else takeLine(at, newline);
-      at = newline + 1;
-    }
-    if (skipping) at = filled;
-    else if (filled - at > MAX_LINE_BYTES) {
-      takeLine(at, filled);
-      skipping = true;
-      at = filled;
-    }
-    const from = openAt >= 0 ? openAt : at;
-    flush(openAt >= 0 ? 1 : 0, from);
-    buffer.copyWithin(0, from, filled);
-    filled -= from;
-    at -= from;
-    if (openAt >= 0) openAt = 0;
-    const room = Math.min(block, buffer.length - 1 - filled);
-    const got = source.read(buffer.subarray(filled, filled + room), position);
-    if (!(got > 0)) break;
-    filled += Math.min(got, room);
-    position += Math.min(got, room);
-  }
-  // The scanners stop at a newline: one stands behind a last line that has none.
-  buffer[filled] = NEWLINE;
-  if (at < filled && !skipping) takeLine(at, filled);
+  scanLines({
+    ...{ source, buffer, block, takeLine },
+    blockEnds(at) {
+      const from = openAt >= 0 ? openAt : at;
+      flush(openAt >= 0 ? 1 : 0, from);
+      if (openAt >= 0) openAt = 0;
+      return from;
+    },
+  });
   flush(0, 0);
 
   if (untimed > 0) {

@@ -36,7 +36,7 @@ const ROWS = 16_384;
 /** Events, and bytes of what they hold, that are sorted at once without the times being read first: some 30 MB. */
 const HELD_EVENTS = 200_000;
 const HELD_BYTES = 12 << 20;
-/** More packets than these are taken together: one by one, those of a 1.5 GB trace take 200 MB. */
+/** More packets than these are taken together, so that what is known of them does not grow with the trace: 1 MiB. */
 const MOST_GROUPS = 1 << 16;
 
 /** Whether a file begins as a Trace message, or is one packed by gzip or zstd (what is inside is looked at later). */

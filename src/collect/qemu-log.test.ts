@@ -7,8 +7,9 @@ import fc from "fast-check";
 import { memorySource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
 import { traces } from "../testing/places.js";
+import { MAX_LINE_BYTES } from "./line-blocks.js";
 import { isQemuLog, type QemuLog, qemuFields, qemuLogName, readQemuLog } from "./qemu-log.js";
-import { MAX_LINE_BYTES, stampedTextSource } from "./stamped-text.js";
+import { stampedTextSource } from "./stamped-text.js";
 import { readTrace } from "./trace-file.js";
 
 const sample = (boot: "old" | "new"): Uint8Array => readFileSync(join(traces, `dialects/qemu/qemu.${boot}.log`));

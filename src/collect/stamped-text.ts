@@ -6,8 +6,9 @@ import type { ByteSource } from "../base/byte-source.js";
 import type { DefectInput } from "../base/defect.js";
 import { StringTable } from "../base/string-table.js";
 import type { Boot } from "../base/time.js";
-import { CARRIAGE_RETURN, NEWLINE } from "./ftrace-text/bytes.js";
+import { CARRIAGE_RETURN } from "./ftrace-text/bytes.js";
 import { cleanText } from "./kmsg-lines.js";
+import { MAX_LINE_BYTES, scanLines } from "./line-blocks.js";
 import type { RecordFilter } from "./ring-buffer.js";
 import {
   type EventChunk,
@@ -64,8 +65,6 @@ export interface StampedTextInput {
   readonly blockBytes?: number;
 }
 
-/** A longer line is no log's; it counts as undecoded. */
-export const MAX_LINE_BYTES = 64 * 1024;
 const BLOCK_BYTES = 1024 * 1024;
 const LEAST_BYTES = 4096;
 const CAPACITY = 16_384;
@@ -225,34 +224,13 @@ function readText(input: StampedTextInput, sink: EventSink): ReadCounts {
     events += 1;
   };
 
-  let at = 0;
-  let filled = 0;
-  let position = 0;
-  let skipping = false;
-  for (;;) {
-    for (;;) {
-      const newline = buffer.indexOf(NEWLINE, at);
-      if (newline < 0 || newline >= filled) break;
-      if (skipping) skipping = false;
-      else takeLine(at, newline);
-      at = newline + 1;
-    }
-    if (skipping) at = filled;
-    else if (filled - at > MAX_LINE_BYTES) {
-      takeLine(at, filled);
-      skipping = true;
-      at = filled;
-    }
-    flush();
-    buffer.copyWithin(0, at, filled);
-    filled -= at;
-    at = 0;
-    const got = source.read(buffer.subarray(filled, filled + Math.min(block, buffer.length - 1 - filled)), position);
-    if (!(got > 0)) break;
-    filled += got;
-    position += got;
-  }
-  if (filled > 0 && !skipping) takeLine(0, filled);
+  scanLines({
+    ...{ source, buffer, block, takeLine },
+    blockEnds(at) {
+      flush();
+      return at;
+    },
+  });
   flush();
   if (undecoded > MAX_TOLD) {
     const count = undecoded - MAX_TOLD;
