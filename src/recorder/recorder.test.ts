@@ -362,10 +362,10 @@ const own = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"].find((folder) =
   }
 });
 
-/** What the recorder may not leave changed there; other users' instances come and go. */
+/** What the recorder may not leave changed there; instances of other users, and of other tests, come and go. */
 const ownState = (): string => {
   const look = `grep -l '^[1X]' ${own}/events/*/enable; cat ${own}/tracing_on ${own}/current_tracer ${own}/trace_clock
-    ls ${own}/instances | grep blackout; cat ${own}/dynamic_events ${own}/set_ftrace_filter`;
+    ls ${own}/instances | grep -e '^blackout_cost$' -e '^blackout_[a-z]*_${process.pid}'; cat ${own}/dynamic_events ${own}/set_ftrace_filter`;
   return spawnSync("sh", ["-c", look], { encoding: "utf8" }).stdout;
 };
 
