@@ -32,6 +32,8 @@ const tools = [
     use: "the tests of the recorder in busybox, and of the lab",
   },
   { find: "command", name: "qemu-system-x86_64", package: "qemu-system-x86", use: "the test of the lab" },
+  { find: "command", name: "socat", package: "socat", use: "the test of the hook that pauses QEMU" },
+  { find: "command", name: "curl", package: "curl", use: "the test of the hook that pauses other VMMs" },
   { find: "command", name: "gcc", package: "gcc", use: "the test of the lab" },
   { find: "file", name: "/usr/lib/x86_64-linux-gnu/libc.a", package: "libc6-dev", use: "the test of the lab" },
   // 10 MB; it is there on most machines.
