@@ -7,6 +7,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
 import { type Cohort, unlikeSentence, unlikeTraits } from "../analyze/cohort/cohort.js";
 import { parseUpdateLine } from "../analyze/cohort/parse-sample.js";
+import { sharedSentence } from "../analyze/cohort/shared.js";
 import type { UpdateSample } from "../analyze/cohort/update-sample.js";
 import { openArchive } from "../archive/archive.js";
 import { ArchiveError, MANIFEST } from "../archive/format.js";
@@ -289,4 +290,10 @@ export function refusalOf(cohorts: readonly Cohort[]): string | null {
   if (unlike.length === 0) return null;
   const what = cohorts.length > 1 ? "these cohorts are not comparable" : "these updates are no cohort";
   return `${what}: ${unlike.map(unlikeSentence).join("; ")}.\nCompare like with like, or give --force: the output is then marked.`;
+}
+
+/** Warns where updates stand on both sides. */
+export function warnOfShared(context: Context, base: Cohort, candidate: Cohort): void {
+  const shared = sharedSentence(base, candidate);
+  if (shared !== null) context.stderr.write(`${context.errorColour.warning("warning:")} ${shared}\n`);
 }

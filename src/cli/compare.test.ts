@@ -46,6 +46,13 @@ test("two files of analysed updates, plain and gzipped", async () => {
   assert.equal(json.out.indexOf("\n"), json.out.length - 1);
 });
 
+test("a cohort compared with itself is unchanged, with a warning", async () => {
+  const { code, out, complaint } = await run("compare", base, base);
+  assert.equal(code, 0);
+  assert.match(out, /unchanged|inconclusive|insufficient/);
+  assert.match(complaint, /^warning: all 12 updates of .* are in .* too: .*none in common\.\n$/);
+});
+
 test("floors and lists are obeyed", async () => {
   const list = file("list.txt", "# the base\nbase.jsonl\n");
   const { out } = await run("compare", "--floor-percent", "50", `@${list}`, candidate);

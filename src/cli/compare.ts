@@ -1,6 +1,6 @@
 import { compareCohorts } from "../analyze/compare/comparison.js";
 import { DEFAULT_FLOORS } from "../analyze/compare/levels.js";
-import { COHORT_FORMS, displayNames, loadCohort, refusalOf } from "./cohort-load.js";
+import { COHORT_FORMS, displayNames, loadCohort, refusalOf, warnOfShared } from "./cohort-load.js";
 import { defineCommand, exit, unusable } from "./command.js";
 import { comparisonText } from "./compare-text.js";
 import { readingOf, readingOptions } from "./load.js";
@@ -57,6 +57,7 @@ export const compare = defineCommand({
     const [base, candidate] = displayNames(loaded.map(({ cohort }) => cohort));
     const refusal = refusalOf([base!, candidate!]);
     if (refusal !== null && !options.force) return unusable(context, refusal);
+    warnOfShared(context, base!, candidate!);
     const floors = { relative: options["floor-percent"] / 100, absoluteNs: options.floor };
     const comparison = compareCohorts(base!, candidate!, { floors, seed: options.seed });
     if (comparison === null) {

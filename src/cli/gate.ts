@@ -8,7 +8,7 @@ import { gateJunit } from "../export/gate-junit.js";
 import { gateMarkdown } from "../export/gate-markdown.js";
 import { WEBHOOK_BODIES, webhookBody } from "../export/gate-webhook.js";
 import { readBudget } from "./budget-file.js";
-import { COHORT_FORMS, displayNames, loadCohort, refusalOf } from "./cohort-load.js";
+import { COHORT_FORMS, displayNames, loadCohort, refusalOf, warnOfShared } from "./cohort-load.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { seedOption } from "./compare.js";
 import { gateText } from "./gate-text.js";
@@ -87,6 +87,7 @@ export const gate = defineCommand({
     const refusal = refusalOf(baseline === null ? [cohort!] : [baseline, cohort!]);
     if (refusal !== null && !options.force) return unusable(context, refusal);
 
+    if (baseline !== null) warnOfShared(context, baseline, cohort!);
     const floors = budget.value.regression?.floors ?? DEFAULT_FLOORS;
     const comparison: Comparison | null =
       baseline === null ? null : compareCohorts(baseline, cohort!, { floors, seed: options.seed });
