@@ -24,7 +24,8 @@ const { values } = parseArgs({
   },
 });
 const load = (module) => import(join(resolve(values.dist), module));
-const { LAB_LEVELS, openLab, runLiveUpdate } = await load("lab/live-update.js");
+const { LAB_LEVELS } = await load("lab/lab-options.js");
+const { openLab, runLiveUpdate } = await load("lab/live-update.js");
 const { usableAccelerator } = await load("lab/machine.js");
 const { median, quantileInterval, upperQuantileBound } = await load("analyze/statistics/order-statistics.js");
 const { seededRandom } = await load("base/random.js");
@@ -62,6 +63,7 @@ async function makeRounds() {
     mkdirSync(resolve(to, ".."), { recursive: true });
     const lab = openLab({
       ...{ kernel: values.kernel, next: values.kernel, sessions: 2, files: 2, mib: 4, nics: 1, cpus: 2 },
+      ...{ workload: "memfd", selftests: null, rootfs: null },
       // By bootconfig no probe is armed inside the blackout, as the recorder's documentation has it.
       ...{
         armBy: level === "probes" || level === "graph" ? "bootconfig" : "cmdline",

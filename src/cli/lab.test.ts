@@ -29,6 +29,29 @@ test("a kernel that is not there is named, and nothing is made", async () => {
   assert.equal((await run("run", "--kernel", "x", "--fault", "fire")).code, 2);
 });
 
+test("a workload is refused with what it cannot be combined with, or what it needs", async (t) => {
+  const refusal = async (...args: string[]): Promise<string> => {
+    const { code, err } = await run("run", "--kernel", "x", ...args);
+    assert.equal(code, 2);
+    return err;
+  };
+  assert.match(await refusal("--workload", "systemd", "--fault", "panic"), /takes no --level none, --fault/);
+  assert.match(await refusal("--workload", "systemd", "--level", "none"), /takes no --level none/);
+  assert.match(await refusal("--workload", "selftests", "--carrier", "memfd"), /no --carrier memfd/);
+  const why = whyNoLab();
+  if (why !== null) return t.skip(why);
+  const kernel = join(scratch, "any-kernel");
+  writeFileSync(kernel, "");
+  for (const [workload, needs] of [
+    ["selftests", /--selftests DIR/],
+    ["systemd", /--rootfs DIR/],
+  ] as const) {
+    const { code, err } = await run("run", "--kernel", kernel, "--accel", "tcg", "--workload", workload);
+    assert.equal(code, 3);
+    assert.match(err, needs);
+  }
+});
+
 test("captures made otherwise are not gone on with", async (t) => {
   const why = whyNoLab();
   if (why !== null) return t.skip(why);

@@ -8,14 +8,12 @@ import {
   FAULTS,
   type Fault,
   LAB_LEVELS,
-  type Lab,
-  type LabResult,
-  labelsOf,
-  openLab,
+  type LabLevel,
   PROBE_KINDS,
-  runLiveUpdate,
-  UNUSUAL_LABELS,
-} from "../lab/live-update.js";
+  WORKLOADS,
+  type Workload,
+} from "../lab/lab-options.js";
+import { type Lab, type LabResult, labelsOf, openLab, runLiveUpdate, UNUSUAL_LABELS } from "../lab/live-update.js";
 import { usableAccelerator } from "../lab/machine.js";
 import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
 import { makeFolder } from "./make-folder.js";
@@ -26,16 +24,25 @@ const FAILED = 1;
 /** Whether the update ended as its fault has it: well, refused, or so that the guest hangs. */
 const asAsked = (result: LabResult, fault: Fault): boolean =>
   (result.stopped === null || (fault === "hang" && result.stopped === "hung")) &&
-  (fault !== "none" || result.pages !== null) &&
+  (fault !== "none" || result.pages !== null || result.selftests !== null) &&
   result.failures.length === 0 &&
   result.leftNothing !== false &&
-  (result.pages?.bad ?? 0) === 0;
+  (result.pages?.bad ?? 0) === 0 &&
+  (result.selftests ?? []).every(({ passed }) => passed);
+
+function verified(pages: LabResult["pages"], selftests: LabResult["selftests"]): string {
+  if (pages !== null) return `${pages.checked} pages verified, ${pages.bad} bad`;
+  if (selftests === null) return "no page came back";
+  const failed = selftests.filter(({ passed }) => !passed).map(({ name }) => name);
+  const passed = `${selftests.length - failed.length} of ${selftests.length} self-tests passed`;
+  return failed.length === 0 ? passed : `${passed}, not ${failed.join(", ")}`;
+}
 
 function resultLine(path: string, result: LabResult, fault: Fault, { colour }: Context): string {
-  const { pages, observedNs, leftNothing, failures, stopped, attempts } = result;
+  const { pages, selftests, observedNs, leftNothing, failures, stopped, attempts } = result;
   const parts = [
     observedNs === null ? "blackout not observed" : `blackout ${formatDuration(Number(observedNs))} (observer's)`,
-    pages === null ? "no page came back" : `${pages.checked} pages verified, ${pages.bad} bad`,
+    verified(pages, selftests),
     ...(leftNothing === false ? ["the recorder left something in tracefs"] : []),
     ...(stopped === null ? [] : [stopped === "hung" ? "it hung, and was stopped" : "stopped at the limit"]),
     ...(attempts === 1 ? [] : [`at attempt ${attempts}`]),
@@ -48,6 +55,33 @@ function jsonLine(path: string, { observedNs, observedWithinNs, ...rest }: LabRe
   const number = (ns: bigint | null): number | null => (ns === null ? null : Number(ns));
   const observed = { observedNs: number(observedNs), observedWithinNs: number(observedWithinNs) };
   return `${JSON.stringify({ capture: path, ...rest, ...observed })}\n`;
+}
+
+interface Ways {
+  readonly workload: Workload;
+  readonly level: LabLevel;
+  readonly fault: Fault;
+  readonly "arm-by": string;
+  readonly carrier: string;
+  readonly backup: boolean;
+  readonly "hash-sessions": boolean;
+}
+
+/** Which option the workload cannot be combined with; null where it can be made so. */
+function unfitFor({ workload, ...ways }: Ways): string | null {
+  switch (workload) {
+    case "memfd":
+      return null;
+    case "selftests":
+      return ways.carrier === "memfd" ? "--workload selftests holds the sessions itself: no --carrier memfd." : null;
+    case "systemd": {
+      const usual = ways["arm-by"] === "cmdline" && ways.carrier === "folder" && !ways.backup && !ways["hash-sessions"];
+      if (usual && ways.fault === "none" && ways.level !== "none") return null;
+      return "--workload systemd is recorded by the recorder's units: it takes no --level none, --fault, --arm-by, --carrier, --backup or --hash-sessions.";
+    }
+    default:
+      return workload satisfies never;
+  }
 }
 
 async function makeKernel(context: Context, source: string | null, folder: string, jobs: number): Promise<number> {
@@ -66,7 +100,7 @@ function madeOtherwise(path: string, lab: Lab): string | null {
   } catch {
     return `${path} is there, and is not a capture: give another folder with --out.`;
   }
-  const wanted = labelsOf(lab.options);
+  const wanted = labelsOf(lab);
   const other = [...Object.keys(wanted), ...UNUSUAL_LABELS].find((key) => found[key] !== wanted[key]);
   if (other === undefined) return null;
   return `${path} was made with ${other} ${found[other] ?? "unknown"}, not ${wanted[other] ?? "the usual"}: give another folder with --out.`;
@@ -85,11 +119,14 @@ export const lab = defineCommand({
   summary: "Make real live updates in QEMU, with a workload, an observer and faults",
   usage: "run --kernel BZIMAGE [options] | kernel [options]",
   description:
-    "Starts a kernel in QEMU, arms the recorder in it, preserves memory in LUO sessions, kexecs into the next kernel, restores and verifies every page, collects and disarms. A clock outside the guest sees the pause and the resume, and each update becomes a capture in a folder of its own. Updates that are there already are not made again, so that a lab which was interrupted goes on.\nNeeds qemu-system-x86_64, a static busybox and a C compiler with a static libc. Under emulation, times are an emulated machine's: real in their structure, not in their size.\n--fault makes an update go wrong: refused (a file's freeze fails) and not-loaded (there is no next kernel), so that the old kernel goes on; panic, hang (never reaches user space), kho-off and cpus (one CPU, so that the ring is rejected) in the next kernel.\n`lab kernel` builds one from Debian's kernel source (linux-source-7.3), as DIR/bzImage.",
+    "Starts a kernel in QEMU, arms the recorder in it, preserves memory in LUO sessions, kexecs into the next kernel, restores and verifies every page, collects and disarms. A clock outside the guest sees the pause and the resume, and each update becomes a capture in a folder of its own. Updates that are there already are not made again, so that a lab which was interrupted goes on.\nNeeds qemu-system-x86_64, a static busybox and a C compiler with a static libc. Under emulation, times are an emulated machine's: real in their structure, not in their size.\n--fault makes an update go wrong: refused (a file's freeze fails) and not-loaded (there is no next kernel), so that the old kernel goes on; panic, hang (never reaches user space), kho-off and cpus (one CPU, so that the ring is rejected) in the next kernel.\n--workload selftests runs the tests that Linux has of LUO across a kexec. --workload systemd starts a root file system of your own with the recorder's units; a service hands sessions and memory to systemd's file descriptor store, `kexec -s` loads the next kernel, and `systemctl kexec` makes the update.\n`lab kernel` builds one from Debian's kernel source (linux-source-7.3), as DIR/bzImage, and the tests beside it, in DIR/selftests.",
   options: {
     kernel: text("BZIMAGE", "The kernel that is started; it needs LUO, KHO and tracing"),
     next: text("BZIMAGE", "The kernel that is updated to; else the same"),
     out: withDefault(text("DIR", "Where the captures go, as 001, 002, …", "o"), "lab"),
+    workload: withDefault(choice("WHO", WORKLOADS, "Who preserves what: see below"), "memfd"),
+    selftests: text("DIR", "For --workload selftests: Linux' own tests of LUO, built; `lab kernel` makes them"),
+    rootfs: text("DIR", "For --workload systemd: a root file system with systemd 261 or later"),
     sessions: withDefault(integer("N", { min: 1, max: 1024 }, "LUO sessions"), 2),
     files: withDefault(integer("N", { min: 1, max: 1024 }, "Memory files in each session"), 2),
     mib: withDefault(integer("N", { min: 1, max: 65536 }, "MiB of each file"), 4),
@@ -116,6 +153,10 @@ export const lab = defineCommand({
   examples: [
     { command: "blackout lab run --kernel bzImage --level probes --repeat 30 -o base", what: "A cohort of thirty" },
     { command: "blackout lab run --kernel bzImage --fault panic", what: "An update that fails" },
+    {
+      command: "blackout lab run --kernel bzImage --workload systemd --rootfs sid -o systemd",
+      what: "One that systemd makes",
+    },
   ],
   exitCodes: [{ code: FAILED, meaning: "an update was not made as asked: bad pages, a time-out, something left" }],
   run: async (context, { options, positionals }) => {
@@ -128,6 +169,8 @@ export const lab = defineCommand({
       return misused(context, "--level none records nothing: it takes no --arm-by, --carrier or --backup.");
     if (options.carrier === "memfd" && options.fault !== "none")
       return misused(context, "--carrier memfd: what a failed update leaves is only in a folder; it takes no --fault.");
+    const unfit = unfitFor(options);
+    if (unfit !== null) return misused(context, unfit);
     if (kernel === null) return misused(context, "Give the kernel that is started: --kernel BZIMAGE.");
     const opened = openLab({
       ...options,

@@ -1,6 +1,7 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # The guest's whole user space. First boot: arm, preserve, kexec. Second boot: restore, collect, disarm. What it leaves
-# for the host lies on the 9p share: state/ (the recorder's), capture/, verified, left, failed.
+# for the host lies on the 9p share: state/ (the recorder's), capture/, verified, tested, left, failed.
 /bin/busybox --install -s /bin
 mkdir -p /proc /sys /dev /out /tmp
 mount -t proc proc /proc
@@ -18,20 +19,12 @@ word() { # NAME DEFAULT: of the kernel's command line
   done
   echo "$2"
 }
-# What differs between a tracefs that nobody uses and one in which something is left.
-tracefs_state() {
-  cd /sys/kernel/tracing || return
-  ls instances
-  for folder in . instances/*; do
-    for file in tracing_on current_tracer trace_clock set_ftrace_filter; do echo "$folder/$file $(head -n 1 "$folder/$file")"; done
-    grep -l '^[1X]' "$folder"/events/*/enable
-    grep -v none "$folder"/events/syscalls/*/filter
-  done
-  cat dynamic_events
-}
+# shellcheck source=/dev/null
+. /tracefs-state.sh
 STATE=/out/state
 recorder() { sh /recorder.sh "$@" --state $STATE; }
 
+WORKLOAD=$(word lab.workload memfd)
 SESSIONS=$(word lab.sessions 2) FILES=$(word lab.files 2) MIB=$(word lab.mib 4)
 LEVEL=$(word lab.level events) FAULT=$(word lab.fault none)
 BY=$(word lab.by cmdline) CARRIER=$(word lab.carrier folder) BACKUP=$(word lab.backup no)
@@ -76,7 +69,7 @@ if [ "$(word lab.boot 1)" = 1 ]; then
     # shellcheck disable=SC2086
     next="$(recorder kernel-cmdline --level "$LEVEL" --for next ${backup-} 2>> /out/arm.log)"
   fi
-  next="$next $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL lab.fault=$FAULT lab.by=$BY lab.carrier=$CARRIER lab.probes=$PROBES lab.backup=$BACKUP lab.hash=$(word lab.hash no) $(cat /cmdline)"
+  next="$next $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.workload=$WORKLOAD lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL lab.fault=$FAULT lab.by=$BY lab.carrier=$CARRIER lab.probes=$PROBES lab.backup=$BACKUP lab.hash=$(word lab.hash no) $(cat /cmdline)"
   case $FAULT in
     refused)
       awk '$3 == "memfd_luo_freeze" { print $1; exit }' /proc/kallsyms > /out/refuse.new
@@ -92,7 +85,16 @@ if [ "$(word lab.boot 1)" = 1 ]; then
   [ "$CARRIER" = memfd ] || recorder save
   [ "$LEVEL" = none ] || marker=$(sed -n 's/^marker=//p' $STATE/armed)
   sync
-  /workload update "$SESSIONS" "$FILES" "$MIB" "$marker" $kernel $initrd "$next" 2> /out/workload.old
+  if [ "$WORKLOAD" = selftests ]; then
+    /workload load $kernel $initrd "$next" 2> /out/workload.old
+    # Each leaves a process behind that holds its sessions.
+    for program in /selftests/*; do
+      "$program" -s 1 > "/out/${program##*/}.old" 2>&1 || echo "${program##*/} -s 1: $?" >> /out/failed
+    done
+    /workload kexec "$marker" 2>> /out/workload.old
+  else
+    /workload update "$SESSIONS" "$FILES" "$MIB" "$marker" $kernel $initrd "$next" 2> /out/workload.old
+  fi
 else
   # Probes alone are not armed by the command line, which takes time inside the blackout; a bootconfig has them armed.
   # Without the old kernel's state neither half nor level is known.
@@ -106,7 +108,16 @@ else
     echo 'recorded again' > /sys/kernel/tracing/instances/blackout/trace_marker
     grep -c 'recorded again' /sys/kernel/tracing/instances/blackout/trace > /out/recorded-again
   fi
-  /workload restore "$SESSIONS" "$FILES" "$MIB" "$([ "$LEVEL" = none ] && echo - || echo /sys/kernel/tracing/trace_marker)" > /out/verified 2> /out/workload.new
+  [ "$LEVEL" = none ] || marker=/sys/kernel/tracing/trace_marker
+  if [ "$WORKLOAD" = selftests ]; then
+    for program in /selftests/*; do
+      "$program" -s 2 > "/out/${program##*/}.new" 2>&1
+      echo "$? ${program##*/}" >> /out/tested
+    done
+    /workload resume "$marker"
+  else
+    /workload restore "$SESSIONS" "$FILES" "$MIB" "$marker" > /out/verified 2> /out/workload.new
+  fi
 fi
 # For a clock outside alone the update is over.
 [ "$(word lab.collect 1)" = 1 ] || { umount /out; poweroff -f; }

@@ -1,8 +1,9 @@
 /** Builds a kernel for the lab from Debian's source package, with the options that a live update and its recording need. */
 import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { err, ok, type Result } from "../base/result.js";
+import { findSelftests, SELFTESTS_FOLDER } from "./selftests.js";
 
 export const kernelOptions: string = join(import.meta.dirname, "kernel.config");
 
@@ -84,7 +85,23 @@ export async function buildKernel(
   if (built !== null) return err(`The kernel cannot be built: ${built}`);
   const image = join(folder, "bzImage");
   copyFileSync(join(tree, "arch/x86/boot/bzImage"), image);
+  say("building the kernel's own tests of LUO");
+  const tests = (await run("make", ["-C", tree, "headers"])) ?? (await buildSelftests(tree, join(folder, "selftests")));
+  // The kernel is of use without them.
+  if (tests !== null) say(`they cannot be built: ${tests}`);
   return ok(image);
+}
+
+/** Null, or why not. */
+async function buildSelftests(tree: string, to: string): Promise<string | null> {
+  const from = join(tree, SELFTESTS_FOLDER);
+  const failed = await run("make", ["-C", from, "LDFLAGS=-static"]);
+  if (failed !== null) return failed;
+  const found = findSelftests(from);
+  if (!found.ok) return found.error;
+  mkdirSync(to, { recursive: true });
+  for (const program of found.value) copyFileSync(program, join(to, basename(program)));
+  return null;
 }
 
 const TAIL_CHARACTERS = 2_000;

@@ -14,65 +14,22 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { gzipSync } from "node:zlib";
 import { err, ok, type Result } from "../base/result.js";
-import { LEVELS, recorderPath, runRecorder } from "../recorder/recorder.js";
+import { runRecorder } from "../recorder/recorder.js";
 import { failFirstCall } from "./debugger.js";
-import { packInitramfs } from "./initramfs.js";
-import { type Accelerator, runMachine } from "./machine.js";
+import { type Guest, makeGuest } from "./guest.js";
+import type { LabOptions } from "./lab-options.js";
+import { runMachine } from "./machine.js";
 import type { Observation } from "./observer.js";
-
-/** What is made to go wrong: docs/lab.md tells how each update then ends. */
-export const FAULTS = ["none", "refused", "not-loaded", "panic", "hang", "kho-off", "cpus"] as const;
-export type Fault = (typeof FAULTS)[number];
 
 /** Of a kernel without a root device (wait_for_root, init/do_mounts.c). */
 const HANG_LAST_WORDS = "Waiting for root device /dev/nowhere";
 
-/** `none`: an update that nobody records, which the others' cost is measured against. */
-export const LAB_LEVELS = ["none", ...LEVELS] as const;
-export type LabLevel = (typeof LAB_LEVELS)[number];
-
-/** How the next kernel is told to record. */
-export const ARM_BY = ["cmdline", "bootconfig"] as const;
-/** What the recorder's probes are made of. */
-export const PROBE_KINDS = ["fprobe", "kprobe"] as const;
-/** What brings the old kernel's files into the new one: a folder that both mount, or a memfd in a LUO session. */
-export const CARRIERS = ["folder", "memfd"] as const;
-
-export interface LabOptions {
-  readonly kernel: string;
-  /** The kernel that is updated to. */
-  readonly next: string;
-  readonly sessions: number;
-  /** Of each session. */
-  readonly files: number;
-  /** Of each file. */
-  readonly mib: number;
-  readonly nics: number;
-  readonly level: LabLevel;
-  readonly fault: Fault;
-  /** More words of both kernels' command line; empty for none. */
-  readonly cmdline: string;
-  readonly armBy: (typeof ARM_BY)[number];
-  readonly carrier: (typeof CARRIERS)[number];
-  /** Null: what the recorder takes by itself. */
-  readonly probes: (typeof PROBE_KINDS)[number] | null;
-  /** The next kernel copies the rings at boot, and the first of them is recorded into again before they are collected. */
-  readonly backup: boolean;
-  /** The capture holds hashes instead of the sessions' names. */
-  readonly hashSessions: boolean;
-  readonly cpus: number;
-  readonly memoryMib: number;
-  readonly accelerator: Accelerator;
-  readonly limitMs: number;
-  /** Statically linked. */
-  readonly busybox: string;
-}
-
 export interface LabResult {
   /** Pages that came back, and those that did not hold what they should; null where none was restored. */
   readonly pages: { readonly checked: number; readonly bad: number } | null;
+  /** Linux' own tests, as they ended in the new kernel; null where none did. */
+  readonly selftests: readonly { readonly name: string; readonly passed: boolean }[] | null;
   readonly observedNs: bigint | null;
   /** Of the observer's blackout. */
   readonly observedWithinNs: bigint | null;
@@ -90,7 +47,7 @@ export interface LabResult {
 export interface Lab {
   readonly options: LabOptions;
   readonly folder: string;
-  readonly firstBoot: string;
+  readonly guest: Guest;
   readonly commandLine: string;
   close(): void;
 }
@@ -106,8 +63,10 @@ export function openLab(options: LabOptions): Result<Lab, string> {
   const folder = mkdtempSync(join(tmpdir(), "blackout-lab-"));
   const close = (): void => rmSync(folder, { recursive: true, force: true });
   const workload = join(folder, "workload");
-  const source = join(import.meta.dirname, "workload.c");
-  const compiled = spawnSync(process.env.CC ?? "gcc", ["-O2", "-static", "-o", workload, source], { encoding: "utf8" });
+  const sources = ["workload.c", "guest.c", "vm.c"].map((file) => join(import.meta.dirname, file));
+  const compiled = spawnSync(process.env.CC ?? "gcc", ["-O2", "-static", "-o", workload, ...sources], {
+    encoding: "utf8",
+  });
   if (compiled.status !== 0) {
     close();
     const why = compiled.error?.message ?? compiled.stderr.trim();
@@ -120,28 +79,18 @@ export function openLab(options: LabOptions): Result<Lab, string> {
       words.ok ? `The recorder cannot tell the kernel's command line: ${words.value.stderr.trim()}` : words.error,
     );
   }
-  const userSpace = [
-    { path: "bin/busybox", content: readFileSync(options.busybox), executable: true },
-    { path: "workload", content: readFileSync(workload), executable: true },
-    { path: "init", content: readFileSync(join(import.meta.dirname, "guest-init.sh")), executable: true },
-    { path: "recorder.sh", content: readFileSync(recorderPath), executable: true },
-    { path: "cmdline", content: Buffer.from(`${options.cmdline}\n`), executable: false },
-  ];
-  const second = gzipSync(packInitramfs(userSpace), { level: 1 });
-  const first = packInitramfs([
-    ...userSpace,
-    { path: "next/kernel", content: readFileSync(options.next) },
-    { path: "next/initrd", content: second },
-  ]);
-  const firstBoot = join(folder, "first.cpio");
-  writeFileSync(firstBoot, first);
+  const guest = makeGuest(options, folder, workload);
+  if (!guest.ok) {
+    close();
+    return guest;
+  }
   const { sessions, files, mib, level, fault, armBy, carrier, probes, backup, hashSessions, cmdline } = options;
   const same = options.kernel === options.next ? " lab.same=--same-build" : "";
   const ways = `lab.by=${armBy} lab.carrier=${carrier} lab.probes=${probes ?? ""} lab.backup=${backup ? "yes" : "no"} lab.hash=${hashSessions ? "yes" : "no"}${same}`;
   // KHO's scratch areas hold what the next kernel allocates before it knows what is preserved.
   const recorded = level === "none" ? "kho=on liveupdate=on" : words.value.stdout.trim();
-  const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault} ${ways}${cmdline === "" ? "" : ` ${cmdline}`}`;
-  return ok({ options, folder, firstBoot, commandLine, close });
+  const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} ${guest.value.words} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault} ${ways}${cmdline === "" ? "" : ` ${cmdline}`}`;
+  return ok({ options, folder, guest: guest.value, commandLine, close });
 }
 
 /** An emulated kernel was seen to crash at 0.06 s, in common_startup_64, on a machine with a load of 25. */
@@ -176,17 +125,20 @@ async function attemptUpdate(
   to: string,
   signal: AbortSignal,
 ): Promise<Result<Omit<LabResult, "attempts">, Failure>> {
-  const { options } = lab;
+  const { options, guest } = lab;
   const share = mkdtempSync(join(lab.folder, "share-"));
   const consoleLog = `${share}.console`;
   const gdb = options.fault === "refused" ? `${share}.gdb` : null;
   const ended = new AbortController();
   try {
-    const refusal = gdb === null ? null : refuseFreeze(share, gdb, options.limitMs, ended.signal);
+    const laid = guest.layOut(share);
+    if (!laid.ok) return err({ message: laid.error, neverArmed: false });
+    const out = join(share, guest.out);
+    const refusal = gdb === null ? null : refuseFreeze(out, gdb, options.limitMs, ended.signal);
     const end = await runMachine({
       ...options,
       gdb,
-      initrd: lab.firstBoot,
+      initrd: guest.initrd,
       commandLine: lab.commandLine,
       share,
       console: consoleLog,
@@ -199,9 +151,9 @@ async function attemptUpdate(
     if (end.kind === "failed") {
       return err({ message: `${end.message}.${lastWords(consoleLog)}`, neverArmed: false });
     }
-    const capture = join(share, "capture");
+    const capture = join(out, "capture");
     if (!existsSync(join(capture, "capture.json"))) {
-      const salvaged = salvage(share, capture);
+      const salvaged = salvage(join(share, guest.state), out, capture);
       if (!salvaged.ok) {
         const neverArmed = end.kind === "powered-off";
         const why = neverArmed
@@ -211,13 +163,13 @@ async function attemptUpdate(
       }
     }
     const manifest = JSON.parse(readFileSync(join(capture, "capture.json"), "utf8"));
-    Object.assign(manifest, { name, labels: { ...manifest.labels, ...labelsOf(options) } });
+    Object.assign(manifest, { name, labels: { ...manifest.labels, ...labelsOf(lab) } });
     writeFileSync(join(capture, "capture.json"), `${JSON.stringify(manifest, null, 1)}\n`);
     copyFileSync(consoleLog, join(capture, "console.log"));
     const observedNs = writeObserved(capture, end.observed);
     move(capture, to);
     const stopped = end.kind === "powered-off" ? null : end.kind;
-    const { failures, ...result } = readResult(share);
+    const { failures, ...result } = readResult(out);
     return ok({
       ...result,
       failures: refused === null ? failures : [...failures, refused],
@@ -240,8 +192,8 @@ const LOOK_MS = 100;
  * Waits until the guest tells where the freeze of a memfd begins, which never fails by itself, sets the trap there, and
  * tells the guest to go on. Null, or why the freeze was not refused.
  */
-async function refuseFreeze(share: string, gdb: string, limitMs: number, ended: AbortSignal): Promise<string | null> {
-  const asked = join(share, "refuse");
+async function refuseFreeze(out: string, gdb: string, limitMs: number, ended: AbortSignal): Promise<string | null> {
+  const asked = join(out, "refuse");
   while (!existsSync(asked)) {
     if (ended.aborted) return "the guest never asked for its freeze to be refused";
     await sleep(LOOK_MS);
@@ -250,7 +202,7 @@ async function refuseFreeze(share: string, gdb: string, limitMs: number, ended: 
   if (!/^[0-9a-f]{16}$/.test(told)) return "the guest's kernel does not tell where its freeze begins";
   const trap = await failFirstCall(gdb, { address: BigInt(`0x${told}`), result: EBUSY }, limitMs);
   if (!trap.ok) return trap.error;
-  writeFileSync(join(share, "refuse.set"), "");
+  writeFileSync(join(out, "refuse.set"), "");
   const done = await trap.value.done;
   return done.ok ? null : done.error;
 }
@@ -265,11 +217,11 @@ function lastWords(consoleLog: string): string {
 export const UNUSUAL_LABELS = ["arm_by", "carrier", "probes", "backup"] as const;
 
 /** What a capture of this lab is labelled with, whichever kernel wrote it. */
-export function labelsOf(options: LabOptions): Readonly<Record<string, string>> {
-  const { level, sessions, files, mib, fault, nics, cpus, armBy, carrier, probes, backup } = options;
+export function labelsOf({ options, guest }: Pick<Lab, "options" | "guest">): Readonly<Record<string, string>> {
+  const { level, mib, fault, nics, cpus, armBy, carrier, probes, backup } = options;
   const sizes = { mib: String(mib), nics: String(nics), cpus: String(cpus) };
   return {
-    ...{ probe_level: level, workload: `memfd-${sessions}x${files}`, ...sizes, fault },
+    ...{ probe_level: level, workload: guest.label, ...sizes, fault },
     ...(armBy === "cmdline" ? {} : { arm_by: armBy }),
     ...(carrier === "folder" ? {} : { carrier }),
     ...(probes === null ? {} : { probes }),
@@ -278,10 +230,10 @@ export function labelsOf(options: LabOptions): Readonly<Record<string, string>> 
 }
 
 /** Of a new kernel that never collected there is what the old one saved, and the console. */
-function salvage(share: string, capture: string): Result<void, string> {
-  const saved = join(share, "state/old");
+function salvage(state: string, out: string, capture: string): Result<void, string> {
+  const saved = join(state, "old");
   if (!existsSync(saved)) {
-    if (!existsSync(join(share, "unrecorded"))) return err("The guest never came so far as to arm the recorder.");
+    if (!existsSync(join(out, "unrecorded"))) return err("The guest never came so far as to arm the recorder.");
     mkdirSync(capture);
     writeFileSync(join(capture, "capture.json"), JSON.stringify({ format: "blackout-capture", version: 1, name: "" }));
     return ok(undefined);
@@ -306,15 +258,18 @@ function writeObserved(capture: string, { pausedNs, resumedNs, uncertaintyNs }: 
   return blackoutNs;
 }
 
-function readResult(share: string): Pick<LabResult, "pages" | "leftNothing" | "failures"> {
+function readResult(out: string): Pick<LabResult, "pages" | "selftests" | "leftNothing" | "failures"> {
   const read = (file: string): string | null => {
-    const path = join(share, file);
+    const path = join(out, file);
     return existsSync(path) ? readFileSync(path, "utf8") : null;
   };
   const verified = /^pages=(\d+) bad=(\d+)$/m.exec(read("verified") ?? "");
+  const tested = read("tested")?.matchAll(/^(\d+) (\S+)$/gm) ?? null;
   const [before, left] = [read("before"), read("left")];
   return {
     pages: verified === null ? null : { checked: Number(verified[1]), bad: Number(verified[2]) },
+    selftests:
+      tested === null ? null : [...tested].map(([, code, name]) => ({ name: name ?? "", passed: code === "0" })),
     leftNothing: before === null || left === null ? null : before === left,
     failures: (read("failed") ?? "").split("\n").filter((line) => line !== ""),
   };

@@ -47,13 +47,14 @@ function spawnMachine(args: readonly string[], stdout: "pipe" | "ignore") {
 export interface MachineOptions {
   readonly accelerator: Accelerator;
   readonly kernel: string;
-  readonly initrd: string;
+  /** Null: the kernel finds its root by its command line. */
+  readonly initrd: string | null;
   readonly commandLine: string;
   readonly cpus: number;
   readonly memoryMib: number;
   /** Network devices, for their probe and shutdown. */
   readonly nics: number;
-  /** Folder that the guest mounts over 9p. */
+  /** Folder that the guest mounts over 9p, as `out`. */
   readonly share: string;
   readonly console: string;
   /** Path of the observer's socket; at most 107 bytes (sockaddr_un). */
@@ -86,7 +87,8 @@ function argumentsOf(options: MachineOptions): readonly string[] {
     ...["-device", "virtio-rng-pci"],
     ...(options.gdb === null ? [] : ["-gdb", `unix:path=${options.gdb},server=on,wait=off`]),
     ...Array.from({ length: options.nics }, () => nic).flat(),
-    ...["-kernel", options.kernel, "-initrd", options.initrd, "-append", options.commandLine],
+    ...["-kernel", options.kernel, "-append", options.commandLine],
+    ...(options.initrd === null ? [] : ["-initrd", options.initrd]),
   ];
 }
 

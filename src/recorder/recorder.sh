@@ -1148,9 +1148,17 @@ not_hashed() {
 # --- verbs -----------------------------------------------------------------------------------------------------------
 
 # What the kernels before this one left of their logs: their consoles, and their last words where one panicked.
+# systemd-pstore takes them out of pstore early in a boot; what it took in earlier ones is nobody's news.
 save_pstore() { # FOLDER
-  for file in "$ROOT"/sys/fs/pstore/console-* "$ROOT"/sys/fs/pstore/dmesg-*; do
+  archive=$ROOT/var/lib/systemd/pstore
+  booted=$(awk '$1 == "btime" { print $2 }' "$ROOT/proc/stat" 2> /dev/null)
+  for file in "$ROOT"/sys/fs/pstore/console-* "$ROOT"/sys/fs/pstore/dmesg-* \
+    "$archive"/console-* "$archive"/dmesg-* "$archive"/*/dmesg-*; do
     [ -r "$file" ] || continue
+    case $file in "$archive"/*)
+      taken=$(date -r "$file" +%s 2> /dev/null)
+      if [ "${taken:-0}" -lt "${booted:-0}" ] || [ -e "$ROOT/sys/fs/pstore/${file##*/}" ]; then continue; fi ;;
+    esac
     case $REDACT:$file in
       none:*) ;;
       *.enc.z) defect pstore-packed "${file##*/} is packed: what it must not tell cannot be left out"; continue ;;

@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,7 +33,8 @@ const host = (kind: HostKind): MadeUpHost => madeUpHost(mkdtempSync(join(scratch
 
 test("shellcheck finds nothing", (t) => {
   if (spawnSync("shellcheck", ["--version"]).error !== undefined) return t.skip("shellcheck is not installed");
-  for (const script of [recorderPath, join(projectRoot, "src/lab/guest-init.sh")]) {
+  const lab = ["guest-init.sh", "tracefs-state.sh", "systemd/lab.sh"].map((file) => join(projectRoot, "src/lab", file));
+  for (const script of [recorderPath, join(projectRoot, "packaging/hooks/blackout-vm"), ...lab]) {
     const run = spawnSync("shellcheck", ["-s", "sh", script], { encoding: "utf8" });
     assert.equal(run.status, 0, run.stdout);
   }
@@ -254,6 +256,36 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
     assert.equal((await readUpdate(to)).capture.labels.rack, "b 7");
     assert.equal(record(on, ["disarm"], by).code, 0);
     assert.ok(!existsSync(join(on.root, "var/lib/blackout")));
+  }
+});
+
+test("what systemd-pstore has taken in this boot is collected, and nothing that it took in earlier ones", () => {
+  for (const by of shells) {
+    const on = host(HOSTS["6.19"] as HostKind);
+    assert.equal(record(on, ["arm", "--level", "markers"], by).code, 0);
+    on.reboot();
+    writeFileSync(join(on.root, "proc/stat"), "cpu 1 2\nbtime 1790000000\n");
+    const pstore = join(on.root, "sys/fs/pstore");
+    const archive = join(on.root, "var/lib/systemd/pstore");
+    for (const folder of [pstore, join(archive, "7")]) mkdirSync(folder, { recursive: true });
+    const leave = (path: string, seconds: number): void => {
+      writeFileSync(path, `[    0.000000] of ${seconds}\n`);
+      utimesSync(path, seconds, seconds);
+    };
+    leave(join(archive, "console-ramoops-0"), 1790000002);
+    leave(join(archive, "dmesg-ramoops-0"), 1789999000);
+    leave(join(archive, "7/dmesg-efi-1"), 1790000003);
+    leave(join(pstore, "dmesg-ramoops-1"), 1789999999);
+    leave(join(archive, "dmesg-ramoops-1"), 1790000004);
+    const to = join(on.root, "capture");
+    const run = record(on, ["collect", "-o", to], by);
+    assert.equal(run.code, 0, run.stderr);
+    const found = readdirSync(join(to, "pstore")).map((name) => [name, readFileSync(join(to, "pstore", name), "utf8")]);
+    assert.deepEqual(Object.fromEntries(found), {
+      "console-ramoops-0": "[    0.000000] of 1790000002\n",
+      "dmesg-efi-1": "[    0.000000] of 1790000003\n",
+      "dmesg-ramoops-1": "[    0.000000] of 1789999999\n",
+    });
   }
 });
 

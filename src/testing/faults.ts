@@ -1,7 +1,7 @@
 /** What goes wrong with an update, each made in QEMU, and what its capture says of it. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Fault } from "../lab/live-update.js";
+import type { Fault } from "../lab/lab-options.js";
 import { readUpdate } from "./captures.js";
 import { labWanted, whyNoLab, withLiveUpdate } from "./lab.js";
 

@@ -3,11 +3,14 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type LabOptions, type LabResult, openLab, runLiveUpdate } from "../lab/live-update.js";
+import type { LabOptions } from "../lab/lab-options.js";
+import { type LabResult, openLab, runLiveUpdate } from "../lab/live-update.js";
 import { usableAccelerator } from "../lab/machine.js";
 import { projectRoot } from "./places.js";
 
-const kernelOf = (release: string): string => resolve(projectRoot, `../shared/lab/bzImage-${release}-luo`);
+/** Of a release, or the path of an image. */
+const kernelOf = (kernel: string): string =>
+  kernel.includes("/") ? kernel : resolve(projectRoot, `../shared/lab/bzImage-${kernel}-luo`);
 
 /** LAB=all: also the updates that a test run has no time for, 25 s each and more. */
 export const labWanted: boolean = process.env.LAB === "all";
@@ -23,6 +26,14 @@ export function whyNoLab(...releases: readonly string[]): string | null {
 /** An update takes 25 s on two quiet cores under emulation; the test runner gives a file 300 s. */
 const LIMIT_MS = 270_000;
 
+/** The least that shows all: two sessions of two files of 1 MiB. */
+export const usualLab: LabOptions = {
+  ...{ kernel: "", next: "", workload: "memfd", selftests: null, rootfs: null, level: "events", fault: "none" },
+  ...{ sessions: 2, files: 2, mib: 1, nics: 1, cpus: 2, memoryMib: 1024, busybox: "/bin/busybox" },
+  ...{ armBy: "cmdline", carrier: "folder", probes: null, backup: false, hashSessions: false },
+  ...{ accelerator: "tcg", limitMs: LIMIT_MS, cmdline: "" },
+};
+
 export interface MadeUpdate {
   readonly path: string;
   readonly result: LabResult;
@@ -33,15 +44,14 @@ export async function withLiveUpdate(
   from: string,
   to: string,
   options: Pick<LabOptions, "level" | "fault"> &
-    Partial<Pick<LabOptions, "armBy" | "carrier" | "probes" | "backup" | "hashSessions">>,
+    Partial<
+      Pick<LabOptions, "workload" | "selftests" | "rootfs" | "armBy" | "carrier" | "probes" | "backup" | "hashSessions">
+    >,
   use: (made: MadeUpdate) => Promise<void>,
 ): Promise<void> {
-  const lab = openLab({
-    ...{ sessions: 2, files: 2, mib: 1, nics: 1, cpus: 2, memoryMib: 1024, busybox: "/bin/busybox" },
-    ...{ armBy: "cmdline", carrier: "folder", probes: null, backup: false, hashSessions: false },
-    ...{ kernel: kernelOf(from), next: kernelOf(to), limitMs: LIMIT_MS, cmdline: "", ...options },
-    accelerator: await usableAccelerator(kernelOf(from)),
-  });
+  const images = { kernel: kernelOf(from), next: kernelOf(to) };
+  const accelerator = await usableAccelerator(images.kernel);
+  const lab = openLab({ ...usualLab, ...images, accelerator, ...options });
   if (!lab.ok) throw new Error(lab.error);
   const folder = mkdtempSync(join(tmpdir(), "blackout-lab-test-"));
   try {
