@@ -143,7 +143,10 @@ export const lab = defineCommand({
     "hash-sessions": flag("Hashes instead of the sessions' names, in what is collected"),
     cpus: withDefault(integer("N", { min: 1, max: 64 }, "CPUs of the machine"), 2),
     memory: withDefault(integer("MIB", { min: 512, max: 1048576 }, "Memory of the machine"), 1024),
-    accel: withDefault(choice("HOW", ["auto", "kvm", "tcg"], "KVM, emulation, or what works"), "auto"),
+    accel: withDefault(
+      choice("HOW", ["auto", "kvm", "tcg", "icount"], "KVM, emulation, or what works; icount: one ns an instruction"),
+      "auto",
+    ),
     limit: withDefault(integer("SECONDS", { min: 10, max: 86400 }, "After this an update is stopped"), 300),
     busybox: withDefault(text("FILE", "A static busybox for the guest"), "/bin/busybox"),
     source: text("TAR", "For `lab kernel`: the kernel's source; else Debian's newest under /usr/src"),

@@ -89,14 +89,14 @@ static struct handshake shake_hands(void)
 }
 
 /* Between two readings of the clock: the kernel may run something else before or after it stamps the mark. */
-struct moment { long long middle, half; };
+struct moment { long long middle, half; unsigned long long cycles; };
 
 static struct moment mark_moment(const char *text)
 {
 	long long before = now_ns();
 	mark("%s", text);
 	long long half = (now_ns() - before) / 2;
-	return (struct moment){ .middle = before + half, .half = half };
+	return (struct moment){ .middle = before + half, .half = half, .cycles = __builtin_ia32_rdtsc() };
 }
 
 /* Tells the observer when WHAT was; it is out of the machine when this returns. */
@@ -107,7 +107,7 @@ static void observe(char what, struct handshake by, struct moment at)
 	if (by.index < 0)
 		dprintf(observer, "%c\n", what);
 	else
-		dprintf(observer, "%c %d %lld %lld\n", what, by.index, at.middle - by.middle, at.half + by.half);
+		dprintf(observer, "%c %d %lld %lld %llu\n", what, by.index, at.middle - by.middle, at.half + by.half, at.cycles);
 	tcdrain(observer);
 }
 

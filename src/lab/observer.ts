@@ -1,13 +1,14 @@
 /**
  * The clock outside the guest. The guest's second serial line is a socket here; the workload shakes hands over it
  * (`?`, answered `!`) next to its pause and its resume, and then tells how far the mark was from the quickest of the
- * handshakes on its own clock: `P INDEX NS ±NS` and `R INDEX NS ±NS`. A lone byte would be as late as this process'
- * event loop is, 30 ms on a busy machine; the quickest of some handshakes is good to half of what it took.
+ * handshakes on its own clock: `P INDEX NS ±NS TSC` and `R INDEX NS ±NS TSC`. A lone byte would be as late as this process'
+ * event loop is, 30 ms on a busy machine; the quickest of some handshakes is good to half of what it took. TSC is the
+ * guest's time-stamp counter at the mark, for machines whose time is not the host's.
  */
 import { createServer, type Server } from "node:net";
 import { err, ok, type Result } from "../base/result.js";
 
-/** On the host's monotonic clock; null: that mark was never told. */
+/** On the host's monotonic clock, or the guest's TSC; null: that mark was never told. */
 export interface Observation {
   readonly pausedNs: bigint | null;
   readonly resumedNs: bigint | null;
@@ -18,11 +19,15 @@ export interface Observation {
 interface Seen {
   readonly atNs: bigint;
   readonly uncertaintyNs: bigint | null;
+  readonly tsc: bigint | null;
 }
+
+/** Whose time an observation is in. The guest's is for machines whose TSC ticks once a nanosecond. */
+export type ObserverClock = "host" | "guest";
 
 const LINE_BYTES = 100;
 const HANDSHAKES = 1_000;
-const REPORT = /^([PR])(?: (\d{1,3}) (-?\d{1,15}) (\d{1,15}))?$/;
+const REPORT = /^([PR])(?: (\d{1,3}) (-?\d{1,15}) (\d{1,15}) (\d{1,19}))?$/;
 
 /** What the guest writes, byte by byte, with the time at which each chunk came. `answer` is called for each handshake. */
 export class ObserverLine {
@@ -44,20 +49,25 @@ export class ObserverLine {
   }
 
   #report(arrivedNs: bigint): void {
-    const [, what, index, after, within] = REPORT.exec(this.#line) ?? [];
+    const [, what, index, after, within, cycles] = REPORT.exec(this.#line) ?? [];
     const handshake = index === undefined ? undefined : this.#handshakes[Number(index)];
     this.#line = "";
     this.#handshakes = [];
     if (what === undefined) return;
+    const tsc = cycles === undefined ? null : BigInt(cycles);
     const seen: Seen =
       handshake === undefined || after === undefined || within === undefined
-        ? { atNs: arrivedNs, uncertaintyNs: null }
-        : { atNs: handshake + BigInt(after), uncertaintyNs: BigInt(within) };
+        ? { atNs: arrivedNs, uncertaintyNs: null, tsc }
+        : { atNs: handshake + BigInt(after), uncertaintyNs: BigInt(within), tsc };
     if (what === "P") this.#paused ??= seen;
     else this.#resumed = seen;
   }
 
-  get observation(): Observation {
+  observation(clock: ObserverClock): Observation {
+    if (clock === "guest") {
+      const [pausedNs, resumedNs] = [this.#paused?.tsc ?? null, this.#resumed?.tsc ?? null];
+      return { pausedNs, resumedNs, uncertaintyNs: pausedNs === null || resumedNs === null ? null : 0n };
+    }
     const [from, to] = [this.#paused?.uncertaintyNs ?? null, this.#resumed?.uncertaintyNs ?? null];
     return {
       pausedNs: this.#paused?.atNs ?? null,
@@ -68,22 +78,28 @@ export class ObserverLine {
 }
 
 export interface Observer {
-  readonly observation: () => Observation;
+  readonly observation: (clock: ObserverClock) => Observation;
   readonly close: () => void;
 }
 
 /** Listens at `path`, at most 107 bytes long (sockaddr_un). The error is a sentence for people. */
 export function openObserver(path: string): Promise<Result<Observer, string>> {
   return new Promise((resolve) => {
-    let observation: () => Observation = () => ({ pausedNs: null, resumedNs: null, uncertaintyNs: null });
+    let observation: (clock: ObserverClock) => Observation = () => ({
+      pausedNs: null,
+      resumedNs: null,
+      uncertaintyNs: null,
+    });
     const server: Server = createServer((socket) => {
       const line = new ObserverLine(() => void socket.write("!"));
-      observation = () => line.observation;
+      observation = (clock) => line.observation(clock);
       socket.setNoDelay(true);
       socket.on("data", (data) => line.take(data.toString("latin1"), process.hrtime.bigint()));
       socket.on("error", () => {});
     });
     server.on("error", (error) => resolve(err(`The observer's socket cannot be opened: ${error.message}`)));
-    server.listen(path, () => resolve(ok({ observation: () => observation(), close: () => void server.close() })));
+    server.listen(path, () =>
+      resolve(ok({ observation: (clock) => observation(clock), close: () => void server.close() })),
+    );
   });
 }

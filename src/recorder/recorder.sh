@@ -36,7 +36,7 @@ options of all verbs:
                            taken from there where the state folder does not have it
   --backup                 kernel-cmdline: copies of the rings at boot, so that the rings themselves can record at once
   --instance NAME          the persistent ring's instance (blackout; else the first that outlives a boot)
-  --ring-size SIZE, --marks-size SIZE, --buffer-size SIZE   for kernel-cmdline (8M, 1M, 16M)
+  --ring-size SIZE, --marks-size SIZE, --buffer-size SIZE   for kernel-cmdline (8M, 1M, by level)
   --redact PATTERNS        keys of kernel command lines whose values are left out, beyond the usual; `none`: leave none out
   --hash-sessions KEY      names of sessions become keyed hashes in the capture; KEY: a file, made where there is none
   --root DIR               where /proc, /sys and /dev are looked for (/)
@@ -56,7 +56,7 @@ NEWLINE='
 
 LEVEL=events LEVEL_GIVEN=no WITH='' STATE=${BLACKOUT_STATE:-} INSTANCE=${BLACKOUT_INSTANCE:-} ROOT=${BLACKOUT_ROOT:-}
 HALF='' OUT='' NAME='' LABELS='' TEXT=no JSON=no DISCARD=no FOR=next REDACT=${BLACKOUT_REDACT:-} MARK=''
-RING_SIZE=8M MARKS_SIZE=1M BUFFER_SIZE=16M DRY=no HASH_KEY=${BLACKOUT_HASH_SESSIONS:-}
+RING_SIZE=8M MARKS_SIZE=1M BUFFER_SIZE='' DRY=no HASH_KEY=${BLACKOUT_HASH_SESSIONS:-}
 PROBES=${BLACKOUT_PROBES:-} CARRIER=${BLACKOUT_CARRIER:-} BACKUP=no REUSE=no SAME_BUILD=no INITRD=''
 
 [ $# -gt 0 ] || { usage >&2; exit 2; }
@@ -119,7 +119,7 @@ case $INSTANCE in */* | .*) misused "--instance is a name, not '$INSTANCE'" ;; e
 for word in $(printf '%s' "$WITH" | tr , ' '); do
   case $word in sched | irq | kvm) ;; *) misused "--with takes sched, irq and kvm, not '$word'" ;; esac
 done
-for size in "$RING_SIZE" "$MARKS_SIZE" "$BUFFER_SIZE"; do
+for size in "$RING_SIZE" "$MARKS_SIZE" "${BUFFER_SIZE:-1M}"; do
   case $size in *[!0-9KMG]* | [KMG]* | '') misused "a size is a number and K, M or G, not '$size'" ;; esac
 done
 STATE=${STATE:-$ROOT/var/lib/blackout}
@@ -1403,8 +1403,24 @@ ring_words() {
     done
   fi
 }
+# $BUFFER_SIZE: of each CPU's buffer in the next kernel, which clears all of them before anything else runs: 16 MiB on each
+# of two CPUs took 1.5 % of a blackout where 1 MiB took 0.3 % (docs/recorder.md). MAX_BUFFERS_KIB on all CPUs together.
+MAX_BUFFERS_KIB=262144
+choose_buffer_size() {
+  [ -z "$BUFFER_SIZE" ] || return 0
+  case $LEVEL,$WITH in
+    markers,) kib=512 ;;
+    events, | probes,) kib=4096 ;;
+    *) kib=16384 ;;
+  esac
+  cpus=$(cat "$ROOT/sys/devices/system/cpu/possible" 2> /dev/null)
+  cpus=$((${cpus##*[-,]} + 1))
+  while [ $((kib * cpus)) -gt $MAX_BUFFERS_KIB ] && [ $kib -gt 512 ]; do kib=$((kib / 2)); done
+  BUFFER_SIZE=${kib}K
+}
 # What the next kernel records from its beginning.
 recording_words() {
+  choose_buffer_size
   WORDS="trace_clock=x86-tsc trace_buf_size=$BUFFER_SIZE trace_event="
   events=$(event_table | while read -r half _ event _; do
     case $half in both | new) printf '%s\n' "$event" ;; esac

@@ -345,6 +345,29 @@ test("the next kernel gets the rings of this one, by the same words", () => {
   assert.equal(words.filter((word) => word.startsWith("reserve_mem=")).length, 1);
 });
 
+test("the next kernel's buffers are as large as the level needs, and bounded over all CPUs", () => {
+  const on = host(HOSTS["6.19"] as HostKind);
+  const size = (...args: string[]): string | undefined =>
+    /trace_buf_size=(\S+)/.exec(record(on, ["kernel-cmdline", ...args]).stdout)?.[1];
+  const possible = join(on.root, "sys/devices/system/cpu/possible");
+  mkdirSync(dirname(possible), { recursive: true });
+  for (const [cpus, markers, events, graph] of [
+    ["0", "512K", "4096K", "16384K"],
+    ["0-31", "512K", "4096K", "8192K"],
+    ["0-223", "512K", "1024K", "1024K"],
+    ["0-8191", "512K", "512K", "512K"],
+  ] as const) {
+    writeFileSync(possible, `${cpus}\n`);
+    assert.deepEqual(
+      [size("--level", "markers"), size("--level", "events"), size("--level", "graph")],
+      [markers, events, graph],
+      cpus,
+    );
+  }
+  assert.equal(size("--level", "markers", "--with", "sched"), "512K", "of so many CPUs");
+  assert.equal(size("--level", "markers", "--buffer-size", "2M"), "2M");
+});
+
 for (const args of [[], ["frobnicate"], ["arm", "--level"], ["arm", "--level", "all"], ["arm", "extra"], ["collect"]]) {
   test(`'${args.join(" ")}' is refused with advice`, () => {
     const run = record(host(HOSTS["6.12"] as HostKind), args);
