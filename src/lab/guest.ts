@@ -41,7 +41,9 @@ export function makeGuest(options: LabOptions, folder: string, workload: string)
       const { root, version } = found.value;
       return ok({
         initrd: null,
-        words: "root=out rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=262144 rw",
+        // Without a cache each program that is started is read from the host anew.
+        words:
+          "root=out rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=524288,cache=loose rw systemd.show_status=error",
         label: `systemd-${version}-${sessions}x${files}`,
         layOut: (share) => laySystemdRoot(root, share, workload, options),
         out: "out",

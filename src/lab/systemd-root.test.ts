@@ -23,7 +23,7 @@ after(() => rmSync(scratch, { recursive: true, force: true }));
 function rootOf(name: string, version: number, without: string | null = null): string {
   const root = join(scratch, name);
   const library = `usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-${version}.so`;
-  for (const path of [library, "usr/bin/mount", "usr/sbin/kexec", "usr/bin/tar"]) {
+  for (const path of [library, "var/lib/dpkg/status", "usr/bin/mount", "usr/sbin/kexec", "usr/bin/tar"]) {
     mkdirSync(join(root, path, ".."), { recursive: true });
     if (path !== without) writeFileSync(join(root, path), path);
   }
@@ -61,6 +61,7 @@ test("a copy gets the recorder, its units and the lab's; the root itself stays a
   assert.equal(readlinkSync(join(to, "usr/bin/awk")), "/etc/alternatives/awk");
   assert.match(read("etc/systemd/system/sysinit.target.wants/blackout-arm.service"), /blackout-recorder arm/);
   assert.match(read("etc/systemd/system/multi-user.target.wants/lab-vm.service"), /FileDescriptorStorePreserve=yes/);
+  assert.equal(readlinkSync(join(to, "etc/systemd/system/serial-getty@.service")), "/dev/null");
   assert.equal(read("etc/default/blackout"), "BLACKOUT_LEVEL=probes\n");
   assert.equal(read("lab/options"), "SESSIONS=3\nFILES=2\nMIB=1\nLEVEL=probes\nCMDLINE='quiet name='\\''it'\\'''\n");
 });

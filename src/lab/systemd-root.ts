@@ -77,6 +77,11 @@ const WANTED_BY: Readonly<Record<string, string>> = {
   "lab-end.service": "multi-user.target",
 };
 
+/** Logins, which a machine without udev waits for in vain. */
+const MASKED = ["getty@.service", "serial-getty@.service", "getty-static.service"];
+/** What systemd does at the first boot after /usr has changed (ConditionNeedsUpdate=) was done when these are newer. */
+const UPDATED = ["etc/.updated", "var/.updated"];
+
 /** Copies `root` to the empty folder `to`, and adds the recorder, its units, the workload and its units. */
 export function laySystemdRoot(root: string, to: string, workload: string, options: LabOptions): Result<void, string> {
   const copied = spawnSync("cp", ["-a", "--reflink=auto", `${root}/.`, to], { encoding: "utf8" });
@@ -100,10 +105,20 @@ export function laySystemdRoot(root: string, to: string, workload: string, optio
       place(join(folder, name), `etc/systemd/system/${name}`, 0o644);
     }
   }
+  // A hundred processes are started in seconds only where nothing is emulated.
+  for (const unit of readdirSync(RECORDER_UNITS)) {
+    mkdirSync(join(units, `${unit}.d`));
+    writeFileSync(join(units, `${unit}.d/lab.conf`), "[Service]\nTimeoutSec=infinity\n");
+  }
   for (const [unit, target] of Object.entries(WANTED_BY)) {
     mkdirSync(join(units, `${target}.wants`), { recursive: true });
     symlinkSync(`../${unit}`, join(units, `${target}.wants`, unit));
   }
+  for (const unit of MASKED) {
+    rmSync(join(units, unit), { force: true });
+    symlinkSync("/dev/null", join(units, unit));
+  }
+  for (const path of UPDATED) writeFileSync(join(to, path), "");
   const { sessions, files, mib, level, cmdline, probes } = options;
   const quoted = cmdline.replaceAll("'", `'\\''`);
   const lines = [`SESSIONS=${sessions}`, `FILES=${files}`, `MIB=${mib}`, `LEVEL=${level}`, `CMDLINE='${quoted}'`];

@@ -1404,7 +1404,7 @@ ring_words() {
   fi
 }
 # $BUFFER_SIZE: of each CPU's buffer in the next kernel, which clears all of them before anything else runs: 16 MiB on each
-# of two CPUs took 1.5 % of a blackout where 1 MiB took 0.3 % (docs/recorder.md). MAX_BUFFERS_KIB on all CPUs together.
+# of two CPUs took 2 % of a blackout's instructions (bench/README.md). MAX_BUFFERS_KIB on all CPUs together.
 MAX_BUFFERS_KIB=262144
 choose_buffer_size() {
   [ -z "$BUFFER_SIZE" ] || return 0

@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,13 +33,16 @@ const recorder = join(scratch, "blackout-recorder");
 copyFileSync(recorderPath, recorder, constants.COPYFILE_EXCL);
 spawnSync("chmod", ["755", recorder]);
 
+/** Where the kernel says whether it is on the way to another. */
+const kexecLoaded = join(scratch, "kexec_loaded");
+
 test("systemd finds nothing to complain about", { skip: missing("systemd-analyze", "systemd") }, () => {
   const copies = units.map((name) => {
     const copy = join(scratch, name);
     writeFileSync(copy, readFileSync(join(folder, name), "utf8").replaceAll(INSTALLED, recorder));
     return copy;
   });
-  assert.ok(copies.length >= 2);
+  assert.ok(copies.length >= 3);
   const env = { ...process.env, SYSTEMD_LOG_LEVEL: "notice", SYSTEMD_UNIT_PATH: `${scratch}:` };
   const run = spawnSync("systemd-analyze", ["verify", "--man=no", ...copies], { encoding: "utf8", env });
   // Of other people's units it may complain as it likes.
@@ -52,6 +56,7 @@ function commandOf(unit: string, key: string, environment: Readonly<Record<strin
   assert.ok(line, `${unit} has ${key}`);
   return (line[1] as string)
     .replaceAll(INSTALLED, recorder)
+    .replaceAll("/sys/kernel/kexec_loaded", kexecLoaded)
     .replaceAll("%%", "%")
     .replace(/\$\{(\w+)\}/g, (_, name) => environment[name] ?? "");
 }
@@ -82,7 +87,14 @@ test("what the units run arms, saves, collects and disarms", { skip: own === und
   };
   try {
     run("blackout-arm.service", "ExecStart");
-    run("blackout-arm.service", "ExecStop");
+    const saved = (): number => statSync(join(scratch, "state/old")).ino;
+    const armed = saved();
+    writeFileSync(kexecLoaded, "0\n");
+    run("blackout-save.service", "ExecStop");
+    assert.equal(saved(), armed, "a host that is switched off needs none");
+    writeFileSync(kexecLoaded, "1\n");
+    run("blackout-save.service", "ExecStop");
+    assert.notEqual(saved(), armed);
     run("blackout-collect.service", "ExecStart");
   } finally {
     run("blackout-collect.service", "ExecStartPost");

@@ -10,7 +10,7 @@ NEXT=lab.boot=2
 # A unit of the recorder's may not fail, although none would keep the update from being made.
 check() { # UNIT
   status=$(systemctl show -p ExecMainStatus --value "$1")
-  [ "$status" = 0 ] || echo "$1: $status" >> /out/failed
+  [ "$status" = 0 ] || echo "$1: $status: $(journalctl -u "$1" -o cat -n 8 | tr '\n' '|')" >> /out/failed
 }
 
 case $1 in
