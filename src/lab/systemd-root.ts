@@ -89,7 +89,7 @@ export function laySystemdRoot(root: string, to: string, workload: string, optio
     return err(`${root} cannot be copied: ${copied.error?.message ?? copied.stderr.trim().split("\n").at(-1)}`);
   }
   const units = join(to, "etc/systemd/system");
-  for (const folder of ["lab", "out", "usr/local/sbin", "etc/default", "etc/systemd/system"])
+  for (const folder of ["lab", "out", "usr/local/sbin", "etc/default", "etc/systemd/system", "var"])
     mkdirSync(join(to, folder), { recursive: true });
   const place = (from: string, path: string, mode: number): void => {
     copyFileSync(from, join(to, path));
@@ -127,7 +127,6 @@ export function laySystemdRoot(root: string, to: string, workload: string, optio
   writeFileSync(join(to, "etc/default/blackout"), `${recorder.join("\n")}\n`);
   // With one, nothing is asked at the first boot. It becomes no part of a capture.
   writeFileSync(join(to, "etc/machine-id"), "b1ac0000b1ac0000b1ac0000b1ac0000\n");
-  rmSync(join(to, "etc/resolv.conf"), { force: true });
   writeFileSync(join(to, "etc/hostname"), "lab\n");
   return ok(undefined);
 }
