@@ -53,6 +53,9 @@ const FILE_ACTIONS: ReadonlyMap<string, string> = new Map([
   ["luo: preserve_fd", "preserve"],
   ["luo: retrieve_fd", "retrieve"],
 ]);
+/** What the recorder marks in the new kernel, where it arms there: a part of the blackout that is its own. */
+const RECORDER_ARMS = "luo: recorder_arm";
+export const RECORDER = "blackout-recorder";
 /** A handler's callbacks, by the end of their names (`memfd_luo_preserve`). */
 const HANDLER_CALL = /_luo_(preserve|freeze|retrieve|finish)$/;
 /** The 2025 series' step for one file, which had no session. */
@@ -258,6 +261,10 @@ function identify(
   { presetOf, names, dialect }: Known,
 ): void {
   const { record, detail } = cause;
+  if (record === RECORDER_ARMS) {
+    Object.assign(cause, { kind: "userspace", id: RECORDER, name: RECORDER, action: "arm" });
+    return;
+  }
   const session = detailValue(detail, "session");
   const fileAction = FILE_ACTIONS.get(record);
   const sessionAction = SESSION_ACTIONS.get(record);

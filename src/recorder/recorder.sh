@@ -1320,8 +1320,14 @@ enter_new() {
   write_armed new "$TRACING/trace_marker"
 }
 
+mark_arming() { # EDGE
+  { printf 'luo: recorder_arm %s' "$1" >> "$TRACING/trace_marker"; } 2> /dev/null || return 0
+}
+
 arm() {
   need_tracing
+  # In another boot than it was armed in it is the new kernel's half, most likely, and what it takes there is blackout.
+  if [ "$DRY" = no ] && read_armed && [ "$ARMED_BOOT" != "$BOOT_ID" ]; then mark_arming begin; fi
   find_ring
   lock
   if [ -n "$CARRIER" ] && { [ "$HALF" = new ] || { [ -z "$HALF" ] && came_by_kexec; }; }; then from_carrier; fi
@@ -1334,6 +1340,7 @@ arm() {
     fi
     enter_new
     arm_new
+    mark_arming end
     return
   fi
   if read_armed; then

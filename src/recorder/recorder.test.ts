@@ -216,6 +216,11 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
     on.reboot();
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
     assert.equal(record(on, ["arm"], by).code, 0);
+    assert.equal(
+      readFileSync(join(on.tracing, "trace_marker"), "utf8"),
+      "luo: recorder_arm beginluo: recorder_arm end",
+      "what arming takes in the new kernel is told",
+    );
     const pstore = join(on.root, "sys/fs/pstore");
     mkdirSync(pstore, { recursive: true });
     const said = "[    0.000000] Kernel command line: a.password=hunter5 b=c\n[    9.000000] the last\n";

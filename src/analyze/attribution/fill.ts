@@ -3,6 +3,7 @@
 import { firstIndexWhere } from "../../base/search.js";
 import type { Boot } from "../../base/time.js";
 import { VMM_EVIDENCE } from "../../collect/types.js";
+import { RECORDER } from "../causes.js";
 import type { PhaseName, PlacedPrintk } from "../live-update.js";
 import { type Cause as Interval, partition } from "../partition.js";
 import type { PathTask } from "../path.js";
@@ -37,6 +38,8 @@ interface BootRows {
   readonly path: number[];
   /** Rows of what the VMMs logged of their devices, on whatever task. */
   readonly vmms: number[];
+  /** Rows of what the recorder itself did. */
+  readonly recorder: number[];
   /** Rows of tasks' runs: the path's, other user tasks', the kernel's threads'. */
   readonly runs: readonly [number[], number[], number[]];
   /** Rows of pid 1's runs in the new kernel. */
@@ -69,6 +72,7 @@ export function causeRows(
   const bootRows = (boot: Boot): BootRows => ({
     path: [],
     vmms: [],
+    recorder: [],
     runs: [[], [], []],
     boots: [],
     lines: printk
@@ -77,6 +81,7 @@ export function causeRows(
   });
   const rows = { old: bootRows("old"), new: bootRows("new") };
   const taskKind = SPAN_KINDS.indexOf("task");
+  const userspaceKind = SPAN_KINDS.indexOf("userspace");
   let firstOfInit = Number.POSITIVE_INFINITY;
   for (let row = 0; row < spans.count; row++) {
     if (spans.boot[row] === 2 && spans.pid[row] === 1)
@@ -102,7 +107,9 @@ export function causeRows(
       into.runs[own ? 0 : thread ? 2 : 1].push(row);
       if (boot === 2 && spans.pid[row] === 1) into.boots.push(row);
     } else if (spans.strings[spans.evidence[row] as number] === VMM_EVIDENCE) into.vmms.push(row);
-    else if (CAUSE_KIND_ROWS[kind] === true && onPath(row)) {
+    else if (kind === userspaceKind && spans.strings[spans.id[row] as number] === RECORDER) {
+      if (isBounded(spans.flags[row] as number, RECORDER)) into.recorder.push(row);
+    } else if (CAUSE_KIND_ROWS[kind] === true && onPath(row)) {
       const id = spans.strings[spans.id[row] as number] ?? "";
       if (id.startsWith("level ")) continue;
       if (isBounded(spans.flags[row] as number, id) || row === opening[boot === 1 ? "old" : "new"]) into.path.push(row);
@@ -110,8 +117,8 @@ export function causeRows(
   }
   const byBegin = (a: number, b: number): number =>
     (spans.beginNs[a] as number) - (spans.beginNs[b] as number) || a - b;
-  for (const { path: own, vmms, boots, runs } of [rows.old, rows.new]) {
-    for (const list of [own, vmms, boots, ...runs]) list.sort(byBegin);
+  for (const { path: own, vmms, recorder, boots, runs } of [rows.old, rows.new]) {
+    for (const list of [own, vmms, recorder, boots, ...runs]) list.sort(byBegin);
   }
   return { spans, ...rows };
 }
@@ -332,6 +339,10 @@ export function fill(rows: CauseRows, setting: Setting, beginNs: number, endNs: 
     }
     if (scheduled) {
       whole({ kind: "idle", id: "idle", name: "idle: nothing ran", evidence: "sched_switch", inferred: false });
+    } else {
+      // Others may have waited for it, or not: nothing says who ran.
+      const armed = nodesFrom(own.recorder).map((node) => ({ ...node, inferred: true }));
+      inGaps((gaps) => clipped(armed, gaps));
     }
   } else {
     inGaps((gaps) => gaps.flatMap(([from, to]) => lineNodes(own.lines, setting, from, to)));

@@ -1,4 +1,6 @@
 import { formatDuration } from "../../base/format.js";
+import type { TreeNode } from "../attribution/tree.js";
+import { RECORDER } from "../causes.js";
 import { type Finding, nodesWhere, type Rule, spanOf } from "./finding.js";
 
 const MIN_SHARE = 0.01;
@@ -11,6 +13,9 @@ const RECORDERS_OWN = new Set([
   "init_kprobe_trace",
   "trace_rb_cpu_prepare",
 ]);
+
+/** The recorder, arming in the new kernel while the VMs wait. */
+const isArming = ({ kind, id }: TreeNode): boolean => kind === "userspace" && id === RECORDER;
 
 /** By the costs that the recorder measured on its host when it was armed: how much the records themselves took. */
 export const recordingEstimate: Rule = ({ update, root }): readonly Finding[] => {
@@ -39,7 +44,8 @@ export const recorderCost: Rule = ({ update, root }): readonly Finding[] => {
     root,
     (node) =>
       (node.kind === "initcall" && RECORDERS_OWN.has(node.id)) ||
-      (node.kind === "cpu" && RECORDERS_OWN.has(node.action)),
+      (node.kind === "cpu" && RECORDERS_OWN.has(node.action)) ||
+      isArming(node),
   );
   const cost = nodes.reduce((sum, { durationNs }) => sum + durationNs, 0);
   const seam = nodesWhere(root, ({ kind }) => kind === "seam")[0];
@@ -47,11 +53,14 @@ export const recorderCost: Rule = ({ update, root }): readonly Finding[] => {
   const spans = [...nodes, ...(update.armsGraphAtBoot && seam !== undefined ? [seam] : [])];
   if (spans.length === 0) return [];
   const most = cost + (update.armsGraphAtBoot ? (seam?.durationNs ?? 0) : 0);
+  const arming = nodes.filter(isArming).reduce((sum, { durationNs }) => sum + durationNs, 0);
+  const armed =
+    arming === 0 ? "" : `, ${formatDuration(arming)} of it to arm in the new kernel, which a bootconfig saves`;
   const more = update.armsGraphAtBoot ? ", and arming the function graph takes more inside the seam, unseen" : "";
   return [
     {
       rule: "recorder-cost",
-      title: `The recording itself takes ${formatDuration(cost)} of the blackout in spans of its own${more}.`,
+      title: `The recording itself takes ${formatDuration(cost)} of the blackout in spans of its own${armed}${more}.`,
       phase: "kexec",
       boot: "new",
       costNs: cost,
