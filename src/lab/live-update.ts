@@ -72,7 +72,8 @@ export function openLab(options: LabOptions): Result<Lab, string> {
     const why = compiled.error?.message ?? compiled.stderr.trim();
     return err(`The workload cannot be compiled (a C compiler with a static libc is needed): ${why}`);
   }
-  const words = runRecorder(["kernel-cmdline", "--for", "old", "--root", folder]);
+  const recording = options.level === "none" ? [] : ["--level", options.level];
+  const words = runRecorder(["kernel-cmdline", "--for", "old", ...recording, "--root", folder]);
   if (!words.ok || words.value.code !== 0) {
     close();
     return err(

@@ -1396,7 +1396,11 @@ ring_words() {
   case $kept in *\"*) kept=$(printf '%s' "$kept" | tr -d '"') ;; esac
   case $kept in
     *trace_instance=*@*) WORDS=${kept# } ;;
-    *) WORDS="reserve_mem=$RING_SIZE:4096:blackout trace_instance=blackout^traceoff@blackout reserve_mem=$MARKS_SIZE:4096:blackout_marks trace_instance=blackout_marks^traceoff@blackout_marks${kept}" ;;
+    *) case $LEVEL,$WITH in
+      # Nothing noisy is recorded, and each instance costs the next kernel time.
+      markers,) WORDS="reserve_mem=$MARKS_SIZE:4096:blackout trace_instance=blackout^traceoff@blackout${kept}" ;;
+      *) WORDS="reserve_mem=$RING_SIZE:4096:blackout trace_instance=blackout^traceoff@blackout reserve_mem=$MARKS_SIZE:4096:blackout_marks trace_instance=blackout_marks^traceoff@blackout_marks${kept}" ;;
+    esac ;;
   esac
   # Behind the rings that they copy.
   if [ $BACKUP = yes ] && [ "$FOR" = next ]; then

@@ -350,6 +350,17 @@ test("the next kernel gets the rings of this one, by the same words", () => {
   assert.equal(words.filter((word) => word.startsWith("reserve_mem=")).length, 1);
 });
 
+test("where nothing noisy is recorded there is one ring, which costs the next kernel less than two", () => {
+  const on = host(HOSTS["6.19"] as HostKind);
+  writeFileSync(join(on.root, "proc/cmdline"), "quiet\n");
+  const rings = (...args: string[]): readonly string[] =>
+    record(on, ["kernel-cmdline", "--for", "old", ...args]).stdout.match(/(?:reserve_mem|trace_instance)=\S+/g) ?? [];
+  const one = ["reserve_mem=1M:4096:blackout", "trace_instance=blackout^traceoff@blackout"];
+  assert.deepEqual(rings("--level", "markers"), one);
+  assert.equal(rings("--level", "markers", "--with", "sched").length, 4);
+  assert.equal(rings("--level", "events").length, 4);
+});
+
 test("the next kernel's buffers are as large as the level needs, and bounded over all CPUs", () => {
   const on = host(HOSTS["6.19"] as HostKind);
   const size = (...args: string[]): string | undefined =>
