@@ -15,7 +15,7 @@ import { parseSelection, splitSelection } from "../archive/selection.js";
 import { err, ok, type Result } from "../base/result.js";
 import { readBoundedText } from "./bounded-text.js";
 import { capturesIn, isCapturePath } from "./capture-paths.js";
-import type { Context } from "./command.js";
+import { type Context, warn } from "./command.js";
 import { glob, isPattern } from "./glob.js";
 import type { CaptureReading } from "./load.js";
 import { statsOf } from "./path-stats.js";
@@ -295,5 +295,5 @@ export function refusalOf(cohorts: readonly Cohort[]): string | null {
 /** Warns where updates stand on both sides. */
 export function warnOfShared(context: Context, base: Cohort, candidate: Cohort): void {
   const shared = sharedSentence(base, candidate);
-  if (shared !== null) context.stderr.write(`${context.errorColour.warning("warning:")} ${shared}\n`);
+  if (shared !== null) warn(context, shared);
 }

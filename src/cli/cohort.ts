@@ -7,7 +7,7 @@ import { clusteredSampleOf } from "../analyze/statistics/clusters.js";
 import { formatDuration, formatNeeded } from "../base/format.js";
 import type { TextLayout } from "./analyze-text.js";
 import { COHORT_FORMS, loadCohort, refusalOf } from "./cohort-load.js";
-import { defineCommand, exit, unusable } from "./command.js";
+import { defineCommand, exit, unusable, warn } from "./command.js";
 import { readingOf, readingOptions } from "./load.js";
 import { flag, one } from "./options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "./terminal-table.js";
@@ -39,7 +39,7 @@ export const cohort = defineCommand({
     } else {
       context.stdout.write(cohortText(found, { palette: context.colour, width: context.width }));
       const refusal = refusalOf([found]);
-      if (refusal !== null) context.stderr.write(`${context.errorColour.warning("warning:")} ${refusal}\n`);
+      if (refusal !== null) warn(context, refusal);
     }
     return failures.length > 0 ? exit.unusableInput : exit.answered;
   },

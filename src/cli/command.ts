@@ -83,8 +83,17 @@ export function misused(context: Context, message: string): number {
   return fail(context, message, exit.usage);
 }
 
+/** Says what the answer does not rest on, but its reader should know. */
+export function warn(context: Context, message: string): void {
+  complain(context, context.errorColour.warning("warning:"), message);
+}
+
 function fail(context: Context, message: string, code: number): number {
-  const text = message.split("\n").map(escapeControls).join("\n");
-  context.stderr.write(`${context.errorColour.bad("blackout:")} ${text}\n`);
+  complain(context, context.errorColour.bad("blackout:"), message);
   return code;
+}
+
+function complain(context: Context, label: string, message: string): void {
+  const text = message.split("\n").map(escapeControls).join("\n");
+  context.stderr.write(`${label} ${text}\n`);
 }

@@ -9,7 +9,7 @@ import { gateMarkdown } from "../export/gate-markdown.js";
 import { WEBHOOK_BODIES, webhookBody } from "../export/gate-webhook.js";
 import { readBudget } from "./budget-file.js";
 import { COHORT_FORMS, displayNames, loadCohort, refusalOf, warnOfShared } from "./cohort-load.js";
-import { type Context, defineCommand, exit, misused, unusable } from "./command.js";
+import { type Context, defineCommand, exit, misused, unusable, warn } from "./command.js";
 import { seedOption } from "./compare.js";
 import { gateText } from "./gate-text.js";
 import { readingOf, readingOptions } from "./load.js";
@@ -103,7 +103,7 @@ export const gate = defineCommand({
     if (written !== null) return written;
     if (target !== null && (document.verdict !== "passed" || options["webhook-when"] === "always")) {
       const sent = await sendWebhook(target.value, webhookBody(document, options["webhook-body"], Date.now()));
-      if (!sent.ok) context.stderr.write(`${context.errorColour.warning("warning:")} ${sent.error}\n`);
+      if (!sent.ok) warn(context, sent.error);
     }
     if (document.verdict === "failed") return FAILED;
     if (failures.length > 0) return exit.unusableInput;

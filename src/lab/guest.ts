@@ -55,9 +55,7 @@ export function makeGuest(options: LabOptions, folder: string, workload: string)
   }
 }
 
-const SHELL_FILES = ["init", "tracefs-state.sh"] as const;
-const sourceOf = (file: (typeof SHELL_FILES)[number]): string =>
-  join(import.meta.dirname, file === "init" ? "guest-init.sh" : file);
+const beside = (file: string): Buffer => readFileSync(join(import.meta.dirname, file));
 
 function initramfsGuest(
   options: LabOptions,
@@ -69,7 +67,8 @@ function initramfsGuest(
   const userSpace = [
     { path: "bin/busybox", content: readFileSync(options.busybox), executable: true },
     { path: "workload", content: readFileSync(workload), executable: true },
-    ...SHELL_FILES.map((path) => ({ path, content: readFileSync(sourceOf(path)), executable: true })),
+    { path: "init", content: beside("guest-init.sh"), executable: true },
+    { path: "tracefs-state.sh", content: beside("tracefs-state.sh"), executable: true },
     { path: "recorder.sh", content: readFileSync(recorderPath), executable: true },
     { path: "cmdline", content: Buffer.from(`${options.cmdline}\n`), executable: false },
     ...selftests.map((path) => ({

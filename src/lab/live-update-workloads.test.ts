@@ -8,12 +8,11 @@ import { join } from "node:path";
 import test from "node:test";
 import { readUpdate } from "../testing/captures.js";
 import { whyNoLab, withLiveUpdate } from "../testing/lab.js";
+import { assertObserved } from "../testing/live-updates.js";
 import type { LabResult } from "./live-update.js";
 
 const { LAB_SELFTESTS, LAB_ROOTFS, LAB_KERNEL } = process.env;
 const release = "7.3.4";
-const AGREEMENT_NS = 3e6;
-const AGREEMENT = 0.001;
 
 /** What every update must show, whoever preserves: an outcome, phases, the observer's blackout, nothing left behind. */
 async function assertRecorded(path: string, result: LabResult) {
@@ -22,10 +21,7 @@ async function assertRecorded(path: string, result: LabResult) {
   const { update, capture } = await readUpdate(path);
   const { document } = update;
   assert.equal(document.outcome, "completed", document.outcomeReason);
-  const observed = capture.observed?.blackoutNs ?? Number.NaN;
-  const measured = document.blackout?.durationNs ?? Number.NaN;
-  const bound = Math.max(AGREEMENT_NS, observed * AGREEMENT) + Number(result.observedWithinNs ?? Number.NaN);
-  assert.ok(Math.abs(measured - observed) <= bound, `${measured} ns measured, ${observed} ns observed`);
+  assertObserved(capture, document, result);
   return update;
 }
 

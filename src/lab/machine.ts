@@ -5,9 +5,10 @@ import { type Observation, openObserver } from "./observer.js";
 
 /**
  * `icount`: emulation on one host CPU in which an instruction takes a nanosecond of the guest's time, whatever else the
- * host does (QEMU's -icount). What recording costs in instructions shows there at a hundredth of the runs.
+ * host does (QEMU's -icount). What recording costs in instructions shows there without the host's noise.
  */
-export type Accelerator = "kvm" | "tcg" | "icount";
+export type Accelerator = UsableAccelerator | "icount";
+type UsableAccelerator = "kvm" | "tcg";
 
 const QEMU = "qemu-system-x86_64";
 /** On a machine with KVM a kernel says so much within a second. */
@@ -17,7 +18,7 @@ const KVM_BOOT_MS = 10_000;
  * KVM where this kernel really starts under it. A device that can be opened, and even a machine that can be made, is not
  * enough: in some nested guests its kernel then runs thousands of times too slowly.
  */
-export function usableAccelerator(kernel: string): Promise<"kvm" | "tcg"> {
+export function usableAccelerator(kernel: string): Promise<UsableAccelerator> {
   if (!existsSync("/dev/kvm")) return Promise.resolve("tcg");
   const machine = ["-accel", "kvm", "-cpu", "host", "-m", "256", "-display", "none", "-nodefaults", "-no-reboot"];
   const boot = ["-kernel", kernel, "-append", "earlyprintk=serial console=ttyS0 panic=-1", "-serial", "stdio"];
@@ -25,7 +26,7 @@ export function usableAccelerator(kernel: string): Promise<"kvm" | "tcg"> {
     const qemu = spawnMachine([...machine, ...boot], "pipe");
     const timer = setTimeout(() => qemu.kill("SIGKILL"), KVM_BOOT_MS);
     let said = "";
-    let found: "kvm" | "tcg" = "tcg";
+    let found: UsableAccelerator = "tcg";
     qemu.stdout?.on("data", (data: Buffer) => {
       if (said.length < 65_536) said += data.toString("latin1");
       if (!said.includes("Linux version")) return;

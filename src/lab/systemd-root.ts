@@ -105,7 +105,7 @@ export function laySystemdRoot(root: string, to: string, workload: string, optio
       place(join(folder, name), `etc/systemd/system/${name}`, 0o644);
     }
   }
-  // A hundred processes are started in seconds only where nothing is emulated.
+  // Some two hundred processes are started in seconds only where nothing is emulated.
   for (const unit of readdirSync(RECORDER_UNITS)) {
     mkdirSync(join(units, `${unit}.d`));
     writeFileSync(join(units, `${unit}.d/lab.conf`), "[Service]\nTimeoutSec=infinity\n");

@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
+import type { LiveUpdateDocument } from "../analyze/live-update.js";
+import type { Capture } from "../collect/capture.js";
+import type { LabResult } from "../lab/live-update.js";
 import type { Level } from "../recorder/recorder.js";
 import { readUpdate } from "./captures.js";
 import { whyNoLab, withLiveUpdate } from "./lab.js";
@@ -10,6 +13,17 @@ import { whyNoLab, withLiveUpdate } from "./lab.js";
 /** How far the tool's blackout may be from the observer's, beside what the observer itself does not know. */
 const AGREEMENT_NS = 3e6;
 const AGREEMENT = 0.001;
+
+/** That the tool's blackout is the observer's; both, in words. */
+export function assertObserved(capture: Capture, document: LiveUpdateDocument, result: LabResult): string {
+  const observed = capture.observed?.blackoutNs ?? Number.NaN;
+  const measured = document.blackout?.durationNs ?? Number.NaN;
+  const within = Number(result.observedWithinNs ?? Number.NaN);
+  const bound = Math.max(AGREEMENT_NS, observed * AGREEMENT) + within;
+  const told = `${measured} ns measured, ${observed} ns observed ± ${within} ns`;
+  assert.ok(Math.abs(measured - observed) <= bound, told);
+  return told;
+}
 
 const PAGES = 1024;
 /** Where the freeze ends, and the kexec begins, only a probe tells; without one they are ranges. */
@@ -34,12 +48,7 @@ export function testLiveUpdate(level: Level, from = "7.3.4", to = "7.3.4"): void
       assert.equal(capture.labels.probe_level, level);
       const found = document.phases.filter(({ durationNs }) => durationNs !== null).map(({ name }) => name);
       assert.deepEqual(found, phasesAt(level));
-      const observed = capture.observed?.blackoutNs ?? Number.NaN;
-      const measured = document.blackout?.durationNs ?? Number.NaN;
-      const within = Number(result.observedWithinNs ?? Number.NaN);
-      const bound = Math.max(AGREEMENT_NS, observed * AGREEMENT) + within;
-      t.diagnostic(`${measured} ns measured, ${observed} ns observed ± ${within} ns`);
-      assert.ok(Math.abs(measured - observed) <= bound, `${measured} ns measured, ${observed} ± ${within} ns observed`);
+      t.diagnostic(assertObserved(capture, document, result));
       const defects = document.defects.filter(({ severity }) => severity !== "note").map(({ code }) => code);
       assert.deepEqual(defects, []);
       const costs = capture.boots.old?.costs ?? null;
