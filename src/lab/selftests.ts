@@ -1,5 +1,5 @@
 /** Linux' own tests of LUO (tools/testing/selftests/liveupdate), those of them that take a kexec between two stages. */
-import { existsSync, openSync, readdirSync, readSync } from "node:fs";
+import { openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { err, ok, type Result } from "../base/result.js";
 
@@ -11,11 +11,14 @@ const BUILD = `in the kernel's source, \`make headers\` and \`make -C ${SELFTEST
 
 /** Paths of the programs in `folder`, sorted. The error is a sentence for people. */
 export function findSelftests(folder: string | null): Result<readonly string[], string> {
-  if (folder === null) return err(`The kernel's own tests are needed: --selftests DIR; they are built by ${BUILD}.`);
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => NAMED.test(name)) : [];
+  if (folder === null) return err(`The kernel's own tests are needed: --selftests DIR; they are built so: ${BUILD}.`);
+  const entries = statSync(folder, { throwIfNoEntry: false })?.isDirectory()
+    ? readdirSync(folder, { withFileTypes: true })
+    : [];
+  const names = entries.filter((entry) => entry.isFile() && NAMED.test(entry.name)).map(({ name }) => name);
   const programs = names.map((name) => join(folder, name)).filter(isProgram);
   if (programs.length === 0) {
-    return err(`${folder} holds no program luo_…: Linux' tests of LUO are built by ${BUILD}.`);
+    return err(`${folder} holds no program luo_…: Linux' tests of LUO are built so: ${BUILD}.`);
   }
   const dynamic = programs.find((path) => !isStatic(path));
   if (dynamic !== undefined) return err(`${dynamic} is linked dynamically, and the guest has no libraries: ${BUILD}.`);
