@@ -7,6 +7,7 @@ import { build } from "./build.mjs";
 import { filesUnder } from "./lib/dist.mjs";
 import { inProject } from "./lib/project.mjs";
 import { exitCodeOf, main, StepFailure, say, step } from "./lib/step.mjs";
+import { lint } from "./lint.mjs";
 import { setup } from "./setup.mjs";
 
 /** A test that hangs fails, and says which it was, long before a CI job is killed without a word. */
@@ -17,9 +18,11 @@ function testFiles(patterns) {
     ...filesUnder(inProject("dist"))
       .filter((path) => path.endsWith(".test.js"))
       .map((path) => `dist/${path}`),
-    ...filesUnder(inProject("viewer/test"))
-      .filter((path) => path.endsWith(".test.mjs"))
-      .map((path) => `viewer/test/${path}`),
+    ...["viewer/test", "scripts/test"].flatMap((folder) =>
+      filesUnder(inProject(folder))
+        .filter((path) => path.endsWith(".test.mjs"))
+        .map((path) => `${folder}/${path}`),
+    ),
   ];
   return patterns.length === 0 ? files : files.filter((file) => patterns.some((pattern) => file.includes(pattern)));
 }
@@ -32,9 +35,7 @@ async function test(patterns) {
 
   const failed = [];
   if (patterns.length === 0) {
-    const biome = inProject("node_modules/@biomejs/biome/bin/biome");
-    const lint = await step("lint", () => exitCodeOf(process.execPath, [biome, "check", "--error-on-warnings", "."]));
-    if (lint !== 0) failed.push("lint");
+    if ((await step("lint", lint)) !== 0) failed.push("lint");
   }
   const tests = await step(`${files.length} test files`, () =>
     exitCodeOf(process.execPath, [

@@ -61,7 +61,7 @@ echo c > /proc/sysrq-trigger
 `;
 
 async function crashSample() {
-  const { packInitramfs } = await import(join(project, "dist/lab/initramfs.js"));
+  const { packInitramfs } = await import(join(project, "dist/lab/guest/initramfs.js"));
   const initrd = join(folder, "initrd");
   const share = join(folder, "share");
   mkdirSync(share);

@@ -18,7 +18,7 @@ import { gzipSync } from "node:zlib";
 
 const [kernel] = process.argv.slice(2);
 if (kernel === undefined) throw new Error("Give the kernel: node traces/make-qemu-sample.mjs BZIMAGE");
-const { packInitramfs } = await import(join(import.meta.dirname, "../dist/lab/initramfs.js"));
+const { packInitramfs } = await import(join(import.meta.dirname, "../dist/lab/guest/initramfs.js"));
 const samples = join(import.meta.dirname, "dialects/qemu");
 const folder = mkdtempSync(join(tmpdir(), "blackout-qemu-"));
 const LIMIT_MS = 120_000;

@@ -1,6 +1,6 @@
 /** Updates without their names: each becomes a keyed hash, the same wherever the name stands, and the rest stays. */
 import { createHmac } from "node:crypto";
-import type { CauseSample, UpdateSample } from "../analyze/cohort/update-sample.js";
+import type { CauseSample, UpdateSample } from "../model/update-sample.js";
 
 /** What a name names; the same text as a host and as a task is two names. */
 type Named = "host" | "capture" | "vm" | "session" | "file" | "device" | "task" | "label" | "part" | "code" | "symbol";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { runCli } from "./command-run.js";
-import { recordedSurroundings } from "./command-testing.js";
+import { recordedSurroundings } from "../testing/command-testing.js";
 import { commands } from "./commands.js";
+import { runCli } from "./frame/command-run.js";
 
 test("commands have names of their own", () => {
   const names = commands.map(({ name }) => name);

@@ -1,33 +1,34 @@
 /** The commands there are, in the order the help lists them. */
-import { analyze } from "./analyze.js";
-import { archive } from "./archive.js";
-import { blame } from "./blame.js";
-import { cohort } from "./cohort.js";
-import type { Command } from "./command.js";
-import { compare } from "./compare.js";
-import { convert } from "./convert.js";
-import { criticalChain } from "./critical-chain.js";
-import { doctor } from "./doctor.js";
-import { events } from "./events.js";
-import { findings } from "./findings.js";
-import { gate } from "./gate.js";
-import { guest } from "./guest.js";
-import { history } from "./history.js";
-import { lab } from "./lab.js";
-import { metrics } from "./metrics.js";
-import { open } from "./open.js";
-import { percentiles } from "./percentiles.js";
-import { perfetto } from "./perfetto.js";
-import { qualify } from "./qualify.js";
-import { query } from "./query.js";
-import { record } from "./record.js";
-import { report } from "./report.js";
-import { rules } from "./rules.js";
-import { serve } from "./serve.js";
-import { sessions } from "./sessions.js";
-import { tree } from "./tree.js";
-import { watch } from "./watch.js";
-import { whatIf } from "./what-if.js";
+
+import { archive } from "./archive/archive.js";
+import { query } from "./archive/query.js";
+import { cohort } from "./cohort/cohort.js";
+import { compare } from "./cohort/compare.js";
+import { gate } from "./cohort/gate.js";
+import { history } from "./cohort/history.js";
+import { percentiles } from "./cohort/percentiles.js";
+import { qualify } from "./cohort/qualify.js";
+import { metrics } from "./fleet/metrics.js";
+import { rules } from "./fleet/rules.js";
+import { watch } from "./fleet/watch.js";
+import type { Command } from "./frame/command.js";
+import { doctor } from "./recording/doctor.js";
+import { lab } from "./recording/lab.js";
+import { record } from "./recording/record.js";
+import { convert } from "./trace/convert.js";
+import { events } from "./trace/events.js";
+import { analyze } from "./update/analyze.js";
+import { blame } from "./update/blame.js";
+import { criticalChain } from "./update/critical-chain.js";
+import { findings } from "./update/findings.js";
+import { guest } from "./update/guest.js";
+import { perfetto } from "./update/perfetto.js";
+import { report } from "./update/report.js";
+import { sessions } from "./update/sessions.js";
+import { tree } from "./update/tree.js";
+import { whatIf } from "./update/what-if.js";
+import { open } from "./web/open.js";
+import { serve } from "./web/serve.js";
 
 export const commands: readonly Command[] = [
   analyze,

@@ -2,10 +2,10 @@
 /** Wires the process to the command line; everything else is in modules that know no process. */
 import { readFileSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
-import { exit } from "./command.js";
-import type { Output } from "./command-context.js";
-import { bugReport, runCli } from "./command-run.js";
 import { commands } from "./commands.js";
+import { exit } from "./frame/command.js";
+import type { Output } from "./frame/command-context.js";
+import { bugReport, runCli } from "./frame/command-run.js";
 
 /**
  * A file descriptor whose reader may leave early (`blackout … | head`): what is written after that is dropped, and the

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import type { Collected } from "../model/collected.js";
 import {
   callLine,
   type MadeBoot,
@@ -9,11 +10,10 @@ import {
   memoryCapture,
   returnLine,
   traceLine,
-} from "../testing/capture-memory.js";
-import { updateOf } from "../testing/captures.js";
-import { documentFaults } from "../testing/document-faults.js";
+} from "../testing/fakes/capture-memory.js";
+import { documentFaults } from "../testing/fakes/document-faults.js";
+import { updateOf } from "../testing/samples/captures.js";
 import { placedEventFeed } from "./collect.js";
-import type { Collected } from "./types.js";
 
 const collected = (boots: { readonly old?: MadeBoot; readonly new?: MadeBoot }): Collected =>
   updateOf(memoryCapture(madeCapture(boots))).collected.collected;

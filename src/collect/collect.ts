@@ -1,18 +1,10 @@
 /** From a capture's files to events on one axis: picks the sources, reads each once, links the clocks, places all. */
+
 import { AXIS_EDGE_NS, axisNsOf, type ClockMap, placeColumn, uncertaintyOf } from "../base/clock-map.js";
 import { type DefectInput, DefectLog } from "../base/defect.js";
-import { formatDuration, formatUncertainty } from "../base/format.js";
+import { formatDuration, formatUncertainty } from "../base/text/format.js";
 import { type Boot, instant } from "../base/time.js";
-import { markedClocks, pairedClocks, placeMessages, readAgents, realtimeByTai, type WallAnchor } from "./agents.js";
-import type { Capture } from "./capture.js";
-import { type BootClocks, type LinkedClocks, linkClocks, type RealtimeAnchor, taiAnchors } from "./clock-link.js";
-import { EventCollector, type UnplacedKeyEvent } from "./event-collector.js";
-import { type BootLog, type BootLogs, bootLogs } from "./kernel-logs.js";
-import { placeByStamp, placeLines } from "./printk-clock.js";
-import { END_OF_TIME, type RecordFilter } from "./ring-buffer.js";
-import { eventSourceOf } from "./sources.js";
 import type {
-  CaptureFiles,
   Collected,
   EventChunk,
   EventSource,
@@ -25,8 +17,31 @@ import type {
   SourceCounts,
   Texts,
   VcpuSeen,
-} from "./types.js";
-import { placeVmmLogs, readVmmLogs, vmmSources, withVmmSpans } from "./vmm.js";
+} from "../model/collected.js";
+import type { RecordFilter } from "../model/trace-file.js";
+import {
+  markedClocks,
+  pairedClocks,
+  placeMessages,
+  readAgents,
+  realtimeByTai,
+  type WallAnchor,
+} from "./agents/agents.js";
+import { placeVmmLogs, readVmmLogs, vmmSources, withVmmSpans } from "./agents/vmm.js";
+import type { Capture } from "./capture/capture.js";
+import {
+  type BootClocks,
+  type LinkedClocks,
+  linkClocks,
+  type RealtimeAnchor,
+  taiAnchors,
+} from "./clocks/clock-link.js";
+import { placeByStamp, placeLines } from "./clocks/printk-clock.js";
+import { EventCollector, type UnplacedKeyEvent } from "./events/event-collector.js";
+import type { CaptureFiles } from "./files/files.js";
+import { type BootLog, type BootLogs, bootLogs } from "./readers/kernel-logs.js";
+import { eventSourceOf } from "./readers/sources.js";
+import { END_OF_TIME } from "./ring-buffer/ring-buffer.js";
 
 export type TraceMap = ClockMap<"old:trace"> | ClockMap<"new:trace">;
 

@@ -1,16 +1,18 @@
 /** Nothing is dropped silently: on every recording there is, what goes in is counted out again. */
+
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import test from "node:test";
 import type { DefectInput } from "../base/defect.js";
-import { hiding, updateOf, withFiles } from "../testing/captures.js";
-import { documentFaults } from "../testing/document-faults.js";
+import { EventKind, type FieldValue } from "../model/collected.js";
+import { documentFaults } from "../testing/fakes/document-faults.js";
 import { shippedCohort, singleCaptures } from "../testing/places.js";
-import { type CaptureBoot, readCapture } from "./capture.js";
-import { ftraceTextSource } from "./ftrace-text.js";
-import { symbolName } from "./key-functions.js";
-import { eventSourceOf } from "./sources.js";
-import { type CaptureFiles, EventKind, type FieldValue } from "./types.js";
+import { hiding, updateOf, withFiles } from "../testing/samples/captures.js";
+import { type CaptureBoot, readCapture } from "./capture/capture.js";
+import { symbolName } from "./events/key-functions.js";
+import type { CaptureFiles } from "./files/files.js";
+import { ftraceTextSource } from "./ftrace-text/ftrace-text.js";
+import { eventSourceOf } from "./readers/sources.js";
 
 const NEWLINE = 0x0a;
 

@@ -8,18 +8,18 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
-import { memorySource } from "../base/byte-source.js";
+import { memorySource } from "../base/bytes/byte-source.js";
+import type { EventSource } from "../model/collected.js";
+import { concat, ftrace, message, packed, packet } from "../testing/fakes/perfetto-packets.js";
+import { payloadOf, writePages } from "../testing/fakes/ring-pages.js";
+import { smallTraceDat, writeTraceDat6, writeTraceDat7 } from "../testing/fakes/trace-dat-writer.js";
 import { FUZZ_RUNS, type Fuzzing, fuzz } from "../testing/fuzz.js";
-import { concat, ftrace, message, packed, packet } from "../testing/perfetto-packets.js";
 import { projectRoot, traces } from "../testing/places.js";
-import { payloadOf, writePages } from "../testing/ring-pages.js";
-import { smallTraceDat, writeTraceDat6, writeTraceDat7 } from "../testing/trace-dat-writer.js";
-import { parseFormatFiles } from "./event-format.js";
-import { ownerOf, readPstoreLog } from "./pstore.js";
-import { readQemuLog } from "./qemu-log.js";
-import { DEFAULT_LAYOUT, ringBufferSource } from "./ring-buffer.js";
-import { readTrace } from "./trace-file.js";
-import type { EventSource } from "./types.js";
+import { readQemuLog } from "./agents/qemu-log.js";
+import { parseFormatFiles } from "./formats/event-format.js";
+import { ownerOf, readPstoreLog } from "./kernel-log/pstore.js";
+import { readTrace } from "./readers/trace-file.js";
+import { DEFAULT_LAYOUT, ringBufferSource } from "./ring-buffer/ring-buffer.js";
 
 async function report(context: TestContext, fuzzing: Omit<Fuzzing, "runs" | "seed">): Promise<void> {
   const { runs, slowestMs, grownBytes } = await fuzz({ ...fuzzing, runs: FUZZ_RUNS, seed: 20_261 });
@@ -164,7 +164,7 @@ test("Perfetto traces, packed and not", async (context) => {
 });
 
 test("ftrace's text", async (context) => {
-  const samples = join(projectRoot, "src/collect/ftrace-text-samples");
+  const samples = join(projectRoot, "src/collect/ftrace-text/samples");
   await report(context, {
     seeds: readdirSync(samples)
       .filter((name) => !name.includes(".golden."))

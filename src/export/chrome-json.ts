@@ -2,7 +2,7 @@
  * Events in Chrome's JSON trace format (Trace Event Format): begin and end of traced functions, all else as instants.
  * Times are microseconds with three decimals: exact nanoseconds.
  */
-import { type EventChunk, EventKind } from "../collect/types.js";
+import { type EventChunk, EventKind } from "../model/collected.js";
 
 /** `0.123`: exact, since a double of microseconds is not. */
 function microseconds(ns: number): string {

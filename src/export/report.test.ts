@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inflateRawSync } from "node:zlib";
-import type { LiveUpdate } from "../analyze/live-update.js";
-import { decodeLiveUpdate, parseReportIndex } from "../analyze/report-data.js";
-import { SpanTableBuilder } from "../analyze/span-table.js";
+import type { LiveUpdate } from "../model/live-update.js";
+import { SpanTableBuilder } from "../model/span-table.js";
+import { decodeLiveUpdate, parseReportIndex } from "../report/report-data.js";
 import { REPORT_DATA_PLACE, renderReport } from "./report.js";
 
 const HOSTILE = `</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> ${REPORT_DATA_PLACE}`;

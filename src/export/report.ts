@@ -3,8 +3,8 @@
  * data travels as base64 of deflate in inert elements, so that no text of a capture is ever parsed as markup.
  */
 import { deflateRawSync } from "node:zlib";
-import type { LiveUpdate } from "../analyze/live-update.js";
-import { encodeLiveUpdate, packReportIndex, type ReportIndex, reportIndex } from "../analyze/report-data.js";
+import type { LiveUpdate } from "../model/live-update.js";
+import { encodeLiveUpdate, packReportIndex, type ReportIndex, reportIndex } from "../report/report-data.js";
 
 /** Where the template takes the data; scripts/build-viewer.mjs puts it there. */
 export const REPORT_DATA_PLACE = "<!-- blackout:data -->";

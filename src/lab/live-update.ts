@@ -16,11 +16,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { err, ok, type Result } from "../base/result.js";
 import { runRecorder } from "../recorder/recorder.js";
-import { failFirstCall } from "./debugger.js";
-import { type Guest, makeGuest } from "./guest.js";
-import type { LabOptions } from "./lab-options.js";
-import { runMachine } from "./machine.js";
-import type { Observation } from "./observer.js";
+import { type Guest, makeGuest } from "./guest/guest.js";
+import { failFirstCall } from "./machine/debugger.js";
+import type { LabOptions } from "./machine/lab-options.js";
+import { runMachine } from "./machine/machine.js";
+import type { Observation } from "./machine/observer.js";
 
 /** Of a kernel without a root device (wait_for_root, init/do_mounts.c). */
 const HANG_LAST_WORDS = "Waiting for root device /dev/nowhere";

@@ -7,11 +7,11 @@ import { dirname, join } from "node:path";
 import test, { after } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { DEFAULT_LAYOUT } from "../collect/ring-buffer/page-layout.js";
-import { readUpdate } from "../testing/captures.js";
+import { payloadOf, writePages } from "../testing/fakes/ring-pages.js";
+import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
 import { sharedCaptures } from "../testing/places.js";
 import { pseudonymOf, record, shells } from "../testing/recorder-runs.js";
-import { payloadOf, writePages } from "../testing/ring-pages.js";
-import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/tracefs-tree.js";
+import { readUpdate } from "../testing/samples/captures.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-hash-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));

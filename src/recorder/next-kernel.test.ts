@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import fc from "fast-check";
+import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
 import { record, shell, shells } from "../testing/recorder-runs.js";
-import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/tracefs-tree.js";
 import { parseDoctorReport } from "./recorder.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-next-"));

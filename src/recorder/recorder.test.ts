@@ -18,12 +18,12 @@ import { dirname, join } from "node:path";
 import test, { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
-import { seededRandom } from "../base/random.js";
-import { type BtfStruct, makeBtf } from "../testing/btf.js";
-import { readUpdate } from "../testing/captures.js";
+import { seededRandom } from "../base/numbers/random.js";
+import { type BtfStruct, makeBtf } from "../testing/fakes/btf.js";
+import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
 import { projectRoot } from "../testing/places.js";
 import { type Run, record, shell, shells } from "../testing/recorder-runs.js";
-import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/tracefs-tree.js";
+import { readUpdate } from "../testing/samples/captures.js";
 import { parseDoctorReport, recorderPath } from "./recorder.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-recorder-"));

@@ -16,9 +16,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { readUpdate } from "../testing/captures.js";
-import { missing } from "../testing/debian-programs.js";
+import { missing } from "../testing/oracles/debian-programs.js";
 import { projectRoot } from "../testing/places.js";
+import { readUpdate } from "../testing/samples/captures.js";
 import { recorderPath } from "./recorder.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-units-"));

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { missing } from "../testing/debian-programs.js";
+import { missing } from "../testing/oracles/debian-programs.js";
 import { projectRoot } from "../testing/places.js";
 import { shells } from "../testing/recorder-runs.js";
 

@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { seededRandom } from "../base/random.js";
+import { seededRandom } from "../base/numbers/random.js";
 
 /** Mutated inputs to read: a number that CI can afford; FUZZ_RUNS for more. */
 export const FUZZ_RUNS = Number(process.env.FUZZ_RUNS ?? 20_000);

@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { LabOptions } from "../lab/lab-options.js";
 import { type LabResult, openLab, runLiveUpdate } from "../lab/live-update.js";
-import { usableAccelerator } from "../lab/machine.js";
+import type { LabOptions } from "../lab/machine/lab-options.js";
+import { usableAccelerator } from "../lab/machine/machine.js";
 import { projectRoot } from "./places.js";
 
 /** Of a release, or the path of an image. */

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { recorderPath } from "../recorder/recorder.js";
-import type { MadeUpHost } from "./tracefs-tree.js";
+import type { MadeUpHost } from "./fakes/tracefs-tree.js";
 
 /** Those of dash and busybox ash that are installed. */
 export const shells: readonly (readonly string[])[] = [["dash"], ["busybox", "ash"]].filter(

@@ -1,23 +1,24 @@
 /** Reads the report in the page and ties state, views and events together. */
-import { renderAbout } from "./chrome/about.js";
+
 import { renderBar } from "./chrome/bar.js";
-import { createComparePage } from "./chrome/compare.js";
-import { renderDetails } from "./chrome/details.js";
 import { fill, h } from "./chrome/dom.js";
-import { renderFindings } from "./chrome/findings.js";
 import { renderSummary } from "./chrome/header.js";
 import { renderHelp } from "./chrome/help.js";
 import { renderNotices } from "./chrome/notices.js";
 import { showPerfetto } from "./chrome/perfetto-dialog.js";
-import { renderPhaseTable } from "./chrome/phase-table.js";
 import { createSearchBox } from "./chrome/search-box.js";
 import { sharingOf } from "./chrome/share.js";
-import { renderTabs } from "./chrome/side.js";
-import { renderSpansTable } from "./chrome/spans-table.js";
+import { renderAbout } from "./chrome/side/about.js";
+import { renderDetails } from "./chrome/side/details.js";
+import { renderFindings } from "./chrome/side/findings.js";
+import { renderPhaseTable } from "./chrome/side/phase-table.js";
+import { renderTabs } from "./chrome/side/side.js";
+import { renderSpansTable } from "./chrome/side/spans-table.js";
+import { renderTree } from "./chrome/side/tree.js";
+import { renderWhatIf } from "./chrome/side/what-if.js";
 import { createTimelineView, type TimelineView } from "./chrome/timeline-view.js";
-import { renderTree } from "./chrome/tree.js";
-import { createUpdatesPage } from "./chrome/updates-page.js";
-import { renderWhatIf } from "./chrome/what-if.js";
+import { createComparePage } from "./chrome/updates/compare.js";
+import { createUpdatesPage } from "./chrome/updates/updates-page.js";
 import { sourcesInFile } from "./data/dropped.js";
 import { libraryOf, type Source } from "./data/library.js";
 import { servedBy } from "./data/served.js";

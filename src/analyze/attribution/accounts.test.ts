@@ -3,15 +3,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import test from "node:test";
 import fc from "fast-check";
-import type { Collected, RawSpanKind, RawSpans } from "../../collect/types.js";
-import { readHalf, readUnlinked, readUpdate } from "../../testing/captures.js";
+import type { Collected, RawSpanKind, RawSpans } from "../../model/collected.js";
 import { cohort, sharedCaptures, shippedCohort, singleCaptures, traces } from "../../testing/places.js";
-import { type AnchoredUpdate, analyzeUpdate } from "../analyze.js";
-import { blame } from "./blame.js";
+import { readHalf, readUnlinked, readUpdate } from "../../testing/samples/captures.js";
+import { type AnchoredUpdate, analyzeUpdate } from "../update/analyze.js";
 import { buildTrees, type UpdateTrees } from "./build.js";
-import { criticalChain } from "./chain.js";
-import { treeTotals } from "./documents.js";
 import { auditTree, isCauseNode, leavesOf, type TreeNode, walk } from "./tree.js";
+import { blame } from "./views/blame.js";
+import { criticalChain } from "./views/chain.js";
+import { treeTotals } from "./views/documents.js";
 
 /** What may be unattributed of a blackout, by the level it was recorded at. */
 const LEAST_SURE: Readonly<Record<string, number>> = { graph: 0.02, probes: 0.05, events: 0.1 };

@@ -1,6 +1,6 @@
 /** Builds an update's span trees: the blackout's, and those of what lies outside it. */
 import type { Boot } from "../../base/time.js";
-import type { PhaseDocument, PhaseName } from "../live-update.js";
+import type { PhaseDocument, PhaseName } from "../../model/live-update.js";
 import { type CauseRows, causeRows, fill, type Setting } from "./fill.js";
 import { FIRST_STAGE, findStages, INITCALL_LEVELS, STAGES, type StageBegin, type StageRow } from "./stages.js";
 import { structureNode, type TreeNode } from "./tree.js";

@@ -1,14 +1,21 @@
 /** Covers an interval with causes: what was recorded on the path first, then who ran, then what the log and order tell. */
 
-import { firstIndexWhere } from "../../base/search.js";
+import { firstIndexWhere } from "../../base/numbers/search.js";
 import type { Boot } from "../../base/time.js";
-import { VMM_EVIDENCE } from "../../collect/types.js";
-import { RECORDER } from "../causes.js";
-import type { PhaseName, PlacedPrintk } from "../live-update.js";
-import { type Cause as Interval, partition } from "../partition.js";
-import type { PathTask } from "../path.js";
-import { SPAN_KINDS, type Span, SpanFlag, type SpanTable, spanAt } from "../span-table.js";
-import { type CauseKind, isSpanCause, leavesOf, type TreeNode } from "./tree.js";
+import { VMM_EVIDENCE } from "../../model/collected.js";
+import type { PhaseName, PlacedPrintk } from "../../model/live-update.js";
+import {
+  type AttributedKind,
+  SPAN_KINDS,
+  type Span,
+  SpanFlag,
+  type SpanTable,
+  spanAt,
+} from "../../model/span-table.js";
+import { RECORDER } from "../causes/causes.js";
+import { type Cause as Interval, partition } from "../causes/partition.js";
+import type { PathTask } from "../evidence/path.js";
+import { isSpanCause, leavesOf, type TreeNode } from "./tree.js";
 
 /** Where in the tree an interval lies. */
 export interface Setting {
@@ -18,7 +25,7 @@ export interface Setting {
   readonly stage: string | null;
   /** Kernel code runs (log lines may name what it does), or user space does (tasks may). */
   readonly mode: "kernel" | "user";
-  readonly base: { readonly kind: CauseKind; readonly id: string; readonly evidence: string } | null;
+  readonly base: { readonly kind: AttributedKind; readonly id: string; readonly evidence: string } | null;
 }
 
 /** Tasks that are the kernel's own, by the names it gives them: no record of the trace says it. */
@@ -183,7 +190,7 @@ function drafts(spans: SpanTable, rows: readonly number[], beginNs: number, endN
   return top;
 }
 
-function kindOf(span: Span): CauseKind {
+function kindOf(span: Span): AttributedKind {
   switch (span.kind) {
     case "softirq":
       return "irq";

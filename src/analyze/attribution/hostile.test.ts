@@ -1,20 +1,20 @@
 /** A capture that was made to hurt: big tables cost time in proportion, and nothing nests or splits without bound. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Collected, RawSpanKind, RawSpans } from "../../collect/types.js";
-import { readUpdate } from "../../testing/captures.js";
+import type { Collected, RawSpanKind, RawSpans } from "../../model/collected.js";
 import { shippedCohort } from "../../testing/places.js";
-import { analyzeUpdate } from "../analyze.js";
-import { detailValue } from "../causes.js";
-import { nameProbes } from "../devices.js";
-import { MAX_NESTING, partition } from "../partition.js";
-import { presetFinder } from "../presets.js";
+import { readUpdate } from "../../testing/samples/captures.js";
+import { detailValue } from "../causes/causes.js";
+import { MAX_NESTING, partition } from "../causes/partition.js";
+import { presetFinder } from "../causes/presets.js";
+import { nameProbes } from "../evidence/devices.js";
+import { analyzeUpdate } from "../update/analyze.js";
 import { buildTrees } from "./build.js";
-import { criticalChain } from "./chain.js";
 import { apart, forOverlaps } from "./overlaps.js";
-import { parseSelector, selectorTest } from "./selector.js";
 import { auditTree, type TreeNode, walk } from "./tree.js";
-import { whatIf } from "./what-if.js";
+import { criticalChain } from "./views/chain.js";
+import { parseSelector, selectorTest } from "./views/selector.js";
+import { whatIf } from "./views/what-if.js";
 
 interface Made {
   readonly kind: RawSpanKind;

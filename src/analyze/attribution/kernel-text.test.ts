@@ -7,9 +7,9 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import { axisNsOf } from "../../base/clock-map.js";
 import { instant } from "../../base/time.js";
-import { readUpdate } from "../../testing/captures.js";
+import { spanAt } from "../../model/span-table.js";
 import { sharedCaptures, traces } from "../../testing/places.js";
-import { spanAt } from "../span-table.js";
+import { readUpdate } from "../../testing/samples/captures.js";
 import { buildTrees } from "./build.js";
 import { type TreeNode, walk } from "./tree.js";
 

@@ -1,6 +1,6 @@
 /** Who was on the CPU: what the task that carries the update did with each nanosecond, from the scheduler's records. */
-import { firstIndexWhere } from "../../base/search.js";
-import { SPAN_KINDS, type Span, type SpanTable, spanAt } from "../span-table.js";
+import { firstIndexWhere } from "../../base/numbers/search.js";
+import { SPAN_KINDS, type Span, type SpanTable, spanAt } from "../../model/span-table.js";
 import type { AttributedUpdate, Wakeups } from "./update.js";
 
 /** A time off the CPU. */

@@ -1,6 +1,6 @@
 /** Which of many intervals overlap one: for lists that ascend, without looking at all of them. */
 
-import { firstIndexWhere } from "../../base/search.js";
+import { firstIndexWhere } from "../../base/numbers/search.js";
 
 interface Interval {
   readonly beginNs: number;

@@ -1,9 +1,9 @@
 /** The recorder that arms itself in the new kernel: its own part of the blackout is told, where nothing else explains it. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { memoryCapture } from "../../testing/capture-memory.js";
-import { updateOf, withFiles } from "../../testing/captures.js";
+import { memoryCapture } from "../../testing/fakes/capture-memory.js";
 import { shippedCohort } from "../../testing/places.js";
+import { updateOf, withFiles } from "../../testing/samples/captures.js";
 import { findings } from "../findings/findings.js";
 import { buildTrees } from "./build.js";
 import { leavesOf, type TreeNode } from "./tree.js";

@@ -3,10 +3,10 @@
  * where it begins (kernel/kexec_core.c and kernel/reboot.c, init/main.c). A stage whose begin nothing shows is named as
  * not seen, and what it took lies in the one before.
  */
+
 import type { Boot } from "../../base/time.js";
-import type { PlacedPrintk } from "../live-update.js";
-import { SPAN_KINDS, type SpanTable, spanAt } from "../span-table.js";
-import type { CauseKind } from "./tree.js";
+import type { PlacedPrintk } from "../../model/live-update.js";
+import { type AttributedKind, SPAN_KINDS, type SpanTable, spanAt } from "../../model/span-table.js";
 
 /** A record that shows where a stage begins. */
 export type StageRecord =
@@ -23,7 +23,7 @@ export interface StageRow {
    * What runs in it by the kernel's own order where no finer record says more: always there, never a guess at anything
    * but the function's name.
    */
-  readonly base: { readonly kind: CauseKind; readonly id: string } | null;
+  readonly base: { readonly kind: AttributedKind; readonly id: string } | null;
 }
 
 const called = (name: string): StageRecord => ({ what: "call", function: name });

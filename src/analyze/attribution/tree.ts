@@ -3,29 +3,13 @@
  * remainder equal the parent in integer nanoseconds; overlaps are resolved by `partition` (the innermost running cause
  * wins, so that each nanosecond is counted once; lanes keep the whole spans).
  */
+
 import type { Boot } from "../../base/time.js";
-import type { PhaseName } from "../live-update.js";
-import type { SpanKind } from "../span-table.js";
+import type { PhaseName } from "../../model/live-update.js";
+import type { AttributedKind, SpanKind } from "../../model/span-table.js";
 
 /** What a node is: structure (blackout, phase, gap, stage), or a cause. */
-export type NodeKind = "blackout" | "phase" | "gap" | "stage" | CauseKind;
-
-export const CAUSE_KINDS = [
-  "session",
-  "file",
-  "device",
-  "initcall",
-  "function",
-  "cpu",
-  "notifier",
-  "irq",
-  "userspace",
-  "kthread",
-  "idle",
-  "printk",
-  "seam",
-] as const;
-export type CauseKind = (typeof CAUSE_KINDS)[number];
+export type NodeKind = "blackout" | "phase" | "gap" | "stage" | AttributedKind;
 
 export interface TreeNode {
   readonly kind: NodeKind;

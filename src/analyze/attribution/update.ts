@@ -1,7 +1,7 @@
-import type { DeviceFacts } from "../devices.js";
-import type { LiveUpdate } from "../live-update.js";
-import type { PathTask } from "../path.js";
-import type { SessionState } from "../sessions.js";
+import type { LiveUpdate } from "../../model/live-update.js";
+import type { SessionState } from "../causes/sessions.js";
+import type { DeviceFacts } from "../evidence/devices.js";
+import type { PathTask } from "../evidence/path.js";
 
 /** Wake-ups of the update's tasks, relative to the update's zero. */
 export interface Wakeups {

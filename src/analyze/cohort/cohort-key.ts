@@ -1,5 +1,5 @@
 /** Like with like: what live updates must have in common before their durations are looked at together. */
-import type { UpdateSample } from "./update-sample.js";
+import type { UpdateSample } from "../../model/update-sample.js";
 
 /** What must be equal; null where a capture does not say, which is equal to no stated value. */
 export interface CohortKey {

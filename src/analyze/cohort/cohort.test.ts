@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { causeOf, cohortOf, numbersOf, updateOf } from "../../testing/samples.js";
+import { causeOf, cohortOf, numbersOf, updateOf } from "../../testing/samples/samples.js";
 import { excludedOf, factorsOf, unlikeSentence, unlikeTraits } from "./cohort.js";
 import { metricName, parseMetric, valuesOf } from "./metrics.js";
 

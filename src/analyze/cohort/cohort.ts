@@ -1,7 +1,7 @@
 /** A cohort: live updates that are comparable. What they must have in common, and what may be under test. */
-import type { Outcome } from "../live-update.js";
+import type { Outcome } from "../../model/live-update.js";
+import type { UpdateSample } from "../../model/update-sample.js";
 import { COHORT_PROPERTIES, COHORT_PROPERTY_WHY, type CohortProperty, cohortKeyOf } from "./cohort-key.js";
-import type { UpdateSample } from "./update-sample.js";
 
 export interface Cohort {
   /** As its user named it. */

@@ -1,13 +1,19 @@
 /** What is measured of every update of a cohort: the blackout, its VMs', each phase, each cause. */
 
-import { globMatcher } from "../../base/glob.js";
 import { err, ok, type Result } from "../../base/result.js";
-import { didYouMean } from "../../base/suggest.js";
-import { parseSelector } from "../attribution/selector.js";
-import { PHASES, type PhaseName } from "../live-update.js";
+import { globMatcher } from "../../base/text/glob.js";
+import { didYouMean } from "../../base/text/suggest.js";
+import { PHASES, type PhaseName } from "../../model/live-update.js";
+import {
+  CAUSE_KINDS,
+  type CauseKind,
+  type CauseSample,
+  causeKey,
+  type UpdateSample,
+} from "../../model/update-sample.js";
+import { parseSelector } from "../attribution/views/selector.js";
 import type { ClusteredValue } from "../statistics/clusters.js";
 import { type Cohort, isMeasured } from "./cohort.js";
-import { CAUSE_KINDS, type CauseKind, type CauseSample, causeKey, type UpdateSample } from "./update-sample.js";
 
 export type Metric =
   | { readonly kind: "blackout" }

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { Ajv } from "ajv";
 import fc from "fast-check";
-import { causeOf, schemaPath, updateOf } from "../../testing/samples.js";
+import { documentOfSample, type UpdateSample } from "../../model/update-sample.js";
+import { causeOf, schemaPath, updateOf } from "../../testing/samples/samples.js";
 import { parseUpdateLine } from "./parse-sample.js";
-import { documentOfSample, type UpdateSample } from "./update-sample.js";
 
 const anyText = fc.string({ maxLength: 30 });
 const anyNs = fc.maxSafeNat();

@@ -3,8 +3,14 @@
  * (`blackout analyze --json`). The file comes from another machine: nothing in it is believed before it is checked.
  */
 import { err, ok, type Result } from "../../base/result.js";
-import { type BlackoutDocument, CLOCK_METHODS, OUTCOMES, PHASES, type PhaseName } from "../live-update.js";
-import { CAUSE_KINDS, type CauseSample, countDefects, type DefectCount, type UpdateSample } from "./update-sample.js";
+import { type BlackoutDocument, CLOCK_METHODS, OUTCOMES, PHASES, type PhaseName } from "../../model/live-update.js";
+import {
+  CAUSE_KINDS,
+  type CauseSample,
+  countDefects,
+  type DefectCount,
+  type UpdateSample,
+} from "../../model/update-sample.js";
 
 /** What is wrong with a line: where in it, what was found, and what was expected. */
 export type LineProblem = string;

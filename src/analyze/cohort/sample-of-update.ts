@@ -1,8 +1,9 @@
 /** From an analysed live update, spans and kernel log included, to its sample. */
+
+import type { PlacedPrintk } from "../../model/live-update.js";
+import { sampleOfDocument, type UpdateSample } from "../../model/update-sample.js";
 import type { AttributedUpdate } from "../attribution/update.js";
-import type { PlacedPrintk } from "../live-update.js";
 import { causesOfUpdate } from "./causes-of-update.js";
-import { sampleOfDocument, type UpdateSample } from "./update-sample.js";
 
 /** `nodeName`: what the host's `uname -n` says, for captures that have no label `host`. */
 export function sampleOfUpdate(update: AttributedUpdate, source: string, nodeName: string | null): UpdateSample {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { cohortOf, numbersOf, updateOf } from "../../testing/samples.js";
+import { cohortOf, numbersOf, updateOf } from "../../testing/samples/samples.js";
 import { sharedSentence } from "./shared.js";
 
 test("updates on both sides are told, by what they took and not by what they are called", () => {

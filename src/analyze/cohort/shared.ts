@@ -1,6 +1,7 @@
 /** Updates that stand on both sides of a comparison. */
+
+import type { UpdateSample } from "../../model/update-sample.js";
 import type { Cohort } from "./cohort.js";
-import type { UpdateSample } from "./update-sample.js";
 
 /**
  * What no two updates have in common: their durations to the nanosecond, and when and where they were made. Null where

@@ -3,9 +3,9 @@
  * mean; so both cohorts are trimmed by their blackout (the same updates for every cause), and the causes' differences
  * of trimmed means add up to the blackout's exactly. Intervals are of resampled updates.
  */
-import { seededRandom } from "../../base/random.js";
+import { seededRandom } from "../../base/numbers/random.js";
+import { type CauseKind, causeKey, type UpdateSample } from "../../model/update-sample.js";
 import { type Cohort, isMeasured } from "../cohort/cohort.js";
-import { type CauseKind, causeKey, type UpdateSample } from "../cohort/update-sample.js";
 
 /** Of each end of a cohort: Wilcox's (2017, Introduction to Robust Estimation and Hypothesis Testing, §3.3) 20 %. */
 export const TRIM = 0.2;

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { Ajv } from "ajv";
-import { seededRandom } from "../../base/random.js";
-import { causeOf, cohortOf, numbersOf, schemaPath, updateOf } from "../../testing/samples.js";
+import { seededRandom } from "../../base/numbers/random.js";
+import type { UpdateSample } from "../../model/update-sample.js";
+import { causeOf, cohortOf, numbersOf, schemaPath, updateOf } from "../../testing/samples/samples.js";
 import type { Cohort } from "../cohort/cohort.js";
-import type { UpdateSample } from "../cohort/update-sample.js";
 import { type Comparison, compareCohorts } from "./comparison.js";
 import { DEFAULT_FLOORS, LEVELS } from "./levels.js";
 

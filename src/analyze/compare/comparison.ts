@@ -2,8 +2,10 @@
  * Compares a candidate cohort with a baseline. `Comparison` is what `blackout compare --json` prints, normative in
  * docs/comparison.schema.json. docs/compare.md says how verdicts are made, and what they cost. Pure; seeded.
  */
-import { formatDuration } from "../../base/format.js";
+import { formatDuration } from "../../base/text/format.js";
 import type { Duration } from "../../base/time.js";
+import { type Outcome, PHASES } from "../../model/live-update.js";
+import type { CauseKind } from "../../model/update-sample.js";
 import {
   type Cohort,
   type Excluded,
@@ -17,15 +19,13 @@ import {
 } from "../cohort/cohort.js";
 import { type DistributionDocument, distributionOf, PERCENTILES } from "../cohort/distribution.js";
 import { hasSeveralVms, type Metric, metricName, valuesOf } from "../cohort/metrics.js";
-import type { CauseKind } from "../cohort/update-sample.js";
-import { type Outcome, PHASES } from "../live-update.js";
 import { bootstrapQuantileDifference } from "../statistics/bootstrap.js";
-import { type CliffsDelta, cliffsDelta } from "../statistics/cliffs-delta.js";
 import { type ClusteredSample, clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
-import { detectableShift } from "../statistics/detectable.js";
-import { shiftInterval } from "../statistics/hodges-lehmann.js";
-import { kolmogorovSmirnov } from "../statistics/kolmogorov-smirnov.js";
 import { type Sample, sampleOf, trustedSample } from "../statistics/sample.js";
+import { type CliffsDelta, cliffsDelta } from "../statistics/tests/cliffs-delta.js";
+import { detectableShift } from "../statistics/tests/detectable.js";
+import { shiftInterval } from "../statistics/tests/hodges-lehmann.js";
+import { kolmogorovSmirnov } from "../statistics/tests/kolmogorov-smirnov.js";
 import { type Breakdown, breakdownOf, type CauseDifference, type Presence } from "./breakdown.js";
 import { driftWarnings, type TimedValue, type Warning } from "./drift.js";
 import { type Floors, LEVELS } from "./levels.js";

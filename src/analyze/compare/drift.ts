@@ -2,9 +2,10 @@
  * Whether the cohorts were taken in turn. A machine drifts: it warms up, gets other tenants, fills its disk. Between
  * cohorts taken one after the other that is a difference like any other, and no test can tell it from the candidate's.
  */
-import { mannWhitney } from "../statistics/mann-whitney.js";
+
 import { rankSumU } from "../statistics/pooled.js";
 import { sampleOf } from "../statistics/sample.js";
+import { mannWhitney } from "../statistics/tests/mann-whitney.js";
 
 /** One update: when it was taken (null where unknown), and its blackout. In the order taken, as far as known. */
 export interface TimedValue {

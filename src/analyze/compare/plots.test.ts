@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { cohortOf, numbersOf, updateOf } from "../../testing/samples.js";
-import type { LiveUpdateDocument, PhaseDocument } from "../live-update.js";
+import type { LiveUpdateDocument, PhaseDocument } from "../../model/live-update.js";
+import { cohortOf, numbersOf, updateOf } from "../../testing/samples/samples.js";
 import { ecdf, overlayOf, percentilePlot, plotValues, stripPlot } from "./plots.js";
 
 const blackout = { kind: "blackout" } as const;

@@ -3,11 +3,11 @@
  * that a click can open it. Pure.
  */
 import type { Duration } from "../../base/time.js";
+import type { LiveUpdateDocument, PhaseName } from "../../model/live-update.js";
 import { type Cohort, isMeasured } from "../cohort/cohort.js";
 import { BOUND_CONFIDENCE } from "../cohort/distribution.js";
 import { type Metric, valuesOf } from "../cohort/metrics.js";
-import type { Limit } from "../gate/budget.js";
-import type { LiveUpdateDocument, PhaseName } from "../live-update.js";
+import type { Limit } from "./budget.js";
 
 /** One value of an update; `update` is its place in the cohort's `updates`. */
 export interface PlotValue {

@@ -1,6 +1,6 @@
 /** The verdict in one sentence: how much, and by what. */
-import { formatDuration } from "../../base/format.js";
-import { causeName } from "../cohort/update-sample.js";
+import { formatDuration } from "../../base/text/format.js";
+import { causeName } from "../../model/update-sample.js";
 import type { Breakdown } from "./breakdown.js";
 import type { CauseComparison, MetricComparison } from "./comparison.js";
 

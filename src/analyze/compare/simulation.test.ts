@@ -1,9 +1,9 @@
 /** A short run of bench/verdicts.mjs: the bars that can be held in seconds. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import { seededRandom } from "../../base/random.js";
-import { alarmsOf, anyAlarm } from "../../testing/alarms.js";
-import { type Drift, type Noise, simulate, welch } from "../../testing/simulate.js";
+import { seededRandom } from "../../base/numbers/random.js";
+import { alarmsOf, anyAlarm } from "../../testing/oracles/alarms.js";
+import { type Drift, type Noise, simulate, welch } from "../../testing/oracles/simulate.js";
 import { sampleOf } from "../statistics/sample.js";
 import { driftWarnings } from "./drift.js";
 import { DEFAULT_FLOORS } from "./levels.js";

@@ -1,11 +1,11 @@
 /** The verdict on one metric: what the data show, or that they do not. */
 import { type ClusteredSample, oneValuePerCluster } from "../statistics/clusters.js";
-import { equivalence } from "../statistics/equivalence.js";
-import { hodgesLehmann, sizeForShiftInterval } from "../statistics/hodges-lehmann.js";
-import { holm } from "../statistics/holm.js";
-import { mannWhitney } from "../statistics/mann-whitney.js";
 import { median } from "../statistics/order-statistics.js";
 import type { Sample } from "../statistics/sample.js";
+import { equivalence } from "../statistics/tests/equivalence.js";
+import { hodgesLehmann, sizeForShiftInterval } from "../statistics/tests/hodges-lehmann.js";
+import { holm } from "../statistics/tests/holm.js";
+import { mannWhitney } from "../statistics/tests/mann-whitney.js";
 import { EQUIVALENCE_LEVEL, type Floors, floorOf } from "./levels.js";
 
 /**

@@ -1,4 +1,4 @@
-import { formatDuration } from "../../base/format.js";
+import { formatDuration } from "../../base/text/format.js";
 import { type Rule, spanOf, stageOf } from "./finding.js";
 
 const MIN_SHARE = 0.02;

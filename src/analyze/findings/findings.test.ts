@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import test from "node:test";
-import { readUpdate } from "../../testing/captures.js";
+import type { PlacedPrintk } from "../../model/live-update.js";
 import { projectRoot, shippedCohort, singleCaptures, traces } from "../../testing/places.js";
+import { readUpdate } from "../../testing/samples/captures.js";
 import { buildTrees } from "../attribution/build.js";
 import { type NodeKind, structureNode, type TreeNode } from "../attribution/tree.js";
 import type { AttributedUpdate } from "../attribution/update.js";
-import type { PlacedPrintk } from "../live-update.js";
 import { FINDING_RULES, type Finding, type FindingRule } from "./finding.js";
 import { findings } from "./findings.js";
 

@@ -1,4 +1,4 @@
-import { formatDuration } from "../../base/format.js";
+import { formatDuration } from "../../base/text/format.js";
 import { type Finding, nodesWhere, type Rule, spanOf } from "./finding.js";
 
 /** An initcall is named from this share of the blackout on. */

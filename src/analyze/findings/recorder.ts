@@ -1,6 +1,6 @@
-import { formatDuration } from "../../base/format.js";
+import { formatDuration } from "../../base/text/format.js";
 import type { TreeNode } from "../attribution/tree.js";
-import { RECORDER } from "../causes.js";
+import { RECORDER } from "../causes/causes.js";
 import { type Finding, nodesWhere, type Rule, spanOf } from "./finding.js";
 
 const MIN_SHARE = 0.01;

@@ -1,4 +1,4 @@
-import { formatDuration } from "../../base/format.js";
+import { formatDuration } from "../../base/text/format.js";
 import type { TreeNode } from "../attribution/tree.js";
 import { type Finding, type FindingInput, nodesWhere, type Rule, spanOf } from "./finding.js";
 

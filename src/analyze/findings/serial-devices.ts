@@ -1,4 +1,4 @@
-import { formatDuration } from "../../base/format.js";
+import { formatDuration } from "../../base/text/format.js";
 import { type Finding, longestNs, nodesWhere, type Rule, spanOf, sumNs } from "./finding.js";
 
 /** Below this share of the blackout devices in a row are not worth a sentence. */

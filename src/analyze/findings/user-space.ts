@@ -1,4 +1,4 @@
-import { formatDuration } from "../../base/format.js";
+import { formatDuration } from "../../base/text/format.js";
 import { type Finding, nodesWhere, type Rule, spanOf, stageOf, sumNs } from "./finding.js";
 
 const MIN_SHARE = 0.05;

@@ -1,6 +1,7 @@
 /** A cohort of a fleet, as metrics and messages name it: what a cohort must have in common, as short texts. */
+
+import type { UpdateSample } from "../../model/update-sample.js";
 import { COHORT_PROPERTIES, type CohortProperty, cohortKeyOf } from "../cohort/cohort-key.js";
-import type { UpdateSample } from "../cohort/update-sample.js";
 
 /** `none`: not recorded, or, of the basis, that the blackout is not known. Each is short, and of few values. */
 export type FleetCohort = Readonly<Record<CohortProperty, string>>;

@@ -4,10 +4,10 @@
  * archive after a restart. Memory is bounded by the number of cohorts, not of updates.
  */
 import type { Duration } from "../../base/time.js";
+import { OUTCOMES, type Outcome, PHASES } from "../../model/live-update.js";
+import type { UpdateSample } from "../../model/update-sample.js";
 import { isMeasured } from "../cohort/cohort.js";
 import { type CauseSelector, type Metric, valuesOfUpdate } from "../cohort/metrics.js";
-import type { UpdateSample } from "../cohort/update-sample.js";
-import { OUTCOMES, type Outcome, PHASES } from "../live-update.js";
 import { cohortId, type FleetCohort, fleetCohortOf } from "./fleet-cohort.js";
 import { nativeBucket } from "./native-histogram.js";
 

@@ -2,11 +2,12 @@
  * The gate: a cohort against a budget, and against a baseline. `GateDocument` is what `blackout gate --json` prints,
  * normative in docs/gate.schema.json. Pure.
  */
-import { formatDuration, formatPercent } from "../../base/format.js";
+import { formatDuration, formatPercent } from "../../base/text/format.js";
 import type { Duration } from "../../base/time.js";
 import { type Cohort, type Unlike, unlikeTraits } from "../cohort/cohort.js";
 import { BOUND_CONFIDENCE } from "../cohort/distribution.js";
 import { metricName, unseenCauses, valuesOf } from "../cohort/metrics.js";
+import { type Budget, type Limit, type RegressionRule, statisticName } from "../compare/budget.js";
 import { type CohortDocument, type Comparison, cohortDocument } from "../compare/comparison.js";
 import type { Warning } from "../compare/drift.js";
 import type { Verdict } from "../compare/verdict.js";
@@ -18,7 +19,6 @@ import {
   sizeForUpperBound,
   upperQuantileBound,
 } from "../statistics/order-statistics.js";
-import { type Budget, type Limit, type RegressionRule, statisticName } from "./budget.js";
 
 /**
  * `failed`: shown to be over the limit, or regressed. `undecided`: the data show neither. `skipped`: not looked at (no

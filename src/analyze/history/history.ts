@@ -4,17 +4,17 @@
  */
 import { ok, type Result } from "../../base/result.js";
 import type { Duration } from "../../base/time.js";
+import { type CauseKind, causeName, type UpdateSample } from "../../model/update-sample.js";
 import { type Cohort, isMeasured, type Unlike, unlikeTraits } from "../cohort/cohort.js";
 import { type DistributionDocument, distributionOf } from "../cohort/distribution.js";
 import { type Metric, metricName, valuesOf } from "../cohort/metrics.js";
-import { type CauseKind, causeName, type UpdateSample } from "../cohort/update-sample.js";
 import { breakdownOf } from "../compare/breakdown.js";
 import { type Floors, floorOf } from "../compare/levels.js";
 import { clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
-import { eDivisive } from "../statistics/e-divisive.js";
-import { hodgesLehmann } from "../statistics/hodges-lehmann.js";
 import { median } from "../statistics/order-statistics.js";
 import { type SampleProblem, sampleOf } from "../statistics/sample.js";
+import { eDivisive } from "../statistics/tests/e-divisive.js";
+import { hodgesLehmann } from "../statistics/tests/hodges-lehmann.js";
 import { type Series, seriesKeyName } from "./series.js";
 
 /** A change of chance in a series that has none: at most one series in a hundred. */

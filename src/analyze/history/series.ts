@@ -1,6 +1,7 @@
 /** A series of cohorts: one a build, a kernel, a day, or an argument; in the order in which they came to be. */
+
+import type { UpdateSample } from "../../model/update-sample.js";
 import type { Cohort } from "../cohort/cohort.js";
-import type { UpdateSample } from "../cohort/update-sample.js";
 
 /** By what updates are put into a series. */
 export type SeriesKey =

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { Ajv } from "ajv";
-import { seededRandom } from "../../base/random.js";
-import { schemaPath, updateOf } from "../../testing/samples.js";
+import { seededRandom } from "../../base/numbers/random.js";
+import type { UpdateSample } from "../../model/update-sample.js";
+import { schemaPath, updateOf } from "../../testing/samples/samples.js";
 import { parseMetric } from "../cohort/metrics.js";
-import type { UpdateSample } from "../cohort/update-sample.js";
 import { DEFAULT_FLOORS } from "../compare/levels.js";
 import { type QualifyDocument, type QualifyOptions, qualify } from "./qualify.js";
 

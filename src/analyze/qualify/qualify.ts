@@ -2,8 +2,10 @@
  * From which kernel to which an update may go: a matrix of cohorts by old and new kernel. `QualifyDocument` is what
  * `blackout qualify --json` prints, normative in docs/qualify.schema.json. Pure.
  */
-import { formatDuration, formatPercent } from "../../base/format.js";
+import { formatDuration, formatPercent } from "../../base/text/format.js";
 import type { Duration } from "../../base/time.js";
+import type { Outcome } from "../../model/live-update.js";
+import type { UpdateSample } from "../../model/update-sample.js";
 import {
   type Cohort,
   type Excluded,
@@ -15,14 +17,12 @@ import {
 } from "../cohort/cohort.js";
 import { type DistributionDocument, distributionOf } from "../cohort/distribution.js";
 import { valuesOf } from "../cohort/metrics.js";
-import type { UpdateSample } from "../cohort/update-sample.js";
+import type { Budget } from "../compare/budget.js";
 import { compareCohorts } from "../compare/comparison.js";
 import { type Floors, LEVELS } from "../compare/levels.js";
 import { pText, signedDuration } from "../compare/reason.js";
 import { type Judgement, judgeFamily, type Pair, pairOf, type Verdict } from "../compare/verdict.js";
-import type { Budget } from "../gate/budget.js";
 import { type Check, gate } from "../gate/gate.js";
-import type { Outcome } from "../live-update.js";
 import { clusteredSampleOf } from "../statistics/clusters.js";
 
 /**

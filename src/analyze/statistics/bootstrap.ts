@@ -1,9 +1,9 @@
 /** How far apart one quantile of the two cohorts is, with an interval from resampling whole clusters. */
-import { seededRandom } from "../../base/random.js";
+import { seededRandom } from "../../base/numbers/random.js";
 import type { ClusteredSample } from "./clusters.js";
+import { normalQuantile, normalUpperTail } from "./distributions/special-functions.js";
 import { harrellDavisCumulativeWeights, sizeForLowerBound, sizeForUpperBound } from "./order-statistics.js";
 import { requireOpenUnit } from "./sample.js";
-import { normalQuantile, normalUpperTail } from "./special-functions.js";
 
 export interface BootstrapOptions {
   /** The quantile, in (0, 1). */

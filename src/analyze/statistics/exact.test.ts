@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { hodgesLehmann, kthDifference } from "./hodges-lehmann.js";
-import { holm } from "./holm.js";
-import { kolmogorovSmirnov } from "./kolmogorov-smirnov.js";
-import { mannWhitney } from "./mann-whitney.js";
 import { sizeForUpperBound } from "./order-statistics.js";
 import { rankSumU } from "./pooled.js";
 import { type Sample, sampleOf } from "./sample.js";
+import { hodgesLehmann, kthDifference } from "./tests/hodges-lehmann.js";
+import { holm } from "./tests/holm.js";
+import { kolmogorovSmirnov } from "./tests/kolmogorov-smirnov.js";
+import { mannWhitney } from "./tests/mann-whitney.js";
 
 function sample(values: readonly number[]): Sample {
   const made = sampleOf(values);

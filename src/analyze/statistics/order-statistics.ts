@@ -1,7 +1,7 @@
 /** Quantiles of a sample, and what a sample of this size can and cannot say about the quantiles it was drawn from. */
-import { binomialAtLeast, binomialAtMost, binomialQuantile, binomialUpperQuantile } from "./binomial.js";
+import { binomialAtLeast, binomialAtMost, binomialQuantile, binomialUpperQuantile } from "./distributions/binomial.js";
+import { incompleteBeta } from "./distributions/special-functions.js";
 import { requireOpenUnit, type Sample } from "./sample.js";
-import { incompleteBeta } from "./special-functions.js";
 
 /**
  * The sample quantile of type 7 of Hyndman and Fan (1996, "Sample quantiles in statistical packages", The American

@@ -7,12 +7,11 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import test from "node:test";
-import { seededRandom } from "../../base/random.js";
+import { seededRandom } from "../../base/numbers/random.js";
 import { projectRoot } from "../../testing/places.js";
-import { binomialAtLeast, binomialAtMost, binomialProbability, binomialQuantile } from "./binomial.js";
-import { kolmogorovUpperTail } from "./kolmogorov-distribution.js";
-import { kolmogorovSmirnov } from "./kolmogorov-smirnov.js";
-import { type Alternative, mannWhitney } from "./mann-whitney.js";
+import { binomialAtLeast, binomialAtMost, binomialProbability, binomialQuantile } from "./distributions/binomial.js";
+import { kolmogorovUpperTail } from "./distributions/kolmogorov-distribution.js";
+import { incompleteBeta, logGamma, normalQuantile, normalUpperTail } from "./distributions/special-functions.js";
 import {
   harrellDavisQuantile,
   lowerQuantileBound,
@@ -23,7 +22,8 @@ import {
   upperQuantileBound,
 } from "./order-statistics.js";
 import { type Sample, sampleOf } from "./sample.js";
-import { incompleteBeta, logGamma, normalQuantile, normalUpperTail } from "./special-functions.js";
+import { kolmogorovSmirnov } from "./tests/kolmogorov-smirnov.js";
+import { type Alternative, mannWhitney } from "./tests/mann-whitney.js";
 
 const python = "/usr/bin/python3";
 const hasScipy = spawnSync(python, ["-c", "import importlib.util as u, sys; sys.exit(u.find_spec('scipy') is None)"]);

@@ -1,10 +1,11 @@
 /** What the service tells of itself: a line of text or of JSON each. */
-import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
+
 import { cohortName } from "../../analyze/fleet/fleet-cohort.js";
-import { formatDuration } from "../../base/format.js";
-import { escapeControls } from "../terminal-text.js";
+import { formatDuration } from "../../base/text/format.js";
+import type { UpdateSample } from "../../model/update-sample.js";
+import { escapeControls } from "../terminal/terminal-text.js";
 import type { KillReason } from "../workers/worker-pool.js";
-import type { Alert } from "./alerts.js";
+import type { Alert } from "./intake/alerts.js";
 
 export type WatchEvent =
   | { readonly event: "started"; readonly folder: string; readonly archive: string; readonly updates: number }

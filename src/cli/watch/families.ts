@@ -7,9 +7,9 @@ import {
   type MetricDefinition,
   updateFamilies,
   WATCH_METRICS,
-} from "../../export/fleet-metrics.js";
-import type { MetricFamily } from "../../export/metric-family.js";
-import { isFiring } from "./alerts.js";
+} from "../../export/prometheus/fleet-metrics.js";
+import type { MetricFamily } from "../../export/prometheus/metric-family.js";
+import { isFiring } from "./intake/alerts.js";
 import { ANALYSIS_BOUNDS, type WatchService } from "./service.js";
 
 export function serviceFamilies(service: WatchService, version: string): readonly MetricFamily[] {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Budget } from "../../analyze/gate/budget.js";
-import { causeOf, cohortOf, updateOf } from "../../testing/samples.js";
-import { parseBudget } from "../budget-file.js";
+import type { Budget } from "../../analyze/compare/budget.js";
+import { causeOf, cohortOf, updateOf } from "../../testing/samples/samples.js";
+import { parseBudget } from "../input/budget-file.js";
 import { type GateRules, GateWindow } from "./gate-window.js";
 
 const HOUR = 3_600_000;

@@ -1,6 +1,6 @@
 /** The updates of a sliding window, and what the budget's checks say of each cohort of them. Pure: no clock, no I/O. */
 import type { Cohort } from "../../analyze/cohort/cohort.js";
-import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
+import type { Budget } from "../../analyze/compare/budget.js";
 import { compareCohorts } from "../../analyze/compare/comparison.js";
 import { DEFAULT_FLOORS } from "../../analyze/compare/levels.js";
 import {
@@ -10,8 +10,8 @@ import {
   fleetCohortOf,
   NOT_RECORDED,
 } from "../../analyze/fleet/fleet-cohort.js";
-import type { Budget } from "../../analyze/gate/budget.js";
 import { type GateDocument, gate } from "../../analyze/gate/gate.js";
+import type { UpdateSample } from "../../model/update-sample.js";
 
 export interface GateRules {
   readonly budget: Budget;

@@ -1,15 +1,15 @@
 /** What the service answers: metrics, health, the viewer, and what the viewer's reader may want as JSON. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
-import type { ReportEntry } from "../../analyze/report-data.js";
-import { OPEN_METRICS_TYPE, openMetricsText, prometheusText, TEXT_TYPE } from "../../export/open-metrics.js";
-import { PROTOBUF_TYPE, protobufMetrics } from "../../export/prometheus-protobuf.js";
+import { OPEN_METRICS_TYPE, openMetricsText, prometheusText, TEXT_TYPE } from "../../export/prometheus/open-metrics.js";
+import { PROTOBUF_TYPE, protobufMetrics } from "../../export/prometheus/prometheus-protobuf.js";
 import { embedJson, type PackedUpdate, renderPackedReport } from "../../export/report.js";
-import type { CaptureReading } from "../load.js";
-import type { Answer } from "../loopback.js";
+import type { ReportEntry } from "../../report/report-data.js";
+import type { CaptureReading } from "../input/load.js";
+import type { Answer } from "../web/loopback.js";
 import type { WorkerPool } from "../workers/worker-pool.js";
-import { isFiring } from "./alerts.js";
 import { serviceFamilies } from "./families.js";
+import { isFiring } from "./intake/alerts.js";
 import type { WatchService } from "./service.js";
 
 const TEMPLATE = new URL("../../viewer/served-template.html", import.meta.url);

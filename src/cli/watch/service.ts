@@ -4,17 +4,17 @@
  * here is only what follows what, and what must be on disk before what.
  */
 import { watch as watchFolder } from "node:fs";
-import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
 import { FleetTally } from "../../analyze/fleet/tally.js";
-import type { CaptureReading } from "../load.js";
+import type { UpdateSample } from "../../model/update-sample.js";
+import type { CaptureReading } from "../input/load.js";
 import type { KillReason, WorkerOutcome, WorkerPool } from "../workers/worker-pool.js";
-import { type Alert, evaluateAlerts, isFiring, tellingOf, toldOf, untold } from "./alerts.js";
 import type { WatchEvent } from "./events.js";
-import { lookThrough } from "./folder.js";
 import { type CohortGate, type GateRules, GateWindow, MOST_UPDATES } from "./gate-window.js";
-import { Intake, type IntakeLimits } from "./intake.js";
-import type { Finished, StateFolder } from "./state.js";
-import type { UpdateStore } from "./update-store.js";
+import { type Alert, evaluateAlerts, isFiring, tellingOf, toldOf, untold } from "./intake/alerts.js";
+import { lookThrough } from "./intake/folder.js";
+import { Intake, type IntakeLimits } from "./intake/intake.js";
+import type { Finished, StateFolder } from "./intake/state.js";
+import type { UpdateStore } from "./intake/update-store.js";
 
 export interface ServiceSettings {
   readonly folder: string;

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
+import { tarArchive } from "../../testing/fakes/tar.js";
 import { shippedCohort, traces } from "../../testing/places.js";
-import { tarArchive } from "../../testing/tar.js";
-import { USUAL_READING } from "../load.js";
+import { USUAL_READING } from "../input/load.js";
 import { captureSamples } from "./capture-samples.js";
 
 const all = async (paths: readonly string[], jobs: number): Promise<unknown[]> => {

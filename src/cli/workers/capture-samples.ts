@@ -2,10 +2,10 @@
 import { availableParallelism } from "node:os";
 
 import { sampleOfUpdate } from "../../analyze/cohort/sample-of-update.js";
-import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
 import { err, ok, type Result } from "../../base/result.js";
-import { nodeNameOf } from "../../collect/capture.js";
-import { type CaptureReading, withCapture } from "../load.js";
+import { nodeNameOf } from "../../collect/capture/capture.js";
+import type { UpdateSample } from "../../model/update-sample.js";
+import { type CaptureReading, withCapture } from "../input/load.js";
 import { type WorkerOutcome, WorkerPool } from "./worker-pool.js";
 
 /** A worker takes 0.2 s to start and to compile, which two or three captures take too: fewer are analysed here. */

@@ -1,8 +1,9 @@
 /** What workers and those who start them say to each other. */
-import type { UpdateSample } from "../../analyze/cohort/update-sample.js";
-import type { ReportEntry } from "../../analyze/report-data.js";
+
 import type { PackedUpdate } from "../../export/report.js";
-import type { CaptureReading } from "../load.js";
+import type { UpdateSample } from "../../model/update-sample.js";
+import type { ReportEntry } from "../../report/report-data.js";
+import type { CaptureReading } from "../input/load.js";
 
 export interface WorkerRequest {
   /** `sample`: what statistics need of the capture. `page`: what the viewer needs of it, redacted. */

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { USUAL_READING } from "../load.js";
+import { USUAL_READING } from "../input/load.js";
 import { WorkerPool } from "./worker-pool.js";
 
 const limits = { jobs: 2, timeoutMs: 5_000, memoryBytes: 300 * 2 ** 20 };
-const pool = new WorkerPool(limits, new URL("../../testing/watch-worker.js", import.meta.url));
+const pool = new WorkerPool(limits, new URL("../../testing/fakes/watch-worker.js", import.meta.url));
 after(() => pool.close());
 
 const ask = async (path: string, of = pool) => {
@@ -30,7 +30,10 @@ test("one that exceeds its memory is killed and named, and the others go on", as
 });
 
 test("one that takes too long is killed and named, and the others go on", async () => {
-  const slow = new WorkerPool({ ...limits, timeoutMs: 700 }, new URL("../../testing/watch-worker.js", import.meta.url));
+  const slow = new WorkerPool(
+    { ...limits, timeoutMs: 700 },
+    new URL("../../testing/fakes/watch-worker.js", import.meta.url),
+  );
   try {
     const [forever, other] = await Promise.all([ask("forever", slow), ask("other")]);
     assert.deepEqual(forever, { kind: "killed", why: "time", detail: "it took longer than 0.7 s" });
@@ -50,7 +53,7 @@ test("one that ends by itself says with what", async () => {
 });
 
 test("once closed, what was under way is answered, and nothing runs", async () => {
-  const closing = new WorkerPool(limits, new URL("../../testing/watch-worker.js", import.meta.url));
+  const closing = new WorkerPool(limits, new URL("../../testing/fakes/watch-worker.js", import.meta.url));
   const answers = ["forever", "forever", "other"].map((path) => ask(path, closing));
   closing.close();
   for (const answer of await Promise.all(answers)) assert.ok(typeof answer === "object" && answer.kind === "killed");

@@ -3,11 +3,11 @@
  * may kill it at any time.
  */
 import { sampleOfUpdate } from "../../analyze/cohort/sample-of-update.js";
-import { redactUpdate } from "../../analyze/redact.js";
-import { reportEntry } from "../../analyze/report-data.js";
-import { nodeNameOf } from "../../collect/capture.js";
+import { nodeNameOf } from "../../collect/capture/capture.js";
 import { packUpdate } from "../../export/report.js";
-import { withCapture } from "../load.js";
+import { redactUpdate } from "../../report/redact.js";
+import { reportEntry } from "../../report/report-data.js";
+import { withCapture } from "../input/load.js";
 import type { WorkerAnswer, WorkerRequest } from "./worker-messages.js";
 
 async function answer({ what, path, reading }: WorkerRequest): Promise<WorkerAnswer> {

@@ -9,7 +9,7 @@
  *     value   = TEXT | "quoted" | 'quoted' | LOW ".." HIGH, either of which may be left out
  */
 import { err, ok, type Result } from "../../base/result.js";
-import { didYouMean } from "../../base/suggest.js";
+import { didYouMean } from "../../base/text/suggest.js";
 
 /** What a term asks of: a column of the event table, or a field of the event, written with a dot before it. */
 export type FilterKey = "event" | "task" | "cpu" | "pid" | "time";

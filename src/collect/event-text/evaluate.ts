@@ -3,7 +3,7 @@
  * that wrote the record: 64 bits, with the size and sign of the field or the cast.
  */
 import { assertNever, err, ok, type Result } from "../../base/result.js";
-import type { EventFormat, FieldFormat } from "../event-format.js";
+import type { EventFormat, FieldFormat } from "../formats/event-format.js";
 import type { BinaryOperator, Expression } from "./c-expression.js";
 import type { KernelFacts } from "./kernel-facts.js";
 import { bitmapText, hexJoined } from "./pointer-formats.js";

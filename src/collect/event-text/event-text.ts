@@ -3,7 +3,7 @@
  * ftrace system, syscalls, probes), else by its `print fmt`, else, where that needs what only the kernel has, as a list
  * of fields. Sources: kernel/trace/trace_output.c, trace_syscalls.c, trace_probe.c, trace_kprobe.c, trace_events_*.c.
  */
-import type { EventFormat, ParsedFormats } from "../event-format.js";
+import type { EventFormat, ParsedFormats } from "../formats/event-format.js";
 import { binaryPrintText } from "./binary-print.js";
 import { flagsText } from "./evaluate.js";
 import { fieldListText } from "./field-list.js";

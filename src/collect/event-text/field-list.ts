@@ -3,7 +3,7 @@
  * field (print_fields, kernel/trace/trace_output.c).
  */
 import { assertNever } from "../../base/result.js";
-import type { EventFormat, FieldFormat } from "../event-format.js";
+import type { EventFormat, FieldFormat } from "../formats/event-format.js";
 import { type KernelFacts, symbolWithOffset } from "./kernel-facts.js";
 import { locatedAt, type RecordBytes, textAt, unsignedAt } from "./record.js";
 

@@ -1,5 +1,5 @@
 /** What a boot's records refer to and do not hold: symbols, format strings, its word length and byte order. */
-import type { SymbolTable } from "../kallsyms.js";
+import type { SymbolTable } from "../formats/kallsyms.js";
 import { unescaped } from "./c-expression.js";
 
 export interface KernelFacts {

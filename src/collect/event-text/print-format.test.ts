@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type EventFormat, parseFormats } from "../event-format.js";
+import { type EventFormat, parseFormats } from "../formats/event-format.js";
 import { parseExpressions, unescaped } from "./c-expression.js";
 import { type KernelFacts, parsePrintkFormats } from "./kernel-facts.js";
 import { compilePrintFormat } from "./print-format.js";

@@ -4,7 +4,7 @@
  * the reason says why; its fields are printed instead.
  */
 import { err, ok, type Result } from "../../base/result.js";
-import type { EventFormat } from "../event-format.js";
+import type { EventFormat } from "../formats/event-format.js";
 import { parseExpressions } from "./c-expression.js";
 import { bytesOf, type Compiled, compileExpression, type Value } from "./evaluate.js";
 import type { KernelFacts } from "./kernel-facts.js";

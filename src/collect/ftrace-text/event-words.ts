@@ -1,5 +1,5 @@
 /** How the word before a payload's first colon is read, and the one name that each syscall's events have. */
-import { startsWith } from "./bytes.js";
+import { startsWith } from "../files/bytes.js";
 import { COMPAT_SYS, MAX_NAME, SYS } from "./lexemes.js";
 import type { NameCache } from "./name-cache.js";
 

@@ -8,7 +8,7 @@
  * a name. An integer beyond 2^53 is a bigint. Names are those of the event's format file.
  */
 import { assertNever } from "../../base/result.js";
-import type { EventFields, FieldValue } from "../types.js";
+import type { EventFields, FieldValue } from "../../model/collected.js";
 import { Shape } from "./shape.js";
 
 /** What a row's fields are decoded from. */

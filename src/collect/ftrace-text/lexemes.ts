@@ -11,7 +11,7 @@ import {
   skipSpaces,
   startsWith,
   trimRight,
-} from "./bytes.js";
+} from "../files/bytes.js";
 
 /** Names of events are at most 64 bytes (MAX_EVENT_NAME_LEN); anything longer is not a name. */
 export const MAX_NAME = 128;

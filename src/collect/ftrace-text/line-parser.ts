@@ -3,8 +3,8 @@
  * kernel/trace/trace_output.c, kernel/trace/trace_functions_graph.c, Documentation/trace/ftrace.rst, trace-report.c of
  * trace-cmd. It keeps no line and makes no string: `parse` leaves what it found in the parser's own members.
  */
-import type { StringTable } from "../../base/string-table.js";
-import { EventKind } from "../types.js";
+import type { StringTable } from "../../base/bytes/string-table.js";
+import { EventKind } from "../../model/collected.js";
 import {
   bytesOf,
   CLOSE_BRACE,
@@ -32,7 +32,7 @@ import {
   TAB,
   trimRight,
   ZERO,
-} from "./bytes.js";
+} from "../files/bytes.js";
 import { EventWords, Word } from "./event-words.js";
 import {
   entriesOf,

@@ -2,7 +2,7 @@
  * Ids of the names that lines repeat (tasks, events), through a small direct-mapped cache in front of the string table.
  * The table is bounded: a file of ever new names costs no more than MAX_NAMES of them.
  */
-import type { StringTable } from "../../base/string-table.js";
+import type { StringTable } from "../../base/bytes/string-table.js";
 
 /** A host has tens of thousands of tasks and events at most; beyond this the names are noise, and go nameless. */
 const MAX_NAMES = 1 << 17;

@@ -1,7 +1,8 @@
 /** Asks a filter of a line that is parsed, before it becomes a row: names are matched once each. */
-import type { StringTable } from "../../base/string-table.js";
-import type { RecordFilter } from "../ring-buffer.js";
-import { EventKind } from "../types.js";
+
+import type { StringTable } from "../../base/bytes/string-table.js";
+import { EventKind } from "../../model/collected.js";
+import type { RecordFilter } from "../../model/trace-file.js";
 import type { LineParser } from "./line-parser.js";
 
 export class RowFilter {

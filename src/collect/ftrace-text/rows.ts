@@ -1,7 +1,7 @@
 /** Rows of the event table while they are read, and the chunk that hands them on. */
-import type { StringTable } from "../../base/string-table.js";
+import type { StringTable } from "../../base/bytes/string-table.js";
 import type { Boot } from "../../base/time.js";
-import type { EventChunk, EventFields } from "../types.js";
+import type { EventChunk, EventFields } from "../../model/collected.js";
 import { decodeFields } from "./fields.js";
 import type { LineParser } from "./line-parser.js";
 import type { Shape } from "./shape.js";

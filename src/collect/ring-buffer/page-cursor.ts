@@ -5,7 +5,9 @@
  * Layout: kernel include/linux/ring_buffer.h and kernel/trace/ring_buffer.c. A record is a 32-bit header (type and
  * time delta) and its payload, both in 4-byte words.
  */
-import type { ByteSource } from "../../base/byte-source.js";
+
+import type { ByteSource } from "../../base/bytes/byte-source.js";
+import type { Membership } from "../../model/trace-file.js";
 import { COMMIT_MASK, MISSED_EVENTS, MISSED_STORED } from "./page-layout.js";
 import { LONG, type RowMemory } from "./row-memory.js";
 
@@ -38,7 +40,6 @@ export interface CursorReports {
 }
 
 /** A set, or what answers as one. */
-export type Membership<T> = Pick<ReadonlySet<T>, "has">;
 
 /** What is wanted of the records, pushed down to where skipping one costs least. */
 export interface RecordUse {

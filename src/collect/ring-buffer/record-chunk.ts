@@ -2,11 +2,11 @@
  * Rows of raw records as a chunk of the event table. Time, place and id of a record are known from the walk; all other
  * columns are filled when they are first asked for, so that a consumer pays for what it reads.
  */
-import type { StringTable } from "../../base/string-table.js";
+import type { StringTable } from "../../base/bytes/string-table.js";
 import type { Boot } from "../../base/time.js";
+import type { EventChunk, EventFields } from "../../model/collected.js";
 import type { EventText } from "../event-text/event-text.js";
 import type { RecordBytes } from "../event-text/record.js";
-import type { EventChunk, EventFields } from "../types.js";
 import type { PageCursor } from "./page-cursor.js";
 import { recordFields } from "./record-fields.js";
 import type { RowLoops } from "./row-loops.js";

@@ -1,9 +1,9 @@
 /** Decodes one record's fields, on demand. */
 import { assertNever } from "../../base/result.js";
-import type { EventFormat, FieldFormat } from "../event-format.js";
+import type { EventFields, FieldValue } from "../../model/collected.js";
 import { type KernelFacts, symbolAlone, symbolWithOffset } from "../event-text/kernel-facts.js";
 import { locatedAt, type RecordBytes, textAt } from "../event-text/record.js";
-import type { EventFields, FieldValue } from "../types.js";
+import type { EventFormat, FieldFormat } from "../formats/event-format.js";
 
 /** Fields that hold an address of code, and whether the kernel prints them with an offset (%pS) or without (%ps). */
 const SYMBOL_FIELDS: ReadonlyMap<string, "name" | "offset"> = new Map([

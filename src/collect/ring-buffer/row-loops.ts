@@ -17,7 +17,7 @@ import {
   wasmFunction,
   wasmModule,
   when,
-} from "../../base/wasm.js";
+} from "../../base/bytes/wasm.js";
 import { IdUse, LAST_SHORT_DATA } from "./page-cursor.js";
 import { COMM_SLOTS, type RowMemory } from "./row-memory.js";
 

@@ -3,7 +3,7 @@
  * by event id. They lie in one buffer. Where there is much to read, that is a WebAssembly memory, and the loops are
  * WebAssembly (`row-loops`); little is read by the same loops in JavaScript, without a memory to be reserved first.
  */
-import { type WasmMemory, wasmMemory } from "../../base/wasm.js";
+import { type WasmMemory, wasmMemory } from "../../base/bytes/wasm.js";
 import type { PageLayout } from "./page-layout.js";
 
 /** Rows of a chunk at most. */

@@ -1,5 +1,5 @@
 /** Reads a trace.dat's numbers, strings and blobs one after the other; what ends early throws `EndsEarly`. */
-import type { ByteSource } from "../../base/byte-source.js";
+import type { ByteSource } from "../../base/bytes/byte-source.js";
 
 /** The file ends, or a length in it is beyond what is allowed: `message` says where and what was to be read. */
 export class EndsEarly extends Error {

@@ -1,9 +1,9 @@
 /** trace.dat v7's compressed sections and chunks: `u32 packed, u32 unpacked, bytes` (man 5 trace-cmd.dat.v7). */
 import { inflateSync } from "node:zlib";
 import { decompress } from "fzstd";
-import type { ByteSource } from "../../base/byte-source.js";
+import type { ByteSource } from "../../base/bytes/byte-source.js";
 import { err, ok, type Result } from "../../base/result.js";
-import { unpackZstd } from "../zstd.js";
+import { unpackZstd } from "../unpack/zstd.js";
 
 export type Compression = "none" | "zlib" | "zstd";
 

@@ -3,11 +3,11 @@
  * versions (man 5 trace-cmd.dat.v6, trace-cmd.dat.v7); the lay-out was checked against files that trace-cmd wrote.
  * A file that ends early is read as far as it goes: what is missing is a defect.
  */
-import type { ByteSource } from "../../base/byte-source.js";
-import { memorySource } from "../../base/byte-source.js";
+import type { ByteSource } from "../../base/bytes/byte-source.js";
+import { memorySource } from "../../base/bytes/byte-source.js";
 import type { DefectInput } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
-import { USUAL_READER_LIMITS } from "../reader-limits.js";
+import { USUAL_READER_LIMITS } from "../files/reader-limits.js";
 import { ByteReader, EndsEarly } from "./byte-reader.js";
 import { type Compression, unpack } from "./compression.js";
 import { activeClockName, factsOf, OptionId, type TraceDatFacts, type TraceDatOption } from "./options.js";

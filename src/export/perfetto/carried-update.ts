@@ -2,8 +2,8 @@
  * The analysed live update inside its own trace, so that the viewer shows the whole of it again. Perfetto skips fields
  * of a packet that it does not know, as Protocol Buffers have it; the bytes are those of a report (report-data.ts), deflated.
  */
-import type { TraceWriter } from "./trace-writer.js";
-import { lengthKey } from "./wire.js";
+import type { TraceWriter } from "./packets/trace-writer.js";
+import { lengthKey } from "./packets/wire.js";
 
 /** Of TracePacket: far above Perfetto's own, and below 2^16, where its reader stops. The ioctl of LUO, 0xBA, names it. */
 export const CARRIED_UPDATE_FIELD = 0xba01;

@@ -1,12 +1,12 @@
 /** The head of an update: which it is, its outcome, its blackout, and how sure that is. */
-import type { LiveUpdateDocument } from "../../../src/analyze/live-update.js";
+import type { LiveUpdateDocument } from "../../../src/model/live-update.js";
 import type { State } from "../interaction/state.js";
 import { timelineOf } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
 import { exactDuration, humanDuration, plusMinus, visibleText } from "../model/format.js";
 import { blackoutSentence, clockSentence, outcomeWord } from "../model/sentences.js";
-import { buildOffer } from "./build-offer.js";
 import { fill, h } from "./dom.js";
+import { buildOffer } from "./updates/build-offer.js";
 
 export function renderSummary(root: Element, state: State, dispatch: Dispatch): void {
   const { opened } = state;

@@ -1,5 +1,5 @@
 /** What is shown, to take away: as a link, as JSON, as PNG, as SVG. */
-import { spanAt } from "../../../src/analyze/span-table.js";
+import { spanAt } from "../../../src/model/span-table.js";
 import { linkOf } from "../interaction/link.js";
 import { type State, timelineOf } from "../interaction/state.js";
 import type { Store } from "../interaction/store.js";

@@ -1,8 +1,9 @@
 /** Files opened on the page: told apart by what is in them, not by their names. Every error says what to do. */
-import type { LiveUpdate, LiveUpdateDocument } from "../../../src/analyze/live-update.js";
-import { reportEntry } from "../../../src/analyze/report-data.js";
-import { SpanFlag, SpanTableBuilder } from "../../../src/analyze/span-table.js";
+
 import { err, ok, type Result } from "../../../src/base/result.js";
+import type { LiveUpdate, LiveUpdateDocument } from "../../../src/model/live-update.js";
+import { SpanFlag, SpanTableBuilder } from "../../../src/model/span-table.js";
+import { reportEntry } from "../../../src/report/report-data.js";
 import { notBuilt } from "../model/analysis.js";
 import { libraryOf, type Source } from "./library.js";
 import { updateInTrace } from "./perfetto-file.js";

@@ -1,7 +1,8 @@
 /** Where live updates come from: each source has what a list shows of it, and can be read whole. */
-import type { LiveUpdate } from "../../../src/analyze/live-update.js";
-import { decodeLiveUpdate, parseReportIndex, type ReportEntry } from "../../../src/analyze/report-data.js";
+
 import { err, ok, type Result } from "../../../src/base/result.js";
+import type { LiveUpdate } from "../../../src/model/live-update.js";
+import { decodeLiveUpdate, parseReportIndex, type ReportEntry } from "../../../src/report/report-data.js";
 import { inflateBase64 } from "./base64.js";
 
 export interface Source {

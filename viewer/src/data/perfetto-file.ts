@@ -2,11 +2,12 @@
  * Perfetto traces as files: the update inside one that blackout wrote, and a trace made of an open update by the writer
  * of the command line. A file is read as far as its update goes, and no size in it is believed.
  */
-import type { LiveUpdate } from "../../../src/analyze/live-update.js";
-import { decodeLiveUpdate, encodeLiveUpdate } from "../../../src/analyze/report-data.js";
+
 import { err, ok, type Result } from "../../../src/base/result.js";
 import { CARRIED_UPDATE_FIELD } from "../../../src/export/perfetto/carried-update.js";
-import { attributionOf, writePerfetto } from "../../../src/export/perfetto.js";
+import { attributionOf, writePerfetto } from "../../../src/export/perfetto/perfetto.js";
+import type { LiveUpdate } from "../../../src/model/live-update.js";
+import { decodeLiveUpdate, encodeLiveUpdate } from "../../../src/report/report-data.js";
 import { analysisOf } from "../model/analysis.js";
 
 /** The update stands behind the file's first packets: a trace without it in these has none. */

@@ -1,7 +1,7 @@
 /** The updates that the filter lets through, in the order asked for: what plots and table show. */
-import { PHASES } from "../../../src/analyze/live-update.js";
-import type { ReportEntry } from "../../../src/analyze/report-data.js";
-import { parseFilter } from "../model/filter.js";
+import { PHASES } from "../../../src/model/live-update.js";
+import type { ReportEntry } from "../../../src/report/report-data.js";
+import { parseFilter } from "../model/updates/filter.js";
 import type { Sort, State } from "./state.js";
 
 export interface Listed {

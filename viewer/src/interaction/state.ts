@@ -2,8 +2,9 @@
  * All the state there is, and the one function that changes it. Every view is a function of this state; events become
  * actions; nothing else remembers anything.
  */
-import type { ReportEntry } from "../../../src/analyze/report-data.js";
+
 import { assertNever } from "../../../src/base/result.js";
+import type { ReportEntry } from "../../../src/report/report-data.js";
 import type { Hit } from "../layout/scene.js";
 import { fitted, panned, type View, zoomed } from "../layout/viewport.js";
 import { above, analysisOf } from "../model/analysis.js";

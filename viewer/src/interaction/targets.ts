@@ -1,10 +1,10 @@
 /** Where a selected thing lies in time, and what its neighbours are: what keys and double-clicks act upon. */
 
-import type { Selection } from "../interaction/state.js";
 import { indexInLane } from "../layout/scene.js";
 import { analysisOf } from "../model/analysis.js";
 import { firstAbove, type Lane } from "../model/lanes.js";
 import type { Timeline } from "../model/timeline.js";
+import type { Selection } from "./state.js";
 
 export interface Place {
   /** Index of the axis. */

@@ -9,9 +9,9 @@ import { isCauseNode, type TreeNode, walk } from "../../../src/analyze/attributi
 import type { AttributedUpdate } from "../../../src/analyze/attribution/update.js";
 import type { Finding, FindingSpan } from "../../../src/analyze/findings/finding.js";
 import { findings } from "../../../src/analyze/findings/findings.js";
-import type { LiveUpdate } from "../../../src/analyze/live-update.js";
-import { isAttributed } from "../../../src/analyze/report-data.js";
-import { SPAN_KINDS, type SpanKind } from "../../../src/analyze/span-table.js";
+import type { LiveUpdate } from "../../../src/model/live-update.js";
+import { SPAN_KINDS, type SpanKind } from "../../../src/model/span-table.js";
+import { isAttributed } from "../../../src/report/report-data.js";
 
 /** Pieces of the blackout side by side, in order of time, without gaps: each a node of the tree, or what is left over. */
 export interface Bands {

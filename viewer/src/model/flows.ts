@@ -1,6 +1,6 @@
 /** Flows: the spans that are one thing at several times: a device's shutdown and probe, a file through its phases. */
-import type { LiveUpdate } from "../../../src/analyze/live-update.js";
-import { SPAN_KINDS } from "../../../src/analyze/span-table.js";
+import type { LiveUpdate } from "../../../src/model/live-update.js";
+import { SPAN_KINDS } from "../../../src/model/span-table.js";
 import { kindSet } from "./timeline.js";
 
 export interface Flows {

@@ -2,7 +2,7 @@
  * Lanes: spans packed into rows in which no two overlap, so that each row is sorted by begin and by end alike and can
  * be searched by halving.
  */
-import type { SpanTable } from "../../../src/analyze/span-table.js";
+import type { SpanTable } from "../../../src/model/span-table.js";
 
 export interface Lane {
   /** Rows of the span table, ascending in begin. */

@@ -1,6 +1,6 @@
 /** What happened in a range: how much of what kind, the largest causes, and who had each nanosecond. */
-import { partition, unattributed } from "../../../src/analyze/partition.js";
-import { SPAN_KINDS, type SpanKind } from "../../../src/analyze/span-table.js";
+import { partition, unattributed } from "../../../src/analyze/causes/partition.js";
+import { SPAN_KINDS, type SpanKind } from "../../../src/model/span-table.js";
 import { firstAbove } from "./lanes.js";
 import { type Axis, kindSet, type Timeline } from "./timeline.js";
 

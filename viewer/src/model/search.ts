@@ -1,6 +1,6 @@
 /** Search over a live update: names, details and log lines that hold the text; `kind:text` asks one kind only. */
-import type { LiveUpdate } from "../../../src/analyze/live-update.js";
-import { SPAN_KINDS, type SpanKind } from "../../../src/analyze/span-table.js";
+import type { LiveUpdate } from "../../../src/model/live-update.js";
+import { SPAN_KINDS, type SpanKind } from "../../../src/model/span-table.js";
 
 export interface Found {
   /** By string id: 1 where spans of that name are found. */

@@ -1,6 +1,7 @@
 /** What is known and what is not, as sentences: the header, the tables and the details all speak through these. */
-import type { LiveUpdateDocument, Outcome, PhaseDocument } from "../../../src/analyze/live-update.js";
+
 import { assertNever } from "../../../src/base/result.js";
+import type { LiveUpdateDocument, Outcome, PhaseDocument } from "../../../src/model/live-update.js";
 import { humanDuration, humanOffset, plusMinus, visibleText } from "./format.js";
 
 export function outcomeWord(outcome: Outcome): string {

@@ -2,12 +2,12 @@
  * The timeline: a live update sorted into axes, groups, tracks and lanes, once, when it is opened. With a clock link
  * there is one axis; without, each boot has its own, and nothing of one is ever drawn on the other.
  */
-import type { AxisName, LiveUpdate, LiveUpdateDocument, PhaseName } from "../../../src/analyze/live-update.js";
-import { SPAN_KINDS, type SpanKind, type SpanTable } from "../../../src/analyze/span-table.js";
+import type { AxisName, LiveUpdate, LiveUpdateDocument, PhaseName } from "../../../src/model/live-update.js";
+import { SPAN_KINDS, type SpanKind, type SpanTable } from "../../../src/model/span-table.js";
 import { analyseWhole, analysisOf, type Bands } from "./analysis.js";
 import { visibleText } from "./format.js";
 import { type Lane, type PointLane, packLanes, packPoints, unplacedDepths } from "./lanes.js";
-import { drawingOrder } from "./order.js";
+import { drawingOrder } from "./updates/order.js";
 
 export interface PhaseBand {
   readonly name: PhaseName;

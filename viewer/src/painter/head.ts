@@ -1,5 +1,5 @@
 /** Draws the head: minimap, kernels, phases, ruler. */
-import { PHASE_COLOURS } from "../../../src/analyze/phase-colours.js";
+import { PHASE_COLOURS } from "../../../src/report/phase-colours.js";
 import { METRICS } from "../layout/scene.js";
 import { tickLabel, ticksFor } from "../layout/ticks.js";
 import { xOf } from "../layout/viewport.js";

@@ -1,5 +1,5 @@
 /** Draws the lanes: headings, labels, spans, instants. */
-import { SPAN_KINDS, SpanFlag } from "../../../src/analyze/span-table.js";
+import { SPAN_KINDS, SpanFlag } from "../../../src/model/span-table.js";
 import { layoutLane, layoutPoints, WHOLE } from "../layout/level-of-detail.js";
 import { HEAD_HEIGHT, indexInLane, METRICS, type SceneItem, visibleItems } from "../layout/scene.js";
 import { analysisOf, type Bands, colourKind, nodeName } from "../model/analysis.js";

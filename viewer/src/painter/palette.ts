@@ -1,5 +1,5 @@
 /** The canvas' colours in both themes. Phases keep the shared phase colours; all else is kept quieter than they are. */
-import { SPAN_KINDS, type SpanKind } from "../../../src/analyze/span-table.js";
+import { SPAN_KINDS, type SpanKind } from "../../../src/model/span-table.js";
 import type { Theme } from "../interaction/state.js";
 
 export interface Palette {

@@ -1,5 +1,5 @@
 /** What the painter draws with: the part of the 2D canvas it uses, so that the same drawing can become SVG. */
-import type { LiveUpdate } from "../../../src/analyze/live-update.js";
+import type { LiveUpdate } from "../../../src/model/live-update.js";
 import type { Mark, Range, Selection } from "../interaction/state.js";
 import type { Rects } from "../layout/level-of-detail.js";
 import { METRICS, type Scene } from "../layout/scene.js";

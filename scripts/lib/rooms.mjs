@@ -1,0 +1,95 @@
+/**
+ * What each room may import of the project: the import rule of docs/architecture.md, for every room, in one table. A
+ * test may import any room; what it tests still has to hold the rule.
+ */
+import { readFileSync } from "node:fs";
+import { dirname, join, posix, relative } from "node:path";
+import { filesUnder } from "./dist.mjs";
+import { root as projectRoot } from "./project.mjs";
+
+/** Room (a folder) to the rooms that its files may import, beside their own. The order is from the bottom up. */
+export const rooms = {
+  "src/base": [],
+  "src/model": ["src/base"],
+  "src/collect": ["src/base", "src/model"],
+  "src/analyze": ["src/base", "src/model"],
+  "src/report": ["src/base", "src/model", "src/analyze"],
+  "src/archive": ["src/base", "src/model", "src/analyze"],
+  "src/export": ["src/base", "src/model", "src/analyze", "src/report"],
+  "src/recorder": ["src/base", "src/model"],
+  "src/lab": ["src/base", "src/model", "src/recorder"],
+  "src/cli": [
+    "src/base",
+    "src/model",
+    "src/collect",
+    "src/analyze",
+    "src/report",
+    "src/archive",
+    "src/export",
+    "src/recorder",
+    "src/lab",
+  ],
+  // What the tests share: it may use all, and only tests may use it.
+  "src/testing": [
+    "src/base",
+    "src/model",
+    "src/collect",
+    "src/analyze",
+    "src/report",
+    "src/archive",
+    "src/export",
+    "src/recorder",
+    "src/lab",
+    "src/cli",
+  ],
+  "viewer/src": ["src/base", "src/model", "src/analyze", "src/report"],
+};
+
+/** Rooms whose files run in a browser: nothing of Node.js. */
+const browserRooms = ["viewer/src"];
+
+/** Single files that may import single files of other rooms, each with its reason. */
+const exceptions = [
+  {
+    file: "viewer/src/data/perfetto-file.ts",
+    // The viewer writes traces in the browser, by the exporter's pure writer: there is no second one.
+    may: ["src/export/perfetto/perfetto.ts", "src/export/perfetto/carried-update.ts"],
+  },
+];
+
+const importPattern = /(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"/g;
+
+const roomOf = (file) => Object.keys(rooms).find((room) => file.startsWith(`${room}/`)) ?? null;
+
+const isTest = (file) => /\.test\.ts$/.test(file);
+
+/** The faults of one file's imports, as sentences; `file` is relative to the project's root. */
+export function importFaults(file, text) {
+  const room = roomOf(file);
+  if (room === null || isTest(file)) return [];
+  const faults = [];
+  for (const [, specifier] of text.matchAll(importPattern)) {
+    if (specifier.startsWith("node:") && browserRooms.includes(room)) {
+      faults.push(`${file}: imports ${specifier}; ${room} runs in a browser, which has nothing of Node.js`);
+    }
+    if (!specifier.startsWith(".")) continue;
+    const target = posix.normalize(posix.join(dirname(file), specifier)).replace(/\.js$/, ".ts");
+    const other = roomOf(target);
+    if (other === room || (other === null && !target.startsWith("src/"))) continue;
+    if (other !== null && rooms[room].includes(other)) continue;
+    if (exceptions.some((exception) => exception.file === file && exception.may.includes(target))) continue;
+    const allowed = rooms[room].length === 0 ? "nothing of the other rooms" : `only ${rooms[room].join(", ")}`;
+    faults.push(`${file}: imports ${target}; ${room} may import ${allowed}`);
+  }
+  return faults;
+}
+
+/** All faults of the tree. */
+export function allImportFaults(root = projectRoot) {
+  return Object.keys(rooms).flatMap((room) =>
+    filesUnder(join(root, room))
+      .filter((path) => path.endsWith(".ts"))
+      .map((path) => relative(root, join(root, room, path)))
+      .flatMap((file) => importFaults(file, readFileSync(join(root, file), "utf8"))),
+  );
+}

@@ -1,0 +1,15 @@
+/** Biome's rules, and this project's own: which room may import which. */
+import { inProject } from "./lib/project.mjs";
+import { allImportFaults } from "./lib/rooms.mjs";
+import { exitCodeOf, main } from "./lib/step.mjs";
+
+/** Resolves to the number of kinds of checks that failed. */
+export async function lint() {
+  const biome = inProject("node_modules/@biomejs/biome/bin/biome");
+  const code = await exitCodeOf(process.execPath, [biome, "check", "--error-on-warnings", "."]);
+  const faults = allImportFaults();
+  for (const fault of faults) process.stderr.write(`${fault}\n`);
+  return (code === 0 ? 0 : 1) + (faults.length === 0 ? 0 : 1);
+}
+
+await main(import.meta, async () => ((await lint()) === 0 ? 0 : 1));

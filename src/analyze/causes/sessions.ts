@@ -1,0 +1,319 @@
+/** Sessions and their files, joined over the kexec by session name, by token, and by the handler's serialized data. */
+import { firstIndexWhere } from "../../base/numbers/search.js";
+import type { AgentClient, AgentFacts, KeyEvent } from "../../model/collected.js";
+import {
+  type FileDocument,
+  PHASES,
+  type PhaseName,
+  type SessionDocument,
+  type SessionPhase,
+} from "../../model/live-update.js";
+import type { Axis, Zero } from "../evidence/axis.js";
+import { type Call, pairCalls } from "../evidence/calls.js";
+
+interface FileRow {
+  readonly token: string;
+  handler: string | null;
+  data: string | null;
+  bytes: number | null;
+  preserve: Call | null;
+  freeze: Call | null;
+  retrieve: Call | null;
+}
+
+interface SessionRow {
+  readonly name: string;
+  readonly files: Map<string, FileRow>;
+  readonly calls: Map<PhaseName, Call[]>;
+}
+
+/** Which calls make up which phase of a session, by dialect: probes (also from the function graph), else marks. */
+const PROBED: ReadonlyMap<string, PhaseName> = new Map([
+  ["luo_session_create", "prepare"],
+  ["luo_preserve_file", "prepare"],
+  ["luo_file_freeze", "freeze"],
+  ["luo_session_retrieve", "restore"],
+  ["luo_retrieve_file", "restore"],
+  ["luo_file_finish", "finish"],
+]);
+const MARKED: ReadonlyMap<string, PhaseName> = new Map([
+  ["luo: session_create", "prepare"],
+  ["luo: preserve_fd", "prepare"],
+  ["luo: session_retrieve", "restore"],
+  ["luo: retrieve_fd", "restore"],
+  ["luo: session_finish", "finish"],
+]);
+
+/** Tokens are 64-bit numbers; probes and marks spell them alike once in lower-case hexadecimal. */
+export function tokenText(value: unknown): string | null {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return `0x${value.toString(16)}`;
+  if (typeof value === "bigint") return `0x${value.toString(16)}`;
+  if (typeof value !== "string") return null;
+  if (/^0x[0-9a-f]+$/i.test(value))
+    return `0x${value
+      .slice(2)
+      .toLowerCase()
+      .replace(/^0+(?=.)/, "")}`;
+  return /^\d+$/.test(value) ? `0x${BigInt(value).toString(16)}` : null;
+}
+
+/** Finds the calls of `inner` that begin inside a call of the same task. */
+function callsWithin(inner: readonly Call[]): (outer: Call) => readonly Call[] {
+  const byTask = new Map<string, Call[]>();
+  for (const call of inner) {
+    const task = `${call.begin.boot} ${call.pid}`;
+    const list = byTask.get(task);
+    if (list === undefined) byTask.set(task, [call]);
+    else list.push(call);
+  }
+  for (const list of byTask.values()) list.sort((a, b) => a.begin.ns - b.begin.ns);
+  return (outer) => {
+    if (outer.end === null) return [];
+    const list = byTask.get(`${outer.begin.boot} ${outer.pid}`) ?? [];
+    const first = (ns: number): number => firstIndexWhere(list, ({ begin }) => begin.ns >= ns);
+    return list.slice(first(outer.begin.ns), first(outer.end.ns + 1));
+  };
+}
+
+/** Sessions by name, files by token; instants are relative to `zero`. */
+export function findSessions(events: readonly KeyEvent[], axis: Axis, zero: Zero): readonly SessionDocument[] {
+  return [...sessionRows(events).values()].map((session) => ({
+    name: session.name,
+    phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
+    files: [...session.files.values()].map((file) => fileDocument(file, axis)),
+  }));
+}
+
+/** A file as `blackout sessions` shows it. */
+export interface FileState extends FileDocument {
+  /** The fd it had where it was preserved, and the one it came back as. */
+  readonly oldFd: number | null;
+  readonly newFd: number | null;
+  /** Physical address of the handler's data: one value on both sides of the kexec. */
+  readonly serializedData: string | null;
+  /** Number of folios, where a probe recorded it. */
+  readonly folios: number | null;
+  /** systemd's unit and fd name of the token, where its mapping is in the capture. */
+  readonly unit: string | null;
+  readonly fdName: string | null;
+}
+
+/** The whole state of a session, as far as the capture shows it. */
+export interface SessionState extends Omit<SessionDocument, "files"> {
+  readonly owners: readonly { readonly boot: "old" | "new"; readonly pid: number; readonly task: string }[];
+  /** systemd's unit that keeps the session in its fd store, and under which name. */
+  readonly unit: string | null;
+  readonly fdName: string | null;
+  /** luod's clients that named the session as theirs. */
+  readonly clients: readonly Pick<AgentClient, "boot" | "fd">[];
+  readonly files: readonly FileState[];
+}
+
+/** What systemd calls a file, by `session token`: the identity of its causes. */
+export function storedNames(
+  agents: AgentFacts,
+): ReadonlyMap<string, { readonly unit: string; readonly fdName: string }> {
+  return new Map(
+    agents.fds.map(({ session, token, unit, fdName }) => [`${session} ${tokenText(token)}`, { unit, fdName }]),
+  );
+}
+
+/**
+ * Sessions with owners, fds and data: what `findSessions` knows, and what agents say of them. Sessions that only agents
+ * tell of come last.
+ */
+export function sessionStates(
+  events: readonly KeyEvent[],
+  axis: Axis,
+  zero: Zero,
+  agents: AgentFacts,
+): readonly SessionState[] {
+  const tasks = new Map(events.map((event) => [`${event.at.boot} ${event.pid}`, event.task]));
+  const names = storedNames(agents);
+  const rows = new Map(sessionRows(events));
+  for (const name of [...agents.fds, ...agents.sessions, ...agents.clients].map(({ session }) => session)) {
+    if (!rows.has(name)) rows.set(name, { name, files: new Map(), calls: new Map() });
+  }
+  for (const { session, token } of agents.fds) {
+    const row = rows.get(session) as SessionRow;
+    const text = tokenText(token) as string;
+    if (!row.files.has(text)) row.files.set(text, bareFile(text));
+  }
+  const stored = new Map(agents.sessions.toReversed().map((entry) => [entry.session, entry]));
+  const clients = new Map<string, Pick<AgentClient, "boot" | "fd">[]>();
+  for (const { session, boot, fd } of agents.clients) {
+    const known = clients.get(session);
+    if (known === undefined) clients.set(session, [{ boot, fd }]);
+    else known.push({ boot, fd });
+  }
+  return [...rows.values()].map((session) => {
+    const owners = new Map<string, SessionState["owners"][number]>();
+    for (const call of [...session.calls.values()].flat()) {
+      const key = `${call.begin.boot} ${call.pid}`;
+      owners.set(key, { boot: call.begin.boot, pid: call.pid, task: tasks.get(key) ?? "" });
+    }
+    const integer = (call: Call | null, key: string): number | null => {
+      const value = Number(call?.fields.get(key) ?? Number.NaN);
+      return Number.isSafeInteger(value) ? value : null;
+    };
+    return {
+      name: session.name,
+      owners: [...owners.values()],
+      unit: stored.get(session.name)?.unit ?? null,
+      fdName: stored.get(session.name)?.fdName ?? null,
+      clients: clients.get(session.name) ?? [],
+      phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
+      files: [...session.files.values()].map(
+        (file): FileState => ({
+          ...fileDocument(file, axis),
+          oldFd: integer(file.preserve, "fd"),
+          newFd: integer(file.retrieve, "fd"),
+          serializedData: file.data,
+          folios: integer(file.preserve, "folios"),
+          unit: names.get(`${session.name} ${file.token}`)?.unit ?? null,
+          fdName: names.get(`${session.name} ${file.token}`)?.fdName ?? null,
+        }),
+      ),
+    };
+  });
+}
+
+/** Which file a handler's call was for, by `boot function begin` with the begin as on its boot's axis. */
+export function fileCalls(
+  events: readonly KeyEvent[],
+): ReadonlyMap<string, { readonly session: string; readonly token: string }> {
+  const found = new Map<string, { session: string; token: string }>();
+  for (const session of sessionRows(events).values()) {
+    for (const { token, freeze } of session.files.values()) {
+      if (freeze !== null)
+        found.set(`${freeze.begin.boot} ${freeze.name} ${freeze.begin.ns}`, { session: session.name, token });
+    }
+  }
+  return found;
+}
+
+function sessionRows(events: readonly KeyEvent[]): ReadonlyMap<string, SessionRow> {
+  const calls = pairCalls(events);
+  const probed = calls.filter(
+    (call) => call.source === "kprobe" && PROBED.has(call.name) && call.fields.has("session"),
+  );
+  const own = probed.length > 0 ? probed : calls.filter((call) => MARKED.has(call.name) && call.fields.has("session"));
+  const phaseOf = probed.length > 0 ? PROBED : MARKED;
+  const sessions = new Map<string, SessionRow>();
+  for (const call of own) {
+    const name = String(call.fields.get("session"));
+    const session = sessions.get(name) ?? { name, files: new Map(), calls: new Map() };
+    sessions.set(name, session);
+    const phase = phaseOf.get(call.name) as PhaseName;
+    const list = session.calls.get(phase) ?? [];
+    session.calls.set(phase, list);
+    // A session's finish is its first finish call; the call from closing its fd later is not finish.
+    if (phase !== "finish" || list.length === 0) list.push(call);
+    noteFile(session, call);
+  }
+  noteHandlers(calls, own, sessions);
+  noteMarkedBytes(calls, sessions);
+  return sessions;
+}
+
+const bareFile = (token: string): FileRow => ({
+  token,
+  handler: null,
+  data: null,
+  bytes: null,
+  preserve: null,
+  freeze: null,
+  retrieve: null,
+});
+
+function noteFile(session: SessionRow, call: Call): void {
+  const token = tokenText(call.fields.get("token"));
+  if (token === null) return;
+  const file = session.files.get(token) ?? bareFile(token);
+  session.files.set(token, file);
+  switch (call.name) {
+    case "luo_preserve_file":
+    case "luo: preserve_fd":
+      file.preserve ??= call;
+      break;
+    case "luo_retrieve_file":
+    case "luo: retrieve_fd":
+      // A second retrieve of a token only looks it up; the first did the work.
+      file.retrieve ??= call;
+      break;
+  }
+}
+
+/**
+ * Handlers do not know their token: the handler's call is the token's whose LUO call encloses it on the same task. The
+ * freeze call is joined by `serialized_data`, which is one physical address on both sides of the kexec; where that was
+ * not recorded, by order: LUO freezes a session's files in the order they were preserved (luo_file.c, files_list).
+ */
+function noteHandlers(calls: readonly Call[], own: readonly Call[], sessions: ReadonlyMap<string, SessionRow>): void {
+  const inner = calls.filter((call) => call.source === "kprobe" && call.fields.has("compat"));
+  const handlersOf = callsWithin(inner);
+  const byData = new Map<string, FileRow>();
+  for (const outer of own) {
+    const session = sessions.get(String(outer.fields.get("session")));
+    const token = tokenText(outer.fields.get("token"));
+    const file = token === null ? undefined : session?.files.get(token);
+    if (file === undefined) continue;
+    for (const handler of handlersOf(outer)) {
+      file.handler ??= String(handler.fields.get("compat"));
+      const data = tokenText(handler.fields.get("data"));
+      if (data !== null) {
+        file.data ??= data;
+        byData.set(data, file);
+      }
+    }
+  }
+  for (const outer of own) {
+    if (outer.name !== "luo_file_freeze") continue;
+    const files = [...(sessions.get(String(outer.fields.get("session")))?.files.values() ?? [])];
+    handlersOf(outer).forEach((handler, i) => {
+      const data = tokenText(handler.fields.get("data"));
+      const file = (data === null ? undefined : byData.get(data)) ?? files[i];
+      if (file !== undefined) file.freeze ??= handler;
+    });
+  }
+}
+
+/** Sizes stand only in the workload's own marks. */
+function noteMarkedBytes(calls: readonly Call[], sessions: ReadonlyMap<string, SessionRow>): void {
+  for (const call of calls) {
+    if (call.source !== "marker" || !call.fields.has("bytes")) continue;
+    const token = tokenText(call.fields.get("token"));
+    const file = token === null ? undefined : sessions.get(String(call.fields.get("session")))?.files.get(token);
+    const bytes = Number(call.fields.get("bytes"));
+    if (file !== undefined && Number.isSafeInteger(bytes)) file.bytes ??= bytes;
+  }
+}
+
+function sessionPhase(name: PhaseName, session: SessionRow, axis: Axis, zero: Zero): readonly SessionPhase[] {
+  const calls = session.calls.get(name) ?? [];
+  const first = calls[0];
+  if (first === undefined) return [];
+  const ends = calls.map((call) => call.end).filter((end) => end !== null);
+  const last = ends.length === calls.length ? ends.reduce((latest, end) => (end.ns > latest.ns ? end : latest)) : null;
+  return [
+    {
+      name,
+      beginNs: first.begin.ns - zero[first.begin.boot],
+      endNs: last === null ? null : last.ns - zero[first.begin.boot],
+      durationNs: last === null ? null : axis.between(first.begin, last),
+    },
+  ];
+}
+
+function fileDocument(file: FileRow, axis: Axis): FileDocument {
+  const cost = (call: Call | null): number | null =>
+    call === null || call.end === null ? null : axis.between(call.begin, call.end);
+  return {
+    token: file.token,
+    handler: file.handler,
+    bytes: file.bytes,
+    preserveNs: cost(file.preserve),
+    freezeNs: cost(file.freeze),
+    retrieveNs: cost(file.retrieve),
+  };
+}

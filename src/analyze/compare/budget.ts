@@ -1,0 +1,45 @@
+/** A budget: what a cohort may take, and which regressions it may not have. Written as YAML (docs/budget.md). */
+import type { Duration } from "../../base/time.js";
+import type { Metric } from "../cohort/metrics.js";
+import type { Floors } from "./levels.js";
+
+/** A percentile in (0, 100), or the longest update there was. */
+export type Statistic = { readonly kind: "percentile"; readonly percentile: number } | { readonly kind: "max" };
+
+export function statisticName(statistic: Statistic): string {
+  return statistic.kind === "max" ? "max" : `p${statistic.percentile}`;
+}
+
+/** `blackout p95 <= 5s`. */
+export interface Limit {
+  readonly metric: Metric;
+  readonly statistic: Statistic;
+  readonly atMostNs: Duration;
+  /** As written, for messages. */
+  readonly text: string;
+  /** What its author says of it, or empty. */
+  readonly why: string;
+  readonly line: number;
+}
+
+/** Which verdicts of the comparison with the baseline fail the gate. */
+export type RegressionScope = "blackout" | "phases" | "causes";
+
+export interface RegressionRule {
+  readonly floors: Floors;
+  readonly failOn: readonly RegressionScope[];
+  /** The data suffice if a shift of this share of the baseline's median would be found in 8 of 10 comparisons; or null. */
+  readonly detectShare: number | null;
+  readonly line: number;
+}
+
+export interface Budget {
+  /** `bounds`: a limit is breached, or kept, where the percentile's bound shows it. `sample`: as the sample's own is. */
+  readonly decideBy: "bounds" | "sample";
+  readonly limits: readonly Limit[];
+  readonly regression: RegressionRule | null;
+  /** Updates that did not complete, at most; null: any. */
+  readonly failedAtMost: { readonly count: number; readonly line: number } | null;
+  /** Fewer measured updates than this are too few; null: as many as each limit needs. */
+  readonly updatesAtLeast: { readonly count: number; readonly line: number } | null;
+}

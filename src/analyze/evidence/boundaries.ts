@@ -1,0 +1,422 @@
+/**
+ * The boundary table: from which event each boundary of a phase, and of the blackout, is read. Rows stand best
+ * evidence first; one function reads them, so that a new dialect is rows, not code.
+ *
+ * A row's role says what its event shows: `at`, the boundary itself; `after`, that the boundary was not earlier;
+ * `before`, that it was not later. The latter two only bound a boundary that no event shows: it stays null.
+ */
+import type { Boot } from "../../base/time.js";
+import type { KeyEvent } from "../../model/collected.js";
+import type { Evidence } from "../../model/live-update.js";
+import { ioctlNumber, type LuoDialect } from "./dialect.js";
+
+export const BOUNDARIES = [
+  "pause",
+  "prepare.begin",
+  "prepare.end",
+  "freeze.begin",
+  "freeze.end",
+  "restore.begin",
+  "restore.end",
+  "resume",
+  "finish.begin",
+  "finish.end",
+] as const;
+export type Boundary = (typeof BOUNDARIES)[number];
+
+/** Conditions on an event that its name alone does not show. */
+export type Condition =
+  /** `ret` is 0. */
+  | "succeeded"
+  /** `ret` is recorded and is not 0. */
+  | "failed"
+  /** No `ret` is recorded, and what follows a success was seen: `kernel_restart_prepare`, or the new kernel. */
+  | "went-on"
+  /** It is not known to have failed: `ret` is not negative, where it is recorded. */
+  | "not-failed"
+  /** The event by itself is enough. */
+  | "none";
+
+/**
+ * Which of several matching events: the first or the last; or `last-first`, the last of each session's first (a
+ * session's finish is its first call: `luo_file_finish` runs again when a finished session's fd is closed). The
+ * identity a session is told apart by is the first of `session` and `fd` that the event carries.
+ */
+export type Pick = "first" | "last" | "last-first";
+
+export interface BoundaryRow {
+  readonly boundary: Boundary;
+  readonly role: "at" | "after" | "before";
+  readonly boot: Boot;
+  readonly what: KeyEvent["what"];
+  /** The function or syscall; for marks and printk what the text begins with (after the configured spelling). */
+  readonly name: string;
+  /** ioctl or reboot command, for syscalls. */
+  readonly cmd?: number;
+  readonly condition: Condition;
+  readonly pick: Pick;
+  readonly confidence: Evidence["confidence"];
+}
+
+/** How the workload spells its marks; configurable, since every VMM has its own. */
+export interface MarkSpelling {
+  readonly pause: string;
+  readonly resume: string;
+}
+export const DEFAULT_SPELLING: MarkSpelling = { pause: "luo: vm_pause", resume: "luo: vm_resume" };
+
+const REBOOT_KEXEC = 0x45584543;
+
+type Row = Omit<BoundaryRow, "boundary" | "boot">;
+const rows = (boundary: Boundary, boot: Boot, list: readonly Row[]): readonly BoundaryRow[] =>
+  list.map((row) => ({ boundary, boot, ...row }));
+
+const call = (name: string, pick: Pick = "first"): Row => ({
+  role: "at",
+  what: "call",
+  name,
+  condition: "none",
+  pick,
+  confidence: "probe",
+});
+const returned = (name: string, condition: Condition, pick: Pick = "last"): Row => ({
+  role: "at",
+  what: "return",
+  name,
+  condition,
+  pick,
+  confidence: "probe",
+});
+const entered = (name: string, cmd: number | undefined, pick: Pick = "first"): Row => ({
+  role: "at",
+  what: "syscall-enter",
+  name,
+  ...(cmd === undefined ? {} : { cmd }),
+  condition: "none",
+  pick,
+  confidence: "syscall",
+});
+const left = (name: string, cmd: number | undefined, pick: Pick = "last"): Row => ({
+  role: "at",
+  what: "syscall-exit",
+  name,
+  ...(cmd === undefined ? {} : { cmd }),
+  condition: "succeeded",
+  pick,
+  confidence: "syscall",
+});
+const mark = (name: string, pick: Pick): Row => ({
+  role: "at",
+  what: "marker",
+  name,
+  condition: "none",
+  pick,
+  confidence: "marker",
+});
+const printed = (name: string, pick: Pick = "first"): Row => ({
+  role: "at",
+  what: "printk",
+  name,
+  condition: "none",
+  pick,
+  confidence: "printk",
+});
+const after = (row: Row): Row => ({ ...row, role: "after" });
+const before = (row: Row): Row => ({ ...row, role: "before" });
+/** What an agent says of itself, in the kernel log or in a mark: it follows what it tells of, so that it only bounds it. */
+const said = (name: string): readonly Row[] =>
+  (["printk", "marker"] as const).map((what) => before({ ...mark(name, "first"), what, confidence: "agent" }));
+
+/** A message of an agent's own protocol, from its log. */
+const heard = (name: string, pick: Pick): Row => ({
+  role: "at",
+  what: "message",
+  name,
+  condition: "none",
+  pick,
+  confidence: "agent",
+});
+
+/** What the old kernel does, in this order, once `liveupdate_reboot` has returned 0 (kernel/kexec_core.c). */
+const PAST_FREEZE: readonly Row[] = [
+  before(call("kernel_restart_prepare")),
+  before(call("notifier_run", "last")),
+  before(call("device_shutdown")),
+  before(call("migrate_to_reboot_cpu")),
+  before(call("syscore_shutdown")),
+  before(printed("kexec_core: Starting new kernel")),
+  before(printed("kexec: Starting new kernel")),
+  before(call("machine_kexec")),
+];
+const REBOOT_ENTERED = entered("reboot", REBOOT_KEXEC);
+const TO_KEXEC_MARK = mark("luo: kexec begin", "last");
+/** What comes after the last preserve, and so bounds a prepare that was not seen. */
+const BEFORE_FREEZE: readonly Row[] = [
+  ...said("systemd-shutdown[1]: Preserved fd stores in LUO session"),
+  before(call("kernel_kexec", "last")),
+  before({ ...REBOOT_ENTERED, pick: "last" }),
+  ...PAST_FREEZE,
+];
+
+/** The table for a dialect of LUO: a number that means something else there, or nothing, has no row. */
+export function boundaryTable(
+  spelling: MarkSpelling = DEFAULT_SPELLING,
+  dialect: LuoDialect = "sessions",
+): readonly BoundaryRow[] {
+  const ioctl = (make: (cmd: number) => Row, ...names: readonly string[]): readonly Row[] =>
+    names.flatMap((name) => {
+      const cmd = ioctlNumber(dialect, name);
+      return cmd === null ? [] : [make(cmd)];
+    });
+  const ask = (cmd: number): Row => entered("ioctl", cmd);
+  const answered = (cmd: number): Row => left("ioctl", cmd);
+  const CREATE_SESSION = "LIVEUPDATE_IOCTL_CREATE_SESSION";
+  const RETRIEVE_SESSION = "LIVEUPDATE_IOCTL_RETRIEVE_SESSION";
+  const PRESERVE_FD = ["LIVEUPDATE_SESSION_PRESERVE_FD", "LIVEUPDATE_IOCTL_FD_PRESERVE"];
+  const RETRIEVE_FD = [
+    "LIVEUPDATE_SESSION_RETRIEVE_FD",
+    "LIVEUPDATE_SESSION_RESTORE_FD",
+    "LIVEUPDATE_IOCTL_FD_RESTORE",
+  ];
+  const FINISH = "LIVEUPDATE_SESSION_FINISH";
+  /** Of the kernels with one state for the whole host. */
+  const states = (...list: readonly Row[]): readonly Row[] => (dialect === "sessions" ? [] : list);
+  return [
+    ...rows("pause", "old", [mark(spelling.pause, "first"), heard("qemu stopped", "first")]),
+    ...rows("prepare.begin", "old", [
+      call("luo_session_create"),
+      call("luo_preserve_file"),
+      ...ioctl(ask, CREATE_SESSION, ...PRESERVE_FD),
+      mark("luo: session_create begin", "first"),
+      ...states(call("luo_prepare"), entered("SET_EVENT(prepare)", undefined)),
+      mark("luo: prepare begin", "first"),
+      heard("luod START_PRESERVATION", "first"),
+      ...states(before(printed("luo: Switched from [normal] to [prepared] state"))),
+      ...BEFORE_FREEZE,
+    ]),
+    ...rows("prepare.end", "old", [
+      // The state machine saves what was preserved in the prepare that follows.
+      ...states(
+        returned("luo_prepare", "succeeded"),
+        returned("luo_prepare", "went-on"),
+        left("SET_EVENT(prepare)", undefined),
+      ),
+      returned("luo_preserve_file", "succeeded"),
+      returned("luo_preserve_file", "went-on"),
+      ...(dialect === "states" ? [] : ioctl(answered, ...PRESERVE_FD)),
+      mark("luo: preserve_fd end", "last"),
+      mark("luo: prepare end", "last"),
+      heard("luod READY", "last"),
+      ...states(printed("luo: Switched from [normal] to [prepared] state", "last")),
+      ...(dialect === "states" ? ioctl((cmd) => after(answered(cmd)), ...PRESERVE_FD) : []),
+      ...BEFORE_FREEZE,
+    ]),
+    ...rows("freeze.begin", "old", [
+      call("kernel_kexec", "last"),
+      call("liveupdate_reboot", "last"),
+      { ...REBOOT_ENTERED, pick: "last" },
+      ...states(call("luo_freeze", "last"), entered("SET_EVENT(freeze)", undefined, "last")),
+      after(TO_KEXEC_MARK),
+      ...states(after(printed("luo: Switched from [normal] to [prepared] state", "last"))),
+      before(call("luo_session_serialize")),
+      ...states(
+        before(call("luo_do_subsystems_freeze_calls", "last")),
+        before(printed("luo: Switched from [prepared] to [frozen] state")),
+      ),
+      ...PAST_FREEZE,
+    ]),
+    ...rows("freeze.end", "old", [
+      returned("liveupdate_reboot", "succeeded"),
+      returned("liveupdate_reboot", "went-on"),
+      ...states(
+        returned("luo_freeze", "succeeded"),
+        returned("luo_freeze", "went-on"),
+        printed("luo: Switched from [prepared] to [frozen] state", "last"),
+      ),
+      after(returned("luo_session_serialize", "succeeded")),
+      after(call("luo_session_serialize", "last")),
+      after(call("kernel_kexec", "last")),
+      after(REBOOT_ENTERED),
+      after(TO_KEXEC_MARK),
+      ...PAST_FREEZE,
+    ]),
+    ...rows("restore.begin", "new", [
+      call("luo_open"),
+      call("luo_session_deserialize"),
+      { ...entered("openat", undefined), condition: "not-failed" },
+      mark("luo: restore begin", "first"),
+      after(printed("luo: Retrieved live update data,")),
+      after(printed("KHO: exec from:")),
+      before(call("luo_session_retrieve")),
+      ...ioctl((cmd) => before(ask(cmd)), RETRIEVE_SESSION, ...RETRIEVE_FD),
+      ...said("[INFO] Found preserved session"),
+      // luod has opened the device before it answers its first client.
+      before(heard("luod FOUND", "first")),
+      before(heard("luod CLAIM", "first")),
+    ]),
+    ...rows("restore.end", "new", [
+      returned("luo_retrieve_file", "succeeded"),
+      returned("luo_retrieve_file", "went-on"),
+      ...ioctl(answered, ...RETRIEVE_FD),
+      mark("luo: retrieve_fd end", "last"),
+      mark("luo: restore end", "last"),
+      // A client retrieves its fds from the session that its claim gives it.
+      after(heard("luod CLAIM", "last")),
+      after(returned("luo_session_retrieve", "succeeded")),
+      before(call("luo_session_finish")),
+      before(call("luo_file_finish")),
+      ...ioctl((cmd) => before(ask(cmd)), FINISH),
+      ...states(before(call("luo_finish")), before(entered("SET_EVENT(finish)", undefined))),
+    ]),
+    // In the old kernel only where the update was aborted and the VMs went on there.
+    ...rows("resume", "new", [mark(spelling.resume, "last"), heard("qemu resumed", "last")]),
+    ...rows("resume", "old", [mark(spelling.resume, "last")]),
+    ...rows("finish.begin", "new", [
+      call("luo_session_finish"),
+      call("luo_file_finish"),
+      ...ioctl(ask, FINISH),
+      ...states(call("luo_finish"), entered("SET_EVENT(finish)", undefined)),
+      mark("luo: session_finish begin", "first"),
+      mark("luo: finish begin", "first"),
+      ...states(before(printed("luo: Switched from [updated] to [normal] state"))),
+    ]),
+    ...rows("finish.end", "new", [
+      returned("luo_session_finish", "succeeded", "last-first"),
+      returned("luo_session_finish", "went-on", "last-first"),
+      returned("luo_file_finish", "went-on", "last-first"),
+      ...ioctl((cmd) => left("ioctl", cmd, "last-first"), FINISH),
+      ...states(returned("luo_finish", "succeeded"), left("SET_EVENT(finish)", undefined)),
+      mark("luo: session_finish end", "last-first"),
+      mark("luo: finish end", "last"),
+      ...states(printed("luo: Switched from [updated] to [normal] state", "last")),
+    ]),
+  ];
+}
+
+/** A boundary as found. `ns` is on its boot's axis; where it is null, `earliest` and `latest` bound it (null: unbounded). */
+export interface FoundBoundary {
+  readonly boundary: Boundary;
+  readonly boot: Boot;
+  readonly ns: number | null;
+  readonly evidence: Evidence | null;
+  readonly earliest: number | null;
+  readonly latest: number | null;
+  /** ± of the event's own place (Placed.uncertaintyNs). */
+  readonly uncertaintyNs: number;
+}
+
+function describe(row: BoundaryRow, event: KeyEvent): string {
+  switch (row.what) {
+    case "call":
+      return `${event.source} ${row.name} called`;
+    case "return":
+      return `${event.source} ${row.name} returned${event.fields.has("ret") ? ` ${event.fields.get("ret")}` : ""}`;
+    case "syscall-enter":
+      return `${row.name}${row.cmd === undefined ? "" : `(0x${row.cmd.toString(16)})`} entered`;
+    case "syscall-exit":
+      return `${row.name}${row.cmd === undefined ? "" : `(0x${row.cmd.toString(16)})`} returned ${event.fields.get("ret")}`;
+    case "marker":
+      return `marker '${row.name}'`;
+    case "message": {
+      const logged = event.fields.get("event");
+      return logged === undefined ? `${row.name} said` : `${row.name}: ${logged}`;
+    }
+    case "printk":
+      return `printk '${row.name}'`;
+  }
+}
+
+function returnValue(event: KeyEvent): number | null {
+  const ret = event.fields.get("ret");
+  return ret === undefined ? null : Number(ret);
+}
+
+function holds(condition: Condition, event: KeyEvent, wentOn: boolean): boolean {
+  const ret = returnValue(event);
+  switch (condition) {
+    case "none":
+      return true;
+    case "succeeded":
+      return ret === 0;
+    case "failed":
+      return ret !== null && ret !== 0;
+    case "not-failed":
+      return ret === null || ret >= 0;
+    case "went-on":
+      return ret === null && wentOn;
+  }
+}
+
+/** A mark matches where its text is the row's, or goes on with a blank: `luo: vm_pause`, `luo: vm_pause vm=7`. */
+function named(row: BoundaryRow, event: KeyEvent): boolean {
+  if (row.what !== "marker" && row.what !== "printk") return event.name === row.name;
+  return (
+    event.name.startsWith(row.name) && (event.name.length === row.name.length || event.name[row.name.length] === " ")
+  );
+}
+
+function matches(row: BoundaryRow, event: KeyEvent, wentOn: boolean): boolean {
+  if (event.at.boot !== row.boot || event.what !== row.what || !named(row, event)) return false;
+  if (row.cmd !== undefined && Number(event.fields.get("cmd") ?? Number.NaN) !== row.cmd) return false;
+  return holds(row.condition, event, wentOn);
+}
+
+function pickOf(row: BoundaryRow, events: readonly KeyEvent[]): KeyEvent | undefined {
+  switch (row.pick) {
+    case "first":
+      return events[0];
+    case "last":
+      return events.at(-1);
+    case "last-first": {
+      const first = new Map<string, KeyEvent>();
+      for (const event of events) {
+        const session = event.fields.get("session") ?? event.fields.get("fd");
+        // Without an identity two sessions' first calls cannot be told from one session's first and second.
+        if (session === undefined) return undefined;
+        if (!first.has(String(session))) first.set(String(session), event);
+      }
+      return [...first.values()].at(-1);
+    }
+  }
+}
+
+/**
+ * Reads one boundary from the table. `wentOn`: something that only follows a successful freeze was seen. Probes beat
+ * function graph within a row because they are recorded first and carry the arguments; rows are tried in order.
+ */
+export function findBoundary(
+  boundary: Boundary,
+  table: readonly BoundaryRow[],
+  events: readonly KeyEvent[],
+  wentOn: boolean,
+): FoundBoundary {
+  const own = table.filter((row) => row.boundary === boundary);
+  const boot = own[0]?.boot ?? "old";
+  let earliest: number | null = null;
+  let latest: number | null = null;
+  for (const row of own) {
+    const matching = events.filter((event) => matches(row, event, wentOn));
+    const probes = matching.filter((event) => event.source !== "function-graph");
+    const event = pickOf(row, probes.length > 0 ? probes : matching);
+    if (event === undefined) continue;
+    switch (row.role) {
+      case "at":
+        return {
+          boundary,
+          boot: row.boot,
+          ns: event.at.ns,
+          earliest: event.at.ns,
+          latest: event.at.ns,
+          uncertaintyNs: event.at.uncertaintyNs ?? 0,
+          evidence: { event: describe(row, event), confidence: row.confidence, file: event.file, place: event.place },
+        };
+      case "after":
+        earliest = Math.max(earliest ?? Number.NEGATIVE_INFINITY, event.at.ns - (event.at.uncertaintyNs ?? 0));
+        break;
+      case "before":
+        latest = Math.min(latest ?? Number.POSITIVE_INFINITY, event.at.ns + (event.at.uncertaintyNs ?? 0));
+        break;
+    }
+  }
+  return { boundary, boot, ns: null, evidence: null, earliest, latest, uncertaintyNs: 0 };
+}

@@ -1,0 +1,208 @@
+/** `blackout archive ACTION ARCHIVE …`: each action is a function here or in a file of its own. */
+
+import { ArchiveError, DEFAULT_PARTITION, DETAILS } from "../../archive/format.js";
+import { SQL_ENGINES } from "../../archive/query/sql.js";
+import { type Archive, openArchive } from "../../archive/store/archive.js";
+import { compactArchive, removeUpdates } from "../../archive/upkeep/compact.js";
+import { verifyArchive } from "../../archive/upkeep/verify.js";
+import { didYouMean } from "../../base/text/suggest.js";
+import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
+import { anyNumber, choice, duration, flag, integer, type Option, one, text, withDefault } from "../frame/options.js";
+import { readingOf, readingOptions } from "../input/load.js";
+import { COHORT_FORMS } from "../workers/cohort-load.js";
+import { addToArchive } from "./archive-add.js";
+import { exportDocuments, exportSql } from "./archive-export.js";
+import { listArchive, showInArchive } from "./archive-list.js";
+import { pushToClickhouse } from "./archive-push.js";
+import { compactText, verifyText } from "./archive-text.js";
+
+const options = {
+  detail: withDefault(
+    choice("LEVEL", DETAILS, "add: how much of an update is kept; summary leaves its causes out"),
+    "causes",
+  ),
+  "keep-captures": flag("add: keep the captures in the archive, beside their updates"),
+  "partition-by": text(
+    "KEYS",
+    `add, to a new archive: what its files are divided by, commas between (${DEFAULT_PARTITION.join(",")})`,
+  ),
+  where: text(
+    "CONDITION",
+    "list, export, remove: only updates of which this is true, in SQL, like \"kernel_new = '7.3.4'\"",
+  ),
+  limit: integer("N", { min: 1, max: 1_000_000_000 }, "list: at most so many, the newest"),
+  quick: flag("verify: do not read every document back"),
+  grace: withDefault(
+    duration("TIME", "compact: how long others may still be at work on what it deletes"),
+    3_600_000_000_000,
+  ),
+  sql: choice("ENGINE", SQL_ENGINES, "export: the views and the percentile query for an engine"),
+  location: text("URL", "export --sql: where the engine finds the archive, like s3://bucket/fleet"),
+  schema: withDefault(text("NAME", "export --sql: Trino's schema or BigQuery's data set"), "hive.blackout"),
+  output: text("FOLDER", "export: another archive, instead of lines of JSON", "o"),
+  anonymise: flag("export: hash the names of hosts, captures, VMs, sessions, tasks, devices, and all labels' values"),
+  key: text("FILE", "export --anonymise: the hash's key, so that exports fit together; else one that nobody keeps"),
+  clickhouse: text("URL", "push: the server, like https://user@host:8443/fleet, or that in env:NAME"),
+  cluster: text("NAME", "push: the server's cluster, over which the tables are replicated and divided"),
+  "print-ddl": flag("push: print the statements that make the tables, and send nothing"),
+  json: flag("One JSON document a line"),
+  ...readingOptions,
+};
+
+type Action = "add" | "list" | "show" | "verify" | "compact" | "export" | "push" | "remove";
+
+/** Which options go with which action. */
+const TAKES: Readonly<Record<Action, readonly (keyof typeof options)[]>> = {
+  add: ["detail", "keep-captures", "partition-by", "json", "pause-mark", "resume-mark", "reader-limit"],
+  list: ["where", "limit", "json"],
+  show: ["json"],
+  verify: ["quick", "json"],
+  compact: ["grace", "json"],
+  export: ["where", "sql", "location", "schema", "output", "anonymise", "key"],
+  push: ["clickhouse", "cluster", "print-ddl", "json"],
+  remove: ["where", "json"],
+};
+const ACTIONS = Object.keys(TAKES) as readonly Action[];
+
+export const archive = defineCommand({
+  name: "archive",
+  group: "Many live updates",
+  summary: "Keeps live updates in one folder of Parquet files, for any number of hosts and years",
+  usage: "ACTION ARCHIVE [WHAT...] [OPTIONS]",
+  description: `add ARCHIVE WHAT...: adds live updates, and makes the archive where there is none. WHAT is ${COHORT_FORMS}. What is there already is not added twice; any number of processes may add at once, and what was said to be added is on the disk.\nlist ARCHIVE: one line per update.\nshow ARCHIVE ID...: updates by their ids, or the first digits of these.\nverify ARCHIVE: proves that all is there, whole and once; exit code 1 where it is not.\ncompact ARCHIVE: makes few large files of many small ones, and deletes what no one reads any more; others may go on adding.\nexport ARCHIVE: its updates as lines of JSON, which every cohort argument and add take; with --anonymise, without names; with --sql, what makes another engine read its files.\npush ARCHIVE --clickhouse URL: brings a ClickHouse server to what the archive holds, as often as you like; the password is CLICKHOUSE_PASSWORD's. docs/clickhouse.md has the tables.\nremove ARCHIVE --where CONDITION: takes updates out of it.\nThe format is in docs/archive-format.md; blackout query asks it in SQL; every cohort argument takes an archive, like 'fleet/?kernel=7.3.4&since=7d'.`,
+  options,
+  positionals: {
+    action: one(`What to do: ${ACTIONS.join(", ")}`),
+    archive: one("The archive's folder"),
+    what: anyNumber("What the action takes"),
+  },
+  examples: [
+    { command: "blackout archive add fleet/ traces/cohorts/base", what: "Ten updates into a new archive" },
+    { command: "blackout archive add fleet/ today.jsonl --detail summary", what: "Analysed updates, without causes" },
+    { command: "blackout archive list fleet/ --where \"host = 'h17'\"", what: "One host's updates" },
+    { command: "blackout archive export fleet/ --sql clickhouse", what: "Views for another engine" },
+    {
+      command: "blackout archive export fleet/ --anonymise --key fleet.key -o public/",
+      what: "An archive to give away",
+    },
+    {
+      command: "blackout archive push fleet/ --clickhouse https://loader@ch.example:8443/fleet",
+      what: "Into a server's tables",
+    },
+    { command: "blackout archive verify fleet/", what: "Is all there, whole and once?" },
+  ],
+  exitCodes: [{ code: 1, meaning: "verify: the archive is damaged" }],
+  run: async (context, { options: given, positionals }) => {
+    const action = ACTIONS.find((known) => known === positionals.action);
+    if (action === undefined) {
+      return misused(
+        context,
+        `archive ${positionals.action}: expected ${ACTIONS.join(", ")}${didYouMean(positionals.action, ACTIONS)}`,
+      );
+    }
+    const foreign = (Object.keys(options) as (keyof typeof options)[]).find(
+      (name) => !TAKES[action].includes(name) && isGiven(given[name], options[name]),
+    );
+    if (foreign !== undefined) return misused(context, `--${foreign} does not go with archive ${action}`);
+    return await answering(context, async () => {
+      const { archive: path, what } = positionals;
+      switch (action) {
+        case "add": {
+          if (what.length === 0) return misused(context, "archive add: name what is to be added");
+          return await addToArchive(context, path, what, {
+            detail: given.detail,
+            keepCaptures: given["keep-captures"],
+            partitionBy: given["partition-by"]?.split(",") ?? null,
+            reading: readingOf(given),
+            json: given.json,
+          });
+        }
+        case "list":
+          if (what.length > 0) return misused(context, "archive list: takes the archive alone");
+          return await listArchive(context, path, { where: given.where, limit: given.limit, json: given.json });
+        case "show":
+          if (what.length === 0) return misused(context, "archive show: name updates by their ids");
+          return await showInArchive(context, path, what, given.json);
+        case "verify":
+          if (what.length > 0) return misused(context, "archive verify: takes the archive alone");
+          return await withArchive(path, async (open) => {
+            const found = await verifyArchive(open, { quick: given.quick });
+            if (given.json) context.stdout.write(`${JSON.stringify(found)}\n`);
+            else context.stdout.write(verifyText(path, found, context.colour));
+            return found.problems.length === 0 ? exit.answered : 1;
+          });
+        case "compact":
+          if (what.length > 0) return misused(context, "archive compact: takes the archive alone");
+          return await withArchive(path, async (open) => {
+            const found = await compactArchive(open, { graceMs: given.grace / 1e6, nowMs: Date.now() });
+            if (given.json) context.stdout.write(`${JSON.stringify(found)}\n`);
+            else context.stdout.write(compactText(path, found));
+            return exit.answered;
+          });
+        case "export": {
+          if (what.length > 0) return misused(context, "archive export: takes the archive alone");
+          const { sql, location, schema, where, output, anonymise, key } = given;
+          if (sql !== null) {
+            if (where !== null || output !== null || anonymise) {
+              return misused(context, "--sql: prints statements, and takes neither --where, --output nor --anonymise");
+            }
+            return await exportSql(context, path, { engine: sql, location, schema });
+          }
+          if (key !== null && !anonymise) return misused(context, "--key: is of --anonymise, which is not given");
+          return await exportDocuments(context, path, { where, anonymise, keyFile: key, output });
+        }
+        case "push": {
+          if (what.length > 0) return misused(context, "archive push: takes the archive alone");
+          const { clickhouse, cluster, json } = given;
+          if (clickhouse === null) return misused(context, "archive push: say where to, with --clickhouse URL");
+          return await pushToClickhouse(context, path, {
+            url: clickhouse,
+            cluster,
+            printDdl: given["print-ddl"],
+            json,
+          });
+        }
+        case "remove": {
+          if (what.length > 0) return misused(context, "archive remove: takes --where, like \"name = 'plain'\"");
+          const { where } = given;
+          if (where === null) return misused(context, "archive remove: say which, with --where CONDITION");
+          return await withArchive(path, async (open) => {
+            const removed = await removeUpdates(open, where);
+            if (given.json) context.stdout.write(`${JSON.stringify({ removed })}\n`);
+            else context.stdout.write(`${path}: ${removed} ${removed === 1 ? "update" : "updates"} removed\n`);
+            return exit.answered;
+          });
+        }
+      }
+    });
+  },
+});
+
+async function withArchive(path: string, use: (archive: Archive) => Promise<number>): Promise<number> {
+  const open = await openArchive(path);
+  try {
+    return await use(open);
+  } finally {
+    open.close();
+  }
+}
+
+function isGiven(value: unknown, option: Option<unknown>): boolean {
+  const absent = option.read([]);
+  return !absent.ok || value !== absent.value;
+}
+
+/** Answers what goes wrong with an archive as unusable input. */
+export async function answering(context: Context, answer: () => Promise<number>): Promise<number> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof ArchiveError) return unusable(context, error.message);
+    const { code, path } = error as NodeJS.ErrnoException;
+    // A full disk, a folder that may not be written: of the world, not of the program.
+    if (typeof code === "string" && /^E[A-Z]+$/.test(code)) {
+      return unusable(context, `${path ?? "the archive"}: ${(error as Error).message}`);
+    }
+    throw error;
+  }
+}

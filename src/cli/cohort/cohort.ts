@@ -1,0 +1,110 @@
+import {
+  type Cohort,
+  excludedOf,
+  factorsOf,
+  isMeasured,
+  outcomeCounts,
+  valuesText,
+} from "../../analyze/cohort/cohort.js";
+import { distributionOf } from "../../analyze/cohort/distribution.js";
+import { valuesOf } from "../../analyze/cohort/metrics.js";
+import { clusteredSampleOf } from "../../analyze/statistics/clusters.js";
+import { formatDuration, formatNeeded } from "../../base/text/format.js";
+import { PHASES } from "../../model/live-update.js";
+import { documentOfSample } from "../../model/update-sample.js";
+import { defineCommand, exit, unusable, warn } from "../frame/command.js";
+import { flag, one } from "../frame/options.js";
+import { readingOf, readingOptions } from "../input/load.js";
+import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
+import { escapeControls } from "../terminal/terminal-text.js";
+import type { TextLayout } from "../update/analyze-text.js";
+import { COHORT_FORMS, loadCohort, refusalOf } from "../workers/cohort-load.js";
+
+export const cohort = defineCommand({
+  name: "cohort",
+  group: "Many live updates",
+  summary: "What a cohort is, and each of its updates in one line of JSON",
+  usage: null,
+  description: `Shows what the updates of a cohort have in common, what their blackouts and phases take, and which of them did not complete. A cohort is ${COHORT_FORMS}.\nWith --json, analyses once what compare, gate, history and qualify then read in no time: one document per update, one per line.`,
+  options: {
+    json: flag("One JSON document per update, one per line (docs/update-sample.schema.json)"),
+    ...readingOptions,
+  },
+  positionals: { cohort: one("The cohort") },
+  examples: [
+    { command: "blackout cohort traces/cohorts/base", what: "Ten updates of one kind" },
+    { command: "blackout cohort --json runs/ > runs.jsonl", what: "Analyse once, compare often" },
+  ],
+  exitCodes: [],
+  run: async (context, { options, positionals }) => {
+    const loaded = await loadCohort(context, positionals.cohort, readingOf(options));
+    if (!loaded.ok) return unusable(context, loaded.error);
+    const { cohort: found, failures } = loaded.value;
+    for (const failure of failures) unusable(context, failure);
+    if (options.json) {
+      for (const update of found.updates) context.stdout.write(`${JSON.stringify(documentOfSample(update))}\n`);
+    } else {
+      context.stdout.write(cohortText(found, { palette: context.colour, width: context.width }));
+      const refusal = refusalOf([found]);
+      if (refusal !== null) warn(context, refusal);
+    }
+    return failures.length > 0 ? exit.unusableInput : exit.answered;
+  },
+});
+
+function cohortText(found: Cohort, layout: TextLayout): string {
+  const { palette } = layout;
+  const counts = outcomeCounts(found);
+  const outcomes = Object.entries(counts).filter(([, count]) => count > 0);
+  const measured = found.updates.filter(isMeasured).length;
+  const head = `${palette.heading(escapeControls(found.name))}  ${found.updates.length} updates: ${outcomes
+    .map(([outcome, count]) => `${count} ${outcome}`)
+    .join(", ")}${measured === counts.completed ? "" : `; ${measured} with a known blackout`}\n`;
+  const levels = new Map<string, number>();
+  for (const { probeLevel } of found.updates)
+    levels.set(probeLevel ?? "not recorded", (levels.get(probeLevel ?? "not recorded") ?? 0) + 1);
+  const traits: readonly (readonly Cell[])[] = [
+    [{ text: "probe level", style: "quiet" }, valuesText([...levels].map(([value, updates]) => ({ value, updates })))],
+    ...factorsOf([found])
+      .filter(({ values }) => (values[0]?.length ?? 0) > 0)
+      .map(({ name, values }): readonly Cell[] => [{ text: name, style: "quiet" }, valuesText(values[0] ?? [])]),
+  ];
+  const metrics = [{ kind: "blackout" } as const, ...PHASES.map((phase) => ({ kind: "phase", phase }) as const)];
+  const rows = metrics.flatMap((metric): readonly (readonly Cell[])[] => {
+    const sample = clusteredSampleOf(valuesOf(found, metric));
+    if (!sample.ok) return [];
+    const { updates, minNs, maxNs, percentiles } = distributionOf(sample.value);
+    return [
+      [
+        metric.kind === "phase" ? metric.phase : { text: "blackout", style: "strong" },
+        String(updates),
+        formatDuration(minNs),
+        ...percentiles.map(({ valueNs, upperNs, neededUpdates }): Cell => {
+          if (valueNs === null || upperNs === null) return { text: formatNeeded(neededUpdates), style: "warning" };
+          return `${formatDuration(valueNs)} ≤ ${formatDuration(upperNs)}`;
+        }),
+        formatDuration(maxNs),
+      ],
+    ];
+  });
+  const columns = [
+    leftColumn(""),
+    rightColumn("n"),
+    rightColumn("min"),
+    ...["p50", "p90", "p95", "p99", "p99.9"].map((name) => rightColumn(name)),
+    rightColumn("max"),
+  ];
+  const excluded = excludedOf(found).map(
+    ({ source, outcome, reason }) => `  ${palette.warning(outcome)} ${escapeControls(`${source}: ${reason}`)}\n`,
+  );
+  return [
+    head,
+    renderTable([leftColumn(""), leftColumn("")], traits, { ...layout, indent: 2 }),
+    "\n",
+    renderTable(columns, rows, { ...layout, indent: 2 }),
+    rows.length > 0
+      ? palette.quiet("  Each ≤ bounds its percentile with 95 %; where no update does, as many as stated are needed.\n")
+      : "",
+    ...excluded,
+  ].join("");
+}

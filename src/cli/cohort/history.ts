@@ -1,0 +1,161 @@
+import { type Cohort, unlikeSentence } from "../../analyze/cohort/cohort.js";
+import { parseMetric, unseenCauses } from "../../analyze/cohort/metrics.js";
+import { pText, signedDuration } from "../../analyze/compare/reason.js";
+import { type HistoryChange, type HistoryDocument, historyOf } from "../../analyze/history/history.js";
+import { parseSeriesKey, type SeriesKey, seriesKeyName, seriesOf } from "../../analyze/history/series.js";
+import { formatDuration } from "../../base/text/format.js";
+import { defineCommand, exit, misused, unusable } from "../frame/command.js";
+import { flag, integer, oneOrMore, text, withDefault } from "../frame/options.js";
+import { readingOf, readingOptions } from "../input/load.js";
+import { fitted, sparkline } from "../terminal/sparkline.js";
+import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
+import { escapeControls, wrap } from "../terminal/terminal-text.js";
+import type { TextLayout } from "../update/analyze-text.js";
+import { COHORT_FORMS, displayNames, loadCohort, refusalOf } from "../workers/cohort-load.js";
+import { floorOptions, seedOption } from "./compare.js";
+
+export const history = defineCommand({
+  name: "history",
+  group: "Many live updates",
+  summary: "Where in a series of builds updates began to take longer, and what changed there",
+  usage: null,
+  description: `Finds change points in a series of cohorts, each with the builds it lies between, its size, and the causes that changed. A cohort is ${COHORT_FORMS}.\nThe series is by cohort, in the order given, where there are several; a single one is divided by what --by names.\nAt most 1 in 100 series without a change is given one (E-divisive, with a permutation test).`,
+  options: {
+    by: text("KEY", "cohort, old-kernel, new-kernel, date, or labels.NAME"),
+    metric: withDefault(text("METRIC", "blackout, vm-blackout, a phase, or causes like device:e1000"), "blackout"),
+    "min-segment": withDefault(integer("N", { min: 2, max: 1000 }, "Fewest updates between two changes"), 5),
+    json: flag("One JSON document (docs/history.schema.json)"),
+    ...floorOptions,
+    seed: seedOption,
+    force: flag("Put unlike cohorts into one series all the same, and mark the output"),
+    ...readingOptions,
+  },
+  positionals: { cohort: oneOrMore("Cohorts, in order; or one, with --by") },
+  examples: [
+    { command: "blackout history traces/cohorts/base traces/cohorts/devices", what: "Two builds" },
+    { command: "blackout history --by labels.build nightly.jsonl", what: "A file of many builds" },
+    {
+      command: "blackout history --by date --metric device:e1000 runs/",
+      what: "What one driver's devices took, day by day",
+    },
+  ],
+  exitCodes: [{ code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" }],
+  run: async (context, { options, positionals }) => {
+    const key = parseSeriesKey(options.by ?? (positionals.cohort.length > 1 ? "cohort" : "new-kernel"));
+    if (key === null) {
+      return misused(context, `--by ${options.by}: expected cohort, old-kernel, new-kernel, date, or labels.NAME`);
+    }
+    const metric = parseMetric(options.metric);
+    if (!metric.ok) return misused(context, `--metric: ${metric.error}`);
+    const loaded = [];
+    for (const argument of positionals.cohort) {
+      const cohort = await loadCohort(context, argument, readingOf(options));
+      if (!cohort.ok) return unusable(context, cohort.error);
+      loaded.push(cohort.value);
+    }
+    const failures = loaded.flatMap((each) => each.failures);
+    for (const failure of failures) unusable(context, failure);
+    const cohorts = displayNames(loaded.map(({ cohort }) => cohort));
+    const refusal = refusalOf(cohorts);
+    if (refusal !== null && !options.force) return unusable(context, refusal);
+    const series = seriesOf(cohorts, key);
+    if (series.builds.length === 0) return unusable(context, noBuilds(cohorts, key));
+    const unseen = unseenCauses(cohorts, metric.value);
+    if (unseen !== null) return unusable(context, `--metric ${options.metric}: ${unseen}`);
+    const found = historyOf(series, {
+      metric: metric.value,
+      floors: { relative: options["floor-percent"] / 100, absoluteNs: options.floor },
+      seed: options.seed,
+      minimumSegment: options["min-segment"],
+    });
+    if (!found.ok) return unusable(context, `${options.metric}: ${found.error.message}; ${found.error.advice}`);
+    if (options.json) context.stdout.write(`${JSON.stringify(found.value)}\n`);
+    else context.stdout.write(historyText(found.value, { palette: context.colour, width: context.width }));
+    return failures.length > 0 ? exit.unusableInput : exit.answered;
+  },
+});
+
+/** Why there is no series: no update says what it would be by. */
+function noBuilds(cohorts: readonly Cohort[], key: SeriesKey): string {
+  const labels = new Set(cohorts.flatMap(({ updates }) => updates.flatMap((update) => Object.keys(update.labels))));
+  const names = [...labels].sort().map((label) => `labels.${label}`);
+  const by = seriesKeyName(key);
+  const known = key.kind !== "label" || names.length === 0 ? "" : `; there are ${names.join(", ")}`;
+  return `--by ${by}: no update has one${known}`;
+}
+
+export function historyText(history: HistoryDocument, layout: TextLayout): string {
+  const { palette, width } = layout;
+  const prose = (what: string, indent = ""): string =>
+    wrap(escapeControls(what), (width ?? 100) - indent.length)
+      .map((line) => `${indent}${line}\n`)
+      .join("");
+  const { builds, changes, metric, by, points } = history;
+  const medians = builds.map(({ distribution }) => distribution?.medianNs ?? null);
+  const spark = sparkline(fitted(medians, (width ?? 80) - 4));
+  const starts = new Map(changes.map((change) => [change.notAfter, change]));
+  const rows = builds.map(({ name, updates, notCompleted, distribution }): readonly Cell[] => {
+    const p50 = distribution?.percentiles.find(({ percentile }) => percentile === 50);
+    const edge = (ns: number | null | undefined): string =>
+      ns === null || ns === undefined ? "?" : formatDuration(ns);
+    const change = starts.get(name);
+    return [
+      name,
+      String(updates),
+      notCompleted === 0 ? "" : { text: `${notCompleted} not completed`, style: "warning" },
+      distribution === null ? "" : { text: formatDuration(distribution.medianNs), style: "strong" },
+      distribution === null ? "not measured" : `${edge(p50?.lowerNs)} … ${edge(p50?.upperNs)}`,
+      change === undefined ? "" : { text: `${signedDuration(change.shiftNs)}`, style: styleOf(change) },
+    ];
+  });
+  const columns = [
+    leftColumn(by, "middle"),
+    rightColumn("n"),
+    leftColumn(""),
+    rightColumn("median"),
+    leftColumn("between"),
+    rightColumn("change"),
+  ];
+  const head = `${palette.heading(`${escapeControls(metric)} by ${escapeControls(by)}`)}  ${builds.length} build${builds.length === 1 ? "" : "s"}, ${points} ${history.updatesPerPoint === 1 ? "updates" : `medians of ${history.updatesPerPoint} updates`}\n`;
+  const forced = history.forced
+    ? `${palette.bad("FORCED")}: ${prose(`unlike cohorts are in one series. ${history.unlike.map(unlikeSentence).join("; ")}.`)}`
+    : "";
+  const found =
+    changes.length === 0
+      ? "  No change point.\n"
+      : changes.map((change) => `${prose(changeSentence(change, metric), "  ")}`).join("");
+  const left =
+    history.left === 0
+      ? ""
+      : palette.quiet(
+          `  ${history.left} updates are not in the series: not completed, not measured, or without ${escapeControls(by)}.\n`,
+        );
+  return [
+    head,
+    forced,
+    `  ${palette.accent(spark)}\n\n`,
+    renderTable(columns, rows, { ...layout, indent: 2 }),
+    "\n",
+    found,
+    left,
+  ].join("");
+}
+
+function styleOf({ belowFloor, direction }: HistoryChange): "quiet" | "bad" | "good" {
+  return belowFloor ? "quiet" : direction === "longer" ? "bad" : "good";
+}
+
+export function changeSentence(change: HistoryChange, metric: string): string {
+  const { after, notAfter, shiftNs, shiftRelative, pValue, causes, belowFloor, shiftIntervalNs } = change;
+  const where = after === notAfter ? `Within ${after}` : `After ${after}, by ${notAfter}`;
+  const relative = `${shiftRelative < 0 ? "" : "+"}${(100 * shiftRelative).toFixed(1)} %`;
+  const sure = shiftIntervalNs === null ? "" : `, between ${shiftIntervalNs.map(signedDuration).join(" and ")}`;
+  const named = causes
+    .slice(0, 4)
+    .map(
+      ({ name, shiftNs: ns, share, presence }) =>
+        `${name}${presence === "both" ? "" : ` (${presence})`} ${signedDuration(ns)} (${(100 * share).toFixed(0)} %)`,
+    );
+  const why = named.length === 0 ? "" : `; most in ${named.join(", ")}`;
+  return `${where}: ${metric} ${change.direction} by ${signedDuration(shiftNs)} (${relative})${sure}, ${pText(pValue)}${why}.${belowFloor ? " Below the floor." : ""}`;
+}

@@ -1,0 +1,191 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { unlikeSentence } from "../../analyze/cohort/cohort.js";
+import type { Budget } from "../../analyze/compare/budget.js";
+import { type CellStatus, qualify as judge, type QualifyDocument, REFERENCES } from "../../analyze/qualify/qualify.js";
+import { formatDuration } from "../../base/text/format.js";
+import { qualifyHtml } from "../../export/ci/qualify-html.js";
+import { qualifyMarkdown } from "../../export/ci/qualify-markdown.js";
+import type { UpdateSample } from "../../model/update-sample.js";
+import { naturalOrder } from "../files/glob.js";
+import { outputProblem } from "../files/output-file.js";
+import { statsOf } from "../files/path-stats.js";
+import { defineCommand, exit, misused, unusable } from "../frame/command.js";
+import { choice, flag, oneOrMore, repeated, text, withDefault } from "../frame/options.js";
+import { readBudget } from "../input/budget-file.js";
+import { readingOf, readingOptions } from "../input/load.js";
+import type { Style } from "../terminal/terminal-style.js";
+import { type Cell, leftColumn, renderTable } from "../terminal/terminal-table.js";
+import { escapeControls, wrap } from "../terminal/terminal-text.js";
+import type { TextLayout } from "../update/analyze-text.js";
+import { COHORT_FORMS, loadCohort, refusalOf } from "../workers/cohort-load.js";
+import { floorOptions, seedOption } from "./compare.js";
+
+const FAILED = 1;
+const INCOMPLETE = 4;
+
+export const qualify = defineCommand({
+  name: "qualify",
+  group: "Many live updates",
+  summary: "From which kernel to which an update works, and what it costs: a matrix with evidence",
+  usage: null,
+  description: `Sorts updates by old and new kernel. A pair of kernels failed where an update did not complete, regressed where a limit of --budget is breached or the blackout is shown to be longer than the reference's, and passed otherwise. The alarms of the whole matrix are held to those of one comparison.\nAn argument is a cohort (${COHORT_FORMS}), or a folder of folders of captures.`,
+  options: {
+    from: repeated(text("KERNEL", "Old kernels of the matrix; all there are unless given")),
+    to: repeated(text("KERNEL", "New kernels of the matrix; all there are unless given")),
+    reference: withDefault(
+      choice("WHICH", REFERENCES, "Compare with updates of the old kernel to itself, of the new, or none"),
+      "old",
+    ),
+    budget: text("FILE", "Limits that each pair of kernels must keep", "b"),
+    json: flag("One JSON document (docs/qualify.schema.json)"),
+    html: text("FILE", "Also write one HTML file"),
+    markdown: text("FILE", "Also write Markdown"),
+    "require-all": flag("Exit with 4 where a pair of kernels is not tested"),
+    ...floorOptions,
+    seed: seedOption,
+    force: flag("Judge unlike updates all the same, and mark every output"),
+    ...readingOptions,
+  },
+  positionals: { cohort: oneOrMore("Cohorts, or folders of cohorts") },
+  examples: [
+    { command: "blackout qualify lab/matrix --html qualify.html", what: "All pairs that the lab has tested" },
+    { command: "blackout qualify --from 7.2 --to 7.3 --require-all runs.jsonl", what: "May hosts on 7.2 go to 7.3?" },
+  ],
+  exitCodes: [
+    { code: exit.answered, meaning: "no tested pair of kernels failed or regressed" },
+    { code: FAILED, meaning: "a pair of kernels failed or regressed" },
+    { code: exit.usage, meaning: "the command line or the budget file is wrong" },
+    { code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" },
+    { code: INCOMPLETE, meaning: "a pair of kernels is not tested (with --require-all)" },
+  ],
+  run: async (context, { options, positionals }) => {
+    const inputs = [...positionals.cohort, ...(options.budget === null ? [] : [options.budget])];
+    for (const output of [options.html, options.markdown]) {
+      const problem = output === null ? null : outputProblem(output, inputs);
+      if (problem !== null) return misused(context, problem);
+    }
+    let budget: Budget | null = null;
+    if (options.budget !== null) {
+      const parsed = readBudget(options.budget);
+      if (!parsed.ok) return misused(context, parsed.error);
+      budget = parsed.value;
+    }
+    const updates: UpdateSample[] = [];
+    const failures: string[] = [];
+    for (const argument of positionals.cohort.flatMap(cohortsIn)) {
+      const loaded = await loadCohort(context, argument, readingOf(options));
+      if (!loaded.ok) return unusable(context, loaded.error);
+      for (const update of loaded.value.cohort.updates) updates.push(update);
+      failures.push(...loaded.value.failures);
+    }
+    for (const failure of failures) unusable(context, failure);
+    const refusal = refusalOf([{ name: "the matrix", updates }]);
+    if (refusal !== null && !options.force) return unusable(context, refusal);
+    const matrix = judge(updates, {
+      from: options.from,
+      to: options.to,
+      reference: options.reference,
+      budget,
+      floors: { relative: options["floor-percent"] / 100, absoluteNs: options.floor },
+      seed: options.seed,
+    });
+    if (options.json) context.stdout.write(`${JSON.stringify(matrix)}\n`);
+    else context.stdout.write(qualifyText(matrix, { palette: context.colour, width: context.width }));
+    for (const [path, render] of [
+      [options.html, qualifyHtml],
+      [options.markdown, qualifyMarkdown],
+    ] as const) {
+      if (path === null) continue;
+      try {
+        mkdirSync(dirname(path), { recursive: true });
+        writeFileSync(path, render(matrix));
+      } catch (error) {
+        return unusable(context, `${path} cannot be written: ${(error as Error).message}`);
+      }
+    }
+    if (matrix.verdict === "failed") return FAILED;
+    if (failures.length > 0) return exit.unusableInput;
+    return matrix.verdict === "incomplete" && options["require-all"] ? INCOMPLETE : exit.answered;
+  },
+});
+
+/** The folders in a folder that holds no capture of its own; else the argument itself. */
+function cohortsIn(argument: string): readonly string[] {
+  if (statsOf(argument)?.isDirectory() !== true) return [argument];
+  const names = readdirSync(argument, { withFileTypes: true });
+  const isCapture = existsSync(join(argument, "capture.json"));
+  if (isCapture || names.some((entry) => entry.isFile() && /\.(?:tar|tgz|tar\.gz|tar\.zst)$/.test(entry.name)))
+    return [argument];
+  const folders = names.filter(
+    (entry) => entry.isDirectory() && !existsSync(join(argument, entry.name, "capture.json")),
+  );
+  if (folders.length === 0) return [argument];
+  return folders
+    .map(({ name }) => name)
+    .sort(naturalOrder)
+    .map((name) => join(argument, name));
+}
+
+const STYLE: Readonly<Record<CellStatus, Style>> = {
+  passed: "good",
+  regressed: "warning",
+  failed: "bad",
+  "not-tested": "quiet",
+};
+
+export function qualifyText(matrix: QualifyDocument, layout: TextLayout): string {
+  const { palette, width } = layout;
+  const rows = matrix.old.flatMap((old): readonly (readonly Cell[])[] => {
+    const cells = matrix.new.map((fresh) => matrix.cells.find((cell) => cell.old === old && cell.new === fresh));
+    return [
+      [
+        { text: old, style: "strong" },
+        ...cells.map(
+          (cell): Cell =>
+            cell === undefined ? "" : { text: cell.status.replace("-", " "), style: STYLE[cell.status] },
+        ),
+      ],
+      [
+        "",
+        ...cells.map(
+          (cell): Cell =>
+            cell === undefined || cell.blackout === null
+              ? ""
+              : { text: `${formatDuration(cell.blackout.medianNs)} n=${cell.updates}`, style: "quiet" },
+        ),
+      ],
+    ];
+  });
+  const table = renderTable(
+    [leftColumn("from \\ to"), ...matrix.new.map((fresh) => leftColumn(fresh, "middle"))],
+    rows,
+    { ...layout, indent: 2 },
+  );
+  const prose = (what: string, indent: string): string =>
+    wrap(escapeControls(what), (width ?? 100) - indent.length)
+      .map((line) => `${indent}${line}\n`)
+      .join("");
+  const style = matrix.verdict === "passed" ? "good" : matrix.verdict === "failed" ? "bad" : "warning";
+  const forced = matrix.forced
+    ? `${palette.bad("FORCED")}: ${prose(`unlike updates are judged together. ${matrix.unlike.map(unlikeSentence).join("; ")}.`, "")}`
+    : "";
+  const details = matrix.cells
+    .filter(({ updates }) => updates > 0)
+    .map(
+      (cell) =>
+        `\n  ${palette[STYLE[cell.status]](cell.status.replace("-", " "))} ${escapeControls(`${cell.old} → ${cell.new}`)}\n${cell.evidence.map((each) => prose(each, "    ")).join("")}`,
+    );
+  const unnamed =
+    matrix.unnamed.length === 0
+      ? ""
+      : `\n  ${matrix.unnamed.length} updates do not name both kernels, and are in no cell.\n`;
+  return [
+    `${palette.heading("Qualification")}  ${palette[style](matrix.verdict)}\n`,
+    forced,
+    "\n",
+    table,
+    ...details,
+    unnamed,
+  ].join("");
+}

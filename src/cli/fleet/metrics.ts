@@ -1,0 +1,56 @@
+import { FleetTally } from "../../analyze/fleet/tally.js";
+import { updateFamilies } from "../../export/prometheus/fleet-metrics.js";
+import { openMetricsText, prometheusText } from "../../export/prometheus/open-metrics.js";
+import { outputProblem, writeAnswer } from "../files/output-file.js";
+import { defineCommand, exit, misused, unusable } from "../frame/command.js";
+import { choice, oneOrMore, text, withDefault } from "../frame/options.js";
+import { readBudget } from "../input/budget-file.js";
+import { readingOf, readingOptions } from "../input/load.js";
+import { COHORT_FORMS, loadCohort } from "../workers/cohort-load.js";
+
+export const metrics = defineCommand({
+  name: "metrics",
+  group: "A fleet",
+  summary: "Metrics of live updates for Prometheus, as a file for node_exporter",
+  usage: null,
+  description: `Counts live updates and writes their metrics (docs/watch.md): histograms of the blackout and of each phase, outcomes, defects, and the latest update. For hosts that push nothing: node_exporter's textfile collector serves the file, which is replaced in one step. A cohort is ${COHORT_FORMS}.\nUpdates of unlike cohorts are counted apart, by labels. Captures that cannot be used are reported, and do not stop the rest.`,
+  options: {
+    output: text("FILE", "Write there instead of to standard output; the collector takes *.prom", "o"),
+    budget: text("FILE", "Also count the causes that this budget limits, and what is above its limits exactly", "b"),
+    format: withDefault(
+      choice("FORMAT", ["prometheus", "openmetrics"], "prometheus (text format 0.0.4) or openmetrics (1.0)"),
+      "prometheus",
+    ),
+    ...readingOptions,
+  },
+  positionals: { cohort: oneOrMore("The updates to count") },
+  examples: [
+    {
+      command: "blackout metrics /var/lib/blackout -o /var/lib/prometheus/node-exporter/blackout.prom",
+      what: "After each update of a host, or by a timer",
+    },
+    { command: "blackout metrics traces/cohorts/base | promtool check metrics", what: "What there is" },
+  ],
+  exitCodes: [],
+  run: async (context, { options, positionals }) => {
+    const inputs = [...positionals.cohort, ...(options.budget === null ? [] : [options.budget])];
+    const problem = options.output === null ? null : outputProblem(options.output, inputs);
+    if (problem !== null) return misused(context, problem);
+    const budget = options.budget === null ? null : readBudget(options.budget);
+    if (budget !== null && !budget.ok) return misused(context, budget.error);
+    const tally = new FleetTally(budget?.value.limits ?? []);
+    const failures: string[] = [];
+    for (const argument of positionals.cohort) {
+      const loaded = await loadCohort(context, argument, readingOf(options));
+      if (!loaded.ok) return unusable(context, loaded.error);
+      for (const update of loaded.value.cohort.updates) tally.add(update, update.takenAtMs);
+      failures.push(...loaded.value.failures);
+    }
+    for (const failure of failures) unusable(context, failure);
+    const families = updateFamilies(tally.cohorts(), context.version);
+    const made = options.format === "openmetrics" ? openMetricsText(families) : prometheusText(families);
+    const unwritten = writeAnswer(context, options.output, made);
+    if (unwritten !== null) return unusable(context, unwritten);
+    return failures.length > 0 ? exit.unusableInput : exit.answered;
+  },
+});

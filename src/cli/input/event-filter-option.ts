@@ -1,0 +1,69 @@
+/** The filter of events as the commands take it: one language, and the shorthands that say the same. */
+
+import { err, ok, type Result } from "../../base/result.js";
+import {
+  allOf,
+  type BoundFilter,
+  bindFilter,
+  type FilterExpression,
+  type FilterTime,
+  oneOf,
+  parseFilter,
+} from "../../collect/event-filter/event-filter.js";
+import { traceClockOf } from "../../model/collected.js";
+import { text } from "../frame/options.js";
+
+export const filterOption = text("EXPR", "Only events that this holds of, see above");
+
+/** For the help of the commands that take it. */
+export const FILTER_HELP = [
+  "A filter is made of terms KEY=VALUE; terms side by side must all hold. Also: && || ! ( ) and < <= > >= != ~ as in ftrace's filters.",
+  "Keys: event, task (both with * and ?), cpu, pid, time, and .FIELD, a field of the event. VALUE may be a list (cpu=0,2) or a range (pid=100..200, time=4.07..); quote what holds blanks or signs (task='<idle>').",
+  "Time is written as it is printed: in seconds, or with a unit (250us); a bare count where the trace's clock counts.",
+].join("\n");
+
+/** What is asked for by --filter and by the options that stand for a term each; null: every event. */
+export function filterFrom(given: {
+  readonly filter: string | null;
+  readonly name: readonly string[];
+  readonly pid?: readonly number[];
+  readonly cpu?: readonly number[];
+}): Result<FilterExpression | null, string> {
+  const parsed = given.filter === null ? ok(null) : parseFilter(given.filter);
+  if (!parsed.ok) return err(unusableFilter(parsed.error));
+  return ok(
+    allOf([
+      parsed.value,
+      oneOf("event", given.name),
+      oneOf("pid", (given.pid ?? []).map(String)),
+      oneOf("cpu", (given.cpu ?? []).map(String)),
+    ]),
+  );
+}
+
+function unusableFilter(why: string): string {
+  return `the filter cannot be used: ${why}`;
+}
+
+/** The filter for a trace on this clock. */
+export function filterOfTrace(expression: FilterExpression | null, clock: string): Result<BoundFilter | null, string> {
+  return bound(expression, timeOf(clock));
+}
+
+export function bound(expression: FilterExpression | null, time: FilterTime): Result<BoundFilter | null, string> {
+  if (expression === null) return ok(null);
+  const found = bindFilter(expression, time);
+  return found.ok ? found : err(unusableFilter(found.error));
+}
+
+/** Clocks whose bare counts the kernel prints. */
+function timeOf(clock: string): FilterTime {
+  switch (traceClockOf(clock)) {
+    case "counter":
+    case "uptime":
+    case "x86-tsc":
+      return "counts";
+    default:
+      return "trace";
+  }
+}

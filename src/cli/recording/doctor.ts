@@ -1,0 +1,55 @@
+import {
+  type DoctorCheck,
+  type DoctorReport,
+  LEVELS,
+  parseDoctorReport,
+  runRecorder,
+} from "../../recorder/recorder.js";
+import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
+import { choice, flag, text, withDefault } from "../frame/options.js";
+
+const CANNOT = 1;
+
+function lineOf({ status, code, found, advice }: DoctorCheck, { colour }: Context): string {
+  const sign = { ok: colour.good("ok  "), note: colour.warning("note"), fail: colour.bad("fail") }[status];
+  const more = advice === "" ? "" : `\n${" ".repeat(20)}${colour.quiet(`-> ${advice}`)}`;
+  return `  ${sign}  ${code.padEnd(13)} ${found}${more}\n`;
+}
+
+function reportText(report: DoctorReport, context: Context): string {
+  const { kernel, ready, level, checks } = report;
+  const enough = ready !== null && LEVELS.indexOf(ready) >= LEVELS.indexOf(level);
+  const answer = ready === null ? "nothing that outlives a kexec" : `up to level ${ready}`;
+  const head = `${context.colour.strong(`Linux ${kernel}`)} can record ${answer}${enough ? "" : `; level ${level} was asked for`}\n\n`;
+  return `${head}${checks.map((check) => lineOf(check, context)).join("")}`;
+}
+
+export const doctor = defineCommand({
+  name: "doctor",
+  group: "Recording",
+  summary: "What this host can record, what is missing, and what would fix it",
+  usage: null,
+  description:
+    "Runs the recorder's own examination (recorder.sh doctor) on this host: tracefs, the ring that outlives the kexec, LUO and KHO, clocks, events, probes, tracers, and where to keep what is saved. It changes nothing.\nOn a host without Node.js, the recorder that `blackout record --install` puts there does the same.",
+  options: {
+    level: withDefault(choice("LEVEL", LEVELS, "The level that is wanted"), "events"),
+    state: text("DIR", "The folder that is to outlive the kexec"),
+    root: text("DIR", "Where /proc, /sys and /dev are looked for, instead of /"),
+    json: flag("One JSON document, as the recorder prints it"),
+  },
+  positionals: {},
+  examples: [{ command: "blackout doctor --level probes", what: "Whether LUO's functions can be probed here" }],
+  exitCodes: [{ code: CANNOT, meaning: "the asked level cannot be recorded" }],
+  run: async (context, { options }) => {
+    const where = [
+      ...(options.state === null ? [] : ["--state", options.state]),
+      ...(options.root === null ? [] : ["--root", options.root]),
+    ];
+    const run = runRecorder(["doctor", "--json", "--level", options.level, ...where]);
+    if (!run.ok) return unusable(context, run.error);
+    const report = parseDoctorReport(run.value.stdout);
+    if (report === null) return unusable(context, `The recorder's doctor did not answer.\n${run.value.stderr.trim()}`);
+    context.stdout.write(options.json ? run.value.stdout : reportText(report, context));
+    return run.value.code === 0 ? exit.answered : CANNOT;
+  },
+});

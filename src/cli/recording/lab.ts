@@ -1,0 +1,251 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { formatDuration } from "../../base/text/format.js";
+import { type Lab, type LabResult, labelsOf, openLab, runLiveUpdate, UNUSUAL_LABELS } from "../../lab/live-update.js";
+import { buildKernel } from "../../lab/machine/kernel.js";
+import {
+  ARM_BY,
+  CARRIERS,
+  FAULTS,
+  type Fault,
+  LAB_LEVELS,
+  type LabLevel,
+  PROBE_KINDS,
+  WORKLOADS,
+  type Workload,
+} from "../../lab/machine/lab-options.js";
+import { usableAccelerator } from "../../lab/machine/machine.js";
+import { makeFolder } from "../files/make-folder.js";
+import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
+import { choice, flag, integer, one, text, withDefault } from "../frame/options.js";
+
+const FAILED = 1;
+
+/** Whether the update ended as its fault has it: well, refused, or so that the guest hangs. */
+const asAsked = (result: LabResult, fault: Fault): boolean =>
+  (result.stopped === null || (fault === "hang" && result.stopped === "hung")) &&
+  (fault !== "none" || result.pages !== null || result.selftests !== null) &&
+  result.failures.length === 0 &&
+  result.leftNothing !== false &&
+  (result.pages?.bad ?? 0) === 0 &&
+  (result.selftests ?? []).every(({ passed }) => passed);
+
+function verified(pages: LabResult["pages"], selftests: LabResult["selftests"]): string {
+  if (pages !== null) return `${pages.checked} pages verified, ${pages.bad} bad`;
+  if (selftests === null) return "no page came back";
+  const failed = selftests.filter(({ passed }) => !passed).map(({ name }) => name);
+  const passed = `${selftests.length - failed.length} of ${selftests.length} self-tests passed`;
+  return failed.length === 0 ? passed : `${passed}, not ${failed.join(", ")}`;
+}
+
+function resultLine(path: string, result: LabResult, fault: Fault, { colour }: Context): string {
+  const { pages, selftests, observedNs, leftNothing, failures, stopped, attempts } = result;
+  const parts = [
+    observedNs === null ? "blackout not observed" : `blackout ${formatDuration(Number(observedNs))} (observer's)`,
+    verified(pages, selftests),
+    ...(leftNothing === false ? ["the recorder left something in tracefs"] : []),
+    ...(stopped === null ? [] : [stopped === "hung" ? "it hung, and was stopped" : "stopped at the limit"]),
+    ...(attempts === 1 ? [] : [`at attempt ${attempts}`]),
+    ...failures,
+  ];
+  return `${asAsked(result, fault) ? path : colour.bad(path)}  ${parts.join(", ")}\n`;
+}
+
+function jsonLine(path: string, { observedNs, observedWithinNs, ...rest }: LabResult): string {
+  const number = (ns: bigint | null): number | null => (ns === null ? null : Number(ns));
+  const observed = { observedNs: number(observedNs), observedWithinNs: number(observedWithinNs) };
+  return `${JSON.stringify({ capture: path, ...rest, ...observed })}\n`;
+}
+
+interface Ways {
+  readonly workload: Workload;
+  readonly level: LabLevel;
+  readonly fault: Fault;
+  readonly "arm-by": string;
+  readonly carrier: string;
+  readonly backup: boolean;
+  readonly "hash-sessions": boolean;
+}
+
+/** Which option the workload cannot be combined with; null where it can be made so. */
+function unfitFor({ workload, ...ways }: Ways): string | null {
+  switch (workload) {
+    case "memfd":
+      return null;
+    case "selftests":
+      return ways.carrier === "memfd" ? "--workload selftests holds the sessions itself: no --carrier memfd." : null;
+    case "systemd": {
+      const usual = ways["arm-by"] === "cmdline" && ways.carrier === "folder" && !ways.backup && !ways["hash-sessions"];
+      if (usual && ways.fault === "none" && ways.level !== "none") return null;
+      return "--workload systemd is recorded by the recorder's units: it takes no --level none, --fault, --arm-by, --carrier, --backup or --hash-sessions.";
+    }
+    default:
+      return workload satisfies never;
+  }
+}
+
+async function makeKernel(context: Context, source: string | null, folder: string, jobs: number): Promise<number> {
+  const built = await buildKernel({ source, folder, jobs }, (step) => void context.stderr.write(`${step}\n`));
+  if (!built.ok) return unusable(context, built.error);
+  context.stdout.write(`${built.value}\n`);
+  return exit.answered;
+}
+
+/** Why a capture that is there already cannot be one of this lab's: a cohort is of one kind. Null where it can, or is not there. */
+function madeOtherwise(path: string, lab: Lab): string | null {
+  if (!existsSync(path)) return null;
+  let found: Readonly<Record<string, unknown>> = {};
+  try {
+    found = JSON.parse(readFileSync(join(path, "capture.json"), "utf8")).labels ?? {};
+  } catch {
+    return `${path} is there, and is not a capture: give another folder with --out.`;
+  }
+  const wanted = labelsOf(lab);
+  const other = [...Object.keys(wanted), ...UNUSUAL_LABELS].find((key) => found[key] !== wanted[key]);
+  if (other === undefined) return null;
+  return `${path} was made with ${other} ${found[other] ?? "unknown"}, not ${wanted[other] ?? "the usual"}: give another folder with --out.`;
+}
+
+/** Minutes and seconds, for an estimate. */
+function timeLeft(elapsedMs: number, done: number, total: number): string {
+  if (done === 0) return "";
+  const seconds = Math.round(((elapsedMs / done) * (total - done)) / 1000);
+  return `about ${seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`} left`;
+}
+
+export const lab = defineCommand({
+  name: "lab",
+  group: "Recording",
+  summary: "Make real live updates in QEMU, with a workload, an observer and faults",
+  usage: "run --kernel BZIMAGE [options] | kernel [options]",
+  description:
+    "Starts a kernel in QEMU, arms the recorder in it, preserves memory in LUO sessions, kexecs into the next kernel, restores and verifies every page, collects and disarms. A clock outside the guest sees the pause and the resume, and each update becomes a capture in a folder of its own. Updates that are there already are not made again, so that a lab which was interrupted goes on.\nNeeds qemu-system-x86_64, a static busybox and a C compiler with a static libc. Under emulation, times are an emulated machine's: real in their structure, not in their size.\n--fault makes an update go wrong: refused (a file's freeze fails) and not-loaded (there is no next kernel), so that the old kernel goes on; panic, hang (never reaches user space), kho-off and cpus (one CPU, so that the ring is rejected) in the next kernel.\n--workload selftests runs the tests that Linux has of LUO across a kexec. --workload systemd starts a root file system of your own with the recorder's units; a service hands sessions and memory to systemd's file descriptor store, `kexec -s` loads the next kernel, and `systemctl kexec` makes the update.\n`lab kernel` builds one from Debian's kernel source (linux-source-7.3), as DIR/bzImage, and the tests beside it, in DIR/selftests.",
+  options: {
+    kernel: text("BZIMAGE", "The kernel that is started; it needs LUO, KHO and tracing"),
+    next: text("BZIMAGE", "The kernel that is updated to; else the same"),
+    out: withDefault(text("DIR", "Where the captures go, as 001, 002, …", "o"), "lab"),
+    workload: withDefault(choice("WHO", WORKLOADS, "Who preserves what: see below"), "memfd"),
+    selftests: text("DIR", "For --workload selftests: Linux' own tests of LUO, built; `lab kernel` makes them"),
+    rootfs: text("DIR", "For --workload systemd: a root file system with systemd 261 or later"),
+    sessions: withDefault(integer("N", { min: 1, max: 1024 }, "LUO sessions"), 2),
+    files: withDefault(integer("N", { min: 1, max: 1024 }, "Memory files in each session"), 2),
+    mib: withDefault(integer("N", { min: 1, max: 65536 }, "MiB of each file"), 4),
+    nic: withDefault(integer("N", { min: 0, max: 24 }, "Network devices"), 1),
+    level: withDefault(choice("LEVEL", LAB_LEVELS, "How much is recorded"), "events"),
+    repeat: withDefault(integer("N", { min: 1, max: 10000 }, "How many updates"), 1),
+    jobs: withDefault(integer("N", { min: 1, max: 64 }, "How many at a time; together they slow each other"), 1),
+    fault: withDefault(choice("FAULT", FAULTS, "What goes wrong"), "none"),
+    cmdline: withDefault(text("WORDS", "More words of both kernels' command line"), ""),
+    "arm-by": withDefault(choice("HOW", ARM_BY, "How the next kernel is told to record"), "cmdline"),
+    carrier: withDefault(choice("WHAT", CARRIERS, "What brings the old kernel's files into the new one"), "folder"),
+    probes: choice("KIND", PROBE_KINDS, "What probes are made of; else as the recorder takes them"),
+    backup: flag("The next kernel copies the rings at boot, and records into the first again"),
+    "hash-sessions": flag("Hashes instead of the sessions' names, in what is collected"),
+    cpus: withDefault(integer("N", { min: 1, max: 64 }, "CPUs of the machine"), 2),
+    memory: withDefault(integer("MIB", { min: 512, max: 1048576 }, "Memory of the machine"), 1024),
+    accel: withDefault(
+      choice("HOW", ["auto", "kvm", "tcg", "icount"], "KVM, emulation, or what works; icount: one ns an instruction"),
+      "auto",
+    ),
+    limit: withDefault(integer("SECONDS", { min: 10, max: 86400 }, "After this an update is stopped"), 300),
+    busybox: withDefault(text("FILE", "A static busybox for the guest"), "/bin/busybox"),
+    source: text("TAR", "For `lab kernel`: the kernel's source; else Debian's newest under /usr/src"),
+    json: flag("One JSON document a line and update"),
+  },
+  positionals: { verb: one("run|kernel") },
+  examples: [
+    { command: "blackout lab run --kernel bzImage --level probes --repeat 30 -o base", what: "A cohort of thirty" },
+    { command: "blackout lab run --kernel bzImage --fault panic", what: "An update that fails" },
+    {
+      command: "blackout lab run --kernel bzImage --workload systemd --rootfs sid -o systemd",
+      what: "One that systemd makes",
+    },
+  ],
+  exitCodes: [{ code: FAILED, meaning: "an update was not made as asked: bad pages, a time-out, something left" }],
+  run: async (context, { options, positionals }) => {
+    if (positionals.verb === "kernel") return makeKernel(context, options.source, options.out, options.jobs);
+    if (positionals.verb !== "run") {
+      return misused(context, `The lab can 'run', and build a 'kernel', not '${positionals.verb}'.`);
+    }
+    const { kernel } = options;
+    if (options.level === "none" && (options["arm-by"] !== "cmdline" || options.carrier !== "folder" || options.backup))
+      return misused(context, "--level none records nothing: it takes no --arm-by, --carrier or --backup.");
+    if (options.carrier === "memfd" && options.fault !== "none")
+      return misused(context, "--carrier memfd: what a failed update leaves is only in a folder; it takes no --fault.");
+    const unfit = unfitFor(options);
+    if (unfit !== null) return misused(context, unfit);
+    if (kernel === null) return misused(context, "Give the kernel that is started: --kernel BZIMAGE.");
+    const opened = openLab({
+      ...options,
+      kernel,
+      next: options.next ?? kernel,
+      nics: options.nic,
+      armBy: options["arm-by"],
+      hashSessions: options["hash-sessions"],
+      memoryMib: options.memory,
+      accelerator: options.accel === "auto" ? await usableAccelerator(kernel) : options.accel,
+      limitMs: options.limit * 1000,
+    });
+    if (!opened.ok) return unusable(context, opened.error);
+    const interrupted = new AbortController();
+    const interrupt = (): void => interrupted.abort();
+    process.once("SIGINT", interrupt);
+    process.once("SIGTERM", interrupt);
+    const progress = context.progress("Live updates", options.repeat);
+    try {
+      try {
+        makeFolder(options.out);
+      } catch (error) {
+        return unusable(context, `The captures' folder cannot be made: ${(error as Error).message}.`);
+      }
+      const wanted = Array.from({ length: options.repeat }, (_, i) => String(i + 1).padStart(3, "0"));
+      const other = wanted
+        .map((name) => madeOtherwise(join(options.out, name), opened.value))
+        .find((why) => why !== null);
+      if (other !== undefined) return unusable(context, other);
+      const queue = wanted.filter((name) => !existsSync(join(options.out, name)));
+      let code: number = exit.answered;
+      let failure: string | null = null;
+      let made = 0;
+      const total = queue.length;
+      const startedMs = Date.now();
+      const tell = (): void => {
+        const left = timeLeft(Date.now() - startedMs, made, total);
+        progress.update(options.repeat - total + made, left);
+      };
+      const work = async (): Promise<void> => {
+        for (let name = queue.shift(); name !== undefined && failure === null; name = queue.shift()) {
+          tell();
+          const to = join(options.out, name);
+          const result = await runLiveUpdate(opened.value, name, to, interrupted.signal);
+          if (interrupted.signal.aborted) return;
+          if (!result.ok) {
+            failure = result.error;
+            return;
+          }
+          made += 1;
+          if (!asAsked(result.value, options.fault)) code = FAILED;
+          context.stdout.write(
+            options.json ? jsonLine(to, result.value) : resultLine(to, result.value, options.fault, context),
+          );
+          tell();
+        }
+      };
+      // Each second, so that the estimate does not stand still while an update takes its minute.
+      const clock = setInterval(tell, 1_000);
+      try {
+        await Promise.all(Array.from({ length: options.jobs }, work));
+      } finally {
+        clearInterval(clock);
+      }
+      if (interrupted.signal.aborted) return unusable(context, "Interrupted; what was made is kept.");
+      if (failure !== null) return unusable(context, failure);
+      return code;
+    } finally {
+      progress.end();
+      process.removeListener("SIGINT", interrupt);
+      process.removeListener("SIGTERM", interrupt);
+      opened.value.close();
+    }
+  },
+});

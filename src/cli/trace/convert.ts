@@ -1,0 +1,220 @@
+import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { dirname, extname } from "node:path";
+import type { Defect, DefectInput } from "../../base/defect.js";
+import { DefectLog } from "../../base/defect.js";
+import { ok, type Result } from "../../base/result.js";
+import type { BoundFilter, FilterExpression } from "../../collect/event-filter/event-filter.js";
+import { openTraceFile } from "../../collect/readers/trace-file.js";
+import { ChromeJson } from "../../export/chrome-json.js";
+import { writePerfettoEvents } from "../../export/perfetto/perfetto-events.js";
+import type { EventChunk } from "../../model/collected.js";
+import type { TraceFile } from "../../model/trace-file.js";
+import { outputProblem } from "../files/output-file.js";
+import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
+import { integer, one, repeated, required, text } from "../frame/options.js";
+import { FILTER_HELP, filterFrom, filterOfTrace, filterOption } from "../input/event-filter-option.js";
+import { readerLimitOption } from "../input/reader-limit-option.js";
+import { escapeControls } from "../terminal/terminal-text.js";
+import { type TraceLines, traceLines } from "./trace-lines.js";
+
+type Format = "pftrace" | "json" | "txt";
+const FORMATS: ReadonlyMap<string, Format> = new Map([
+  [".pftrace", "pftrace"],
+  [".perfetto-trace", "pftrace"],
+  [".json", "json"],
+  [".txt", "txt"],
+]);
+
+const LARGEST = { min: 0, max: Number.MAX_SAFE_INTEGER };
+
+export const convert = defineCommand({
+  name: "convert",
+  group: "Any trace",
+  summary: "Turn a trace.dat, a Perfetto trace, raw pages or an ftrace text into a Perfetto trace, JSON or text",
+  usage: null,
+  description: `Reads trace-cmd's files (versions 6 and 7, packed or not, all instances), raw pages (a folder with per_cpu/cpuN/trace_pipe_raw and the event formats), the ftrace events of Perfetto traces, what the kernel prints as trace and trace_pipe, its log, and QEMU's; a file cut short is read as far as it goes.\nThe output's name says what is written: .pftrace for the Perfetto UI and trace_processor, .json for Chrome's trace viewer, .txt as the kernel itself would print it, byte by byte where the input is trace.dat or raw pages.\n${FILTER_HELP}`,
+  options: {
+    output: required(text("FILE", "Where to write it: .pftrace, .json or .txt", "o")),
+    filter: filterOption,
+    name: repeated(text("GLOB", "Only events of this name: sched_*, irq_*")),
+    pid: repeated(integer("PID", LARGEST, "Only this task's events")),
+    cpu: repeated(integer("CPU", { min: 0, max: 32_767 }, "Only this CPU's events")),
+    formats: text("FOLDER", "Where the event formats of raw pages are, if not beside them"),
+    "reader-limit": readerLimitOption,
+  },
+  positionals: { trace: one("A trace.dat, a Perfetto trace, a text that ftrace printed, or raw pages") },
+  examples: [
+    {
+      command: "blackout convert trace.dat -o trace.pftrace",
+      what: "For the Perfetto UI, which cannot read trace.dat",
+    },
+    {
+      command: "blackout convert trace.dat -o sched.txt --filter 'event=sched_* cpu=0 time=4.07..4.08'",
+      what: "Ten milliseconds of one CPU, as the kernel prints it",
+    },
+  ],
+  exitCodes: [],
+  run: async (context, { options, positionals }) => {
+    const problem = outputProblem(options.output, [positionals.trace]);
+    if (problem !== null) return misused(context, problem);
+    const format = FORMATS.get(extname(options.output));
+    if (format === undefined) {
+      return misused(
+        context,
+        `${options.output}: its name must end in .pftrace, .json or .txt, which says what to write`,
+      );
+    }
+    const asked = filterFrom(options);
+    if (!asked.ok) return misused(context, asked.error);
+    const log = new DefectLog();
+    const opened = openTraceFile(
+      positionals.trace,
+      { defect: (input) => log.add(input) },
+      options.formats,
+      options["reader-limit"],
+    );
+    if (!opened.ok) return unusable(context, `${positionals.trace}: ${opened.error}`);
+    const filters = filtersOf(opened.value, asked.value);
+    if (!filters.ok) {
+      opened.value.close();
+      return misused(context, filters.error);
+    }
+    const progress = context.progress("Converting");
+    try {
+      const said = write(opened.value, format, options.output, filters.value, (input) => log.add(input));
+      progress.end();
+      sayDefects(context, log.all());
+      context.stderr.write(`${options.output}: ${said}\n`);
+      return exit.answered;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+      return unusable(context, `${options.output} cannot be written: ${(error as Error).message}`);
+    } finally {
+      progress.end();
+      opened.value.close();
+    }
+  },
+});
+
+type Feed = (sink: (chunk: EventChunk, axisNs: Float64Array, clock: string, part: string) => void) => void;
+
+/** By part: which of its events are wanted; null for all. */
+type Filters = readonly (BoundFilter | null)[];
+
+function filtersOf(trace: TraceFile, expression: FilterExpression | null): Result<Filters, string> {
+  const filters: (BoundFilter | null)[] = [];
+  for (const { clock } of trace.parts) {
+    const filter = filterOfTrace(expression, clock);
+    if (!filter.ok) return filter;
+    filters.push(filter.value);
+  }
+  return ok(filters);
+}
+
+/**
+ * Streams the file's parts one after the other; rows that are not wanted have the time NaN. Where counts exceed what a
+ * double holds (stamps since 1970), they are counted from the first event.
+ */
+function feedOf(trace: TraceFile, filters: Filters, defect: (input: DefectInput) => void): Feed {
+  let told = false;
+  let origin: bigint | null = null;
+  return (sink) => {
+    let axisNs = new Float64Array(0);
+    for (const [i, part] of trace.parts.entries()) {
+      const filter = filters[i] ?? null;
+      part.source(filter?.records).read({
+        // A second reading finds the same again.
+        defect: (input) => {
+          if (!told) defect(input);
+        },
+        chunk(chunk) {
+          if (axisNs.length < chunk.count) axisNs = new Float64Array(chunk.count);
+          origin ??= chunk.base > BigInt(Number.MAX_SAFE_INTEGER) ? chunk.base : 0n;
+          const base = Number(chunk.base - origin);
+          const { count, time } = chunk;
+          for (let row = 0; row < count; row++) {
+            const leave = filter !== null && !filter.matches(chunk, row, Number.NaN);
+            axisNs[row] = leave ? Number.NaN : base + (time[row] as number);
+          }
+          sink(chunk, axisNs, part.clock, part.name);
+        },
+      });
+    }
+    told = true;
+  };
+}
+
+const BLOCK_CHARS = 1 << 18;
+
+/** Writes the file; returns what to say of it. What it throws is the system's refusal. */
+function write(
+  trace: TraceFile,
+  format: Format,
+  path: string,
+  filters: Filters,
+  defect: (input: DefectInput) => void,
+): string {
+  const feed = feedOf(trace, filters, defect);
+  mkdirSync(dirname(path), { recursive: true });
+  const fd = openSync(path, "w");
+  let bytes = 0;
+  const put = (part: Uint8Array): void => {
+    for (let at = 0; at < part.length; ) at += writeSync(fd, part, at);
+    bytes += part.length;
+  };
+  let block = "";
+  const putText = (part: string): void => {
+    block += part;
+    if (block.length < BLOCK_CHARS) return;
+    put(Buffer.from(block));
+    block = "";
+  };
+  const number = (value: number): string => value.toLocaleString("en");
+  try {
+    switch (format) {
+      case "pftrace": {
+        const [, release = null, machine = null] = /^Linux \S+ (\S+) (\S+)/.exec(trace.uname ?? "") ?? [];
+        const counts = writePerfettoEvents(feed, { name: trace.what, release, machine }, put);
+        return `${number(bytes)} bytes, ${number(counts.ftraceEvents)} scheduler and interrupt events, ${number(counts.slices)} slices, ${number(counts.instants)} other events`;
+      }
+      case "json": {
+        const json = new ChromeJson(putText);
+        feed((chunk, axisNs) => json.chunk(chunk, axisNs));
+        json.finish();
+        put(Buffer.from(block));
+        return `${number(bytes)} bytes, ${number(json.written)} events`;
+      }
+      case "txt": {
+        let written = 0;
+        let current: string | null = null;
+        let lines: TraceLines | null = null;
+        feed((chunk, axisNs, clock, part) => {
+          if (part !== current || lines === null) {
+            lines?.finish();
+            lines = traceLines(clock, (line) => putText(`${line}\n`));
+          }
+          if (part !== current && (trace.parts.length > 1 || part !== "")) putText(`# instance: ${part || "(top)"}\n`);
+          current = part;
+          for (let row = 0; row < chunk.count; row++) {
+            if (Number.isNaN(axisNs[row]) && !Number.isNaN(chunk.time[row])) continue;
+            lines.row(chunk, row);
+            written += 1;
+          }
+        });
+        (lines as TraceLines | null)?.finish();
+        put(Buffer.from(block));
+        return `${number(bytes)} bytes, ${number(written)} events`;
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function sayDefects(context: Context, defects: readonly Defect[]): void {
+  for (const { severity, code, file, message } of defects.slice(0, 20)) {
+    const paint = severity === "error" ? context.errorColour.bad : context.errorColour.warning;
+    context.stderr.write(`${paint(severity)} ${escapeControls(`${code} ${file}: ${message}`)}\n`);
+  }
+  if (defects.length > 20) context.stderr.write(`… and ${defects.length - 20} more defects\n`);
+}

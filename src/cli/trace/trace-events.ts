@@ -1,0 +1,133 @@
+/** `blackout events` of a trace that is no capture: its lines as the kernel prints them, or JSON. */
+
+import { type DefectInput, DefectLog } from "../../base/defect.js";
+import { globMatcher } from "../../base/text/glob.js";
+import { didYouMean } from "../../base/text/suggest.js";
+import { eventNamesIn, type FilterExpression } from "../../collect/event-filter/event-filter.js";
+import type { ReaderLimits } from "../../collect/files/reader-limits.js";
+import { openTraceFile } from "../../collect/readers/trace-file.js";
+import type { EventChunk } from "../../model/collected.js";
+import type { TraceFile, TracePart } from "../../model/trace-file.js";
+import { type Context, exit, misused, unusable } from "../frame/command.js";
+import { filterOfTrace } from "../input/event-filter-option.js";
+import { escapeControls } from "../terminal/terminal-text.js";
+import { type EventFormat, EventLineWriter, eventJson } from "./event-lines.js";
+import { traceLines } from "./trace-lines.js";
+
+export interface WantedOfTrace {
+  readonly filter: FilterExpression | null;
+  readonly limit: number;
+  readonly json: boolean;
+  /** The folder of the event formats of raw pages; null where it is beside them. */
+  readonly formats: string | null;
+  readonly limits: ReaderLimits;
+}
+
+/** Prints a trace's wanted events; returns the exit code. */
+export function printTrace(context: Context, path: string, wanted: WantedOfTrace): number {
+  const log = new DefectLog();
+  const sink = { defect: (input: DefectInput): void => log.add(input) };
+  const opened = openTraceFile(path, sink, wanted.formats, wanted.limits);
+  if (!opened.ok) return unusable(context, `${path}: ${opened.error}`);
+  const trace = opened.value;
+  try {
+    let written = 0;
+    for (const part of trace.parts) {
+      const filter = filterOfTrace(wanted.filter, part.clock);
+      if (!filter.ok) return misused(context, filter.error);
+      const kernel = traceLines(part.clock, (line) => lines.line(safeLine(line)));
+      const later = (chunk: EventChunk, row: number): null => {
+        kernel.row(chunk, row);
+        return null;
+      };
+      const lines: EventLineWriter = new EventLineWriter(
+        wanted.json ? traceJson(part) : later,
+        filter.value === null ? null : filter.value.matches,
+        wanted.limit - written,
+        (block) => {
+          if (block !== "") context.stdout.write(block);
+          return !context.stdout.closed;
+        },
+      );
+      if (!wanted.json && (trace.parts.length > 1 || part.name !== "")) {
+        context.stdout.write(`${context.colour.quiet(escapeControls(`# instance: ${part.name || "(top)"}`))}\n`);
+      }
+      const more = lines.run((write) => {
+        part.source(filter.value?.records).read({ ...sink, chunk: (chunk) => write(chunk, timesOf(chunk)) });
+      });
+      kernel.finish();
+      lines.flush();
+      written += lines.written;
+      if (!more) break;
+    }
+    if (!context.stdout.closed) {
+      sayDefects(context, path, log);
+      if (written === 0) sayNoEvent(context, trace, wanted);
+    }
+    return exit.answered;
+  } finally {
+    trace.close();
+  }
+}
+
+/** Rows are told by their counts: nothing reads this column of a trace. */
+function timesOf(chunk: EventChunk): Float64Array {
+  return chunk.time;
+}
+
+/** Nearly every line is plain: one test is far cheaper than a replacement that finds nothing. */
+export function safeLine(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : escapeControls(text);
+}
+
+/** docs/event.schema.json, of a trace: no boot, and the clock's own count. */
+function traceJson(part: TracePart): EventFormat {
+  const tail = `,"clock":${JSON.stringify(part.clock)},"instance":${JSON.stringify(part.name)}}`;
+  return (chunk, row) => {
+    const since = chunk.time[row] as number;
+    const count = Number.isNaN(since) ? null : chunk.base + BigInt(Math.round(since));
+    const shown = count === null ? "null" : Number.isSafeInteger(Number(count)) ? String(count) : `"${count}"`;
+    return `${eventJson(chunk, row, Number.NaN).replace('"boot":"old"', '"boot":null').slice(0, -1)},"count":${shown}${tail}`;
+  };
+}
+
+const MAX_SAID = 20;
+
+export function sayDefects(context: Context, path: string, log: DefectLog): void {
+  const defects = log.all();
+  for (const { severity, code, message } of defects.slice(0, MAX_SAID)) {
+    const paint = severity === "error" ? context.errorColour.bad : context.errorColour.warning;
+    context.stderr.write(`${paint(severity)} ${escapeControls(`${code} ${path}: ${message}`)}\n`);
+  }
+  if (defects.length > MAX_SAID) context.stderr.write(`… and ${defects.length - MAX_SAID} more defects\n`);
+}
+
+/** Why nothing was printed. */
+function sayNoEvent(context: Context, trace: TraceFile, wanted: WantedOfTrace): void {
+  const names = new Set<string>();
+  for (const part of trace.parts) {
+    part.source().read({ defect: () => {}, chunk: (chunk) => addNames(chunk, names) });
+  }
+  context.stderr.write(
+    `${context.errorColour.warning("blackout:")} ${escapeControls(noSuchEvent(wanted.filter, names))}\n`,
+  );
+}
+
+/** Names kept for a suggestion. */
+const NAMES_KEPT = 4096;
+
+export function addNames(chunk: EventChunk, names: Set<string>): void {
+  if (names.size >= NAMES_KEPT) return;
+  for (let row = 0; row < chunk.count; row++) names.add(chunk.strings.stringOf(chunk.name[row] as number));
+}
+
+/** What to say where nothing is wanted of the events that there are. */
+export function noSuchEvent(filter: FilterExpression | null, present: ReadonlySet<string>): string {
+  const names = [...present].filter((name) => name !== "").sort();
+  const shown = `${names.slice(0, 12).join(", ")}${names.length > 12 ? `, … (${names.length})` : ""}`;
+  if (names.length === 0) return "there is no event there";
+  const asked = filter === null ? [] : eventNamesIn(filter).filter((name) => !names.some(globMatcher(name)));
+  if (asked.length === 0) return `no event there is as the filter wants it; there are ${shown}`;
+  const near = asked.map((name) => didYouMean(name, names)).find((hint) => hint !== "") ?? "";
+  return `no event there is named ${asked.join(" or ")}${near}; there are ${shown}`;
+}

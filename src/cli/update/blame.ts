@@ -1,0 +1,160 @@
+import { type Silence, silences } from "../../analyze/attribution/on-cpu.js";
+import {
+  BLAME_KINDS,
+  type Blame,
+  type BlamedCause,
+  blame as blameTrees,
+} from "../../analyze/attribution/views/blame.js";
+import { deviceRows } from "../../analyze/attribution/views/device-rows.js";
+import { blameDocument, type DeviceRow } from "../../analyze/attribution/views/documents.js";
+import { formatDuration } from "../../base/text/format.js";
+import { PHASES } from "../../model/live-update.js";
+import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
+import { choice, flag, integer, one } from "../frame/options.js";
+import { answerFrom, headLines, noBlackout, share } from "../input/attributed.js";
+import { readingOf, readingOptions } from "../input/load.js";
+import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
+
+const SHOWN = 25;
+
+function causeTable(found: Blame, shown: number, context: Context): string {
+  const rows = found.causes
+    .slice(0, shown)
+    .map((cause): readonly Cell[] => [
+      { text: formatDuration(cause.totalNs), style: "strong" },
+      share(cause.totalNs, found.totalNs),
+      `${cause.count}`,
+      { text: cause.kind, style: "quiet" },
+      cause.name,
+      cause.phase ?? "",
+      { text: whereOf(cause), style: "quiet" },
+    ]);
+  const columns = [
+    rightColumn("total"),
+    rightColumn("share"),
+    rightColumn("spans"),
+    leftColumn("kind"),
+    leftColumn("cause", "middle"),
+    leftColumn("phase"),
+    leftColumn("where", "end"),
+  ];
+  return renderTable(columns, rows, { width: context.width, palette: context.colour, indent: 2 });
+}
+
+function whereOf({ spans }: BlamedCause): string {
+  const stages = [
+    ...new Set(spans.map(({ stage, action }) => [stage, action].filter((part) => (part ?? "") !== "").join(": "))),
+  ].filter((where) => where !== "");
+  const inferred = spans.some((span) => span.inferred) ? "  inferred" : "";
+  return `${stages.slice(0, 3).join(", ")}${stages.length > 3 ? ", …" : ""}${inferred}`;
+}
+
+function inferredOf({ inferred, loadNs }: DeviceRow): string {
+  if (!inferred) return "";
+  return loadNs === null ? "probe's device inferred" : "load's end inferred";
+}
+
+function deviceTable(rows: readonly DeviceRow[], totalNs: number, shown: number, context: Context): string {
+  const cost = (ns: number | null): string => (ns === null ? "-" : formatDuration(ns));
+  const hasVmm = rows.some(({ saveNs, loadNs }) => saveNs !== null || loadNs !== null);
+  const cells = rows
+    .slice(0, shown)
+    .map((row): readonly Cell[] => [
+      { text: formatDuration(row.totalNs), style: "strong" },
+      share(row.totalNs, totalNs),
+      row.id,
+      row.driver ?? "?",
+      cost(row.shutdownNs),
+      cost(row.probeNs),
+      ...(hasVmm ? [cost(row.saveNs), cost(row.loadNs)] : []),
+      { text: inferredOf(row), style: "quiet" },
+    ]);
+  const columns = [
+    rightColumn("total"),
+    rightColumn("share"),
+    leftColumn("device", "middle"),
+    leftColumn("driver"),
+    rightColumn("shutdown"),
+    rightColumn("probe"),
+    ...(hasVmm ? [rightColumn("save"), rightColumn("load")] : []),
+    leftColumn(""),
+  ];
+  return renderTable(columns, cells, { width: context.width, palette: context.colour, indent: 2 });
+}
+
+function silenceTable(list: readonly Silence[], shown: number, context: Context): string {
+  if (list.length === 0) return "";
+  const rows = list
+    .slice(0, shown)
+    .map((silence): readonly Cell[] => [
+      { text: formatDuration(silence.silentNs), style: "strong" },
+      silence.irq,
+      formatDuration(silence.lastOldNs),
+      formatDuration(silence.firstNewNs),
+    ]);
+  const columns = [
+    rightColumn("silent"),
+    leftColumn("interrupt", "end"),
+    rightColumn("last before"),
+    rightColumn("first after"),
+  ];
+  return `\n  Interrupt silence: what was raised in between is lost.\n\n${renderTable(columns, rows, { width: context.width, palette: context.colour, indent: 2 })}`;
+}
+
+export const blame = defineCommand({
+  name: "blame",
+  group: "One live update",
+  summary: "What took how long, longest first: devices, sessions, files, initcalls, functions, CPUs, interrupts",
+  usage: null,
+  description:
+    "Shares the blackout out to its causes, each nanosecond once. Without --by, to the innermost cause that ran; with --by, to the outermost cause of that kind, with all that ran inside it.\nA device's shutdown in the old kernel and its probe in the new one are one row. --by irq adds how long each interrupt line was silent.",
+  options: {
+    by: choice("KIND", BLAME_KINDS, "Only causes of this kind"),
+    phase: choice("PHASE", PHASES, "Only this phase, also where it lies outside the blackout"),
+    top: integer("N", { min: 1, max: 1_000_000 }, `At most N causes (without --json ${SHOWN})`),
+    json: flag("One JSON document (docs/blame.schema.json)"),
+    ...readingOptions,
+  },
+  positionals: { capture: one("A capture: folder or archive") },
+  examples: [
+    { command: "blackout blame --by device traces/plain.tar.gz", what: "What each device's shutdown and probe cost" },
+    { command: "blackout blame --phase prepare traces/plain.tar.gz", what: "What preparing took" },
+  ],
+  exitCodes: [],
+  run: (context, { options, positionals }) =>
+    answerFrom(context, positionals.capture, readingOf(options), ({ update, trees }) => {
+      const { document } = update;
+      const all = [
+        ...(trees.blackout === null ? [] : [trees.blackout]),
+        ...(options.phase === null ? [] : trees.outside),
+      ];
+      if (all.length === 0) return unusable(context, noBlackout(positionals.capture, document));
+      const found = blameTrees(all, options.by, options.phase);
+      const rows = options.by === "device" ? deviceRows(update, all) : [];
+      const silent = options.by === "irq" ? silences(update) : [];
+      if (options.json) {
+        const question = { by: options.by, phase: options.phase, top: options.top };
+        context.stdout.write(`${JSON.stringify(blameDocument(document, found, question, rows, silent))}\n`);
+        return exit.answered;
+      }
+      const shown = options.top ?? SHOWN;
+      context.stdout.write(`${headLines(document, context)}\n`);
+      if (options.by === "device") context.stdout.write(deviceTable(rows, found.totalNs, shown, context));
+      else context.stdout.write(causeTable(found, shown, context));
+      const more = found.causes.length - shown;
+      if (more > 0) {
+        const rest = found.causes.slice(shown).reduce((sum, { totalNs }) => sum + totalNs, 0);
+        context.stdout.write(
+          context.colour.quiet(
+            `  … ${more} more causes, ${formatDuration(rest)}: --top ${found.causes.length} shows them\n`,
+          ),
+        );
+      }
+      const what = options.by === null ? "Unattributed" : `Not ${options.by}`;
+      context.stdout.write(
+        `  ${what}: ${formatDuration(found.unattributedNs)} of ${formatDuration(found.totalNs)}, ${share(found.unattributedNs, found.totalNs)}\n`,
+      );
+      context.stdout.write(silenceTable(silent, shown, context));
+      return exit.answered;
+    }),
+});

@@ -1,0 +1,68 @@
+import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { attributionOf, type PerfettoCounts, writePerfetto } from "../../export/perfetto/perfetto.js";
+import { packLiveUpdate } from "../../export/report.js";
+import { outputProblem } from "../files/output-file.js";
+import { defineCommand, exit, misused, unusable } from "../frame/command.js";
+import { one, required, text } from "../frame/options.js";
+import { eventFeedOf, type LoadedCapture, readingOf, readingOptions, withCapture } from "../input/load.js";
+
+/** Writes a loaded capture as a Perfetto trace to `path`. */
+export function writePerfettoFile(loaded: LoadedCapture, path: string): PerfettoCounts {
+  const feed = eventFeedOf(loaded);
+  mkdirSync(dirname(path), { recursive: true });
+  const fd = openSync(path, "w");
+  try {
+    const write = (bytes: Uint8Array): void => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    };
+    return writePerfetto(loaded.update, feed, write, attributionOf(loaded.update), packLiveUpdate(loaded.update));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export const perfetto = defineCommand({
+  name: "perfetto",
+  group: "One live update",
+  summary: "Write a trace that opens in the Perfetto UI, both kernels on one axis",
+  usage: null,
+  description:
+    "Phases, blackout, seam, the span tree, the critical chain, devices and files over the kexec, sessions, kernel log, initcalls, functions and defects become tracks; scheduling, interrupts and hotplug become CPU tracks. docs/perfetto-export.md says what is where.\nOpen the file in the Perfetto UI with Ctrl+O, or drop it there.",
+  options: {
+    output: required(text("FILE", "Where to write it", "o")),
+    ...readingOptions,
+  },
+  positionals: { capture: one("A capture: folder or archive") },
+  examples: [{ command: "blackout perfetto traces/plain.tar.gz -o out/trace.pftrace", what: "One live update" }],
+  exitCodes: [],
+  run: async (context, { options, positionals }) => {
+    const problem = outputProblem(options.output, [positionals.capture]);
+    if (problem !== null) return misused(context, problem);
+    const progress = context.progress("Writing");
+    const written = await withCapture(
+      positionals.capture,
+      readingOf(options),
+      (loaded) => writeOrSay(loaded, options.output),
+      (what) => progress.update(0, what),
+    );
+    progress.end();
+    if (!written.ok) return unusable(context, written.error);
+    if (typeof written.value === "string") return unusable(context, written.value);
+    const { bytes, tracks, slices, ftraceEvents } = written.value;
+    const number = (value: number): string => value.toLocaleString("en");
+    context.stderr.write(
+      `${options.output}: ${number(bytes)} bytes, ${number(tracks)} tracks, ${number(slices)} slices, ${number(ftraceEvents)} scheduler and interrupt events\n`,
+    );
+    return exit.answered;
+  },
+});
+
+function writeOrSay(loaded: LoadedCapture, path: string): PerfettoCounts | string {
+  try {
+    return writePerfettoFile(loaded, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    return `${path} cannot be written: ${(error as Error).message}`;
+  }
+}

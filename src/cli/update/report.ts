@@ -1,0 +1,53 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { renderReportOf } from "../../export/report.js";
+import { redactUpdate } from "../../report/redact.js";
+import { reportIndex } from "../../report/report-data.js";
+import { expandCaptures } from "../files/capture-paths.js";
+import { outputProblem } from "../files/output-file.js";
+import { defineCommand, exit, misused, unusable } from "../frame/command.js";
+import { flag, oneOrMore, required, text } from "../frame/options.js";
+import { analyzeCaptures, drawn, listNames, readingOf, readingOptions } from "../input/load.js";
+
+const TEMPLATE = new URL("../../viewer/report-template.html", import.meta.url);
+
+export const report = defineCommand({
+  name: "report",
+  group: "One live update",
+  summary: "Write one HTML file that shows the updates; it needs no server and no network",
+  usage: null,
+  description:
+    "The file holds the viewer and the data. It opens from the disk in any current browser, fetches nothing, and can be mailed. With several captures it also shows percentiles and the series over the updates.",
+  options: {
+    output: required(text("FILE", "Where to write it", "o")),
+    unredacted: flag("Keep kernel addresses, command lines and KASLR's place, which are left out otherwise"),
+    title: text("TEXT", "Its title; the captures' names unless given"),
+    ...readingOptions,
+  },
+  positionals: { capture: oneOrMore("Captures: folders or archives, or a folder of these") },
+  examples: [
+    { command: "blackout report traces/plain.tar.gz -o out/report.html", what: "One live update" },
+    { command: "blackout report traces/cohorts/base/* -o out/base.html", what: "Ten, with their percentiles" },
+  ],
+  exitCodes: [],
+  run: async (context, { options, positionals }) => {
+    const captures = expandCaptures(positionals.capture);
+    const problem = outputProblem(options.output, captures);
+    if (problem !== null) return misused(context, problem);
+    const { updates, paths, failures } = await analyzeCaptures(context, captures, readingOf(options), drawn);
+    for (const failure of failures) unusable(context, failure);
+    if (updates.length === 0) return exit.unusableInput;
+    const names = listNames(updates, paths);
+    const title = options.title ?? (names.length > 3 ? `${names[0]} and ${names.length - 1} more` : names.join(", "));
+    const shown = options.unredacted ? updates : updates.map(redactUpdate);
+    const html = renderReportOf(reportIndex(shown, title, names), shown, readFileSync(TEMPLATE, "utf8"));
+    try {
+      mkdirSync(dirname(options.output), { recursive: true });
+      writeFileSync(options.output, html);
+    } catch (error) {
+      return unusable(context, `${options.output} cannot be written: ${(error as Error).message}`);
+    }
+    context.stderr.write(`${options.output}: ${html.length.toLocaleString("en")} bytes\n`);
+    return failures.length > 0 ? exit.unusableInput : exit.answered;
+  },
+});

@@ -1,0 +1,88 @@
+import type { SessionState } from "../../analyze/causes/sessions.js";
+import { formatDuration } from "../../base/text/format.js";
+import type { LiveUpdateDocument } from "../../model/live-update.js";
+import { type Context, defineCommand, exit } from "../frame/command.js";
+import { flag, one } from "../frame/options.js";
+import { answerFrom, headLines } from "../input/attributed.js";
+import { readingOf, readingOptions } from "../input/load.js";
+import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
+import { escapeControls } from "../terminal/terminal-text.js";
+
+const MIB = 1_048_576;
+
+const cost = (ns: number | null): string => (ns === null ? "" : formatDuration(ns));
+const perMib = (ns: number | null, bytes: number | null): string =>
+  ns === null || bytes === null || bytes < MIB ? "" : formatDuration(Math.round((ns * MIB) / bytes));
+
+/** `4 MiB`, `12.5 MiB`, `640 KiB`: three digits. */
+function sizeText(bytes: number): string {
+  const [unit, name] = bytes < MIB ? ([1_024, "KiB"] as const) : ([MIB, "MiB"] as const);
+  return `${Number((bytes / unit).toFixed(bytes / unit < 100 ? 1 : 0))} ${name}`;
+}
+
+function sessionText(session: SessionState, context: Context): string {
+  const stored = session.unit === null ? [] : [`${session.unit} ${session.fdName ?? ""} (systemd)`];
+  const clients = session.clients.map(({ boot, fd }) => `luod client${fd === null ? "" : ` fd ${fd}`} (${boot})`);
+  const tasks = session.owners.map(({ boot, task, pid }) => `${task}-${pid} (${boot})`);
+  const owners = [...stored, ...tasks, ...clients].join(", ");
+  const phases = session.phases
+    .map(({ name, durationNs }) => `${name} ${durationNs === null ? "not seen whole" : formatDuration(durationNs)}`)
+    .join(", ");
+  const rows = session.files.map((file): readonly Cell[] => [
+    file.token,
+    file.handler ?? "",
+    file.unit === null ? "" : `${file.unit} ${file.fdName ?? ""}`,
+    file.bytes === null ? "" : sizeText(file.bytes),
+    cost(file.preserveNs),
+    cost(file.freezeNs),
+    cost(file.retrieveNs),
+    perMib(file.preserveNs, file.bytes),
+    perMib(file.retrieveNs, file.bytes),
+    { text: file.serializedData ?? "", style: "quiet" },
+  ]);
+  const columns = [
+    leftColumn("token"),
+    leftColumn("handler"),
+    leftColumn("unit, fd", "middle"),
+    rightColumn("size"),
+    rightColumn("preserve"),
+    rightColumn("freeze"),
+    rightColumn("retrieve"),
+    rightColumn("preserve/MiB"),
+    rightColumn("retrieve/MiB"),
+    leftColumn("serialized data"),
+  ];
+  const table = renderTable(columns, rows, { width: context.width, palette: context.colour, indent: 4 });
+  const about = [`owners: ${owners || "not seen"}`, ...(phases === "" ? [] : [phases])].join("; ");
+  return `  ${context.colour.strong(escapeControls(session.name))}\n    ${context.colour.quiet(escapeControls(about))}\n${table}`;
+}
+
+/** The document of --json; schema in docs/sessions.schema.json. */
+export function sessionsDocument({ capture, outcome }: LiveUpdateDocument, sessions: readonly SessionState[]) {
+  return { format: "blackout-sessions", version: 1, capture, outcome, sessions };
+}
+
+export const sessions = defineCommand({
+  name: "sessions",
+  group: "One live update",
+  summary: "LUO's sessions over the kexec: owners, files, tokens, handlers, phases and costs",
+  usage: null,
+  description:
+    "Each session with its owners (the tasks that made and retrieved it; systemd's unit and luod's clients, where the capture holds what agents say), and its files: token, handler, size, what preserving, freezing and retrieving each cost, also per MiB. The two kernels are joined by session name, token and the handler's serialized data.",
+  options: { json: flag("One JSON document (docs/sessions.schema.json)"), ...readingOptions },
+  positionals: { capture: one("A capture: folder or archive") },
+  examples: [{ command: "blackout sessions traces/plain.tar.gz", what: "What was carried over, and at what cost" }],
+  exitCodes: [],
+  run: (context, { options, positionals }) =>
+    answerFrom(context, positionals.capture, readingOf(options), ({ update }) => {
+      if (options.json) {
+        context.stdout.write(`${JSON.stringify(sessionsDocument(update.document, update.sessions))}\n`);
+        return exit.answered;
+      }
+      const text = update.sessions.map((session) => sessionText(session, context)).join("\n");
+      context.stdout.write(
+        `${headLines(update.document, context)}\n${text === "" ? "  No session was seen.\n" : text}`,
+      );
+      return exit.answered;
+    }),
+});

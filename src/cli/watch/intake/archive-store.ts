@@ -1,0 +1,97 @@
+/** The archive as the service uses it. */
+
+import type { FleetTally, LastUpdate } from "../../../analyze/fleet/tally.js";
+import { countFleet, latestUpdates } from "../../../archive/query/fleet-counts.js";
+import { type Archive, openArchive } from "../../../archive/store/archive.js";
+import { identify } from "../../../archive/store/document.js";
+import { compactArchive, countMergeable } from "../../../archive/upkeep/compact.js";
+import { publishLive } from "../../../archive/upkeep/live.js";
+import type { UpdateSample } from "../../../model/update-sample.js";
+import type { Dating, Stored, UpdateStore, Upkeep, Wanted } from "./update-store.js";
+
+/** When an archive is compacted: each addition is a segment of its own, and a question opens every file. */
+export interface CompactionRule {
+  /** Segments that would become fewer ones. */
+  readonly segments: number;
+  /** After the last compaction, as one looks through all of the archive's folders. */
+  readonly pauseMs: number;
+  /** Readers and writers of others may be at work on what it deletes for so long. */
+  readonly graceMs: number;
+}
+
+export const COMPACTION: CompactionRule = { segments: 64, pauseMs: 600_000, graceMs: 3_600_000 };
+
+/** Opens the archive at `path`, and makes one where none is. Throws ArchiveError. */
+export async function openArchiveStore(
+  path: string,
+  keepCaptures: boolean,
+  rule: CompactionRule = COMPACTION,
+): Promise<UpdateStore> {
+  return new ArchiveStore(await openArchive(path, {}), keepCaptures, rule);
+}
+
+class ArchiveStore implements UpdateStore {
+  readonly #archive: Archive;
+  readonly #keepCaptures: boolean;
+  readonly #rule: CompactionRule;
+  /** The same archive with an engine of its own: a merge that takes minutes holds up no addition. */
+  #kept: Archive | null = null;
+  #published = -1;
+  #compactedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(archive: Archive, keepCaptures: boolean, rule: CompactionRule) {
+    this.#archive = archive;
+    this.#keepCaptures = keepCaptures;
+    this.#rule = rule;
+  }
+
+  async add(samples: readonly UpdateSample[]): Promise<Stored> {
+    const captures = this.#keepCaptures ? { captures: new Map(samples.map((sample) => [sample, sample.source])) } : {};
+    const { added } = await this.#archive.add(samples, captures);
+    const left = new Set(added);
+    return {
+      results: samples.map((sample) => {
+        const identified = identify(sample);
+        if (!identified.ok) return { kind: "refused", reason: identified.error };
+        const { id } = identified.value;
+        // Of two of the same in one call, the first is the one that was added.
+        return { kind: left.delete(id) ? "added" : "already", id };
+      }),
+    };
+  }
+
+  async count(tally: FleetTally, dating: Dating): Promise<number> {
+    const { root } = this.#archive;
+    const { segments } = await this.#archive.snapshot();
+    return await countFleet(await this.#archive.engine(), root, [...segments.values()], dating, tally);
+  }
+
+  async latest(dating: Dating, wanted: Wanted): Promise<readonly LastUpdate[]> {
+    const { root } = this.#archive;
+    const { segments } = await this.#archive.snapshot();
+    return await latestUpdates(await this.#archive.engine(), root, [...segments.values()], dating, wanted);
+  }
+
+  async upkeep(nowMs: number, signal: AbortSignal): Promise<Upkeep> {
+    const { segments, pauseMs, graceMs } = this.#rule;
+    this.#kept ??= await openArchive(this.#archive.root);
+    const snapshot = await this.#kept.snapshot();
+    const isDue = nowMs - this.#compactedMs >= pauseMs && countMergeable(snapshot) >= segments;
+    if (isDue && !signal.aborted) {
+      this.#compactedMs = nowMs;
+      // Publishes what is there, too.
+      const compacted = await compactArchive(this.#kept, { graceMs, nowMs, signal });
+      this.#published = (await this.#kept.snapshot()).number;
+      return compacted;
+    }
+    if (snapshot.number !== this.#published && snapshot.number > 0) {
+      this.#published = (await publishLive(await this.#kept.engine(), this.#kept.root, snapshot)).number;
+    }
+    return null;
+  }
+
+  close(): void {
+    this.#kept?.close();
+    this.#archive.close();
+  }
+}

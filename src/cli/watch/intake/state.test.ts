@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { writeAtomically } from "../../files/write-atomically.js";
+import { parseListen, tokenOf } from "../listen.js";
+import { StateFolder } from "./state.js";
+
+const folder = mkdtempSync(join(tmpdir(), "blackout-state-"));
+after(() => rmSync(folder, { recursive: true }));
+
+function opened(path: string): StateFolder {
+  const state = StateFolder.open(path);
+  assert.ok(state.ok, state.ok ? "" : state.error);
+  return state.value;
+}
+
+test("what was written is read again, and a file that is none is begun anew with a word", () => {
+  const path = join(folder, "a");
+  const first = opened(path);
+  assert.deepEqual(first.read(), { journal: new Map(), alerts: [], problems: [] });
+  const journal = new Map([
+    ["spool/__proto__", { fingerprint: "1 2", atMs: 3, result: { kind: "taken" as const, id: "x" } }],
+    ["spool/b", { fingerprint: "4", atMs: 5, result: { kind: "refused" as const, reason: "no" } }],
+  ]);
+  first.writeJournal(journal);
+  assert.equal(statSync(join(path, "journal.json")).mode & 0o777, 0o600);
+  first.close();
+  const second = opened(path);
+  assert.deepEqual(second.read().journal, journal);
+  for (const [text, says] of [
+    ["{", /cannot be read/],
+    ['{"version":2}', /of version 2, expected 1/],
+    ["null", /of version undefined/],
+  ] as const) {
+    writeFileSync(join(path, "journal.json"), text);
+    const { journal: none, problems } = second.read();
+    assert.equal(none.size, 0);
+    assert.match(problems.join(), says);
+  }
+  second.close();
+});
+
+test("one service has it at a time; one that was killed leaves nothing that keeps the next out", async () => {
+  const path = join(folder, "b");
+  const other = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60000)", "watch"]);
+  try {
+    opened(path).close();
+    writeFileSync(join(path, "lock"), `${other.pid}\n`);
+    const refused = StateFolder.open(path);
+    assert.ok(!refused.ok);
+    assert.match(refused.error, new RegExp(`another 'blackout watch', process ${other.pid}`));
+  } finally {
+    other.kill("SIGKILL");
+    await new Promise((done) => other.on("close", done));
+  }
+  opened(path).close();
+  writeFileSync(join(path, "lock"), "nonsense");
+  opened(path).close();
+});
+
+test("a file is replaced whole, and a failure leaves the old one and nothing else", () => {
+  const place = join(folder, "c");
+  writeAtomically(join(place, "x.prom"), "old");
+  writeAtomically(join(place, "x.prom"), "new", 0o600);
+  assert.equal(statSync(join(place, "x.prom")).mode & 0o777, 0o600);
+  assert.throws(() => writeAtomically(place, "y"), /EISDIR|ENOTEMPTY|EEXIST/);
+  assert.deepEqual(readdirSync(place), ["x.prom"]);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith(".")),
+    [],
+  );
+});
+
+test("a token is made once, kept for its owner alone, and refused where it is guessable", () => {
+  const path = join(folder, "d/token");
+  const made = tokenOf(path);
+  assert.ok(made.ok);
+  assert.match(made.value, /^[\w-]{32}$/);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.deepEqual(tokenOf(path), made);
+  writeFileSync(path, "secret\n");
+  const short = tokenOf(path);
+  assert.ok(!short.ok);
+  assert.doesNotMatch(short.error, /secret\b/);
+});
+
+test("addresses to listen on", () => {
+  const of = (text: string) => {
+    const parsed = parseListen(text);
+    return parsed.ok ? parsed.value : null;
+  };
+  assert.deepEqual(of("127.0.0.1:9797"), { address: "127.0.0.1", port: 9797 });
+  assert.deepEqual(of("[::1]:0"), { address: "::1", port: 0 });
+  for (const wrong of ["", "9797", "localhost:9797", "127.0.0.1", "127.0.0.1:99999", "1.2.3:4", "[::1:4", "::1:4"]) {
+    assert.equal(of(wrong), null, wrong);
+  }
+});

@@ -1,0 +1,44 @@
+/** Where analysed updates are kept: what the service needs of an archive, and no more. */
+
+import type { FleetTally, LastUpdate } from "../../../analyze/fleet/tally.js";
+import type { UpdateSample } from "../../../model/update-sample.js";
+
+export interface Stored {
+  /** Of the samples given, in their order: new, there before (or twice in the call), or none that can be kept. */
+  readonly results: readonly (
+    | { readonly kind: "added" | "already"; readonly id: string }
+    | { readonly kind: "refused"; readonly reason: string }
+  )[];
+}
+
+/** When an update was made, milliseconds since 1970. */
+export interface Dating {
+  /** A time later than this is not believed. */
+  readonly latestMs: number;
+  /** When updates arrived, by id: their time where they say none that is believed. */
+  readonly arrivals: ReadonlyMap<string, number>;
+}
+
+export interface Wanted {
+  readonly sinceMs: number;
+  readonly most: number;
+  readonly causes: boolean;
+}
+
+/** Null: no compaction was due. */
+export type Upkeep = { readonly merged: number; readonly made: number; readonly deleted: number } | null;
+
+export interface UpdateStore {
+  /** When it resolves, what was added lasts. Rejects with a sentence where nothing could be added: try again later. */
+  add(samples: readonly UpdateSample[]): Promise<Stored>;
+  /** Counts every update there is into the tally; how many they are. */
+  count(tally: FleetTally, dating: Dating): Promise<number>;
+  /** The latest updates of a window, the earliest first; without their causes where none are asked for. */
+  latest(dating: Dating, wanted: Wanted): Promise<readonly LastUpdate[]>;
+  /**
+   * Keeps what was added in good order, beside additions and never instead of them: tells other engines what is there,
+   * and makes few large files of many small ones where that is due (`Upkeep`). It may be ended at any time.
+   */
+  upkeep(nowMs: number, signal: AbortSignal): Promise<Upkeep>;
+  close(): void;
+}

@@ -1,0 +1,199 @@
+/** Which files a boot's events are read from, and why not from others. */
+
+import type { DefectInput } from "../../base/defect.js";
+import type { Boot } from "../../base/time.js";
+import type { EventSource } from "../../model/collected.js";
+import type { RecordFilter } from "../../model/trace-file.js";
+import { type Capture, type CaptureBoot, type CpuBuffer, sameBuild, type TraceBuffer } from "../capture/capture.js";
+import { ringLosses, unsavedCpuDefects, unsavedCpus } from "../capture/ring-loss.js";
+import { parsePrintkFormats } from "../event-text/kernel-facts.js";
+import type { CaptureFiles } from "../files/files.js";
+import { type ParsedFormats, parseFormats } from "../formats/event-format.js";
+import { parseKallsyms, type SymbolTable } from "../formats/kallsyms.js";
+import { ftraceTextSource } from "../ftrace-text/ftrace-text.js";
+import { DEFAULT_LAYOUT, parseHeaderPage, parseSavedCmdlines, ringBufferSource } from "../ring-buffer/ring-buffer.js";
+
+interface Sink {
+  defect(input: DefectInput): void;
+}
+
+function textOf(path: string, files: CaptureFiles, sink: Sink): string | null {
+  const bytes = files.bytes(path, files.limits["table-bytes"], sink);
+  return bytes === null ? null : new TextDecoder("utf-8").decode(bytes);
+}
+
+/**
+ * The source of a boot's events. Pages beat text: they hold nanoseconds and the boot's own event ids. The old boot's
+ * text was printed by the new kernel with its own ids and symbols, so that it counts only where both boots ran the same
+ * build; otherwise no phase may rest on it, and it is a defect. Of the events, `filter` may leave some out.
+ */
+export function eventSourceOf(
+  boot: Boot,
+  capture: Capture,
+  files: CaptureFiles,
+  sink: Sink,
+  filter?: RecordFilter,
+): EventSource | null {
+  const own = capture.boots[boot];
+  const buffer = own?.buffer ?? null;
+  if (own === null || buffer === null) return null;
+  const pageBytes = ({ pages }: CpuBuffer): number | null =>
+    pages === null ? null : (files.open(pages)?.size ?? null);
+  for (const loss of ringLosses(own, buffer, pageBytes)) sink.defect(loss);
+  const formats = formatsOf(own, files, sink);
+  const marks = marksOf(own, buffer, sink);
+  const cpus = [...buffer.cpus, ...marks];
+  const hasPages = cpus.some((cpu) => cpu.pages !== null);
+  if (formats !== null && hasPages) {
+    // Text of every CPU beats pages of some, where it can be trusted and no marks lie in pages of their own.
+    const textInstead =
+      unsavedCpus(buffer).length > 0 &&
+      marks.length === 0 &&
+      buffer.text !== null &&
+      (boot === "new" || printedByItsOwnBuild(capture, buffer, files, sink));
+    for (const loss of unsavedCpuDefects(boot, buffer, textInstead)) sink.defect(loss);
+    if (!textInstead) return pagesSource(own, buffer, cpus, formats, files, sink, filter);
+  }
+  if (buffer.text === null) {
+    sink.defect({
+      code: "events-unreadable",
+      severity: "error",
+      file: buffer.folder,
+      boot,
+      message: "It holds neither text nor pages that can be decoded: this boot's events are missing.",
+      advice: "Let the recorder save per_cpu/*/trace_pipe_raw, and the events' format files before the kexec.",
+    });
+    return null;
+  }
+  if (boot === "old" && !printedByItsOwnBuild(capture, buffer, files, sink)) {
+    const { old, new: fresh } = capture.boots;
+    const build = (of: CaptureBoot | null): string => [of?.release ?? "unknown", of?.build ?? ""].join(" ").trim();
+    sink.defect({
+      code: "ring-text-foreign",
+      severity: "error",
+      file: buffer.text,
+      boot,
+      message: `The ring was recorded by one build (${build(old)}) and printed by another (${build(fresh)}), with that one's event ids and symbols: its names cannot be trusted, and no phase rests on them.`,
+      advice: "Save per_cpu/*/trace_pipe_raw of the ring, and the old kernel's event formats before the kexec.",
+    });
+    return null;
+  }
+  const source = files.open(buffer.text);
+  if (source === null) return null;
+  const text = ftraceTextSource({
+    boot,
+    source,
+    clock: buffer.clock,
+    eventNames: formats === null ? null : formats.names,
+    filter,
+  });
+  return boot === "old" && capture.boots.new !== null ? withTaskNames(text, taskNames(own, files, sink)) : text;
+}
+
+/** The second ring's buffers, whose events are merged with the first's by their stamps: both must be on one clock. */
+function marksOf({ boot, marks }: CaptureBoot, buffer: TraceBuffer, sink: Sink): readonly CpuBuffer[] {
+  if (marks === null) return [];
+  if (marks.clock === buffer.clock) return marks.cpus;
+  sink.defect({
+    code: "marks-clock-differs",
+    severity: "error",
+    file: `${marks.folder}/trace_clock`,
+    boot,
+    message: `The ring for marks is on the clock ${marks.clock}, the other on ${buffer.clock}: its events are left out.`,
+    advice: "Leave both persistent instances on the local clock.",
+  });
+  return [];
+}
+
+function taskNames(own: CaptureBoot, files: CaptureFiles, sink: Sink): ReadonlyMap<number, string> {
+  return parseSavedCmdlines(textOf(`${own.files}/saved_cmdlines`, files, sink) ?? "");
+}
+
+/** The new kernel prints the old ring with the names that the pids have in the new boot; here they get their own. */
+function withTaskNames(source: EventSource, names: ReadonlyMap<number, string>): EventSource {
+  return {
+    ...source,
+    read: (sink) => {
+      const ids = new Map<number, number>();
+      return source.read({
+        defect: (found) => sink.defect(found),
+        chunk: (chunk) => {
+          for (let row = 0; row < chunk.count; row++) {
+            const pid = chunk.pid[row] as number;
+            let id = ids.get(pid);
+            if (id === undefined) {
+              id = chunk.strings.idOf(names.get(pid) ?? "<...>");
+              ids.set(pid, id);
+            }
+            chunk.comm[row] = id;
+          }
+          sink.chunk(chunk);
+        },
+      });
+    },
+  };
+}
+
+/**
+ * Whether the old ring's text can be trusted. Without a new boot it was read in the old kernel itself (an update that
+ * was aborted), unless its last_boot_info says that it is a previous boot's.
+ */
+function printedByItsOwnBuild(capture: Capture, buffer: TraceBuffer, files: CaptureFiles, sink: Sink): boolean {
+  if (capture.boots.new !== null) return sameBuild(capture);
+  const info = textOf(`${buffer.folder}/last_boot_info`, files, sink);
+  return info === null || info.startsWith("# Current");
+}
+
+function pagesSource(
+  own: CaptureBoot,
+  buffer: TraceBuffer,
+  cpus: readonly CpuBuffer[],
+  formats: ParsedFormats,
+  files: CaptureFiles,
+  sink: Sink,
+  filter?: RecordFilter,
+): EventSource {
+  let symbols: SymbolTable | null | undefined;
+  const header = files.paths.includes(`${own.files}/header_page`)
+    ? parseHeaderPage(textOf(`${own.files}/header_page`, files, sink) ?? "")
+    : null;
+  if (header === null) {
+    sink.defect({
+      code: "ring-layout-assumed",
+      severity: "note",
+      file: `${own.files}/header_page`,
+      boot: own.boot,
+      message: "It is missing or makes no sense: sub-buffers of 4,096 bytes of a 64-bit kernel are assumed.",
+      advice: "Save events/header_page with the pages.",
+    });
+  }
+  return ringBufferSource({
+    boot: own.boot,
+    formats,
+    layout: header ?? DEFAULT_LAYOUT,
+    clock: buffer.clock,
+    cpus: cpus.map(({ cpu, pages, stats }) => ({
+      cpu,
+      source: pages === null ? null : files.open(pages),
+      entries: stats?.entries ?? null,
+    })),
+    comms: taskNames(own, files, sink),
+    strings: files.paths.includes(`${own.files}/printk_formats`)
+      ? parsePrintkFormats(textOf(`${own.files}/printk_formats`, files, sink) ?? "")
+      : new Map(),
+    symbols: () => {
+      if (symbols === undefined) {
+        const bytes = files.bytes(`${own.files}/kallsyms.gz`, files.limits["kallsyms-bytes"], sink);
+        symbols = bytes === null ? null : parseKallsyms(bytes);
+      }
+      return symbols;
+    },
+    ...(filter === undefined ? {} : { filter }),
+  });
+}
+
+function formatsOf(own: CaptureBoot, files: CaptureFiles, sink: Sink): ParsedFormats | null {
+  const path = `${own.files}/formats.gz`;
+  const bytes = files.bytes(path, files.limits["formats-bytes"], sink);
+  return bytes === null ? null : parseFormats(bytes, path, sink);
+}

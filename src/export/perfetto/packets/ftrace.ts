@@ -1,0 +1,325 @@
+/**
+ * Trace events as FtraceEventBundles, one CPU each, from which Perfetto draws its own CPU and thread tracks. Rows are
+ * encoded as they come; only what is not yet bundled is held.
+ */
+import type { StringTable } from "../../../base/bytes/string-table.js";
+import type { Boot } from "../../../base/time.js";
+import { type EventChunk, type EventFields, EventKind } from "../../../model/collected.js";
+import {
+  type Bracket,
+  fieldOf,
+  handledOf,
+  integerOf,
+  type Part,
+  SCHED_SWITCH,
+  TYPED_EVENTS,
+  type TypedEvent,
+  taskStateOf,
+} from "./ftrace-events.js";
+import { type Tasks, tidOf } from "./tasks.js";
+import type { Extents, TraceTime } from "./trace-time.js";
+import type { TraceWriter } from "./trace-writer.js";
+import { lengthKey, varintKey, WireBuffer } from "./wire.js";
+
+/**
+ * Streams the events of an update once, the old boot's first, and may be called again: `axisNs[i]` is row i's time in
+ * nanoseconds on the update's axis (on the row's boot's own, where no clock link joins the two).
+ */
+export type PerfettoEventFeed = (sink: (chunk: EventChunk, axisNs: Float64Array) => void) => void;
+
+export interface FtraceCounts {
+  readonly written: number;
+  /** Rows of events that Perfetto has no message for. */
+  readonly untyped: number;
+  /** Rows without a CPU, a task, a time, or a field that the message needs. */
+  readonly undecoded: number;
+  /** Records that were not recorded: they end, at the old boot's last event, what was running on a CPU. */
+  readonly closing: number;
+}
+
+/** Perfetto refuses bundles of higher CPUs. */
+const MAX_CPU = 1023;
+const BUNDLE_BYTES = 16 * 1024;
+/** A quiet CPU's bundle is written after so many events of all: whoever reads the trace in order holds what it lags behind. */
+const BUNDLE_LAG = 16_384;
+const EVENT = lengthKey(2);
+const EVENT_TIMESTAMP = varintKey(1);
+const EVENT_PID = varintKey(2);
+/** Brackets open at once on one CPU; more are entries whose exits were lost. */
+const MAX_OPEN = 64;
+/** Dead, in prev_state's bits: what a task is when its kernel is no more. */
+const STATE_DEAD = 0x10;
+const IDLE_COMM = "swapper";
+
+interface OpenBracket {
+  readonly bracket: Bracket;
+  readonly closing: TypedEvent;
+  readonly fields: EventFields;
+  readonly pid: number;
+}
+
+/** What of one CPU is not yet written, and what is still running on it. */
+interface CpuState {
+  readonly cpu: number;
+  readonly bundle: WireBuffer;
+  /** Events of all CPUs before the bundle's first. */
+  since: number;
+  lastAt: number;
+  /** The boot whose task it last switched to. */
+  boot: Boot | null;
+  /** Its pid there; 0: idle. */
+  running: number;
+  comm: string;
+  open: OpenBracket[];
+}
+
+const CLOSING: Readonly<Record<Bracket, TypedEvent | undefined>> = {
+  irq: TYPED_EVENTS.get("irq_handler_exit"),
+  softirq: TYPED_EVENTS.get("softirq_exit"),
+  cpuhp: TYPED_EVENTS.get("cpuhp_exit"),
+  hrtimer: TYPED_EVENTS.get("hrtimer_expire_exit"),
+};
+
+/** First and last time of each boot's rows. */
+export function extentsOf(feed: PerfettoEventFeed): Extents {
+  const extents: Record<Boot, { firstNs: number; lastNs: number } | null> = { old: null, new: null };
+  feed((chunk, axisNs) => {
+    for (let row = 0; row < chunk.count; row++) {
+      const ns = axisNs[row] as number;
+      if (!Number.isSafeInteger(ns)) continue;
+      const extent = extents[chunk.boot];
+      if (extent === null) extents[chunk.boot] = { firstNs: ns, lastNs: ns };
+      else if (ns < extent.firstNs) extent.firstNs = ns;
+      else if (ns > extent.lastNs) extent.lastNs = ns;
+    }
+  });
+  return extents;
+}
+
+/** Writes the rows that have a typed form. */
+export function writeFtrace(
+  writer: TraceWriter,
+  feed: PerfettoEventFeed,
+  tasks: Pick<Tasks, "name">,
+  time: TraceTime,
+): FtraceCounts {
+  const cpus = new Map<number, CpuState>();
+  const typed = new Map<StringTable, (TypedEvent | null)[]>();
+  const counts = { written: 0, untyped: 0, undecoded: 0, closing: 0 };
+  let oldEnded = false;
+  /** Trace time of the last row of each CPU, typed or not. */
+  const lastSeen = new Float64Array(MAX_CPU + 1);
+
+  const flush = (state: CpuState): void => {
+    if (state.bundle.length === 0) return;
+    writer.bundle(state.cpu, state.bundle.view());
+    state.bundle.rewind(0);
+  };
+  let swept = 0;
+  /** Writes the bundles that lag behind. */
+  const sweep = (): void => {
+    if (counts.written - swept < BUNDLE_LAG) return;
+    swept = counts.written;
+    for (const state of cpus.values()) if (swept - state.since >= BUNDLE_LAG) flush(state);
+  };
+  const stateOf = (cpu: number): CpuState => {
+    const known = cpus.get(cpu);
+    if (known !== undefined) return known;
+    const state: CpuState = {
+      cpu,
+      bundle: new WireBuffer(),
+      since: 0,
+      lastAt: 0,
+      boot: null,
+      running: 0,
+      comm: "",
+      open: [],
+    };
+    cpus.set(cpu, state);
+    return state;
+  };
+
+  /** Encodes one event into its CPU's bundle; false, and nothing written, where a needed field is missing. */
+  const encode = (
+    state: CpuState,
+    boot: Boot,
+    at: number,
+    tid: number,
+    event: TypedEvent,
+    fields: EventFields,
+  ): boolean => {
+    // Within a bundle times ascend: a row from before begins another.
+    if (at < state.lastAt || state.bundle.length >= BUNDLE_BYTES) flush(state);
+    const { bundle } = state;
+    const start = bundle.length;
+    if (start === 0) state.since = counts.written;
+    const outer = bundle.begin(EVENT);
+    bundle.varintField(EVENT_TIMESTAMP, at);
+    bundle.varintField(EVENT_PID, tid);
+    const body = bundle.begin(lengthKey(event.field));
+    for (const part of event.parts) {
+      if (!encodePart(writer, bundle, boot, part, fields) && part.required) {
+        bundle.rewind(start);
+        return false;
+      }
+    }
+    bundle.end(body);
+    bundle.end(outer);
+    state.lastAt = at;
+    return true;
+  };
+
+  const switchTo = (state: CpuState, boot: Boot, at: number, fields: EventFields): void => {
+    counts.closing += 1;
+    encode(state, boot, at, 0, SCHED_SWITCH, fields);
+  };
+
+  /** The old kernel is gone: what ran on its CPUs ends with the last that is known of each. */
+  const endOldBoot = (): void => {
+    oldEnded = true;
+    for (const state of cpus.values()) {
+      const at = Math.max(state.lastAt, lastSeen[state.cpu] as number);
+      for (const { closing, fields, pid } of state.open.reverse()) {
+        counts.closing += 1;
+        encode(state, "old", at, pid, closing, fields);
+      }
+      state.open = [];
+      if (state.boot === "old" && state.running > 0) {
+        switchTo(
+          state,
+          "old",
+          at,
+          new Map<string, string | number>([
+            ["prev_comm", state.comm],
+            ["prev_pid", state.running],
+            ["prev_state", STATE_DEAD],
+            ["next_comm", `${IDLE_COMM}/${state.cpu}`],
+            ["next_pid", 0],
+          ]),
+        );
+      }
+      flush(state);
+    }
+  };
+
+  /** Perfetto checks each switch against the one before: the new kernel's first comes from idle, for no time. */
+  const enterNewBoot = (state: CpuState, at: number, fields: EventFields): void => {
+    const pid = Number(integerOf(fields.get("prev_pid")) ?? 0);
+    if (pid <= 0) return;
+    switchTo(
+      state,
+      "new",
+      at,
+      new Map<string, string | number>([
+        ["prev_comm", `${IDLE_COMM}/${state.cpu}`],
+        ["prev_pid", 0],
+        ["prev_state", 0],
+        ["next_comm", String(fields.get("prev_comm") ?? "")],
+        ["next_pid", pid],
+      ]),
+    );
+  };
+
+  const noteBracket = (state: CpuState, event: TypedEvent, fields: EventFields, tid: number): void => {
+    if (event.opens !== undefined) {
+      const closing = CLOSING[event.opens];
+      if (closing !== undefined && state.open.length < MAX_OPEN) {
+        state.open.push({ bracket: event.opens, closing, fields, pid: tid });
+      }
+    } else if (event.closes !== undefined) {
+      const at = state.open.findLastIndex(({ bracket }) => bracket === event.closes);
+      if (at >= 0) state.open.splice(at, 1);
+    }
+  };
+
+  feed((chunk, axisNs) => {
+    const { boot, strings, count } = chunk;
+    if (boot === "new" && !oldEnded) endOldBoot();
+    let known = typed.get(strings);
+    if (known === undefined) {
+      known = [];
+      typed.set(strings, known);
+    }
+    for (let row = 0; row < count; row++) {
+      const cpu = chunk.cpu[row] as number;
+      const at = time.at(boot, axisNs[row] as number);
+      if (at !== null && cpu >= 0 && cpu <= MAX_CPU) lastSeen[cpu] = at;
+      if (chunk.kind[row] !== EventKind.event) {
+        counts.untyped += 1;
+        continue;
+      }
+      const id = chunk.name[row] as number;
+      let event = known[id];
+      if (event === undefined) {
+        event = TYPED_EVENTS.get(strings.stringOf(id)) ?? null;
+        known[id] = event;
+      }
+      if (event === null) {
+        counts.untyped += 1;
+        continue;
+      }
+      const fields = chunk.fields(row);
+      const pid = chunk.pid[row] as number;
+      const tid = tidOf(boot, pid < 0 ? Number(integerOf(fields.get("prev_pid")) ?? -1) : pid);
+      if (at === null || tid === null || cpu < 0 || cpu > MAX_CPU) {
+        counts.undecoded += 1;
+        continue;
+      }
+      const state = stateOf(cpu);
+      if (event === SCHED_SWITCH && boot === "new" && state.boot === "old") enterNewBoot(state, at, fields);
+      if (!encode(state, boot, at, tid, event, fields)) {
+        counts.undecoded += 1;
+        continue;
+      }
+      counts.written += 1;
+      sweep();
+      tasks.name(boot, tid, strings.stringOf(chunk.comm[row] as number), at);
+      for (const [pidKey, commKey] of event.names) {
+        const named = tidOf(boot, Number(integerOf(fields.get(pidKey)) ?? -1));
+        if (named !== null) tasks.name(boot, named, String(fields.get(commKey) ?? ""), at);
+      }
+      if (event === SCHED_SWITCH) {
+        state.boot = boot;
+        state.running = Number(integerOf(fields.get("next_pid")) ?? 0);
+        state.comm = String(fields.get("next_comm") ?? "");
+      } else noteBracket(state, event, fields, tid);
+    }
+  });
+  for (const state of cpus.values()) flush(state);
+  return counts;
+}
+
+/** Writes one field; false where the event lacks it or it is not of its type. */
+function encodePart(writer: TraceWriter, bundle: WireBuffer, boot: Boot, part: Part, fields: EventFields): boolean {
+  const value = fieldOf(fields, part);
+  if (value === undefined) return false;
+  switch (part.type) {
+    case "text":
+      bundle.textField(lengthKey(part.field), String(value));
+      return true;
+    case "symbol":
+      bundle.varintField(varintKey(part.field), writer.intern("symbol", symbolText(value)));
+      return true;
+    case "pid": {
+      const tid = tidOf(boot, Number(integerOf(value) ?? -1));
+      if (tid === null) return false;
+      bundle.varintField(varintKey(part.field), tid);
+      return true;
+    }
+    case "int":
+    case "state":
+    case "handled": {
+      const number =
+        part.type === "state" ? taskStateOf(value) : part.type === "handled" ? handledOf(value) : integerOf(value);
+      if (number === null) return false;
+      bundle.intField(varintKey(part.field), number);
+      return true;
+    }
+  }
+}
+
+/** `name+0x0/0x110 (-1269421872)` to `name+0x0/0x110`; a number in hexadecimal. */
+function symbolText(value: string | number | bigint): string {
+  if (typeof value !== "string") return `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`;
+  return value.replace(/ \(-?\d+\)$/, "");
+}

@@ -1,4 +1,0 @@
-import { testFault } from "../testing/faults.js";
-
-testFault("panic");
-testFault("hang");

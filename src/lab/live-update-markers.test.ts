@@ -1,3 +1,0 @@
-import { testLiveUpdate } from "../testing/live-updates.js";
-
-testLiveUpdate("markers");

@@ -1,0 +1,4 @@
+import { testFault } from "../../testing/fakes/faults.js";
+
+testFault("kho-off");
+testFault("cpus");

@@ -1,0 +1,3 @@
+import { testLiveUpdate } from "../../testing/samples/live-updates.js";
+
+testLiveUpdate("markers");

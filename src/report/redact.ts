@@ -1,0 +1,61 @@
+/**
+ * Takes out of a live update what must not leave the host unasked: addresses of the kernel (an attacker's way around
+ * KASLR), where KASLR put it, and command lines (which hold secrets more often than they should). Names of functions,
+ * devices and tasks stay; times stay.
+ */
+import type { DefectDocument, LiveUpdate, PlacedPrintk } from "../model/live-update.js";
+
+/**
+ * 16 hex digits from ff00000000000000 on: the kernel's half of the address space on x86-64 (4 and 5 levels) and arm64.
+ * The last page is none: those are masks and error codes.
+ */
+const KERNEL_ADDRESS = /(?<![0-9a-z])(?:0x)?(?!f{13})ff[0-9a-f]{14}(?![0-9a-z])/gi;
+/** `Kernel Offset: 0x1c000000 from 0xffffffff81000000`, `KASLR …`, `Physical KASLR using RDRAND…`. */
+const KASLR = /^(.*?(?:Kernel Offset|relocation range|PHYS_OFFSET|KASLR)[^:0-9]*:?).*$/is;
+/** `Command line: …`, `Kernel command line: …`, `Unknown kernel command line parameters "…"`. */
+const COMMAND_LINE = /^(.*?command line(?: parameters)?:?).*$/is;
+/** A word of a command line that a sentence of ours quotes with its place. */
+const QUOTED_COMMAND_LINE = /'[^']*'(?= \((?:old|new)\/cmdline:\d+\))/g;
+
+export const ADDRESS_LEFT_OUT = "[address left out]";
+const LEFT_OUT = " [left out]";
+
+/** One text without what must stay. */
+export function redactText(text: string): string {
+  return text.replace(KERNEL_ADDRESS, ADDRESS_LEFT_OUT).replace(QUOTED_COMMAND_LINE, "'[command line left out]'");
+}
+
+/** A line of the kernel's log: as `redactText`, and without what only the log says. */
+export function redactLogLine(text: string): string {
+  return redactText(text.replace(COMMAND_LINE, `$1${LEFT_OUT}`).replace(KASLR, `$1${LEFT_OUT}`));
+}
+
+/** The update without what must stay; everything else as it was, rows and places too. */
+export function redactUpdate<U extends LiveUpdate>(update: U): U {
+  const { document, printk, spans } = update;
+  return {
+    ...update,
+    document: {
+      ...redactDeep(document),
+      defects: document.defects.map(
+        (found): DefectDocument => ({
+          ...found,
+          message: redactLogLine(found.message),
+          advice: redactText(found.advice),
+        }),
+      ),
+    },
+    printk: printk.map((line): PlacedPrintk => ({ ...line, text: redactLogLine(line.text) })),
+    spans: { ...spans, strings: spans.strings.map(redactText) },
+  };
+}
+
+/** Every text inside, to any depth; the document is data without cycles. */
+function redactDeep<T>(value: T): T {
+  if (typeof value === "string") return redactText(value) as T;
+  if (Array.isArray(value)) return value.map(redactDeep) as T;
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, redactDeep(part)])) as T;
+  }
+  return value;
+}

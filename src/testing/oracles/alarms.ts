@@ -1,0 +1,97 @@
+/**
+ * Which alarms a comparison raises, and nothing else: the very tests of compareCohorts without its intervals, so that
+ * thousands of comparisons are affordable. alarms.test.ts holds the two together.
+ */
+import { type Metric, valuesOf } from "../../analyze/cohort/metrics.js";
+import { listedCauses } from "../../analyze/compare/breakdown.js";
+import { type Floors, floorOf, LEVELS } from "../../analyze/compare/levels.js";
+import type { Pair } from "../../analyze/compare/verdict.js";
+import { median } from "../../analyze/statistics/order-statistics.js";
+import { sampleOf } from "../../analyze/statistics/sample.js";
+import { hodgesLehmann } from "../../analyze/statistics/tests/hodges-lehmann.js";
+import { holm } from "../../analyze/statistics/tests/holm.js";
+import { kolmogorovSmirnov } from "../../analyze/statistics/tests/kolmogorov-smirnov.js";
+import { mannWhitney } from "../../analyze/statistics/tests/mann-whitney.js";
+import { PHASES } from "../../model/live-update.js";
+import type { UpdateSample } from "../../model/update-sample.js";
+
+export interface Alarms {
+  /** The primary metric's verdict, where it is a change. */
+  readonly primary: "regressed" | "improved" | null;
+  readonly spread: boolean;
+  readonly phases: boolean;
+  readonly causes: boolean;
+}
+
+export function anyAlarm({ primary, spread, phases, causes }: Alarms): boolean {
+  return primary !== null || spread || phases || causes;
+}
+
+/** Every metric of a pool of updates, in columns: a row is an update. */
+export interface AlarmTable {
+  readonly blackout: Float64Array;
+  /** NaN where a phase was not seen. */
+  readonly phases: readonly Float64Array[];
+  readonly causes: readonly Float64Array[];
+}
+
+/** The table of measured, attributed updates; its causes are those that a comparison of any two parts of it lists. */
+export function alarmTable(updates: readonly UpdateSample[], floors: Floors): AlarmTable {
+  const column = (metric: Metric): Float64Array =>
+    Float64Array.from(updates, (update) => {
+      const [value] = valuesOf({ name: "", updates: [update] }, metric);
+      return value?.value ?? Number.NaN;
+    });
+  return {
+    blackout: column({ kind: "blackout" }),
+    phases: PHASES.map((phase) => column({ kind: "phase", phase })),
+    causes: listedCauses(updates, floors.absoluteNs / 2).listed.map(({ kind, id }) =>
+      column({ kind: "cause", cause: kind, id }),
+    ),
+  };
+}
+
+/** The alarms of comparing the updates in rows `base` with those in rows `candidate`. */
+export function alarmsOf(
+  table: AlarmTable,
+  base: readonly number[],
+  candidate: readonly number[],
+  floors: Floors,
+): Alarms {
+  const pair = (column: Float64Array): readonly Pair[] => {
+    const from = sampleOf(base.flatMap((row) => (Number.isNaN(column[row]!) ? [] : [column[row]!])));
+    const to = sampleOf(candidate.flatMap((row) => (Number.isNaN(column[row]!) ? [] : [column[row]!])));
+    return from.ok && to.ok ? [{ baseline: from.value, candidate: to.value }] : [];
+  };
+  const [primary] = pair(table.blackout);
+  return {
+    primary: primary === undefined ? null : primaryAlarm(primary, floors),
+    spread: primary !== undefined && spreadAlarm(primary),
+    phases: changes(table.phases.flatMap(pair), LEVELS.phases, floors).some((change) => change !== 0),
+    causes: changes(table.causes.flatMap(pair), LEVELS.causes, floors).some((change) => change !== 0),
+  };
+}
+
+export function primaryAlarm(pair: Pair, floors: Floors): Alarms["primary"] {
+  const [change] = changes([pair], LEVELS.primary, floors) as [number];
+  return change === 0 ? null : change > 0 ? "regressed" : "improved";
+}
+
+export function spreadAlarm({ baseline, candidate }: Pair): boolean {
+  const quick = kolmogorovSmirnov(baseline, candidate, "two-sided", "asymptotic").p;
+  return quick < 4 * LEVELS.spread && kolmogorovSmirnov(baseline, candidate).p <= LEVELS.spread;
+}
+
+/** Shift of each pair that changed, 0 of the others. Exact tests only where the approximation comes near the level. */
+function changes(pairs: readonly Pair[], level: number, floors: Floors): readonly number[] {
+  const p = pairs.map(({ baseline, candidate }) => {
+    const quick = mannWhitney(baseline, candidate, "two-sided", "asymptotic").p;
+    return quick > 4 * level ? 1 : mannWhitney(baseline, candidate).p;
+  });
+  const adjusted = holm(p);
+  return pairs.map(({ baseline, candidate }, i) => {
+    if (adjusted[i]! > level) return 0;
+    const { shift } = hodgesLehmann(baseline, candidate, 0.5);
+    return Math.abs(shift) >= floorOf(floors, median(baseline)) ? shift : 0;
+  });
+}
