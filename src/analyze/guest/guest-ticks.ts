@@ -22,6 +22,8 @@ export interface TickGap {
   readonly endedBy: number;
   /** From the first tick to the one before the gap. */
   readonly sinceFirstNs: Duration;
+  /** The time that all gaps cover together: how long the guest's clock was watched. */
+  readonly coveredNs: Duration;
   /** Ticks that were due in it and did not come. */
   readonly missed: number;
   /** The guest stood still for this long: it last ticked up to an interval before it stopped. */
@@ -80,6 +82,7 @@ export function tickGap(log: TickLog, givenNs: Duration | null, headerNs: Durati
     gapNs,
     endedBy,
     sinceFirstNs: sinceFirstNs[endedBy - 1] as number,
+    coveredNs: span,
     missed: Math.max(0, Math.ceil(gapNs / intervalNs) - 1),
     stoodStillNs: { lowerNs: Math.max(0, gapNs - intervalNs), upperNs: gapNs },
     recorded: at(recorded),

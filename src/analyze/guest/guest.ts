@@ -62,6 +62,27 @@ export interface TicksDocument extends TickGap {
   readonly comparedWith: string | null;
 }
 
+/**
+ * What a guest's ticks show of the update. `ran-on`: it stood still for less time than the host was gone, so it ran
+ * while the host's kernel was replaced. `stood-still`: its stop and the host's agree, or its own was longer. `too-short`:
+ * its log covers less time than the host was gone, so it may have missed the stop. `clock-stopped`: its vCPUs were seen
+ * to stop for longer than its clock shows, so the VMM stopped the clock with the guest, as QEMU does.
+ */
+export type GuestResult = "ran-on" | "stood-still" | "too-short" | "clock-stopped";
+
+export interface GuestConclusion {
+  readonly file: string;
+  readonly vm: string | null;
+  /** The guest's clock, as its log names it. */
+  readonly clock: string | null;
+  readonly result: GuestResult;
+  /** How long the guest stood still at least and at most, by its own clock. */
+  readonly stoodStillNs: { readonly lowerNs: Duration; readonly upperNs: Duration };
+  /** How long the host was gone: the management gap, by the best view of the VM on the host. */
+  readonly managementGapNs: Duration;
+  readonly managementGapUncertaintyNs: Duration;
+}
+
 /** What `blackout guest --json` prints; normative in docs/guest.schema.json. */
 export interface GuestDocument {
   readonly format: "blackout-guest";
@@ -73,6 +94,8 @@ export interface GuestDocument {
   readonly vcpuVms: readonly VcpuVmDocument[];
   readonly ticks: readonly TicksDocument[];
   readonly differences: readonly Difference[];
+  /** One for each tick log that can be compared with a view of the host. */
+  readonly conclusions: readonly GuestConclusion[];
 }
 
 export interface GuestTicks {
@@ -141,6 +164,7 @@ export function guestDocument(update: AnchoredUpdate, link: ClockLink, ticks: re
     const { file, vm, clock } = log;
     return { file, vm, clock, comparedWith: known ?? only, ...gap };
   });
+  const conclusions: GuestConclusion[] = [];
   for (const gap of ticking) {
     views.push({
       view: "ticks",
@@ -164,6 +188,15 @@ export function guestDocument(update: AnchoredUpdate, link: ClockLink, ticks: re
       ns: gap.gapNs - best.durationNs,
       uncertaintyNs: gap.intervalNs + best.uncertaintyNs,
     });
+    conclusions.push({
+      file: gap.file,
+      vm: gap.vm ?? gap.comparedWith,
+      clock: gap.clock,
+      result: resultOf(gap, best, own.find((each) => each.view === "vcpus") ?? null),
+      stoodStillNs: gap.stoodStillNs,
+      managementGapNs: best.durationNs,
+      managementGapUncertaintyNs: best.uncertaintyNs,
+    });
   }
   return {
     format: "blackout-guest",
@@ -175,7 +208,22 @@ export function guestDocument(update: AnchoredUpdate, link: ClockLink, ticks: re
     vcpuVms: vcpus.map((vm) => vcpuDocument(vm, markOf(vm.id)?.end ?? null, update, link)),
     ticks: ticking,
     differences,
+    conclusions,
   };
+}
+
+type Span = Pick<GuestView, "durationNs" | "uncertaintyNs">;
+
+/** How long at least; 0 where it is not known. */
+const atLeastNs = ({ durationNs, uncertaintyNs }: Span): number => (durationNs ?? 0) - (uncertaintyNs ?? 0);
+const atMostNs = ({ durationNs, uncertaintyNs }: Span): number => (durationNs ?? 0) + (uncertaintyNs ?? 0);
+
+/** `host`: how long it was gone. `vcpus`: how long none of the guest's ran, where that was recorded. */
+function resultOf(gap: TickGap, host: Span, vcpus: Span | null): GuestResult {
+  if (gap.gapNs >= atLeastNs(host)) return "stood-still";
+  if (vcpus !== null && gap.gapNs < atLeastNs(vcpus)) return "clock-stopped";
+  // A log that ends before the host was back may hold a part of the stop only: nothing follows from its gaps.
+  return gap.coveredNs < atMostNs(host) ? "too-short" : "ran-on";
 }
 
 /** First paused to last resumed; an end that any VM lacks is not known. */

@@ -52,6 +52,8 @@ const GOLDEN = [
   "    The guest saw more than the host: its vCPUs were resumed one after the other, or its ticker had to wait for one.",
   "    The guest's clock is not tied to the host's: only how long can be compared, not when.",
   "",
+  "  The guest of 'vm' stood still for 5.230 s to 5.240 s; the host was gone for 5.216 s ± 390 us.",
+  "",
 ];
 
 const validate = new Ajv({ strict: true, allowUnionTypes: true }).compile(
@@ -106,7 +108,31 @@ test("a log that is no ticks' is refused with what to do; what is left out of a 
   assert.match(noisy.err, /^blackout: .*noisy:1: The line is no stamp.* \[ticks-undecoded\]\n$/);
 });
 
-test("a guest whose clock was stopped with it is told as such", async () => {
-  const blind = ticks("blind", `# interval=10ms\n${series(0, 400)}`);
-  assert.match((await run(plain, "--ticks", blind)).out, /The guest saw less than the host: its clock was stopped/);
+const conclusionsOf = async (log: string): Promise<readonly [string, number, number][]> =>
+  (JSON.parse((await run(plain, "--ticks", log, "--json")).out) as GuestDocument).conclusions.map(
+    ({ result, stoodStillNs }) => [result, stoodStillNs.lowerNs, stoodStillNs.upperNs],
+  );
+
+test("a guest that kept running over the kexec is a result: blackout and management gap differ", async () => {
+  // 12 s of ticks, with one gap of 45 ms.
+  const on = ticks("on", `# clock=monotonic interval=10ms\n${series(0, 600)}${series(5_990 + 45, 600)}`);
+  const { out } = await run(plain, "--ticks", on);
+  assert.match(
+    out,
+    /The guest of 'vm' kept running, by its clock \(monotonic\): it stood still for 35\.00 ms to 45\.00 ms, while the host was gone for 5\.216 s/,
+  );
+  assert.match(out, /docs\/guest-ticks\.md lists which do\.\n$/);
+  assert.deepEqual(await conclusionsOf(on), [["ran-on", 35_000_000, 45_000_000]]);
+});
+
+test("a log that covers less than the host's gap does not show that the guest kept running", async () => {
+  const short = ticks("short", `# interval=10ms\n${series(0, 400)}`);
+  assert.deepEqual(await conclusionsOf(short), [["too-short", 0, 10_000_000]]);
+  assert.match((await run(plain, "--ticks", short)).out, /a log that covers less time than the host was gone/);
+});
+
+test("a guest that stood still as long as the host, or longer, stood still", async () => {
+  assert.deepEqual(await conclusionsOf(good), [["stood-still", 5_230_000_000, 5_240_000_000]]);
+  const longer = ticks("longer", `# interval=10ms\n${series(0, 50)}${series(490 + 9_000, 50)}`);
+  assert.deepEqual(await conclusionsOf(longer), [["stood-still", 8_990_000_000, 9_000_000_000]]);
 });

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import {
   type Difference,
+  type GuestConclusion,
   type GuestDocument,
   type GuestTicks,
   type GuestView,
@@ -177,11 +178,7 @@ function differenceLines({ differences, ticks }: GuestDocument, context: Context
     return `    ${signedDuration(ns)} ${formatUncertainty(uncertaintyNs)}  ${DIFFERENCES[what]}${of}`;
   });
   const guest = differences.find(({ what }) => what === "guest-minus-host");
-  if (guest !== undefined && guest.ns + guest.uncertaintyNs < 0) {
-    lines.push(
-      "    The guest saw less than the host: its clock was stopped with it, or the ticks are of another update.",
-    );
-  } else if (guest !== undefined && guest.ns > guest.uncertaintyNs) {
+  if (guest !== undefined && guest.ns > guest.uncertaintyNs) {
     lines.push(
       "    The guest saw more than the host: its vCPUs were resumed one after the other, or its ticker had to wait for one.",
     );
@@ -192,6 +189,44 @@ function differenceLines({ differences, ticks }: GuestDocument, context: Context
   return lines.length === 0
     ? ""
     : `  Between the views\n${lines.map((line) => context.colour.quiet(escapeControls(line))).join("\n")}\n`;
+}
+
+/** What its guest did while the host was gone: the answer, then what to mind. */
+function conclusionLines(conclusion: GuestConclusion): readonly [string, ...string[]] {
+  const { vm, clock, result, stoodStillNs, managementGapNs, managementGapUncertaintyNs } = conclusion;
+  const who = vm === null ? "The guest" : `The guest of '${vm}'`;
+  const stood = `${formatDuration(stoodStillNs.lowerNs)} to ${formatDuration(stoodStillNs.upperNs)}`;
+  const gone = `${formatDuration(managementGapNs)} ${formatUncertainty(managementGapUncertaintyNs)}`;
+  const by = clock === null ? "its clock" : `its clock (${clock})`;
+  switch (result) {
+    case "ran-on":
+      return [
+        `${who} kept running, by ${by}: it stood still for ${stood}, while the host was gone for ${gone}.`,
+        "A VMM that stops the guest's clock with the guest leaves the same ticks; docs/guest-ticks.md lists which do.",
+      ];
+    case "stood-still":
+      return [`${who} stood still for ${stood}; the host was gone for ${gone}.`];
+    case "clock-stopped":
+      return [
+        `${who} was stopped together with ${by}: its ticks show ${stood}, but its vCPUs did not run for longer.`,
+        "Tick on a clock that runs on: docs/guest-ticks.md lists them.",
+      ];
+    case "too-short":
+      return [
+        `${who} has a log that covers less time than the host was gone (${gone}): it may have missed the stop.`,
+        "Let the ticker run from before the pause until after the resume.",
+      ];
+  }
+}
+
+function conclusionText({ conclusions }: GuestDocument, context: Context): string {
+  return conclusions
+    .map(conclusionLines)
+    .map(([answer, ...more]) => {
+      const rest = more.map((line) => `  ${line}\n`).join("");
+      return `  ${context.colour.strong(escapeControls(answer))}\n${rest}`;
+    })
+    .join("");
 }
 
 export const guest = defineCommand({
@@ -253,6 +288,7 @@ export const guest = defineCommand({
       vcpuTables(document, context),
       ...document.ticks.map((each) => tickText(each, context)),
       differenceLines(document, context),
+      conclusionText(document, context),
     ];
     context.stdout.write(parts.filter((part) => part !== "").join("\n"));
     return exit.answered;
