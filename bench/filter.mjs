@@ -17,8 +17,8 @@ const { values } = parseArgs({
     runs: { type: "string", default: "5" },
   },
 });
-const { openTraceFile } = await import(join(root, values.dist, "collect/trace-file.js"));
-const { filterFrom, filterOfTrace } = await import(join(root, values.dist, "cli/event-filter-option.js"));
+const { openTraceFile } = await import(join(root, values.dist, "collect/readers/trace-file.js"));
+const { filterFrom, filterOfTrace } = await import(join(root, values.dist, "cli/input/event-filter-option.js"));
 const main = join(root, values.dist, "cli/main.js");
 
 /** A folder of raw pages: the ring repeated, each time later by its whole span; returns its first and last stamp. */

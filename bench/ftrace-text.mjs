@@ -102,7 +102,7 @@ function peakKb() {
 
 const workers = {
   async reader(path) {
-    const { ftraceTextSource } = await import(join(root, values.dist, "collect/ftrace-text.js"));
+    const { ftraceTextSource } = await import(join(root, values.dist, "collect/ftrace-text/ftrace-text.js"));
     const source = ftraceTextSource({ boot: "old", source: fileSource(path), clock: "local", eventNames: null });
     return () => {
       let rows = 0;

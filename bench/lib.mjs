@@ -207,7 +207,7 @@ export function ringPages(files) {
 
 /** Writes pages of the large recording's ring, a file a CPU, as a trace.dat of version 6. They are in memory meanwhile. */
 export async function writeTraceDat(dist, paths, into) {
-  const { writeTraceDat6 } = await import(join(root, dist, "testing/trace-dat-writer.js"));
+  const { writeTraceDat6 } = await import(join(root, dist, "testing/fakes/trace-dat-writer.js"));
   const files = members(largeRecording());
   const texts = new Map();
   for (const line of gunzipSync(files.get("old/formats.gz")).toString("latin1").split("\n")) {

@@ -33,7 +33,7 @@ const { values } = parseArgs({
 
 /** Reads all events of the trace, every column looked at. */
 async function read(path) {
-  const { openTraceFile } = await import(join(root, values.dist, "collect/trace-file.js"));
+  const { openTraceFile } = await import(join(root, values.dist, "collect/readers/trace-file.js"));
   const opened = openTraceFile(path, { defect() {} });
   if (!opened.ok) throw new Error(opened.error);
   let events = 0;

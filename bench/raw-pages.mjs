@@ -75,8 +75,10 @@ function prepare(folder) {
 }
 
 async function ringSource(folder) {
-  const { ringBufferSource, DEFAULT_LAYOUT } = await import(join(root, values.dist, "collect/ring-buffer.js"));
-  const { parseFormats } = await import(join(root, values.dist, "collect/event-format.js"));
+  const { ringBufferSource, DEFAULT_LAYOUT } = await import(
+    join(root, values.dist, "collect/ring-buffer/ring-buffer.js")
+  );
+  const { parseFormats } = await import(join(root, values.dist, "collect/formats/event-format.js"));
   const { readFileSync } = await import("node:fs");
   return ringBufferSource({
     boot: "old",

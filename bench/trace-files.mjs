@@ -71,7 +71,7 @@ function drain(parts) {
 }
 
 async function reading(path) {
-  const { readTrace } = await from("collect/trace-file.js");
+  const { readTrace } = await from("collect/readers/trace-file.js");
   const found = readTrace(fileSource(path), { defect() {} });
   if (!found.ok) throw new Error(found.error);
   return () => drain(found.value.parts);
@@ -98,7 +98,7 @@ const workers = {
     };
   },
   async "Perfetto trace, opened and read"(folder) {
-    const { readTrace } = await from("collect/trace-file.js");
+    const { readTrace } = await from("collect/readers/trace-file.js");
     return () => drain(readTrace(fileSource(join(folder, "x.pftrace")), { defect() {} }).value.parts);
   },
   async "Perfetto written: slices of one argument"() {
@@ -120,7 +120,7 @@ const workers = {
     };
   },
   async "Perfetto written from trace.dat v6, file and all"(folder) {
-    const { readTrace } = await from("collect/trace-file.js");
+    const { readTrace } = await from("collect/readers/trace-file.js");
     const { writePerfettoEvents } = await from("export/perfetto-events.js");
     const { parts } = readTrace(fileSource(join(folder, "6.dat")), { defect() {} }).value;
     return () => {

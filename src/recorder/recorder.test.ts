@@ -21,6 +21,7 @@ import { gunzipSync } from "node:zlib";
 import { seededRandom } from "../base/numbers/random.js";
 import { type BtfStruct, makeBtf } from "../testing/fakes/btf.js";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
+import { assertGolden } from "../testing/golden.js";
 import { projectRoot } from "../testing/places.js";
 import { type Run, record, shell, shells } from "../testing/recorder-runs.js";
 import { readUpdate } from "../testing/samples/captures.js";
@@ -51,9 +52,7 @@ for (const [age, kind] of Object.entries(HOSTS)) {
     for (const by of shells) {
       const run = record(on, ["doctor", "--level", "graph"], by);
       const text = run.stdout.replaceAll(on.root, "");
-      const file = join(golden, `${age}.txt`);
-      if (process.env.UPDATE_GOLDEN === "1") writeFileSync(file, text);
-      assert.equal(text, readFileSync(file, "utf8"));
+      assertGolden(join(golden, `${age}.txt`), text);
       const json = parseDoctorReport(record(on, ["doctor", "--json", "--level", "graph"], by).stdout);
       assert.equal(run.code, json?.ready === "graph" ? 0 : 1);
     }

@@ -27,7 +27,7 @@ async function readTexts(archive, wanted) {
 }
 
 export async function plainUpdate(root, dist) {
-  const { SpanTableBuilder } = await import(join(dist, "analyze/span-table.js"));
+  const { SpanTableBuilder } = await import(join(dist, "model/span-table.js"));
   const texts = await readTexts(join(root, "traces/plain.tar.gz"), [
     "ring/trace",
     "new/trace",

@@ -2,11 +2,11 @@
 /**
  * What is drawn, compared with pictures kept in goldens/. Fonts differ between machines, so that text is not drawn and
  * measures the same everywhere; what is left is compared at half size, with room for a browser's way of smoothing edges.
- * BLACKOUT_UPDATE_GOLDENS=1 writes the pictures anew: look at them before they are kept.
+ * UPDATE_GOLDEN=1 writes the pictures anew: look at them before they are committed.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -15,7 +15,8 @@ import { dist, drawn, root, skip, useBrowser } from "./browser.mjs";
 
 const { folder, withPage, reportFile } = useBrowser();
 const goldens = join(import.meta.dirname, "goldens");
-const updating = process.env.BLACKOUT_UPDATE_GOLDENS === "1";
+const { UPDATE_ADVICE, updatingGoldens, writeGolden } = await import(join(dist, "testing/golden.js"));
+const updating = updatingGoldens();
 /** Of 255, and how many pixels of the halved picture may differ by more. */
 const TOLERATED = 32;
 const MOST_DIFFERENT = 40;
@@ -101,10 +102,10 @@ async function assertLook(page, selector, name) {
   if (updating) rmSync(golden, { force: true });
   const found = await compared(page, selector, golden);
   if (updating) {
-    writeFileSync(golden, Buffer.from(found.picture.split(",")[1], "base64"));
+    writeGolden(golden, Buffer.from(found.picture.split(",")[1], "base64"));
     return;
   }
-  assert.equal(found.picture, undefined, `${golden} is there; BLACKOUT_UPDATE_GOLDENS=1 writes it`);
+  assert.equal(found.picture, undefined, `${golden} is missing; ${UPDATE_ADVICE}`);
   assert.equal(found.size, undefined);
   assert.ok(found.different <= MOST_DIFFERENT, `${found.different} pixels differ from ${name}.golden.png`);
 }
@@ -144,8 +145,8 @@ test("what disappears is noticed: the seam, and each group of lanes by itself", 
   };
   const html = readFileSync(new URL(reports.plain), "utf8");
   const coded = /id="blackout-update-0"[^>]*>"([^"]*)"/.exec(html)[1];
-  const { decodeLiveUpdate } = await import(join(dist, "analyze/report-data.js"));
-  const { SPAN_KINDS } = await import(join(dist, "analyze/span-table.js"));
+  const { decodeLiveUpdate } = await import(join(dist, "report/report-data.js"));
+  const { SPAN_KINDS } = await import(join(dist, "model/span-table.js"));
   const update = decodeLiveUpdate(inflateRawSync(Buffer.from(coded, "base64"))).value;
   const nowhere = { beginNs: null, endNs: null, durationNs: null, uncertaintyNs: null };
   const seamless = { ...update, document: { ...update.document, seam: nowhere } };

@@ -1,6 +1,6 @@
 /** The attribution commands as their user types them: text, JSON against the schemas, errors and exit codes. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import test from "node:test";
 import { Ajv, type ValidateFunction } from "ajv";
@@ -19,6 +19,7 @@ import {
 import { whatIf } from "../../analyze/attribution/views/what-if.js";
 import { findings } from "../../analyze/findings/findings.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
+import { assertGolden } from "../../testing/golden.js";
 import { projectRoot, shippedCohort, singleCaptures, traces } from "../../testing/places.js";
 import { readUnlinked, readUpdate } from "../../testing/samples/captures.js";
 import { commands } from "../commands.js";
@@ -104,12 +105,7 @@ for (const [name, path] of OF) {
     test(`${args.join(" ")} of ${name}`, async () => {
       const { code, out, err } = await run(...args, path);
       assert.deepEqual([code, err], [0, ""]);
-      const golden = join(samples, `${name}-${file}.txt`);
-      if (process.env.UPDATE_GOLDEN === "1") {
-        if (!existsSync(samples)) mkdirSync(samples);
-        writeFileSync(golden, out);
-      }
-      assert.equal(out, readFileSync(golden, "utf8"));
+      assertGolden(join(samples, `${name}-${file}.txt`), out);
     });
   }
 }

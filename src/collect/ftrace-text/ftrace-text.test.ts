@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { type ByteSource, memorySource } from "../../base/bytes/byte-source.js";
 import type { DefectInput } from "../../base/defect.js";
 import { type EventFields, EventKind, type FieldValue, type ReadCounts } from "../../model/collected.js";
+import { assertGolden } from "../../testing/golden.js";
 import { cohort, projectRoot, singleCaptures } from "../../testing/places.js";
 import { MAX_LINE_BYTES } from "../files/line-blocks.js";
 import { ftraceTextSource } from "./ftrace-text.js";
@@ -99,9 +100,7 @@ for (const file of readdirSync(samples).filter((name) => name.endsWith(".txt") &
   test(`sample ${file}`, () => {
     const found = read(readFileSync(join(samples, file)));
     assertWhole(found);
-    const path = join(samples, file.replace(/\.txt$/, ".golden.txt"));
-    if (process.env.UPDATE_GOLDEN === "1") writeFileSync(path, golden(found));
-    assert.equal(golden(found), readFileSync(path, "utf8"));
+    assertGolden(join(samples, file.replace(/\.txt$/, ".golden.txt")), golden(found));
   });
 }
 
