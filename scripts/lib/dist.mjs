@@ -66,7 +66,7 @@ function isNewSource(path) {
 
 /** Copies what the compiled modules read beside themselves. Tests read their golden files from src. */
 export function copyAssets() {
-  const assets = filesUnder(source).filter((path) => !path.endsWith(".ts") && !path.includes(".golden"));
+  const assets = filesUnder(source).filter((path) => !/\.(ts|md)$/.test(path) && !path.includes(".golden"));
   const before = existsSync(assetList) ? JSON.parse(readFileSync(assetList, "utf8")) : [];
   for (const path of before) if (!assets.includes(path)) rmSync(join(dist, path), { force: true });
   for (const path of assets) {

@@ -103,7 +103,9 @@ export function contentsFaults(file, text, root = projectRoot) {
 
 /** The drawers of a room that its README does not name. */
 export function unnamedDrawers(room, readme, folders) {
-  return folders.filter((name) => !readme.includes(`\`${name}/`)).map((name) => `${room}/README.md: ${name}/ is missing`);
+  return folders
+    .filter((name) => !readme.includes(`\`${name}/`))
+    .map((name) => `${room}/README.md: ${name}/ is missing`);
 }
 
 /** The rows of the table of rooms in docs/architecture.md: room to the rooms that it may import. */
