@@ -18,6 +18,7 @@ import type {
   Texts,
   VcpuSeen,
 } from "../model/collected.js";
+import { clockReading } from "../model/luo.js";
 import type { RecordFilter } from "../model/trace-file.js";
 import {
   markedClocks,
@@ -329,13 +330,12 @@ const MARKED_REALTIME_NS = 1_000_000_000;
 /** Realtime readings that the workload marked: `clock: realtime=S.NNNNNNNNN monotonic=…`. */
 function markedAnchors({ events }: ReadBoot): readonly RealtimeAnchor[] {
   return events.keyEvents.flatMap((event): readonly RealtimeAnchor[] => {
-    if (event.what !== "marker" || !event.name.startsWith("clock: realtime=")) return [];
-    const match = /^(\d{1,12})\.(\d{9})$/.exec(String(event.fields.get("realtime") ?? ""));
-    if (match === null) return [];
+    const realtimeNs = event.what === "marker" ? clockReading(event.name, event.fields, "realtime") : null;
+    if (realtimeNs === null) return [];
     return [
       {
         traceCount: countOfEvent(events, event.count),
-        realtimeNs: BigInt(match[1] as string) * 1_000_000_000n + BigInt(match[2] as string),
+        realtimeNs,
         uncertaintyNs: MARKED_REALTIME_NS,
         what: "the realtime clock that the workload marked",
       },

@@ -9,7 +9,7 @@ import { documentFaults } from "../testing/fakes/document-faults.js";
 import { shippedCohort, singleCaptures } from "../testing/places.js";
 import { hiding, updateOf, withFiles } from "../testing/samples/captures.js";
 import { type CaptureBoot, readCapture } from "./capture/capture.js";
-import { symbolName } from "./events/key-functions.js";
+import { symbolName } from "./events/symbols.js";
 import type { CaptureFiles } from "./files/files.js";
 import { ftraceTextSource } from "./ftrace-text/ftrace-text.js";
 import { eventSourceOf } from "./readers/sources.js";

@@ -378,7 +378,7 @@ EOF
   at_least events || return 0
   cat <<'EOF'
 old marks notifier/notifier_run
-both marks syscalls/sys_enter_ioctl cmd >= 0xba00 && cmd <= 0xba43
+both marks syscalls/sys_enter_ioctl cmd >= 0xba00 && cmd <= 0xba44
 both noise syscalls/sys_exit_ioctl
 old marks syscalls/sys_enter_reboot
 old marks syscalls/sys_exit_reboot

@@ -4,6 +4,7 @@ import { firstIndexWhere } from "../../base/numbers/search.js";
 import type { Boot } from "../../base/time.js";
 import { VMM_EVIDENCE } from "../../model/collected.js";
 import type { PhaseName, PlacedPrintk } from "../../model/live-update.js";
+import { ALL_FUNCTIONS } from "../../model/luo.js";
 import {
   type AttributedKind,
   SPAN_KINDS,
@@ -131,7 +132,10 @@ export function causeRows(
 }
 
 /** What the old kernel's path calls and never returns from (kernel/reboot.c, kernel/kexec_core.c). */
-const NEVER_RETURN: ReadonlySet<string> = new Set(["reboot", "kernel_kexec", "machine_kexec"]);
+const NEVER_RETURN: ReadonlySet<string> = new Set([
+  "reboot",
+  ...ALL_FUNCTIONS.filter(({ returns }) => returns === "never").map(({ name }) => name),
+]);
 
 /**
  * A span that lost its begin or its end is known to have run at one moment, not for how long: as a cause it would claim

@@ -6,6 +6,7 @@
 
 import type { Boot } from "../../base/time.js";
 import type { PlacedPrintk } from "../../model/live-update.js";
+import { FUNCTIONS } from "../../model/luo.js";
 import { type AttributedKind, SPAN_KINDS, type SpanTable, spanAt } from "../../model/span-table.js";
 
 /** A record that shows where a stage begins. */
@@ -39,18 +40,22 @@ const printed = (begins: string, ends?: string): StageRecord =>
 export const INITCALL_LEVELS = ["pure", "core", "postcore", "arch", "subsys", "fs", "device", "late"] as const;
 
 const OLD_STAGES: readonly StageRow[] = [
-  { id: "reboot notifiers", boot: "old", begins: [called("kernel_restart_prepare")], base: null },
-  { id: "device shutdown", boot: "old", begins: [called("device_shutdown")], base: null },
-  { id: "CPU migration", boot: "old", begins: [called("migrate_to_reboot_cpu")], base: null },
-  { id: "syscore shutdown", boot: "old", begins: [called("syscore_shutdown")], base: null },
+  { id: "reboot notifiers", boot: "old", begins: [called(FUNCTIONS.restartPrepare.name)], base: null },
+  { id: "device shutdown", boot: "old", begins: [called(FUNCTIONS.deviceShutdown.name)], base: null },
+  { id: "CPU migration", boot: "old", begins: [called(FUNCTIONS.migrateCpu.name)], base: null },
+  { id: "syscore shutdown", boot: "old", begins: [called(FUNCTIONS.syscoreShutdown.name)], base: null },
   {
     id: "stopping CPUs",
     boot: "old",
     // The line is printed after syscore_shutdown and before machine_shutdown.
-    begins: [called("machine_shutdown"), called("native_machine_shutdown"), printed("kexec_core: Starting new kernel")],
+    begins: [
+      called(FUNCTIONS.machineShutdown.name),
+      called(FUNCTIONS.nativeMachineShutdown.name),
+      printed("kexec_core: Starting new kernel"),
+    ],
     base: null,
   },
-  { id: "machine_kexec", boot: "old", begins: [called("machine_kexec")], base: null },
+  { id: FUNCTIONS.machineKexec.name, boot: "old", begins: [called(FUNCTIONS.machineKexec.name)], base: null },
 ];
 
 const NEW_STAGES: readonly StageRow[] = [

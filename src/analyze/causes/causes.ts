@@ -7,10 +7,11 @@ import { firstIndexWhere } from "../../base/numbers/search.js";
 import type { Boot } from "../../base/time.js";
 import type { KeyEvent, RawSpans } from "../../model/collected.js";
 import type { PlacedPrintk } from "../../model/live-update.js";
+import { deedOf, FUNCTIONS, functionRow, LUO_IOCTLS, type LuoDialect, MARKS } from "../../model/luo.js";
 import { SpanFlag, type SpanKind } from "../../model/span-table.js";
 import type { Zero } from "../evidence/axis.js";
 import { busOf, type DeviceFacts, nameProbes } from "../evidence/devices.js";
-import { LUO_IOCTLS, type LuoDialect, luoDialect } from "../evidence/dialect.js";
+import { luoDialect } from "../evidence/dialect.js";
 import { type PresetRow, presetFinder } from "./presets.js";
 import { fileCalls, tokenText } from "./sessions.js";
 
@@ -36,30 +37,11 @@ export interface Cause {
   rank: number;
 }
 
-/** LUO's own calls and the marks of the same steps: of which session, and what is done with it. */
-const SESSION_ACTIONS: ReadonlyMap<string, string> = new Map([
-  ["luo_session_create", "create"],
-  ["luo_file_freeze", "freeze"],
-  ["luo_session_retrieve", "retrieve"],
-  ["luo_session_finish", "finish"],
-  ["luo_file_finish", "finish"],
-  ["luo: session_create", "create"],
-  ["luo: session_retrieve", "retrieve"],
-  ["luo: session_finish", "finish"],
-]);
-const FILE_ACTIONS: ReadonlyMap<string, string> = new Map([
-  ["luo_preserve_file", "preserve"],
-  ["luo_retrieve_file", "retrieve"],
-  ["luo: preserve_fd", "preserve"],
-  ["luo: retrieve_fd", "retrieve"],
-]);
-/** What the recorder marks in the new kernel, where it arms there: a part of the blackout that is its own. */
-const RECORDER_ARMS = "luo: recorder_arm";
 export const RECORDER = "blackout-recorder";
 /** A handler's callbacks, by the end of their names (`memfd_luo_preserve`). */
 const HANDLER_CALL = /_luo_(preserve|freeze|retrieve|finish)$/;
-/** The 2025 series' step for one file, which had no session. */
-const ONE_FILE = /^luo_files_(prepare|freeze|finish|cancel)_one$/;
+/** Kernels with one state for the whole host have files and no sessions. */
+const isStateFunction = (record: string): boolean => functionRow(record)?.kernels === "states";
 const HOST_SESSION = "luo";
 
 /** What beats what where the same cause is seen by several: the nearer to the work, the better. */
@@ -261,32 +243,27 @@ function identify(
   { presetOf, names, dialect }: Known,
 ): void {
   const { record, detail } = cause;
-  if (record === RECORDER_ARMS) {
+  if (record === MARKS.recorderArm.name) {
     Object.assign(cause, { kind: "userspace", id: RECORDER, name: RECORDER, action: "arm" });
     return;
   }
   const session = detailValue(detail, "session");
-  const fileAction = FILE_ACTIONS.get(record);
-  const sessionAction = SESSION_ACTIONS.get(record);
+  const deed = deedOf(record);
   const handler = HANDLER_CALL.exec(record);
-  const oneFile = ONE_FILE.exec(record);
   const ofFile = (name: string, token: string, action: string): void => {
     const id = `${name} ${tokenText(token) ?? token}`;
     const stored = names.get(id);
     const label = stored === undefined ? id : `${id} (${stored.unit} ${stored.fdName})`;
     Object.assign(cause, { kind: "file", id, name: label, action });
   };
-  if (session !== null && fileAction !== undefined) {
-    ofFile(session, detailValue(detail, "token") ?? "?", fileAction);
-    return;
-  }
-  if (session !== null && sessionAction !== undefined) {
-    Object.assign(cause, { kind: "session", id: session, name: session, action: sessionAction });
-    return;
-  }
   const token = detailValue(detail, "token");
-  if (oneFile !== null && token !== null) {
-    ofFile(HOST_SESSION, token, oneFile[1] as string);
+  if (session !== null && deed !== null) {
+    if (deed.of === "file") ofFile(session, token ?? "?", deed.action);
+    else Object.assign(cause, { kind: "session", id: session, name: session, action: deed.action });
+    return;
+  }
+  if (deed !== null && isStateFunction(record) && token !== null) {
+    ofFile(HOST_SESSION, token, deed.action);
     return;
   }
   if (handler !== null && joined !== null) {
@@ -295,7 +272,7 @@ function identify(
   }
   const ioctl =
     cause.kind === "syscall" ? LUO_IOCTLS[dialect].get(Number(detailValue(detail, "cmd") ?? Number.NaN)) : undefined;
-  const action = fileAction ?? sessionAction ?? handler?.[1] ?? ioctl?.action;
+  const action = deed?.action ?? handler?.[1] ?? ioctl?.action;
   const outer = action === undefined || action === "" ? undefined : around.findLast((each) => each.action === action);
   if (outer !== undefined && (outer.kind === "file" || outer.kind === "session")) {
     Object.assign(cause, { kind: outer.kind, id: outer.id, name: outer.name, action });
@@ -311,7 +288,7 @@ function identify(
     Object.assign(cause, { id: cpu, action: step.join(" ") });
     return;
   }
-  if (record === "pci_device_shutdown" || record === "platform_shutdown") {
+  if (record === FUNCTIONS.pciShutdown.name || record === FUNCTIONS.platformShutdown.name) {
     const device = detailValue(detail, "dev");
     if (device !== null) Object.assign(cause, { kind: "device", id: device, action: "shutdown" });
     return;
@@ -343,7 +320,7 @@ function initcallFinder(causes: readonly Cause[]): (call: Cause) => Cause | unde
 
 /** Probes get their devices, and devices the names that an engineer knows them by: driver and address. */
 function nameDevices(causes: readonly Cause[], { devices, printk }: CauseSources): void {
-  const probes = causes.filter((cause) => cause.record === "pci_device_probe");
+  const probes = causes.filter((cause) => cause.record === FUNCTIONS.pciProbe.name);
   const initcallAround = initcallFinder(causes);
   const found = nameProbes(
     probes.map((probe) => ({

@@ -8,6 +8,7 @@ import {
   type SessionDocument,
   type SessionPhase,
 } from "../../model/live-update.js";
+import { deedOf, FUNCTIONS, functionRow, markRow } from "../../model/luo.js";
 import type { Axis, Zero } from "../evidence/axis.js";
 import { type Call, pairCalls } from "../evidence/calls.js";
 
@@ -26,23 +27,6 @@ interface SessionRow {
   readonly files: Map<string, FileRow>;
   readonly calls: Map<PhaseName, Call[]>;
 }
-
-/** Which calls make up which phase of a session, by dialect: probes (also from the function graph), else marks. */
-const PROBED: ReadonlyMap<string, PhaseName> = new Map([
-  ["luo_session_create", "prepare"],
-  ["luo_preserve_file", "prepare"],
-  ["luo_file_freeze", "freeze"],
-  ["luo_session_retrieve", "restore"],
-  ["luo_retrieve_file", "restore"],
-  ["luo_file_finish", "finish"],
-]);
-const MARKED: ReadonlyMap<string, PhaseName> = new Map([
-  ["luo: session_create", "prepare"],
-  ["luo: preserve_fd", "prepare"],
-  ["luo: session_retrieve", "restore"],
-  ["luo: retrieve_fd", "restore"],
-  ["luo: session_finish", "finish"],
-]);
 
 /** Tokens are 64-bit numbers; probes and marks spell them alike once in lower-case hexadecimal. */
 export function tokenText(value: unknown): string | null {
@@ -194,17 +178,16 @@ export function fileCalls(
 
 function sessionRows(events: readonly KeyEvent[]): ReadonlyMap<string, SessionRow> {
   const calls = pairCalls(events);
-  const probed = calls.filter(
-    (call) => call.source === "kprobe" && PROBED.has(call.name) && call.fields.has("session"),
-  );
-  const own = probed.length > 0 ? probed : calls.filter((call) => MARKED.has(call.name) && call.fields.has("session"));
-  const phaseOf = probed.length > 0 ? PROBED : MARKED;
+  const named = calls.filter((call) => call.fields.has("session"));
+  const probed = named.filter((call) => call.source === "kprobe" && functionRow(call.name)?.phase != null);
+  // Marks tell less than probes and are placed less well: they count only in a capture without probes.
+  const own = probed.length > 0 ? probed : named.filter((call) => markRow(call.name)?.phase != null);
   const sessions = new Map<string, SessionRow>();
   for (const call of own) {
     const name = String(call.fields.get("session"));
     const session = sessions.get(name) ?? { name, files: new Map(), calls: new Map() };
     sessions.set(name, session);
-    const phase = phaseOf.get(call.name) as PhaseName;
+    const phase = (functionRow(call.name) ?? markRow(call.name))?.phase as PhaseName;
     const list = session.calls.get(phase) ?? [];
     session.calls.set(phase, list);
     // A session's finish is its first finish call; the call from closing its fd later is not finish.
@@ -231,17 +214,11 @@ function noteFile(session: SessionRow, call: Call): void {
   if (token === null) return;
   const file = session.files.get(token) ?? bareFile(token);
   session.files.set(token, file);
-  switch (call.name) {
-    case "luo_preserve_file":
-    case "luo: preserve_fd":
-      file.preserve ??= call;
-      break;
-    case "luo_retrieve_file":
-    case "luo: retrieve_fd":
-      // A second retrieve of a token only looks it up; the first did the work.
-      file.retrieve ??= call;
-      break;
-  }
+  const deed = deedOf(call.name);
+  if (deed?.of !== "file") return;
+  if (deed.action === "preserve") file.preserve ??= call;
+  // A second retrieve of a token only looks it up; the first did the work.
+  else if (deed.action === "retrieve") file.retrieve ??= call;
 }
 
 /**
@@ -268,7 +245,7 @@ function noteHandlers(calls: readonly Call[], own: readonly Call[], sessions: Re
     }
   }
   for (const outer of own) {
-    if (outer.name !== "luo_file_freeze") continue;
+    if (outer.name !== FUNCTIONS.fileFreeze.name) continue;
     const files = [...(sessions.get(String(outer.fields.get("session")))?.files.values() ?? [])];
     handlersOf(outer).forEach((handler, i) => {
       const data = tokenText(handler.fields.get("data"));

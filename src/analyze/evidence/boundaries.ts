@@ -8,7 +8,7 @@
 import type { Boot } from "../../base/time.js";
 import type { KeyEvent } from "../../model/collected.js";
 import type { Evidence } from "../../model/live-update.js";
-import { ioctlNumber, type LuoDialect } from "./dialect.js";
+import { FUNCTIONS, IOCTL, ioctlNumber, isMark, type LuoDialect, MARKS, REBOOT_CMD_KEXEC } from "../../model/luo.js";
 
 export const BOUNDARIES = [
   "pause",
@@ -63,9 +63,10 @@ export interface MarkSpelling {
   readonly pause: string;
   readonly resume: string;
 }
-export const DEFAULT_SPELLING: MarkSpelling = { pause: "luo: vm_pause", resume: "luo: vm_resume" };
-
-const REBOOT_KEXEC = 0x45584543;
+export const DEFAULT_SPELLING: MarkSpelling = {
+  pause: MARKS.pause.name,
+  resume: MARKS.resume.name,
+};
 
 type Row = Omit<BoundaryRow, "boundary" | "boot">;
 const rows = (boundary: Boundary, boot: Boot, list: readonly Row[]): readonly BoundaryRow[] =>
@@ -139,21 +140,21 @@ const heard = (name: string, pick: Pick): Row => ({
 
 /** What the old kernel does, in this order, once `liveupdate_reboot` has returned 0 (kernel/kexec_core.c). */
 const PAST_FREEZE: readonly Row[] = [
-  before(call("kernel_restart_prepare")),
-  before(call("notifier_run", "last")),
-  before(call("device_shutdown")),
-  before(call("migrate_to_reboot_cpu")),
-  before(call("syscore_shutdown")),
+  before(call(FUNCTIONS.restartPrepare.name)),
+  before(call(FUNCTIONS.notifierRun.name, "last")),
+  before(call(FUNCTIONS.deviceShutdown.name)),
+  before(call(FUNCTIONS.migrateCpu.name)),
+  before(call(FUNCTIONS.syscoreShutdown.name)),
   before(printed("kexec_core: Starting new kernel")),
   before(printed("kexec: Starting new kernel")),
-  before(call("machine_kexec")),
+  before(call(FUNCTIONS.machineKexec.name)),
 ];
-const REBOOT_ENTERED = entered("reboot", REBOOT_KEXEC);
-const TO_KEXEC_MARK = mark("luo: kexec begin", "last");
+const REBOOT_ENTERED = entered("reboot", REBOOT_CMD_KEXEC);
+const TO_KEXEC_MARK = mark(`${MARKS.kexec.name} begin`, "last");
 /** What comes after the last preserve, and so bounds a prepare that was not seen. */
 const BEFORE_FREEZE: readonly Row[] = [
   ...said("systemd-shutdown[1]: Preserved fd stores in LUO session"),
-  before(call("kernel_kexec", "last")),
+  before(call(FUNCTIONS.kernelKexec.name, "last")),
   before({ ...REBOOT_ENTERED, pick: "last" }),
   ...PAST_FREEZE,
 ];
@@ -170,26 +171,17 @@ export function boundaryTable(
     });
   const ask = (cmd: number): Row => entered("ioctl", cmd);
   const answered = (cmd: number): Row => left("ioctl", cmd);
-  const CREATE_SESSION = "LIVEUPDATE_IOCTL_CREATE_SESSION";
-  const RETRIEVE_SESSION = "LIVEUPDATE_IOCTL_RETRIEVE_SESSION";
-  const PRESERVE_FD = ["LIVEUPDATE_SESSION_PRESERVE_FD", "LIVEUPDATE_IOCTL_FD_PRESERVE"];
-  const RETRIEVE_FD = [
-    "LIVEUPDATE_SESSION_RETRIEVE_FD",
-    "LIVEUPDATE_SESSION_RESTORE_FD",
-    "LIVEUPDATE_IOCTL_FD_RESTORE",
-  ];
-  const FINISH = "LIVEUPDATE_SESSION_FINISH";
   /** Of the kernels with one state for the whole host. */
   const states = (...list: readonly Row[]): readonly Row[] => (dialect === "sessions" ? [] : list);
   return [
     ...rows("pause", "old", [mark(spelling.pause, "first"), heard("qemu stopped", "first")]),
     ...rows("prepare.begin", "old", [
-      call("luo_session_create"),
-      call("luo_preserve_file"),
-      ...ioctl(ask, CREATE_SESSION, ...PRESERVE_FD),
-      mark("luo: session_create begin", "first"),
-      ...states(call("luo_prepare"), entered("SET_EVENT(prepare)", undefined)),
-      mark("luo: prepare begin", "first"),
+      call(FUNCTIONS.sessionCreate.name),
+      call(FUNCTIONS.preserveFile.name),
+      ...ioctl(ask, IOCTL.createSession, ...IOCTL.preserveFd),
+      mark(`${MARKS.sessionCreate.name} begin`, "first"),
+      ...states(call(FUNCTIONS.statePrepare.name), entered("SET_EVENT(prepare)", undefined)),
+      mark(`${MARKS.prepare.name} begin`, "first"),
       heard("luod START_PRESERVATION", "first"),
       ...states(before(printed("luo: Switched from [normal] to [prepared] state"))),
       ...BEFORE_FREEZE,
@@ -197,97 +189,97 @@ export function boundaryTable(
     ...rows("prepare.end", "old", [
       // The state machine saves what was preserved in the prepare that follows.
       ...states(
-        returned("luo_prepare", "succeeded"),
-        returned("luo_prepare", "went-on"),
+        returned(FUNCTIONS.statePrepare.name, "succeeded"),
+        returned(FUNCTIONS.statePrepare.name, "went-on"),
         left("SET_EVENT(prepare)", undefined),
       ),
-      returned("luo_preserve_file", "succeeded"),
-      returned("luo_preserve_file", "went-on"),
-      ...(dialect === "states" ? [] : ioctl(answered, ...PRESERVE_FD)),
-      mark("luo: preserve_fd end", "last"),
-      mark("luo: prepare end", "last"),
+      returned(FUNCTIONS.preserveFile.name, "succeeded"),
+      returned(FUNCTIONS.preserveFile.name, "went-on"),
+      ...(dialect === "states" ? [] : ioctl(answered, ...IOCTL.preserveFd)),
+      mark(`${MARKS.preserveFd.name} end`, "last"),
+      mark(`${MARKS.prepare.name} end`, "last"),
       heard("luod READY", "last"),
       ...states(printed("luo: Switched from [normal] to [prepared] state", "last")),
-      ...(dialect === "states" ? ioctl((cmd) => after(answered(cmd)), ...PRESERVE_FD) : []),
+      ...(dialect === "states" ? ioctl((cmd) => after(answered(cmd)), ...IOCTL.preserveFd) : []),
       ...BEFORE_FREEZE,
     ]),
     ...rows("freeze.begin", "old", [
-      call("kernel_kexec", "last"),
-      call("liveupdate_reboot", "last"),
+      call(FUNCTIONS.kernelKexec.name, "last"),
+      call(FUNCTIONS.liveupdateReboot.name, "last"),
       { ...REBOOT_ENTERED, pick: "last" },
-      ...states(call("luo_freeze", "last"), entered("SET_EVENT(freeze)", undefined, "last")),
+      ...states(call(FUNCTIONS.stateFreeze.name, "last"), entered("SET_EVENT(freeze)", undefined, "last")),
       after(TO_KEXEC_MARK),
       ...states(after(printed("luo: Switched from [normal] to [prepared] state", "last"))),
-      before(call("luo_session_serialize")),
+      before(call(FUNCTIONS.sessionSerialize.name)),
       ...states(
-        before(call("luo_do_subsystems_freeze_calls", "last")),
+        before(call(FUNCTIONS.subsystemsFreeze.name, "last")),
         before(printed("luo: Switched from [prepared] to [frozen] state")),
       ),
       ...PAST_FREEZE,
     ]),
     ...rows("freeze.end", "old", [
-      returned("liveupdate_reboot", "succeeded"),
-      returned("liveupdate_reboot", "went-on"),
+      returned(FUNCTIONS.liveupdateReboot.name, "succeeded"),
+      returned(FUNCTIONS.liveupdateReboot.name, "went-on"),
       ...states(
-        returned("luo_freeze", "succeeded"),
-        returned("luo_freeze", "went-on"),
+        returned(FUNCTIONS.stateFreeze.name, "succeeded"),
+        returned(FUNCTIONS.stateFreeze.name, "went-on"),
         printed("luo: Switched from [prepared] to [frozen] state", "last"),
       ),
-      after(returned("luo_session_serialize", "succeeded")),
-      after(call("luo_session_serialize", "last")),
-      after(call("kernel_kexec", "last")),
+      after(returned(FUNCTIONS.sessionSerialize.name, "succeeded")),
+      after(call(FUNCTIONS.sessionSerialize.name, "last")),
+      after(call(FUNCTIONS.kernelKexec.name, "last")),
       after(REBOOT_ENTERED),
       after(TO_KEXEC_MARK),
       ...PAST_FREEZE,
     ]),
     ...rows("restore.begin", "new", [
-      call("luo_open"),
-      call("luo_session_deserialize"),
+      call(FUNCTIONS.open.name),
+      call(FUNCTIONS.sessionDeserialize.name),
       { ...entered("openat", undefined), condition: "not-failed" },
-      mark("luo: restore begin", "first"),
+      mark(`${MARKS.restore.name} begin`, "first"),
       after(printed("luo: Retrieved live update data,")),
       after(printed("KHO: exec from:")),
-      before(call("luo_session_retrieve")),
-      ...ioctl((cmd) => before(ask(cmd)), RETRIEVE_SESSION, ...RETRIEVE_FD),
+      before(call(FUNCTIONS.sessionRetrieve.name)),
+      ...ioctl((cmd) => before(ask(cmd)), IOCTL.retrieveSession, ...IOCTL.retrieveFd),
       ...said("[INFO] Found preserved session"),
       // luod has opened the device before it answers its first client.
       before(heard("luod FOUND", "first")),
       before(heard("luod CLAIM", "first")),
     ]),
     ...rows("restore.end", "new", [
-      returned("luo_retrieve_file", "succeeded"),
-      returned("luo_retrieve_file", "went-on"),
-      ...ioctl(answered, ...RETRIEVE_FD),
-      mark("luo: retrieve_fd end", "last"),
-      mark("luo: restore end", "last"),
+      returned(FUNCTIONS.retrieveFile.name, "succeeded"),
+      returned(FUNCTIONS.retrieveFile.name, "went-on"),
+      ...ioctl(answered, ...IOCTL.retrieveFd),
+      mark(`${MARKS.retrieveFd.name} end`, "last"),
+      mark(`${MARKS.restore.name} end`, "last"),
       // A client retrieves its fds from the session that its claim gives it.
       after(heard("luod CLAIM", "last")),
-      after(returned("luo_session_retrieve", "succeeded")),
-      before(call("luo_session_finish")),
-      before(call("luo_file_finish")),
-      ...ioctl((cmd) => before(ask(cmd)), FINISH),
-      ...states(before(call("luo_finish")), before(entered("SET_EVENT(finish)", undefined))),
+      after(returned(FUNCTIONS.sessionRetrieve.name, "succeeded")),
+      before(call(FUNCTIONS.sessionFinish.name)),
+      before(call(FUNCTIONS.fileFinish.name)),
+      ...ioctl((cmd) => before(ask(cmd)), IOCTL.finish),
+      ...states(before(call(FUNCTIONS.stateFinish.name)), before(entered("SET_EVENT(finish)", undefined))),
     ]),
     // In the old kernel only where the update was aborted and the VMs went on there.
     ...rows("resume", "new", [mark(spelling.resume, "last"), heard("qemu resumed", "last")]),
     ...rows("resume", "old", [mark(spelling.resume, "last")]),
     ...rows("finish.begin", "new", [
-      call("luo_session_finish"),
-      call("luo_file_finish"),
-      ...ioctl(ask, FINISH),
-      ...states(call("luo_finish"), entered("SET_EVENT(finish)", undefined)),
-      mark("luo: session_finish begin", "first"),
-      mark("luo: finish begin", "first"),
+      call(FUNCTIONS.sessionFinish.name),
+      call(FUNCTIONS.fileFinish.name),
+      ...ioctl(ask, IOCTL.finish),
+      ...states(call(FUNCTIONS.stateFinish.name), entered("SET_EVENT(finish)", undefined)),
+      mark(`${MARKS.sessionFinish.name} begin`, "first"),
+      mark(`${MARKS.finish.name} begin`, "first"),
       ...states(before(printed("luo: Switched from [updated] to [normal] state"))),
     ]),
     ...rows("finish.end", "new", [
-      returned("luo_session_finish", "succeeded", "last-first"),
-      returned("luo_session_finish", "went-on", "last-first"),
-      returned("luo_file_finish", "went-on", "last-first"),
-      ...ioctl((cmd) => left("ioctl", cmd, "last-first"), FINISH),
-      ...states(returned("luo_finish", "succeeded"), left("SET_EVENT(finish)", undefined)),
-      mark("luo: session_finish end", "last-first"),
-      mark("luo: finish end", "last"),
+      returned(FUNCTIONS.sessionFinish.name, "succeeded", "last-first"),
+      returned(FUNCTIONS.sessionFinish.name, "went-on", "last-first"),
+      returned(FUNCTIONS.fileFinish.name, "went-on", "last-first"),
+      ...ioctl((cmd) => left("ioctl", cmd, "last-first"), IOCTL.finish),
+      ...states(returned(FUNCTIONS.stateFinish.name, "succeeded"), left("SET_EVENT(finish)", undefined)),
+      mark(`${MARKS.sessionFinish.name} end`, "last-first"),
+      mark(`${MARKS.finish.name} end`, "last"),
       ...states(printed("luo: Switched from [updated] to [normal] state", "last")),
     ]),
   ];
@@ -347,12 +339,8 @@ function holds(condition: Condition, event: KeyEvent, wentOn: boolean): boolean 
   }
 }
 
-/** A mark matches where its text is the row's, or goes on with a blank: `luo: vm_pause`, `luo: vm_pause vm=7`. */
 function named(row: BoundaryRow, event: KeyEvent): boolean {
-  if (row.what !== "marker" && row.what !== "printk") return event.name === row.name;
-  return (
-    event.name.startsWith(row.name) && (event.name.length === row.name.length || event.name[row.name.length] === " ")
-  );
+  return row.what === "marker" || row.what === "printk" ? isMark(event.name, row.name) : event.name === row.name;
 }
 
 function matches(row: BoundaryRow, event: KeyEvent, wentOn: boolean): boolean {

@@ -1,5 +1,6 @@
 /** Calls of key functions and syscalls, and marks that come in pairs, with what they were called with. */
 import type { EventFields, KeyEvent, Placed } from "../../model/collected.js";
+import { FUNCTIONS } from "../../model/luo.js";
 
 export interface Call {
   /** Function, syscall, or a mark's label (`luo: preserve_fd`). */
@@ -55,7 +56,7 @@ export function pairCalls(events: readonly KeyEvent[]): readonly Call[] {
 function stepOf(event: KeyEvent): { name: string; edge: "begin" | "end" } | null {
   switch (event.what) {
     case "call":
-      return event.name === "notifier_run" ? null : { name: event.name, edge: "begin" };
+      return event.name === FUNCTIONS.notifierRun.name ? null : { name: event.name, edge: "begin" };
     case "syscall-enter":
       return { name: event.name, edge: "begin" };
     case "return":

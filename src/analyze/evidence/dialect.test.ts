@@ -3,6 +3,7 @@ import test from "node:test";
 import fc from "fast-check";
 import type { KeyEvent } from "../../model/collected.js";
 import type { PhaseName } from "../../model/live-update.js";
+import { LUO_IOCTLS } from "../../model/luo.js";
 import {
   callLine,
   madeCapture,
@@ -12,7 +13,7 @@ import {
   traceLine,
 } from "../../testing/fakes/capture-memory.js";
 import { updateOf } from "../../testing/samples/captures.js";
-import { LUO_IOCTLS, luoDialect, namedStateEvents, stateEvent, withoutCancelled } from "./dialect.js";
+import { luoDialect, namedStateEvents, stateEvent, withoutCancelled } from "./dialect.js";
 
 function event(
   what: KeyEvent["what"],

@@ -4,69 +4,26 @@
  * three; kernel/liveupdate/luo_core.c of the 2025 series).
  */
 import type { KeyEvent } from "../../model/collected.js";
+import {
+  FIRST_SESSION_IOCTL,
+  FUNCTIONS,
+  type FunctionRole,
+  functionRow,
+  IOCTL,
+  ioctlNumber,
+  type LuoDialect,
+  STATE_IOCTL_RANGE,
+} from "../../model/luo.js";
 
-/**
- * `sessions`: merged, Linux 6.19 on. `states`: the 2025 series up to v3, one state for the whole host and no sessions.
- * `states-and-sessions`: its v4, which had both.
- */
-export type LuoDialect = "sessions" | "states" | "states-and-sessions";
+/** Roles of the functions that only kernels with sessions have. */
+const SESSION_ROLES: ReadonlySet<FunctionRole> = new Set(["session", "file", "host"]);
 
-export interface LuoIoctl {
-  readonly name: string;
-  readonly kind: "session" | "file" | null;
-  readonly action: string;
-}
-
-const row = (name: string, kind: LuoIoctl["kind"], action: string): LuoIoctl => ({ name, kind, action });
-
-/** The commands of each dialect, by number: _IO(0xBA, nr). */
-export const LUO_IOCTLS: Readonly<Record<LuoDialect, ReadonlyMap<number, LuoIoctl>>> = {
-  sessions: new Map([
-    [0xba00, row("LIVEUPDATE_IOCTL_CREATE_SESSION", "session", "create")],
-    [0xba01, row("LIVEUPDATE_IOCTL_RETRIEVE_SESSION", "session", "retrieve")],
-    [0xba40, row("LIVEUPDATE_SESSION_PRESERVE_FD", "file", "preserve")],
-    [0xba41, row("LIVEUPDATE_SESSION_RETRIEVE_FD", "file", "retrieve")],
-    [0xba42, row("LIVEUPDATE_SESSION_FINISH", "session", "finish")],
-  ]),
-  states: new Map([
-    [0xba00, row("LIVEUPDATE_IOCTL_FD_PRESERVE", "file", "preserve")],
-    [0xba01, row("LIVEUPDATE_IOCTL_FD_UNPRESERVE", "file", "unpreserve")],
-    [0xba02, row("LIVEUPDATE_IOCTL_FD_RESTORE", "file", "retrieve")],
-    [0xba03, row("LIVEUPDATE_IOCTL_GET_STATE", null, "")],
-    [0xba04, row("LIVEUPDATE_IOCTL_SET_EVENT", null, "")],
-    [0xba05, row("LIVEUPDATE_IOCTL_GET_FD_STATE", null, "")],
-    [0xba06, row("LIVEUPDATE_IOCTL_SET_FD_EVENT", null, "")],
-  ]),
-  "states-and-sessions": new Map([
-    [0xba00, row("LIVEUPDATE_IOCTL_GET_STATE", null, "")],
-    [0xba01, row("LIVEUPDATE_IOCTL_SET_EVENT", null, "")],
-    [0xba02, row("LIVEUPDATE_IOCTL_CREATE_SESSION", "session", "create")],
-    [0xba03, row("LIVEUPDATE_IOCTL_RETRIEVE_SESSION", "session", "retrieve")],
-    [0xba40, row("LIVEUPDATE_SESSION_PRESERVE_FD", "file", "preserve")],
-    [0xba41, row("LIVEUPDATE_SESSION_UNPRESERVE_FD", "file", "unpreserve")],
-    [0xba42, row("LIVEUPDATE_SESSION_RESTORE_FD", "file", "retrieve")],
-    [0xba43, row("LIVEUPDATE_SESSION_GET_STATE", null, "")],
-    [0xba44, row("LIVEUPDATE_SESSION_SET_EVENT", null, "")],
-  ]),
+const isStateFunction = (name: string): boolean => functionRow(name)?.kernels === "states";
+const isSessionFunction = (name: string): boolean => {
+  const row = functionRow(name);
+  return row !== null && row.kernels === "6.19 and later" && SESSION_ROLES.has(row.role);
 };
-
-/** The number of a command in a dialect; null where that has none. */
-export function ioctlNumber(dialect: LuoDialect, name: string): number | null {
-  for (const [number, ioctl] of LUO_IOCTLS[dialect]) if (ioctl.name === name) return number;
-  return null;
-}
-
-/** Functions that only the kernels with a global state have. */
-const STATE_FUNCTION =
-  /^(?:(?:__)?luo_prepare|luo_freeze|luo_finish|(?:__)?luo_cancel|luo_do_subsystems_\w+|luo_files_\w+_one|luo_subsystems_startup)$/;
-const SESSION_FUNCTION =
-  /^luo_(?:session_(?:create|retrieve|preserve_fd|retrieve_fd|finish|serialize|deserialize)|preserve_file|retrieve_file|file_freeze|file_finish)$/;
 const SWITCHED = /^luo: Switched from \[(\w+)\] to \[(\w+)\] state/;
-/** The state machine's own commands of v2 and v3; the merged model has two commands on the device. */
-const FIRST_STATE_COMMAND = 0xba02;
-const LAST_STATE_COMMAND = 0xba06;
-const FIRST_SESSION_COMMAND = 0xba40;
-
 const isCall = (event: KeyEvent): boolean => event.what === "call" || event.what === "return";
 const isIoctl = (event: KeyEvent): boolean =>
   (event.what === "syscall-enter" || event.what === "syscall-exit") && event.name === "ioctl";
@@ -78,12 +35,12 @@ export function luoDialect(events: readonly KeyEvent[]): LuoDialect {
   for (const event of events) {
     if (event.what === "printk") states ||= SWITCHED.test(event.name);
     else if (isCall(event)) {
-      states ||= STATE_FUNCTION.test(event.name);
-      sessions ||= SESSION_FUNCTION.test(event.name);
+      states ||= isStateFunction(event.name);
+      sessions ||= isSessionFunction(event.name);
     } else if (isIoctl(event)) {
       const cmd = Number(event.fields.get("cmd"));
-      states ||= cmd >= FIRST_STATE_COMMAND && cmd <= LAST_STATE_COMMAND;
-      sessions ||= cmd >= FIRST_SESSION_COMMAND;
+      states ||= cmd >= STATE_IOCTL_RANGE.first && cmd <= STATE_IOCTL_RANGE.last;
+      sessions ||= cmd >= FIRST_SESSION_IOCTL;
     }
   }
   if (!states) return "sessions";
@@ -107,11 +64,11 @@ export function stateEvent(text: string): StateEvent | null {
   }
 }
 
-const CALLED: ReadonlyMap<string, StateEvent> = new Map([
-  ["luo_prepare", "prepare"],
-  ["luo_freeze", "freeze"],
-  ["luo_finish", "finish"],
-  ["luo_cancel", "cancel"],
+const CALLED: ReadonlyMap<string, StateEvent> = new Map<string, StateEvent>([
+  [FUNCTIONS.statePrepare.name, "prepare"],
+  [FUNCTIONS.stateFreeze.name, "freeze"],
+  [FUNCTIONS.stateFinish.name, "finish"],
+  [FUNCTIONS.stateCancel.name, "cancel"],
 ]);
 
 function told(event: KeyEvent): StateEvent | null {
@@ -124,7 +81,7 @@ function told(event: KeyEvent): StateEvent | null {
  * or LUO's own function, inside the call; such an ioctl is then named `SET_EVENT(prepare)`. Others stay as they are.
  */
 export function namedStateEvents(events: readonly KeyEvent[], dialect: LuoDialect): readonly KeyEvent[] {
-  const command = ioctlNumber(dialect, "LIVEUPDATE_IOCTL_SET_EVENT");
+  const command = ioctlNumber(dialect, IOCTL.setEvent);
   if (command === null) return events;
   const named = new Map<KeyEvent, KeyEvent>();
   const open = new Map<string, { readonly enter: KeyEvent; found: StateEvent | null }>();
@@ -169,13 +126,13 @@ export function withoutCancelled(events: readonly KeyEvent[]): readonly KeyEvent
   if (cancel === null) return events;
   const isLuo = (event: KeyEvent): boolean =>
     told(event) !== null ||
-    (isCall(event) && (STATE_FUNCTION.test(event.name) || SESSION_FUNCTION.test(event.name))) ||
+    (isCall(event) && (isStateFunction(event.name) || isSessionFunction(event.name))) ||
     isIoctl(event) ||
-    event.name === "liveupdate_reboot" ||
-    event.name === "kernel_kexec" ||
+    event.name === FUNCTIONS.liveupdateReboot.name ||
+    event.name === FUNCTIONS.kernelKexec.name ||
     event.name === "reboot";
   const until = events.findLast(
-    (event) => event.at.boot === "old" && event.what === "return" && event.name === "luo_cancel",
+    (event) => event.at.boot === "old" && event.what === "return" && event.name === FUNCTIONS.stateCancel.name,
   );
   const endNs = Math.max(cancel.at.ns, until?.at.ns ?? cancel.at.ns);
   return events.filter((event) => event.at.boot !== "old" || event.at.ns > endNs || !isLuo(event));

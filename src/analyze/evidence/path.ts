@@ -5,6 +5,7 @@
  */
 import type { Boot } from "../../base/time.js";
 import type { Collected, KeyEvent } from "../../model/collected.js";
+import { FUNCTIONS, isMark, MARKS, REBOOT_CMD_KEXEC } from "../../model/luo.js";
 import type { Zero } from "./axis.js";
 import type { MarkSpelling } from "./boundaries.js";
 
@@ -15,27 +16,26 @@ export interface PathTask {
   readonly role: "reboots" | "boots" | "restores";
 }
 
-const REBOOT_CALLS = new Set(["kernel_kexec", "liveupdate_reboot"]);
-/** LINUX_REBOOT_CMD_KEXEC. */
-const REBOOT_KEXEC = 0x45584543;
+const REBOOT_CALLS = new Set<string>([FUNCTIONS.kernelKexec.name, FUNCTIONS.liveupdateReboot.name]);
+const OPEN_CALLS = new Set<string>([FUNCTIONS.open.name, FUNCTIONS.sessionRetrieve.name]);
 
 const isReboot = (event: KeyEvent): boolean =>
   (event.what === "call" && REBOOT_CALLS.has(event.name)) ||
-  (event.what === "syscall-enter" && event.name === "reboot" && Number(event.fields.get("cmd")) === REBOOT_KEXEC) ||
-  (event.what === "marker" && event.name.startsWith("luo: kexec begin"));
+  (event.what === "syscall-enter" && event.name === "reboot" && Number(event.fields.get("cmd")) === REBOOT_CMD_KEXEC) ||
+  (event.what === "marker" && isMark(event.name, `${MARKS.kexec.name} begin`));
 
 const isOpen = (event: KeyEvent): boolean =>
-  (event.what === "call" && (event.name === "luo_open" || event.name === "luo_session_retrieve")) ||
+  (event.what === "call" && OPEN_CALLS.has(event.name)) ||
   (event.what === "syscall-enter" && event.name === "openat") ||
-  (event.what === "marker" && event.name.startsWith("luo: restore"));
+  (event.what === "marker" && isMark(event.name, MARKS.restore.name));
 
 /** The tasks of the path, in the order they carry it; those that nothing shows are left out. */
 export function findPath(events: readonly KeyEvent[], spelling: MarkSpelling): readonly PathTask[] {
-  const isMark = (event: KeyEvent, text: string): boolean => event.what === "marker" && event.name.startsWith(text);
+  const marked = (event: KeyEvent, text: string): boolean => event.what === "marker" && isMark(event.name, text);
   const old = events.filter((event) => event.at.boot === "old");
   const fresh = events.filter((event) => event.at.boot === "new");
-  const reboots = old.findLast(isReboot) ?? old.findLast((event) => isMark(event, spelling.pause));
-  const restores = fresh.find(isOpen) ?? fresh.findLast((event) => isMark(event, spelling.resume));
+  const reboots = old.findLast(isReboot) ?? old.findLast((event) => marked(event, spelling.pause));
+  const restores = fresh.find(isOpen) ?? fresh.findLast((event) => marked(event, spelling.resume));
   const task = (event: KeyEvent | undefined, role: PathTask["role"]): readonly PathTask[] =>
     event === undefined ? [] : [{ boot: event.at.boot, pid: event.pid, task: event.task, role }];
   return [

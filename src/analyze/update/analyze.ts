@@ -9,6 +9,7 @@ import type {
   PhaseDocument,
   PhaseName,
 } from "../../model/live-update.js";
+import { FUNCTIONS, isMark } from "../../model/luo.js";
 import type { SpanTable } from "../../model/span-table.js";
 import type { AttributedUpdate, RecordingEstimate, Wakeups } from "../attribution/update.js";
 import { findSessions, sessionStates, storedNames } from "../causes/sessions.js";
@@ -41,13 +42,15 @@ const PHASE_BOUNDARIES: Readonly<Record<PhaseName, readonly [Boundary, Boundary]
 const placed = (found: FoundBoundary): Placed | null =>
   found.ns === null ? null : { boot: found.boot, ns: found.ns, uncertaintyNs: found.uncertaintyNs };
 
+const PAST_FREEZE = new Set<string>([FUNCTIONS.restartPrepare.name, FUNCTIONS.machineKexec.name]);
+
 /** What only follows a freeze that succeeded: the old kernel going on to the kexec, or anything of the new one. */
 function wentOn(collected: Collected): boolean {
   return (
     collected.newBootReached ||
     collected.keyEvents.some(
       (event) =>
-        (event.what === "call" && (event.name === "kernel_restart_prepare" || event.name === "machine_kexec")) ||
+        (event.what === "call" && PAST_FREEZE.has(event.name)) ||
         (event.what === "printk" && event.name.startsWith("kexec_core: Starting new kernel")),
     )
   );
@@ -60,9 +63,8 @@ function wentOn(collected: Collected): boolean {
 function ofThisAttempt(all: Collected, spelling: MarkSpelling): Collected {
   if (!all.newBootReached) return all;
   const collected = { ...all, keyEvents: withoutCancelled(all.keyEvents) };
-  const marked = (name: string, text: string): boolean => name === text || name.startsWith(`${text} `);
   const isOldMark = (event: KeyEvent, text: string): boolean =>
-    event.at.boot === "old" && event.what === "marker" && marked(event.name, text);
+    event.at.boot === "old" && event.what === "marker" && isMark(event.name, text);
   const resumed = collected.keyEvents.filter((event) => isOldMark(event, spelling.resume)).at(-1);
   if (resumed === undefined) return collected;
   const keyEvents = collected.keyEvents.filter(

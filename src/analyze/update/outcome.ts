@@ -1,6 +1,7 @@
 /** How the update ended, and what says so. */
 import type { Collected, KeyEvent, LogVerdict } from "../../model/collected.js";
 import type { Outcome } from "../../model/live-update.js";
+import { FUNCTIONS } from "../../model/luo.js";
 import type { FoundBoundary } from "../evidence/boundaries.js";
 import { lastCancel, stateEvent } from "../evidence/dialect.js";
 
@@ -14,7 +15,7 @@ function abortOf(events: readonly KeyEvent[]): KeyEvent | undefined {
   return events.find(
     (event) =>
       event.at.boot === "old" &&
-      ((event.what === "return" && event.name === "liveupdate_reboot") ||
+      ((event.what === "return" && event.name === FUNCTIONS.liveupdateReboot.name) ||
         (event.what === "syscall-exit" && event.name === "reboot")) &&
       event.fields.has("ret") &&
       Number(event.fields.get("ret")) !== 0,
@@ -28,7 +29,7 @@ function cancelOf({ keyEvents, printk, newBootReached }: Collected): string | nu
   if (last !== undefined)
     return stateEvent(last.text) === "cancel" ? `'${last.text}' (${last.file}:${last.line})` : null;
   const cancel = lastCancel(keyEvents);
-  const prepared = keyEvents.findLast(({ name, what }) => name === "luo_prepare" && what === "call");
+  const prepared = keyEvents.findLast(({ name, what }) => name === FUNCTIONS.statePrepare.name && what === "call");
   if (cancel === null || (prepared !== undefined && prepared.at.ns > cancel.at.ns)) return null;
   return `'${cancel.name}' (${cancel.file}:${cancel.place})`;
 }

@@ -4,19 +4,12 @@
  */
 import type { KeyEvent, Placed } from "../../model/collected.js";
 import type { VmDocument } from "../../model/live-update.js";
+import { isMark } from "../../model/luo.js";
 import type { Axis, Zero } from "../evidence/axis.js";
 import type { MarkSpelling } from "../evidence/boundaries.js";
 import { ranAt, stoppedAt, type VcpuVm } from "./vcpus.js";
 
 const HOST_VM = "vm";
-
-function isMark(event: KeyEvent, spelling: string): boolean {
-  return (
-    event.what === "marker" &&
-    event.name.startsWith(spelling) &&
-    (event.name.length === spelling.length || event.name[spelling.length] === " ")
-  );
-}
 
 /** A VM's pause and resume, where they were marked. */
 export interface MarkedVm {
@@ -28,8 +21,9 @@ export interface MarkedVm {
 export function markedVms(events: readonly KeyEvent[], spelling: MarkSpelling): ReadonlyMap<string, MarkedVm> {
   const vms = new Map<string, { begin: Placed | null; end: Placed | null }>();
   for (const event of events) {
-    const pause = isMark(event, spelling.pause) && event.at.boot === "old";
-    const resume = isMark(event, spelling.resume);
+    const marked = (name: string): boolean => event.what === "marker" && isMark(event.name, name);
+    const pause = marked(spelling.pause) && event.at.boot === "old";
+    const resume = marked(spelling.resume);
     if (!pause && !resume) continue;
     const id = String(event.fields.get("vm") ?? HOST_VM);
     const vm = vms.get(id) ?? { begin: null, end: null };

@@ -6,6 +6,7 @@
 import type { DefectInput } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { AgentClient, AgentFacts, ClockPair, KeyEvent, SourceCounts, TraceClock } from "../../model/collected.js";
+import { clockReading } from "../../model/luo.js";
 import type { CaptureFiles } from "../files/files.js";
 import { type LogStamp, type LuodMessage, parseLuodLog } from "./luod.js";
 import { parseLuoMapping } from "./systemd.js";
@@ -29,11 +30,10 @@ export interface WallAnchor {
 /** The workload's marks `clock: realtime=S.NNNNNNNNN monotonic=S.NNNNNNNNN`, as anchors. */
 export function markedClocks(events: readonly KeyEvent[]): readonly WallAnchor[] {
   return events.flatMap((event): readonly WallAnchor[] => {
-    if (event.what !== "marker" || !event.name.startsWith("clock: ")) return [];
+    if (event.what !== "marker") return [];
     return (["monotonic", "realtime"] as const).flatMap((clock): readonly WallAnchor[] => {
-      const match = /^(\d{1,12})\.(\d{9})$/.exec(String(event.fields.get(clock) ?? ""));
-      if (match === null) return [];
-      const clockNs = BigInt(match[1] as string) * 1_000_000_000n + BigInt(match[2] as string);
+      const clockNs = clockReading(event.name, event.fields, clock);
+      if (clockNs === null) return [];
       return [{ clock, clockNs, ns: event.at.ns, uncertaintyNs: MARK_DELAY_NS }];
     });
   });

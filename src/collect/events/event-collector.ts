@@ -14,9 +14,10 @@ import {
   type FieldValue,
   type KeyEvent,
 } from "../../model/collected.js";
+import { FUNCTIONS, KEY_FUNCTIONS, LIVEUPDATE_DEVICE, LUO_IOCTL_RANGE, REBOOT_CMD_KEXEC } from "../../model/luo.js";
 import { float64Column, int32Column } from "./columns.js";
-import { functionOfReturnProbe, KEY_FUNCTIONS, symbolName } from "./key-functions.js";
 import { type OpenSpan, SpanCollector } from "./span-collector.js";
+import { functionOfReturnProbe, symbolName } from "./symbols.js";
 
 /** A key event before its clock is linked: `count` is in counts of the trace clock since the source's base. */
 export interface UnplacedKeyEvent extends Omit<KeyEvent, "at"> {
@@ -28,12 +29,6 @@ const MAX_KEY_EVENTS = 500_000;
 /** Key functions nest three deep; more than this are calls whose returns were lost. */
 const MAX_PENDING_CALLS = 64;
 
-/** ioctls of /dev/liveupdate and of session fds: _IO(0xBA, 0x00..0x44), include/uapi/linux/liveupdate.h of all series. */
-const LUO_IOCTL_FIRST = 0xba00;
-const LUO_IOCTL_LAST = 0xba44;
-/** LINUX_REBOOT_CMD_KEXEC, include/uapi/linux/reboot.h. */
-const REBOOT_CMD_KEXEC = 0x45584543;
-const LIVEUPDATE_DEVICE = "/dev/liveupdate";
 /** Softirqs by vector (include/linux/interrupt.h). */
 const SOFTIRQS = ["HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"];
 /** A host has hundreds of vCPUs, not millions; beyond this their times are of no more use and are counted. */
@@ -86,7 +81,7 @@ const KNOWN: ReadonlyMap<string, NameClass> = new Map<string, NameClass>([
   ["cpuhp_enter", "cpuhp-enter"],
   ["cpuhp_multi_enter", "cpuhp-enter"],
   ["cpuhp_exit", "cpuhp-exit"],
-  ["notifier_run", "notifier"],
+  [FUNCTIONS.notifierRun.name, "notifier"],
   ["console", "printk"],
   ["sys_enter_ioctl", "syscall-enter"],
   ["sys_enter_reboot", "syscall-enter"],
@@ -376,7 +371,7 @@ export class EventCollector implements EventSink {
         this.spans.exit(this.#stack("cpuhp", chunk, row), null, time, null, `ret=${text("ret")}`);
         return;
       case "notifier":
-        this.#keep(chunk, row, { what: "call", name: "notifier_run", fields, source: "kprobe" });
+        this.#keep(chunk, row, { what: "call", name: FUNCTIONS.notifierRun.name, fields, source: "kprobe" });
         this.#notifier(chunk, row, symbolName(text("cb")) ?? text("cb"));
         return;
       case "irq-enter": {
@@ -524,7 +519,7 @@ export class EventCollector implements EventSink {
     const cmd = integerField(fields.get("cmd"));
     const wanted =
       name === "kexec_file_load" ||
-      (name === "ioctl" && cmd !== null && cmd >= LUO_IOCTL_FIRST && cmd <= LUO_IOCTL_LAST) ||
+      (name === "ioctl" && cmd !== null && cmd >= LUO_IOCTL_RANGE.first && cmd <= LUO_IOCTL_RANGE.last) ||
       (name === "reboot" && cmd === REBOOT_CMD_KEXEC) ||
       (name === "openat" && [...fields.values()].some((value) => String(value).includes(LIVEUPDATE_DEVICE)));
     if (!wanted) return;

@@ -4,6 +4,7 @@
  * waits on others that would remain. So the answer is an estimate between two bounds, never a bare number.
  */
 
+import { FUNCTIONS } from "../../../model/luo.js";
 import { SPAN_KINDS } from "../../../model/span-table.js";
 import { timeOnCpu } from "../on-cpu.js";
 import { apart, forOverlaps } from "../overlaps.js";
@@ -145,7 +146,7 @@ function asyncHold({ spans }: AttributedUpdate, root: TreeNode, changed: readonl
   if (stageBegin === null) return 0;
   for (let row = 0; row < spans.count; row++) {
     if (spans.kind[row] !== functions || spans.boot[row] !== 2) continue;
-    if (spans.strings[spans.id[row] as number] !== "do_populate_rootfs") continue;
+    if (spans.strings[spans.id[row] as number] !== FUNCTIONS.unpackInitramfs.name) continue;
     const begin = spans.beginNs[row] as number;
     const end = spans.endNs[row] as number;
     if (begin >= stageBegin) return 0;

@@ -1,0 +1,423 @@
+/**
+ * The vocabulary of the Live Update Orchestrator: kernel functions, ioctls and marks, one row each. Whatever reads,
+ * records or draws one of them names its row here; a new kernel's function is one more row. The recorder's tables
+ * (src/recorder/recorder.sh) are checked against these rows by a test.
+ */
+import type { Boot } from "../base/time.js";
+import type { PhaseName } from "./live-update.js";
+
+/** Kernels that have a row. `states`: the series of 2025 that kept one state for the whole host. */
+export type Kernels = "6.19 and later" | "states" | "all";
+
+/** What a call does, and to what; the verb is the action that spans and reports print. */
+export interface Deed {
+  readonly of: "session" | "file";
+  readonly action: string;
+}
+
+/**
+ * What a traced function is to an update.
+ * `reboot`: the path to the kexec; `open`: the device is opened; `session`, `file`: LUO's own work on one of them;
+ * `handler`: a file handler's callback; `host`: work for all sessions at once; `state`: a step of the state machine;
+ * `device`: a device is stopped or probed; `boot`: the new kernel's own work.
+ */
+export type FunctionRole = "reboot" | "open" | "session" | "file" | "handler" | "host" | "state" | "device" | "boot";
+
+export interface KernelFunction {
+  readonly name: string;
+  /** File in the kernel's tree. */
+  readonly source: string;
+  readonly kernels: Kernels;
+  /** The half of an update in which its calls are of interest. */
+  readonly boot: Boot;
+  readonly role: FunctionRole;
+  /** `never`: it has no return that a trace can show; `status`: 0 or a negative errno. */
+  readonly returns: "status" | "nothing" | "never";
+  /** Names of the arguments that the recorder's probe fetches. */
+  readonly args: readonly string[];
+  /** Which tables of the recorder arm it. */
+  readonly recorded: readonly ("probe" | "graph")[];
+  /** Boundaries, sessions or outcomes may rest on its calls; calls of other functions are spans only. */
+  readonly key: boolean;
+  /** Null: what it works on is not in its arguments, or its caller's row has it. */
+  readonly deed: Deed | null;
+  /** The phase of its session that its calls make up; null where an inner or outer row of the same phase counts. */
+  readonly phase: PhaseName | null;
+}
+
+type Part = Partial<Omit<KernelFunction, "name" | "source">> & Pick<KernelFunction, "boot" | "role">;
+
+const row = (name: string, source: string, part: Part): KernelFunction => ({
+  name,
+  source,
+  kernels: "6.19 and later",
+  returns: "status",
+  args: [],
+  recorded: [],
+  key: true,
+  deed: null,
+  phase: null,
+  ...part,
+});
+
+const SESSION = "kernel/liveupdate/luo_session.c";
+const FILE = "kernel/liveupdate/luo_file.c";
+const CORE = "kernel/liveupdate/luo_core.c";
+const KEXEC = "kernel/kexec_core.c";
+const REBOOT = "kernel/reboot.c";
+const MEMFD = "mm/memfd_luo.c";
+const BOTH = ["probe", "graph"] as const;
+const PROBE = ["probe"] as const;
+const GRAPH = ["graph"] as const;
+
+const session = (action: string): Deed => ({ of: "session", action });
+const file = (action: string): Deed => ({ of: "file", action });
+/** A step of the state machine of the 2025 series. */
+const state = (name: string, boot: Boot, source = CORE): KernelFunction =>
+  row(name, source, { boot, role: "state", kernels: "states" });
+/** Not of LUO, but on the way that an update takes through both kernels. */
+const path = (
+  name: string,
+  source: string,
+  part: Part & { readonly key?: boolean; readonly returns?: KernelFunction["returns"] },
+): KernelFunction => row(name, source, { kernels: "all", returns: "nothing", ...part });
+
+/** Every function that the tool names. */
+export const FUNCTIONS = {
+  sessionCreate: row("luo_session_create", SESSION, {
+    boot: "old",
+    role: "session",
+    args: ["session"],
+    recorded: PROBE,
+    deed: session("create"),
+    phase: "prepare",
+  }),
+  preserveFile: row("luo_preserve_file", FILE, {
+    boot: "old",
+    role: "file",
+    args: ["session", "token", "fd"],
+    recorded: BOTH,
+    deed: file("preserve"),
+    phase: "prepare",
+  }),
+  memfdPreserve: row("memfd_luo_preserve", MEMFD, {
+    boot: "old",
+    role: "handler",
+    args: ["compat"],
+    recorded: BOTH,
+  }),
+  kernelKexec: path("kernel_kexec", KEXEC, { boot: "old", role: "reboot", returns: "never", recorded: BOTH }),
+  liveupdateReboot: row("liveupdate_reboot", CORE, { boot: "old", role: "reboot", recorded: BOTH }),
+  sessionSerialize: row("luo_session_serialize", SESSION, { boot: "old", role: "host", recorded: BOTH }),
+  fileFreeze: row("luo_file_freeze", FILE, {
+    boot: "old",
+    role: "session",
+    args: ["session"],
+    recorded: BOTH,
+    deed: session("freeze"),
+    phase: "freeze",
+  }),
+  memfdFreeze: row("memfd_luo_freeze", MEMFD, {
+    boot: "old",
+    role: "handler",
+    args: ["compat", "data"],
+    recorded: BOTH,
+  }),
+  flbSerialize: row("luo_flb_serialize", "kernel/liveupdate/luo_flb.c", {
+    boot: "old",
+    role: "host",
+    recorded: BOTH,
+  }),
+  restartPrepare: path("kernel_restart_prepare", REBOOT, {
+    boot: "old",
+    role: "reboot",
+    args: ["cmd"],
+    recorded: BOTH,
+  }),
+  deviceShutdown: path("device_shutdown", "drivers/base/core.c", { boot: "old", role: "reboot", recorded: BOTH }),
+  pciShutdown: path("pci_device_shutdown", "drivers/pci/pci-driver.c", {
+    boot: "old",
+    role: "device",
+    args: ["dev"],
+    recorded: BOTH,
+    key: false,
+  }),
+  platformShutdown: path("platform_shutdown", "drivers/base/platform.c", { boot: "old", role: "device", key: false }),
+  migrateCpu: path("migrate_to_reboot_cpu", REBOOT, { boot: "old", role: "reboot", recorded: BOTH }),
+  syscoreShutdown: path("syscore_shutdown", "drivers/base/syscore.c", {
+    boot: "old",
+    role: "reboot",
+    recorded: BOTH,
+  }),
+  machineShutdown: path("machine_shutdown", "arch/*/kernel/reboot.c", { boot: "old", role: "reboot" }),
+  nativeMachineShutdown: path("native_machine_shutdown", "arch/x86/kernel/reboot.c", {
+    boot: "old",
+    role: "reboot",
+    recorded: BOTH,
+  }),
+  stopOtherCpus: path("native_stop_other_cpus", "arch/x86/kernel/smp.c", {
+    boot: "old",
+    role: "reboot",
+    recorded: BOTH,
+    key: false,
+  }),
+  machineKexec: path("machine_kexec", "arch/*/kernel/machine_kexec*.c", {
+    boot: "old",
+    role: "reboot",
+    returns: "never",
+    recorded: BOTH,
+  }),
+  /** A trace event (notifier:notifier_run), which marks a callback's begin and nothing else. */
+  notifierRun: path("notifier_run", "kernel/notifier.c", { boot: "old", role: "reboot", key: false }),
+  populateRootfs: path("populate_rootfs", "init/initramfs.c", {
+    boot: "new",
+    role: "boot",
+    recorded: GRAPH,
+    key: false,
+  }),
+  unpackInitramfs: path("do_populate_rootfs", "init/initramfs.c", {
+    boot: "new",
+    role: "boot",
+    recorded: GRAPH,
+    key: false,
+  }),
+  pciProbe: path("pci_device_probe", "drivers/pci/pci-driver.c", {
+    boot: "new",
+    role: "device",
+    recorded: GRAPH,
+    key: false,
+  }),
+  virtioProbe: path("virtio_dev_probe", "drivers/virtio/virtio.c", {
+    boot: "new",
+    role: "device",
+    recorded: GRAPH,
+    key: false,
+  }),
+  open: row("luo_open", CORE, { boot: "new", role: "open", recorded: BOTH }),
+  sessionDeserialize: row("luo_session_deserialize", SESSION, { boot: "new", role: "host", recorded: BOTH }),
+  sessionRetrieve: row("luo_session_retrieve", SESSION, {
+    boot: "new",
+    role: "session",
+    args: ["session"],
+    recorded: BOTH,
+    deed: session("retrieve"),
+    phase: "restore",
+  }),
+  retrieveFile: row("luo_retrieve_file", FILE, {
+    boot: "new",
+    role: "file",
+    args: ["session", "token"],
+    recorded: BOTH,
+    deed: file("retrieve"),
+    phase: "restore",
+  }),
+  memfdRetrieve: row("memfd_luo_retrieve", MEMFD, {
+    boot: "new",
+    role: "handler",
+    args: ["compat", "data"],
+    recorded: BOTH,
+  }),
+  /** The ioctl's; it encloses `luo_file_finish`, whose calls also come from closing a session's fd. */
+  sessionFinish: row("luo_session_finish", SESSION, {
+    boot: "new",
+    role: "session",
+    args: ["session"],
+    recorded: PROBE,
+    deed: session("finish"),
+  }),
+  fileFinish: row("luo_file_finish", FILE, {
+    boot: "new",
+    role: "session",
+    returns: "nothing",
+    args: ["session"],
+    recorded: BOTH,
+    deed: session("finish"),
+    phase: "finish",
+  }),
+  statePrepare: state("luo_prepare", "old"),
+  stateFreeze: state("luo_freeze", "old"),
+  stateFinish: state("luo_finish", "new"),
+  stateCancel: state("luo_cancel", "old"),
+  subsystemsPrepare: state("luo_do_subsystems_prepare_calls", "old", "kernel/liveupdate/luo_subsystems.c"),
+  subsystemsFreeze: state("luo_do_subsystems_freeze_calls", "old", "kernel/liveupdate/luo_subsystems.c"),
+  subsystemsFinish: state("luo_do_subsystems_finish_calls", "new", "kernel/liveupdate/luo_subsystems.c"),
+  subsystemsCancel: state("luo_do_subsystems_cancel_calls", "old", "kernel/liveupdate/luo_subsystems.c"),
+  onePrepare: row("luo_files_prepare_one", "kernel/liveupdate/luo_files.c", {
+    boot: "old",
+    role: "state",
+    kernels: "states",
+    deed: file("prepare"),
+  }),
+  oneFreeze: row("luo_files_freeze_one", "kernel/liveupdate/luo_files.c", {
+    boot: "old",
+    role: "state",
+    kernels: "states",
+    deed: file("freeze"),
+  }),
+  oneFinish: row("luo_files_finish_one", "kernel/liveupdate/luo_files.c", {
+    boot: "new",
+    role: "state",
+    kernels: "states",
+    deed: file("finish"),
+  }),
+  oneCancel: row("luo_files_cancel_one", "kernel/liveupdate/luo_files.c", {
+    boot: "old",
+    role: "state",
+    kernels: "states",
+    key: false,
+    deed: file("cancel"),
+  }),
+} as const satisfies Readonly<Record<string, KernelFunction>>;
+
+export const ALL_FUNCTIONS: readonly KernelFunction[] = Object.values(FUNCTIONS);
+
+const BY_NAME: ReadonlyMap<string, KernelFunction> = new Map(ALL_FUNCTIONS.map((each) => [each.name, each]));
+
+/** The row of a function; null for one that the tool does not name. */
+export function functionRow(name: string): KernelFunction | null {
+  return BY_NAME.get(name) ?? null;
+}
+
+/** Names of the functions whose calls and returns a boundary, a session or an outcome may rest on. */
+export const KEY_FUNCTIONS: ReadonlySet<string> = new Set(
+  ALL_FUNCTIONS.filter(({ key }) => key).map(({ name }) => name),
+);
+
+/** LINUX_REBOOT_CMD_KEXEC, include/uapi/linux/reboot.h. */
+export const REBOOT_CMD_KEXEC = 0x45584543;
+/** The device that agents open, exclusively (kernel/liveupdate/luo_core.c). */
+export const LIVEUPDATE_DEVICE = "/dev/liveupdate";
+
+/**
+ * `sessions`: merged, Linux 6.19 and later. `states`: the 2025 series up to v3, one state for the whole host and no
+ * sessions. `states-and-sessions`: its v4, which had both. One ioctl number means different things in each.
+ */
+export type LuoDialect = "sessions" | "states" | "states-and-sessions";
+
+export interface LuoIoctl {
+  readonly name: string;
+  readonly kind: "session" | "file" | null;
+  readonly action: string;
+}
+
+const ioctl = (name: string, kind: LuoIoctl["kind"] = null, action = ""): LuoIoctl => ({ name, kind, action });
+
+/** Names that more than one place asks for; a dialect that lacks one has no number for it. */
+export const IOCTL = {
+  createSession: "LIVEUPDATE_IOCTL_CREATE_SESSION",
+  retrieveSession: "LIVEUPDATE_IOCTL_RETRIEVE_SESSION",
+  setEvent: "LIVEUPDATE_IOCTL_SET_EVENT",
+  preserveFd: ["LIVEUPDATE_SESSION_PRESERVE_FD", "LIVEUPDATE_IOCTL_FD_PRESERVE"],
+  retrieveFd: ["LIVEUPDATE_SESSION_RETRIEVE_FD", "LIVEUPDATE_SESSION_RESTORE_FD", "LIVEUPDATE_IOCTL_FD_RESTORE"],
+  finish: "LIVEUPDATE_SESSION_FINISH",
+} as const;
+
+/** The commands of each dialect by number, _IO(0xBA, nr): include/uapi/linux/liveupdate.h of the three. */
+export const LUO_IOCTLS: Readonly<Record<LuoDialect, ReadonlyMap<number, LuoIoctl>>> = {
+  sessions: new Map([
+    [0xba00, ioctl(IOCTL.createSession, "session", "create")],
+    [0xba01, ioctl(IOCTL.retrieveSession, "session", "retrieve")],
+    [0xba40, ioctl(IOCTL.preserveFd[0], "file", "preserve")],
+    [0xba41, ioctl(IOCTL.retrieveFd[0], "file", "retrieve")],
+    [0xba42, ioctl(IOCTL.finish, "session", "finish")],
+    // 7.x; absent in 6.19. The series of 2025 had another command of this number.
+    [0xba43, ioctl("LIVEUPDATE_SESSION_GET_NAME")],
+  ]),
+  states: new Map([
+    [0xba00, ioctl(IOCTL.preserveFd[1], "file", "preserve")],
+    [0xba01, ioctl("LIVEUPDATE_IOCTL_FD_UNPRESERVE", "file", "unpreserve")],
+    [0xba02, ioctl(IOCTL.retrieveFd[2], "file", "retrieve")],
+    [0xba03, ioctl("LIVEUPDATE_IOCTL_GET_STATE")],
+    [0xba04, ioctl(IOCTL.setEvent)],
+    [0xba05, ioctl("LIVEUPDATE_IOCTL_GET_FD_STATE")],
+    [0xba06, ioctl("LIVEUPDATE_IOCTL_SET_FD_EVENT")],
+  ]),
+  "states-and-sessions": new Map([
+    [0xba00, ioctl("LIVEUPDATE_IOCTL_GET_STATE")],
+    [0xba01, ioctl(IOCTL.setEvent)],
+    [0xba02, ioctl(IOCTL.createSession, "session", "create")],
+    [0xba03, ioctl(IOCTL.retrieveSession, "session", "retrieve")],
+    [0xba40, ioctl(IOCTL.preserveFd[0], "file", "preserve")],
+    [0xba41, ioctl("LIVEUPDATE_SESSION_UNPRESERVE_FD", "file", "unpreserve")],
+    [0xba42, ioctl(IOCTL.retrieveFd[1], "file", "retrieve")],
+    [0xba43, ioctl("LIVEUPDATE_SESSION_GET_STATE")],
+    [0xba44, ioctl("LIVEUPDATE_SESSION_SET_EVENT")],
+  ]),
+};
+
+const IOCTL_NUMBERS = Object.values(LUO_IOCTLS).flatMap((dialect) => [...dialect.keys()]);
+/** The lowest and the highest number of any dialect: the recorder records all between, and so does the collector. */
+export const LUO_IOCTL_RANGE = { first: Math.min(...IOCTL_NUMBERS), last: Math.max(...IOCTL_NUMBERS) } as const;
+/** What only the dialects with a state machine use: the merged kernels have two commands on the device. */
+export const STATE_IOCTL_RANGE = { first: 0xba02, last: 0xba06 } as const;
+/** From here on, commands of a session's fd. */
+export const FIRST_SESSION_IOCTL = 0xba40;
+
+/** The number of a command in a dialect; null if it has none. */
+export function ioctlNumber(dialect: LuoDialect, name: string): number | null {
+  for (const [number, each] of LUO_IOCTLS[dialect]) if (each.name === name) return number;
+  return null;
+}
+
+/** A line that user space writes into the trace: `luo: preserve_fd begin session=… token=0x100`. */
+export interface MarkRow {
+  /** Its text, without `begin` or `end` and without `key=value` pairs. */
+  readonly name: string;
+  readonly deed: Deed | null;
+  readonly phase: PhaseName | null;
+}
+
+const mark = (name: string, deed: Deed | null = null, phase: PhaseName | null = null): MarkRow => ({
+  name,
+  deed,
+  phase,
+});
+
+export const MARKS = {
+  pause: mark("luo: vm_pause"),
+  resume: mark("luo: vm_resume"),
+  prepare: mark("luo: prepare"),
+  sessionCreate: mark("luo: session_create", session("create"), "prepare"),
+  preserveFd: mark("luo: preserve_fd", file("preserve"), "prepare"),
+  kexec: mark("luo: kexec"),
+  restore: mark("luo: restore"),
+  sessionRetrieve: mark("luo: session_retrieve", session("retrieve"), "restore"),
+  retrieveFd: mark("luo: retrieve_fd", file("retrieve"), "restore"),
+  finish: mark("luo: finish"),
+  sessionFinish: mark("luo: session_finish", session("finish"), "finish"),
+  /** What the recorder marks in the new kernel, if it arms there: a part of the blackout that the recorder causes. */
+  recorderArm: mark("luo: recorder_arm"),
+  /** Readings of the workload's wall clocks. */
+  clock: mark("clock:"),
+} as const satisfies Readonly<Record<string, MarkRow>>;
+
+const MARK_BY_NAME: ReadonlyMap<string, MarkRow> = new Map(Object.values(MARKS).map((each) => [each.name, each]));
+
+/** The row of a mark by its label; null for a mark that the tool does not name. */
+export function markRow(label: string): MarkRow | null {
+  return MARK_BY_NAME.get(label) ?? null;
+}
+
+/** Whether a mark's text is `name`, or begins with it and goes on after a blank: `luo: vm_pause vm=7`. */
+export function isMark(text: string, name: string): boolean {
+  return text.startsWith(name) && (text.length === name.length || text[name.length] === " ");
+}
+
+/** What a call of a function, or a mark of that label, does to a session or a file; null for all others. */
+export function deedOf(record: string): Deed | null {
+  return BY_NAME.get(record)?.deed ?? MARK_BY_NAME.get(record)?.deed ?? null;
+}
+
+/** Seconds and nanoseconds as date(1) prints them with `+%s.%N`. */
+const CLOCK_READING = /^(\d{1,12})\.(\d{9})$/;
+
+/** Nanoseconds of one clock that a `clock: realtime=S.NNNNNNNNN monotonic=…` mark reads; null if it does not. */
+export function clockReading(
+  text: string,
+  fields: ReadonlyMap<string, unknown>,
+  clock: "realtime" | "monotonic",
+): bigint | null {
+  if (!isMark(text, MARKS.clock.name)) return null;
+  const match = CLOCK_READING.exec(String(fields.get(clock) ?? ""));
+  return match === null ? null : BigInt(match[1] as string) * 1_000_000_000n + BigInt(match[2] as string);
+}
