@@ -1,4 +1,6 @@
-/** Biome's rules, and this project's own: which room may import which. */
+/** Biome's rules, and this project's own: which room may import which, and how text is written. */
+import { readFileSync } from "node:fs";
+import { allLanguageFaults, ratchetFaults } from "./lib/language.mjs";
 import { inProject } from "./lib/project.mjs";
 import { allImportFaults } from "./lib/rooms.mjs";
 import { exitCodeOf, main } from "./lib/step.mjs";
@@ -7,7 +9,8 @@ import { exitCodeOf, main } from "./lib/step.mjs";
 export async function lint() {
   const biome = inProject("node_modules/@biomejs/biome/bin/biome");
   const code = await exitCodeOf(process.execPath, [biome, "check", "--error-on-warnings", "."]);
-  const faults = allImportFaults();
+  const limits = JSON.parse(readFileSync(inProject("scripts/lib/language-ratchet.json"), "utf8"));
+  const faults = [...allImportFaults(), ...ratchetFaults(allLanguageFaults(), limits)];
   for (const fault of faults) process.stderr.write(`${fault}\n`);
   return (code === 0 ? 0 : 1) + (faults.length === 0 ? 0 : 1);
 }
