@@ -29,7 +29,8 @@ const { openLab, runLiveUpdate } = await load("lab/live-update.js");
 const { usableAccelerator } = await load("lab/machine.js");
 const { median, quantileInterval, upperQuantileBound } = await load("analyze/statistics/order-statistics.js");
 const { seededRandom } = await load("base/random.js");
-const { USUAL_READING, withCapture } = await load("cli/load.js");
+const { DEFAULT_CAPTURE_OPTIONS } = await load("cli/input/capture-options.js");
+const { withCapture } = await load("cli/input/load.js");
 
 const CONFIDENCE = 0.95;
 /** What the levels may cost: upper bounds of the median ratio. */
@@ -97,7 +98,7 @@ function blackoutOf(round, level) {
 async function estimateOf(level) {
   const path = join(values.out, ESTIMATE, level);
   if (!existsSync(path)) return "-";
-  const loaded = await withCapture(path, USUAL_READING, ({ update }) => update);
+  const loaded = await withCapture(path, DEFAULT_CAPTURE_OPTIONS, ({ update }) => update);
   if (!loaded.ok) throw new Error(loaded.error);
   const { recording, document } = loaded.value;
   return recording === null ? "-" : `${((recording.ns / document.blackout.durationNs) * 100).toFixed(2)} %`;

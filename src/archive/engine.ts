@@ -3,19 +3,17 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DuckDBConnection, DuckDBInstance, DuckDBType, DuckDBValue } from "@duckdb/node-api";
+import { MissingPackage } from "../base/missing-package.js";
 import { ArchiveError, type ColumnKind } from "./format.js";
 
 export type DuckDb = typeof import("@duckdb/node-api");
 
-/** The DuckDB package; throws `ArchiveError` where it, or its binding for this platform, is missing. */
+/** The DuckDB package; throws `MissingPackage` if it, or its binding for this platform, is not installed. */
 export async function loadDuckDb(): Promise<DuckDb> {
   try {
     return await import("@duckdb/node-api");
   } catch (error) {
-    throw new ArchiveError(
-      `the archive's engine, DuckDB, cannot be loaded on ${process.platform}-${process.arch}: ${firstLine(error)}. ` +
-        "Its binding is an optional dependency: install blackout again without --omit=optional, on a platform that DuckDB supports (Linux, macOS, Windows on x64 or arm64)",
-    );
+    throw new MissingPackage("@duckdb/node-api", "an archive", firstLine(error));
   }
 }
 

@@ -1,62 +1,173 @@
-/** The commands there are, in the order the help lists them. */
+/** The commands, in the order in which the help lists them. A command's module is imported when the command is asked for. */
+import type { CommandEntry } from "./frame/command.js";
 
-import { archive } from "./archive/archive.js";
-import { query } from "./archive/query.js";
-import { cohort } from "./cohort/cohort.js";
-import { compare } from "./cohort/compare.js";
-import { gate } from "./cohort/gate.js";
-import { history } from "./cohort/history.js";
-import { percentiles } from "./cohort/percentiles.js";
-import { qualify } from "./cohort/qualify.js";
-import { metrics } from "./fleet/metrics.js";
-import { rules } from "./fleet/rules.js";
-import { watch } from "./fleet/watch.js";
-import type { Command } from "./frame/command.js";
-import { doctor } from "./recording/doctor.js";
-import { lab } from "./recording/lab.js";
-import { record } from "./recording/record.js";
-import { convert } from "./trace/convert.js";
-import { events } from "./trace/events.js";
-import { analyze } from "./update/analyze.js";
-import { blame } from "./update/blame.js";
-import { criticalChain } from "./update/critical-chain.js";
-import { findings } from "./update/findings.js";
-import { guest } from "./update/guest.js";
-import { perfetto } from "./update/perfetto.js";
-import { report } from "./update/report.js";
-import { sessions } from "./update/sessions.js";
-import { tree } from "./update/tree.js";
-import { whatIf } from "./update/what-if.js";
-import { open } from "./web/open.js";
-import { serve } from "./web/serve.js";
-
-export const commands: readonly Command[] = [
-  analyze,
-  findings,
-  blame,
-  tree,
-  criticalChain,
-  whatIf,
-  sessions,
-  guest,
-  events,
-  report,
-  perfetto,
-  convert,
-  open,
-  serve,
-  percentiles,
-  compare,
-  gate,
-  history,
-  qualify,
-  cohort,
-  doctor,
-  record,
-  lab,
-  archive,
-  query,
-  watch,
-  rules,
-  metrics,
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "analyze",
+    group: "One live update",
+    summary: "How long the blackout was, how sure that is, and where it went",
+    load: async () => (await import("./update/analyze.js")).analyze,
+  },
+  {
+    name: "findings",
+    group: "One live update",
+    summary: "What is worth working on, each with its number, its span and what to do",
+    load: async () => (await import("./update/findings.js")).findings,
+  },
+  {
+    name: "blame",
+    group: "One live update",
+    summary: "What took how long, longest first: devices, sessions, files, initcalls, functions, CPUs, interrupts",
+    load: async () => (await import("./update/blame.js")).blame,
+  },
+  {
+    name: "tree",
+    group: "One live update",
+    summary: "Every nanosecond of the blackout: phases, stages, causes, and what is left over",
+    load: async () => (await import("./update/tree.js")).tree,
+  },
+  {
+    name: "critical-chain",
+    group: "One live update",
+    summary: "The sequence of spans whose shortening would shorten the blackout",
+    load: async () => (await import("./update/critical-chain.js")).criticalChain,
+  },
+  {
+    name: "what-if",
+    group: "One live update",
+    summary: "The blackout if causes took another time, or ran at the same time",
+    load: async () => (await import("./update/what-if.js")).whatIf,
+  },
+  {
+    name: "sessions",
+    group: "One live update",
+    summary: "LUO's sessions over the kexec: owners, files, tokens, handlers, phases and costs",
+    load: async () => (await import("./update/sessions.js")).sessions,
+  },
+  {
+    name: "guest",
+    group: "One live update",
+    summary: "The blackout as the guest saw it, beside the host's views, and what lies between them",
+    load: async () => (await import("./update/guest.js")).guest,
+  },
+  {
+    name: "events",
+    group: "One live update",
+    summary: "The decoded events of a live update, on one time axis, or of any trace, one a line",
+    load: async () => (await import("./trace/events.js")).events,
+  },
+  {
+    name: "report",
+    group: "One live update",
+    summary: "Write one HTML file that shows the updates; it needs no server and no network",
+    load: async () => (await import("./update/report.js")).report,
+  },
+  {
+    name: "perfetto",
+    group: "One live update",
+    summary: "Write a trace that opens in the Perfetto UI, both kernels on one axis",
+    load: async () => (await import("./update/perfetto.js")).perfetto,
+  },
+  {
+    name: "convert",
+    group: "Any trace",
+    summary: "Turn a trace.dat, a Perfetto trace, raw pages or an ftrace text into a Perfetto trace, JSON or text",
+    load: async () => (await import("./trace/convert.js")).convert,
+  },
+  {
+    name: "open",
+    group: "One live update",
+    summary: "Hand a live update to the Perfetto UI, set up to look at the blackout",
+    load: async () => (await import("./web/open.js")).open,
+  },
+  {
+    name: "serve",
+    group: "One live update",
+    summary: "Serve the viewer for a folder of captures to the browser of this machine",
+    load: async () => (await import("./web/serve.js")).serve,
+  },
+  {
+    name: "percentiles",
+    group: "Many live updates",
+    summary: "Percentiles of each phase and the blackout, and which of them so few updates support",
+    load: async () => (await import("./cohort/percentiles.js")).percentiles,
+  },
+  {
+    name: "compare",
+    group: "Many live updates",
+    summary: "Whether a cohort of updates takes longer than another, by how much, and why",
+    load: async () => (await import("./cohort/compare.js")).compare,
+  },
+  {
+    name: "gate",
+    group: "Many live updates",
+    summary: "Whether a cohort keeps its budget and has not regressed: for CI",
+    load: async () => (await import("./cohort/gate.js")).gate,
+  },
+  {
+    name: "history",
+    group: "Many live updates",
+    summary: "Where in a series of builds updates began to take longer, and what changed there",
+    load: async () => (await import("./cohort/history.js")).history,
+  },
+  {
+    name: "qualify",
+    group: "Many live updates",
+    summary: "From which kernel to which an update works, and what it costs: a matrix with evidence",
+    load: async () => (await import("./cohort/qualify.js")).qualify,
+  },
+  {
+    name: "cohort",
+    group: "Many live updates",
+    summary: "What a cohort is, and each of its updates in one line of JSON",
+    load: async () => (await import("./cohort/cohort.js")).cohort,
+  },
+  {
+    name: "doctor",
+    group: "Recording",
+    summary: "What this host can record, what is missing, and what would fix it",
+    load: async () => (await import("./recording/doctor.js")).doctor,
+  },
+  {
+    name: "record",
+    group: "Recording",
+    summary: "The recorder: print or install it, its plan, and the kernel's command line",
+    load: async () => (await import("./recording/record.js")).record,
+  },
+  {
+    name: "lab",
+    group: "Recording",
+    summary: "Make real live updates in QEMU, with a workload, an observer and faults",
+    load: async () => (await import("./recording/lab.js")).lab,
+  },
+  {
+    name: "archive",
+    group: "Many live updates",
+    summary: "Keeps live updates in one folder of Parquet files, for any number of hosts and years",
+    load: async () => (await import("./archive/archive.js")).archive,
+  },
+  {
+    name: "query",
+    group: "Many live updates",
+    summary: "Asks an archive in SQL",
+    load: async () => (await import("./archive/query.js")).query,
+  },
+  {
+    name: "watch",
+    group: "A fleet",
+    summary: "Take in captures as they arrive; archive, judge and alert, for Prometheus and the browser",
+    load: async () => (await import("./fleet/watch.js")).watch,
+  },
+  {
+    name: "rules",
+    group: "A fleet",
+    summary: "Prometheus rules from a budget: recordings, and an alert for each limit",
+    load: async () => (await import("./fleet/rules.js")).rules,
+  },
+  {
+    name: "metrics",
+    group: "A fleet",
+    summary: "Metrics of live updates for Prometheus, as a file for node_exporter",
+    load: async () => (await import("./fleet/metrics.js")).metrics,
+  },
 ];

@@ -3,8 +3,9 @@ import test from "node:test";
 import fc from "fast-check";
 import { sampleOfDocument } from "../../model/update-sample.js";
 import { liveUpdateDocument } from "../../testing/samples/live-update-document.js";
+import { HISTOGRAM_HIGHEST_NS } from "../statistics/distributions/histogram-layout.js";
 import { cohortDifferences, cohortKeyOf, commonKey } from "./cohort-key.js";
-import { durationHistogram, HISTOGRAM_HIGHEST_NS, MEASURES, sampleUpdates } from "./histograms.js";
+import { durationHistogram, MEASURES, sampleUpdates } from "./histograms.js";
 import { exactPercentiles, histogramPercentiles } from "./percentiles.js";
 
 const durations = fc.array(fc.oneof(fc.nat(5000), fc.nat(HISTOGRAM_HIGHEST_NS)), { minLength: 1, maxLength: 400 });

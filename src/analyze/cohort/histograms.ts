@@ -2,19 +2,15 @@
 import { build, type Histogram } from "hdr-histogram-js";
 import { PHASES, type PhaseName } from "../../model/live-update.js";
 import type { UpdateSample } from "../../model/update-sample.js";
+import {
+  HISTOGRAM_DIGITS,
+  HISTOGRAM_HIGHEST_NS,
+  HISTOGRAM_LOWEST_NS,
+} from "../statistics/distributions/histogram-layout.js";
 
 /** What is measured of an update. */
 export const MEASURES = ["blackout", ...PHASES] as const;
 export type MeasureName = "blackout" | PhaseName;
-
-/**
- * Every histogram has one layout, so that any two add up without loss: from 1 ns, since a phase may last microseconds,
- * to 24 h, which no live update reaches; 3 significant digits (at most 1/1,024 of a value is lost to its bucket) are
- * finer than any clock link's ±. That takes 37 x 1,024 counts, 300 KiB.
- */
-export const HISTOGRAM_LOWEST_NS = 1;
-export const HISTOGRAM_HIGHEST_NS = 24 * 3600 * 1e9;
-export const HISTOGRAM_DIGITS = 3;
 
 export function durationHistogram(): Histogram {
   return build({

@@ -1,7 +1,8 @@
 /** What a guest's ticker says of the blackout: its longest gap, and the delays as its own timers saw them. */
 import type { Duration } from "../../base/time.js";
 import type { TickLog } from "../../model/collected.js";
-import { durationHistogram, HISTOGRAM_HIGHEST_NS } from "../cohort/histograms.js";
+import { durationHistogram } from "../cohort/histograms.js";
+import { HISTOGRAM_HIGHEST_NS } from "../statistics/distributions/histogram-layout.js";
 
 /** More expected ticks than this in one log: the interval is not this ticker's. */
 export const MAX_EXPECTED_TICKS = 10_000_000;

@@ -2,9 +2,18 @@
 import { createReadStream } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ClickHouseClient } from "@clickhouse/client";
+import { MissingPackage } from "../../base/missing-package.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { firstLine } from "../engine.js";
 import { ArchiveError } from "../format.js";
+
+async function loadClient(): Promise<typeof import("@clickhouse/client")> {
+  try {
+    return await import("@clickhouse/client");
+  } catch (error) {
+    throw new MissingPackage("@clickhouse/client", "archive push", firstLine(error));
+  }
+}
 
 export interface ClickhouseAddress {
   /** Without user, password, database and settings. */
@@ -103,7 +112,7 @@ export class ClickhouseServer {
 
   /** Loads the client only here. Nothing is sent yet. */
   static async open(address: ClickhouseAddress, patience = DEFAULT_PATIENCE): Promise<ClickhouseServer> {
-    const { ClickHouseLogLevel, createClient } = await import("@clickhouse/client");
+    const { ClickHouseLogLevel, createClient } = await loadClient();
     const client = createClient({
       url: address.url,
       // No database: the one that is pushed to may not be there yet. All names are written with theirs.

@@ -1,6 +1,6 @@
 /** From updates to the rows of the archive's tables, and back. */
 
-import { HISTOGRAM_HIGHEST_NS } from "../../analyze/cohort/histograms.js";
+import { HISTOGRAM_HIGHEST_NS } from "../../analyze/statistics/distributions/histogram-layout.js";
 import { PHASES } from "../../model/live-update.js";
 import {
   CAUSE_KINDS,

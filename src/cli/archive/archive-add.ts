@@ -5,14 +5,14 @@ import { checkPartitionKey, openArchive } from "../../archive/store/archive.js";
 import { publishLive } from "../../archive/upkeep/live.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { type Context, exit, misused, unusable } from "../frame/command.js";
-import type { CaptureReading } from "../input/load.js";
+import type { CaptureOptions } from "../input/capture-options.js";
 import { streamCohort } from "../workers/cohort-load.js";
 
 export interface AddRequest {
   readonly detail: Detail;
   readonly keepCaptures: boolean;
   readonly partitionBy: readonly string[] | null;
-  readonly reading: CaptureReading;
+  readonly reading: CaptureOptions;
   readonly json: boolean;
 }
 
@@ -78,5 +78,5 @@ export async function addToArchive(
     const known = already === 0 ? "" : `, ${already} ${already === 1 ? "was" : "were"} there already`;
     context.stdout.write(`${path}: ${added} ${added === 1 ? "update" : "updates"} added${known}\n`);
   }
-  return failed > 0 ? exit.unusableInput : exit.answered;
+  return failed > 0 ? exit.unusableInput : exit.success;
 }

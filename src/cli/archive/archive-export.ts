@@ -34,7 +34,7 @@ export async function exportSql(context: Context, path: string, request: SqlExpo
         `${views.map((statement) => `${statement};\n`).join("")}\n` +
         `-- Percentiles by kernel, as the views' buckets have them; divide by and select what you like.\n${percentiles};\n`,
     );
-    return exit.answered;
+    return exit.success;
   } finally {
     archive.close();
   }
@@ -69,7 +69,7 @@ export async function exportDocuments(context: Context, path: string, request: D
       await publishLive(await target.engine(), target.root, await target.snapshot());
       context.stdout.write(`${request.output}: ${exported} updates exported\n`);
     }
-    return exit.answered;
+    return exit.success;
   } finally {
     archive.close();
     target?.close();

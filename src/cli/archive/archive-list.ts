@@ -29,7 +29,7 @@ export async function listArchive(context: Context, path: string, request: ListR
     const updates = request.limit === null ? all : all.slice(-request.limit);
     if (request.json) for (const update of updates) context.stdout.write(`${JSON.stringify(line(update))}\n`);
     else context.stdout.write(listText(context, updates));
-    return exit.answered;
+    return exit.success;
   });
 }
 
@@ -87,6 +87,6 @@ export async function showInArchive(
       if (found.length > 1) return unusable(context, `${id}: stands for ${found.length} updates: give more digits`);
       context.stdout.write(json ? `${JSON.stringify(line(update))}\n` : `${JSON.stringify(line(update), null, 2)}\n`);
     }
-    return exit.answered;
+    return exit.success;
   });
 }

@@ -26,7 +26,7 @@ export async function pushToClickhouse(context: Context, path: string, request: 
         .map((statement) => `${statement};\n`)
         .join("\n"),
     );
-    return exit.answered;
+    return exit.success;
   }
   const archive = await openArchive(path);
   try {
@@ -52,7 +52,7 @@ export async function pushToClickhouse(context: Context, path: string, request: 
           `${server.name}: ${updates.toLocaleString("en")} ${updates === 1 ? "update" : "updates"}, as of commit ${commit} of ${path} (${sent}${gone})\n`,
         );
       }
-      return exit.answered;
+      return exit.success;
     } finally {
       progress.end();
       await server.close();

@@ -8,7 +8,7 @@ import { verifyArchive } from "../../archive/upkeep/verify.js";
 import { didYouMean } from "../../base/text/suggest.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { anyNumber, choice, duration, flag, integer, type Option, one, text, withDefault } from "../frame/options.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { CAPTURE_OPTION_NAMES, captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { COHORT_FORMS } from "../workers/cohort-load.js";
 import { addToArchive } from "./archive-add.js";
 import { exportDocuments, exportSql } from "./archive-export.js";
@@ -46,14 +46,14 @@ const options = {
   cluster: text("NAME", "push: the server's cluster, over which the tables are replicated and divided"),
   "print-ddl": flag("push: print the statements that make the tables, and send nothing"),
   json: flag("One JSON document a line"),
-  ...readingOptions,
+  ...captureOptions,
 };
 
 type Action = "add" | "list" | "show" | "verify" | "compact" | "export" | "push" | "remove";
 
 /** Which options go with which action. */
 const TAKES: Readonly<Record<Action, readonly (keyof typeof options)[]>> = {
-  add: ["detail", "keep-captures", "partition-by", "json", "pause-mark", "resume-mark", "reader-limit"],
+  add: ["detail", "keep-captures", "partition-by", "json", ...CAPTURE_OPTION_NAMES],
   list: ["where", "limit", "json"],
   show: ["json"],
   verify: ["quick", "json"],
@@ -65,9 +65,6 @@ const TAKES: Readonly<Record<Action, readonly (keyof typeof options)[]>> = {
 const ACTIONS = Object.keys(TAKES) as readonly Action[];
 
 export const archive = defineCommand({
-  name: "archive",
-  group: "Many live updates",
-  summary: "Keeps live updates in one folder of Parquet files, for any number of hosts and years",
   usage: "ACTION ARCHIVE [WHAT...] [OPTIONS]",
   description: `add ARCHIVE WHAT...: adds live updates, and makes the archive where there is none. WHAT is ${COHORT_FORMS}. What is there already is not added twice; any number of processes may add at once, and what was said to be added is on the disk.\nlist ARCHIVE: one line per update.\nshow ARCHIVE ID...: updates by their ids, or the first digits of these.\nverify ARCHIVE: proves that all is there, whole and once; exit code 1 where it is not.\ncompact ARCHIVE: makes few large files of many small ones, and deletes what no one reads any more; others may go on adding.\nexport ARCHIVE: its updates as lines of JSON, which every cohort argument and add take; with --anonymise, without names; with --sql, what makes another engine read its files.\npush ARCHIVE --clickhouse URL: brings a ClickHouse server to what the archive holds, as often as you like; the password is CLICKHOUSE_PASSWORD's. docs/clickhouse.md has the tables.\nremove ARCHIVE --where CONDITION: takes updates out of it.\nThe format is in docs/archive-format.md; blackout query asks it in SQL; every cohort argument takes an archive, like 'fleet/?kernel=7.3.4&since=7d'.`,
   options,
@@ -113,7 +110,7 @@ export const archive = defineCommand({
             detail: given.detail,
             keepCaptures: given["keep-captures"],
             partitionBy: given["partition-by"]?.split(",") ?? null,
-            reading: readingOf(given),
+            reading: captureOptionsOf(given),
             json: given.json,
           });
         }
@@ -129,7 +126,7 @@ export const archive = defineCommand({
             const found = await verifyArchive(open, { quick: given.quick });
             if (given.json) context.stdout.write(`${JSON.stringify(found)}\n`);
             else context.stdout.write(verifyText(path, found, context.colour));
-            return found.problems.length === 0 ? exit.answered : 1;
+            return found.problems.length === 0 ? exit.success : 1;
           });
         case "compact":
           if (what.length > 0) return misused(context, "archive compact: takes the archive alone");
@@ -137,7 +134,7 @@ export const archive = defineCommand({
             const found = await compactArchive(open, { graceMs: given.grace / 1e6, nowMs: Date.now() });
             if (given.json) context.stdout.write(`${JSON.stringify(found)}\n`);
             else context.stdout.write(compactText(path, found));
-            return exit.answered;
+            return exit.success;
           });
         case "export": {
           if (what.length > 0) return misused(context, "archive export: takes the archive alone");
@@ -170,7 +167,7 @@ export const archive = defineCommand({
             const removed = await removeUpdates(open, where);
             if (given.json) context.stdout.write(`${JSON.stringify({ removed })}\n`);
             else context.stdout.write(`${path}: ${removed} ${removed === 1 ? "update" : "updates"} removed\n`);
-            return exit.answered;
+            return exit.success;
           });
         }
       }

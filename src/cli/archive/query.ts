@@ -22,9 +22,6 @@ import { answering } from "./archive.js";
 const TABLE_ROWS = 10_000;
 
 export const query = defineCommand({
-  name: "query",
-  group: "Many live updates",
-  summary: "Asks an archive in SQL",
   usage: null,
   description: `The tables are updates, phases, vms, causes, buckets (HDR histograms as rows) and defects; docs/archive-format.md has their columns, docs/archive-queries.md worked questions. "DESCRIBE updates" and "SUMMARIZE updates" are answered too. The SQL is DuckDB's.\nThe query can only read, and only this archive: SQL of strangers reaches no other file and no network.\nIn a table, columns that end in _ns are shown as durations; --csv, --json and --parquet have the nanoseconds.`,
   options: {
@@ -61,13 +58,13 @@ export const query = defineCommand({
           await queryToParquet(engine, positionals.sql, temporary);
           renameSync(temporary, output);
           context.stderr.write(`${options.parquet}: written\n`);
-          return exit.answered;
+          return exit.success;
         }
         const answer = await runQuery(engine, positionals.sql);
         if (options.csv) await writeCsv(context, answer);
         else if (options.json) await writeJson(context, answer);
         else await writeTable(context, answer);
-        return exit.answered;
+        return exit.success;
       } finally {
         if (temporary !== null && existsSync(temporary)) rmSync(temporary);
         engine.close();

@@ -14,21 +14,18 @@ import { PHASES } from "../../model/live-update.js";
 import { documentOfSample } from "../../model/update-sample.js";
 import { defineCommand, exit, unusable, warn } from "../frame/command.js";
 import { flag, one } from "../frame/options.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 import type { TextLayout } from "../update/analyze-text.js";
 import { COHORT_FORMS, loadCohort, refusalOf } from "../workers/cohort-load.js";
 
 export const cohort = defineCommand({
-  name: "cohort",
-  group: "Many live updates",
-  summary: "What a cohort is, and each of its updates in one line of JSON",
   usage: null,
   description: `Shows what the updates of a cohort have in common, what their blackouts and phases take, and which of them did not complete. A cohort is ${COHORT_FORMS}.\nWith --json, analyses once what compare, gate, history and qualify then read in no time: one document per update, one per line.`,
   options: {
     json: flag("One JSON document per update, one per line (docs/update-sample.schema.json)"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { cohort: one("The cohort") },
   examples: [
@@ -37,7 +34,7 @@ export const cohort = defineCommand({
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
-    const loaded = await loadCohort(context, positionals.cohort, readingOf(options));
+    const loaded = await loadCohort(context, positionals.cohort, captureOptionsOf(options));
     if (!loaded.ok) return unusable(context, loaded.error);
     const { cohort: found, failures } = loaded.value;
     for (const failure of failures) unusable(context, failure);
@@ -48,7 +45,7 @@ export const cohort = defineCommand({
       const refusal = refusalOf([found]);
       if (refusal !== null) warn(context, refusal);
     }
-    return failures.length > 0 ? exit.unusableInput : exit.answered;
+    return failures.length > 0 ? exit.unusableInput : exit.success;
   },
 });
 

@@ -2,7 +2,7 @@ import { compareCohorts } from "../../analyze/compare/comparison.js";
 import { DEFAULT_FLOORS } from "../../analyze/compare/levels.js";
 import { defineCommand, exit, unusable } from "../frame/command.js";
 import { decimal, duration, flag, integer, one, withDefault } from "../frame/options.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { COHORT_FORMS, displayNames, loadCohort, refusalOf, warnOfShared } from "../workers/cohort-load.js";
 import { comparisonText } from "./compare-text.js";
 
@@ -20,9 +20,6 @@ export const seedOption = withDefault(
 );
 
 export const compare = defineCommand({
-  name: "compare",
-  group: "Many live updates",
-  summary: "Whether a cohort of updates takes longer than another, by how much, and why",
   usage: null,
   description: `Compares the blackouts of two cohorts: ${COHORT_FORMS}. The verdict is regressed, improved, unchanged (shown to lie within the floor), inconclusive, or insufficient (and how many updates it needs).\nAt most 1 in 100 comparisons of like cohorts calls the blackout changed. Phases and causes explain a change, with the errors of each level held together (docs/compare.md).\nCohorts of unlike probe level, labels.workload or blackout basis are refused.`,
   options: {
@@ -30,7 +27,7 @@ export const compare = defineCommand({
     ...floorOptions,
     seed: seedOption,
     force: flag("Compare unlike cohorts all the same, and mark the output"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { base: one("The baseline cohort"), candidate: one("The cohort under test") },
   examples: [
@@ -48,7 +45,7 @@ export const compare = defineCommand({
   run: async (context, { options, positionals }) => {
     const loaded = [];
     for (const argument of [positionals.base, positionals.candidate]) {
-      const cohort = await loadCohort(context, argument, readingOf(options));
+      const cohort = await loadCohort(context, argument, captureOptionsOf(options));
       if (!cohort.ok) return unusable(context, cohort.error);
       loaded.push(cohort.value);
     }
@@ -65,6 +62,6 @@ export const compare = defineCommand({
     }
     if (options.json) context.stdout.write(`${JSON.stringify(comparison)}\n`);
     else context.stdout.write(comparisonText(comparison, { palette: context.colour, width: context.width }));
-    return failures.length > 0 ? exit.unusableInput : exit.answered;
+    return failures.length > 0 ? exit.unusableInput : exit.success;
   },
 });

@@ -11,7 +11,7 @@ import { outputProblem } from "../files/output-file.js";
 import { type Context, defineCommand, exit, misused, unusable, warn } from "../frame/command.js";
 import { choice, flag, one, required, text, withDefault } from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { sendWebhook, webhookTarget } from "../web/webhook.js";
 import { COHORT_FORMS, displayNames, loadCohort, refusalOf, warnOfShared } from "../workers/cohort-load.js";
 import { seedOption } from "./compare.js";
@@ -21,9 +21,6 @@ const FAILED = 1;
 const INSUFFICIENT = 4;
 
 export const gate = defineCommand({
-  name: "gate",
-  group: "Many live updates",
-  summary: "Whether a cohort keeps its budget and has not regressed: for CI",
   usage: null,
   description: `Checks a cohort against a budget file (docs/budget.md), and with --baseline against another cohort. A cohort is ${COHORT_FORMS}.\nA limit on a percentile is breached, or kept, where the bounds of so many updates show it; else it is undecided, which passes, or exits with 4 given --require-data.\nOf a webhook only the outcome of sending is printed; that it was not delivered does not change the exit code. Secrets are read from the environment alone.`,
   options: {
@@ -42,7 +39,7 @@ export const gate = defineCommand({
     ),
     seed: seedOption,
     force: flag("Compare unlike cohorts all the same, and mark every output"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { cohort: one("The cohort under test") },
   examples: [
@@ -57,7 +54,7 @@ export const gate = defineCommand({
     },
   ],
   exitCodes: [
-    { code: exit.answered, meaning: "passed" },
+    { code: exit.success, meaning: "passed" },
     { code: FAILED, meaning: "a limit is breached, or a regression is shown" },
     { code: exit.usage, meaning: "the command line or the budget file is wrong" },
     { code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" },
@@ -77,7 +74,7 @@ export const gate = defineCommand({
 
     const loaded = [];
     for (const argument of options.baseline === null ? [positionals.cohort] : [positionals.cohort, options.baseline]) {
-      const cohort = await loadCohort(context, argument, readingOf(options));
+      const cohort = await loadCohort(context, argument, captureOptionsOf(options));
       if (!cohort.ok) return unusable(context, cohort.error);
       loaded.push(cohort.value);
     }
@@ -107,7 +104,7 @@ export const gate = defineCommand({
     }
     if (document.verdict === "failed") return FAILED;
     if (failures.length > 0) return exit.unusableInput;
-    return document.verdict === "insufficient" ? INSUFFICIENT : exit.answered;
+    return document.verdict === "insufficient" ? INSUFFICIENT : exit.success;
   },
 });
 

@@ -6,7 +6,7 @@ import { parseSeriesKey, type SeriesKey, seriesKeyName, seriesOf } from "../../a
 import { formatDuration } from "../../base/text/format.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { flag, integer, oneOrMore, text, withDefault } from "../frame/options.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { fitted, sparkline } from "../terminal/sparkline.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls, wrap } from "../terminal/terminal-text.js";
@@ -15,9 +15,6 @@ import { COHORT_FORMS, displayNames, loadCohort, refusalOf } from "../workers/co
 import { floorOptions, seedOption } from "./compare.js";
 
 export const history = defineCommand({
-  name: "history",
-  group: "Many live updates",
-  summary: "Where in a series of builds updates began to take longer, and what changed there",
   usage: null,
   description: `Finds change points in a series of cohorts, each with the builds it lies between, its size, and the causes that changed. A cohort is ${COHORT_FORMS}.\nThe series is by cohort, in the order given, where there are several; a single one is divided by what --by names.\nAt most 1 in 100 series without a change is given one (E-divisive, with a permutation test).`,
   options: {
@@ -28,7 +25,7 @@ export const history = defineCommand({
     ...floorOptions,
     seed: seedOption,
     force: flag("Put unlike cohorts into one series all the same, and mark the output"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, in order; or one, with --by") },
   examples: [
@@ -49,7 +46,7 @@ export const history = defineCommand({
     if (!metric.ok) return misused(context, `--metric: ${metric.error}`);
     const loaded = [];
     for (const argument of positionals.cohort) {
-      const cohort = await loadCohort(context, argument, readingOf(options));
+      const cohort = await loadCohort(context, argument, captureOptionsOf(options));
       if (!cohort.ok) return unusable(context, cohort.error);
       loaded.push(cohort.value);
     }
@@ -71,7 +68,7 @@ export const history = defineCommand({
     if (!found.ok) return unusable(context, `${options.metric}: ${found.error.message}; ${found.error.advice}`);
     if (options.json) context.stdout.write(`${JSON.stringify(found.value)}\n`);
     else context.stdout.write(historyText(found.value, { palette: context.colour, width: context.width }));
-    return failures.length > 0 ? exit.unusableInput : exit.answered;
+    return failures.length > 0 ? exit.unusableInput : exit.success;
   },
 });
 

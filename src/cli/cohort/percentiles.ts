@@ -9,27 +9,22 @@ import {
   cohortKeyOf,
   commonKey,
 } from "../../analyze/cohort/cohort-key.js";
-import {
-  durationHistogram,
-  HISTOGRAM_HIGHEST_NS,
-  MEASURES,
-  sampleUpdates,
-  type UpdateSamples,
-} from "../../analyze/cohort/histograms.js";
+import { durationHistogram, MEASURES, sampleUpdates, type UpdateSamples } from "../../analyze/cohort/histograms.js";
 import {
   BOUND_CONFIDENCE,
   exactPercentiles,
   histogramPercentiles,
   type PercentilesDocument,
 } from "../../analyze/cohort/percentiles.js";
+import { HISTOGRAM_HIGHEST_NS } from "../../analyze/statistics/distributions/histogram-layout.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { type Hlog, type HlogEntry, writeHlog } from "../../export/hlog.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { outputProblem } from "../files/output-file.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { flag, oneOrMore, text } from "../frame/options.js";
-import type { CaptureReading } from "../input/load.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import type { CaptureOptions } from "../input/capture-options.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { isLogPath, readLog } from "../input/percentiles-input.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 import { COHORT_FORMS, loadCohort } from "../workers/cohort-load.js";
@@ -47,16 +42,13 @@ interface Inputs {
 }
 
 export const percentiles = defineCommand({
-  name: "percentiles",
-  group: "Many live updates",
-  summary: "Percentiles of each phase and the blackout, and which of them so few updates support",
   usage: null,
   description: `Only updates that completed count; the others, and values that are not known, are named. A percentile that the number of updates does not support is not printed: the number that would is.\nUpdates of unlike probe level, workload or blackout basis are refused: tracing costs time of its own.\nA cohort is ${COHORT_FORMS}. Besides cohorts it takes histogram logs (.hlog, docs/hlog.md), which give percentiles without bounds.`,
   options: {
     json: flag("One JSON document (docs/percentiles.schema.json)"),
     hlog: text("FILE", "Write the HDR histograms there too, one tagged line per phase and for the blackout"),
     force: flag("Count unlike updates together, and mark every output"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, captures, or histogram logs") },
   examples: [
@@ -68,7 +60,7 @@ export const percentiles = defineCommand({
   run: async (context, { options, positionals }) => {
     const problem = options.hlog === null ? null : outputProblem(options.hlog, positionals.cohort);
     if (problem !== null) return misused(context, problem);
-    const inputs = await readInputs(context, positionals.cohort, readingOf(options));
+    const inputs = await readInputs(context, positionals.cohort, captureOptionsOf(options));
     for (const failure of inputs.failures) unusable(context, failure);
     const samples = sampleUpdates(inputs.updates);
     if (samples.counted.length === 0 && inputs.logs.length === 0) {
@@ -109,11 +101,11 @@ export const percentiles = defineCommand({
         ? `${JSON.stringify(document)}\n`
         : percentilesText(document, { palette: context.colour, width: context.width }),
     );
-    return inputs.failures.length > 0 ? exit.unusableInput : exit.answered;
+    return inputs.failures.length > 0 ? exit.unusableInput : exit.success;
   },
 });
 
-async function readInputs(context: Context, paths: readonly string[], reading: CaptureReading): Promise<Inputs> {
+async function readInputs(context: Context, paths: readonly string[], reading: CaptureOptions): Promise<Inputs> {
   const updates: UpdateSample[] = [];
   const logs: NamedLog[] = [];
   const failures: string[] = [];

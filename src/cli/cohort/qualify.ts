@@ -13,7 +13,7 @@ import { statsOf } from "../files/path-stats.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { choice, flag, oneOrMore, repeated, text, withDefault } from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import type { Style } from "../terminal/terminal-style.js";
 import { type Cell, leftColumn, renderTable } from "../terminal/terminal-table.js";
 import { escapeControls, wrap } from "../terminal/terminal-text.js";
@@ -25,9 +25,6 @@ const FAILED = 1;
 const INCOMPLETE = 4;
 
 export const qualify = defineCommand({
-  name: "qualify",
-  group: "Many live updates",
-  summary: "From which kernel to which an update works, and what it costs: a matrix with evidence",
   usage: null,
   description: `Sorts updates by old and new kernel. A pair of kernels failed where an update did not complete, regressed where a limit of --budget is breached or the blackout is shown to be longer than the reference's, and passed otherwise. The alarms of the whole matrix are held to those of one comparison.\nAn argument is a cohort (${COHORT_FORMS}), or a folder of folders of captures.`,
   options: {
@@ -45,7 +42,7 @@ export const qualify = defineCommand({
     ...floorOptions,
     seed: seedOption,
     force: flag("Judge unlike updates all the same, and mark every output"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, or folders of cohorts") },
   examples: [
@@ -53,7 +50,7 @@ export const qualify = defineCommand({
     { command: "blackout qualify --from 7.2 --to 7.3 --require-all runs.jsonl", what: "May hosts on 7.2 go to 7.3?" },
   ],
   exitCodes: [
-    { code: exit.answered, meaning: "no tested pair of kernels failed or regressed" },
+    { code: exit.success, meaning: "no tested pair of kernels failed or regressed" },
     { code: FAILED, meaning: "a pair of kernels failed or regressed" },
     { code: exit.usage, meaning: "the command line or the budget file is wrong" },
     { code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" },
@@ -74,7 +71,7 @@ export const qualify = defineCommand({
     const updates: UpdateSample[] = [];
     const failures: string[] = [];
     for (const argument of positionals.cohort.flatMap(cohortsIn)) {
-      const loaded = await loadCohort(context, argument, readingOf(options));
+      const loaded = await loadCohort(context, argument, captureOptionsOf(options));
       if (!loaded.ok) return unusable(context, loaded.error);
       for (const update of loaded.value.cohort.updates) updates.push(update);
       failures.push(...loaded.value.failures);
@@ -106,7 +103,7 @@ export const qualify = defineCommand({
     }
     if (matrix.verdict === "failed") return FAILED;
     if (failures.length > 0) return exit.unusableInput;
-    return matrix.verdict === "incomplete" && options["require-all"] ? INCOMPLETE : exit.answered;
+    return matrix.verdict === "incomplete" && options["require-all"] ? INCOMPLETE : exit.success;
   },
 });
 

@@ -5,13 +5,10 @@ import { outputProblem, writeAnswer } from "../files/output-file.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { choice, oneOrMore, text, withDefault } from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { COHORT_FORMS, loadCohort } from "../workers/cohort-load.js";
 
 export const metrics = defineCommand({
-  name: "metrics",
-  group: "A fleet",
-  summary: "Metrics of live updates for Prometheus, as a file for node_exporter",
   usage: null,
   description: `Counts live updates and writes their metrics (docs/watch.md): histograms of the blackout and of each phase, outcomes, defects, and the latest update. For hosts that push nothing: node_exporter's textfile collector serves the file, which is replaced in one step. A cohort is ${COHORT_FORMS}.\nUpdates of unlike cohorts are counted apart, by labels. Captures that cannot be used are reported, and do not stop the rest.`,
   options: {
@@ -21,7 +18,7 @@ export const metrics = defineCommand({
       choice("FORMAT", ["prometheus", "openmetrics"], "prometheus (text format 0.0.4) or openmetrics (1.0)"),
       "prometheus",
     ),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { cohort: oneOrMore("The updates to count") },
   examples: [
@@ -41,7 +38,7 @@ export const metrics = defineCommand({
     const tally = new FleetTally(budget?.value.limits ?? []);
     const failures: string[] = [];
     for (const argument of positionals.cohort) {
-      const loaded = await loadCohort(context, argument, readingOf(options));
+      const loaded = await loadCohort(context, argument, captureOptionsOf(options));
       if (!loaded.ok) return unusable(context, loaded.error);
       for (const update of loaded.value.cohort.updates) tally.add(update, update.takenAtMs);
       failures.push(...loaded.value.failures);
@@ -51,6 +48,6 @@ export const metrics = defineCommand({
     const made = options.format === "openmetrics" ? openMetricsText(families) : prometheusText(families);
     const unwritten = writeAnswer(context, options.output, made);
     if (unwritten !== null) return unusable(context, unwritten);
-    return failures.length > 0 ? exit.unusableInput : exit.answered;
+    return failures.length > 0 ? exit.unusableInput : exit.success;
   },
 });

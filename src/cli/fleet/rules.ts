@@ -7,9 +7,6 @@ import { readBudget } from "../input/budget-file.js";
 export const DEFAULT_WINDOW_SECONDS = 7 * 86_400;
 
 export const rules = defineCommand({
-  name: "rules",
-  group: "A fleet",
-  summary: "Prometheus rules from a budget: recordings, and an alert for each limit",
   usage: null,
   description:
     "Writes a rules file for Prometheus: what updates took over a sliding window, cohort by cohort, and an alert for each thing that the budget limits. The metrics are those of 'blackout watch' and 'blackout metrics' (docs/watch.md).\nA limit on a percentile fires where so many updates over it show a breach, as the gate decides; percentiles are recorded only where there are updates enough to bound them.",
@@ -38,6 +35,6 @@ export const rules = defineCommand({
     });
     const unwritten = writeAnswer(context, options.output, made);
     if (unwritten !== null) return unusable(context, unwritten);
-    return exit.answered;
+    return exit.success;
   },
 });

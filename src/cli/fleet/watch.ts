@@ -10,7 +10,7 @@ import { seedOption } from "../cohort/compare.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { choice, flag, integer, one, repeated, required, size, text, window, withDefault } from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { eventJson, eventText, type WatchEvent } from "../watch/events.js";
 import type { GateRules } from "../watch/gate-window.js";
 import { type Alert, deliveryKeyOf } from "../watch/intake/alerts.js";
@@ -30,9 +30,6 @@ const DEFAULT_PORT = 9797;
 const MOST_FOLLOWED = 10_000;
 
 export const watch = defineCommand({
-  name: "watch",
-  group: "A fleet",
-  summary: "Take in captures as they arrive; archive, judge and alert, for Prometheus and the browser",
   usage: null,
   description:
     "Watches a folder: each capture that has stopped changing is analysed by a process of its own limits, and added to the archive. A budget's checks are made over a sliding window of updates, cohort by cohort; an alert is raised once when one fails and resolved once when it passes again, over restarts too.\nServes /metrics, the viewer and its JSON on loopback, under an address that begins with the token, or to a bearer of it; /healthz is for everyone. docs/watch.md has all of it, with a systemd unit and a scrape configuration.\nEnds with Ctrl+C or SIGTERM; nothing is lost, and nothing is taken in twice.",
@@ -61,7 +58,7 @@ export const watch = defineCommand({
     once: flag("End once everything that is there has been taken in"),
     json: flag("Print what happens as JSON, one document a line (docs/watch.md)"),
     seed: seedOption,
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { folder: one("Where captures arrive") },
   examples: [
@@ -76,7 +73,7 @@ export const watch = defineCommand({
     { command: "blackout watch traces/cohorts/base -a out/archive --once --no-listen", what: "What is there, once" },
   ],
   exitCodes: [
-    { code: exit.answered, meaning: "ended as it was told to" },
+    { code: exit.success, meaning: "ended as it was told to" },
     { code: exit.unusableInput, meaning: "the folder or archive cannot be used; with --once, a capture cannot" },
   ],
   run: async (context, { options, positionals }) => {
@@ -92,7 +89,7 @@ export const watch = defineCommand({
     if (options.baseline !== null && options.budget === null) return misused(context, "--baseline: no --budget");
     const budget = options.budget === null ? null : readBudget(options.budget);
     if (budget !== null && !budget.ok) return misused(context, budget.error);
-    const reading = readingOf(options);
+    const reading = captureOptionsOf(options);
     let baseline: Cohort | null = null;
     if (options.baseline !== null) {
       const loaded = await loadCohort(context, options.baseline, reading);
@@ -166,7 +163,7 @@ export const watch = defineCommand({
       await close();
       store.close();
       tell({ event: "stopped" });
-      return options.once && service.counters.captures.refused > 0 ? exit.unusableInput : exit.answered;
+      return options.once && service.counters.captures.refused > 0 ? exit.unusableInput : exit.success;
     } catch (error) {
       if (error instanceof ArchiveError) return unusable(context, error.message);
       throw error;

@@ -3,7 +3,7 @@
 import type { Palette } from "../terminal/terminal-style.js";
 import { leftColumn, renderTable } from "../terminal/terminal-table.js";
 import { displayWidth, wrap } from "../terminal/terminal-text.js";
-import { type Command, commonExitCodes, type ExitCode } from "./command.js";
+import { type Command, type CommandEntry, commonExitCodes, type Example, type ExitCode } from "./command.js";
 import type { Option, Options, Positionals } from "./options.js";
 
 export interface HelpLayout {
@@ -19,12 +19,12 @@ const indent = 2;
 /** `blackout --help` */
 export function mainHelp(
   summary: string,
-  commands: readonly Command[],
+  commands: readonly CommandEntry[],
   common: Options,
-  examples: Command["examples"],
+  examples: readonly Example[],
   layout: HelpLayout,
 ): string {
-  const groups = new Map<string, Command[]>();
+  const groups = new Map<string, CommandEntry[]>();
   for (const command of commands) groups.set(command.group, [...(groups.get(command.group) ?? []), command]);
   const nameWidth = Math.max(0, ...commands.map((command) => command.name.length));
   return [
@@ -43,21 +43,21 @@ export function mainHelp(
     section("Options", optionList(common, layout), layout),
     section("Examples", exampleList(examples, layout), layout),
     section("Exit codes", exitCodeList(commonExitCodes, layout), layout),
-    `Run ${layout.palette.accent("blackout COMMAND --help")} for a command's options and examples.\n`,
+    `Run ${layout.palette.accent("blackout COMMAND --help")} for a command's options and examples. Terms are defined in docs/glossary.md.\n`,
   ]
     .filter((part) => part !== "")
     .join("\n");
 }
 
 /** `blackout NAME --help` */
-export function commandHelp(command: Command, common: Options, layout: HelpLayout): string {
+export function commandHelp(name: string, command: Command, common: Options, layout: HelpLayout): string {
   const own = new Set(command.exitCodes.map(({ code }) => code));
   const exitCodes = [...commonExitCodes.filter(({ code }) => !own.has(code)), ...command.exitCodes];
   const positionals = Object.entries(command.positionals).map(
     ([name, { summary }]): Pair => [name.toUpperCase(), summary],
   );
   return [
-    `${layout.palette.heading("Usage:")} blackout ${command.name} ${usageOf(command)}\n`,
+    `${layout.palette.heading("Usage:")} blackout ${name} ${usageOf(command)}\n`,
     paragraphs(command.description, layout),
     section("Arguments", pairs(positionals, layout), layout),
     section("Options", optionList({ ...command.options, ...common }, layout), layout),
@@ -131,7 +131,7 @@ function optionMeaning(option: Option<unknown>): string {
   return notes.length === 0 ? option.summary : `${option.summary} (${notes.join("; ")})`;
 }
 
-function exampleList(examples: Command["examples"], layout: HelpLayout): string {
+function exampleList(examples: readonly Example[], layout: HelpLayout): string {
   return examples
     .map(({ command, what }) => {
       const lines = wrap(what, proseWidth(layout) - 2 * indent).map((line) => `${" ".repeat(2 * indent)}${line}\n`);

@@ -2,16 +2,13 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { recordedSurroundings } from "../../testing/command-testing.js";
-import { type Command, defineCommand, misused, unusable } from "./command.js";
+import { type CommandEntry, defineCommand, misused, unusable } from "./command.js";
 import { runCli } from "./command-run.js";
 import { choice, flag, integer, one, repeated, text, withDefault } from "./options.js";
 
 const measure = defineCommand({
-  name: "measure",
-  group: "One live update",
-  summary: "say how long the blackout was",
   usage: null,
-  description: "Reads a capture and says how long the blackout was, on one time axis across the kexec.",
+  description: "Reads a capture and prints how long the blackout was, on one time axis across the kexec.",
   options: {
     json: flag("print JSON"),
     top: withDefault(integer("N", { min: 1, max: 1000 }, "how many spans to list", "n"), 20),
@@ -33,8 +30,11 @@ const measure = defineCommand({
     return options.top === 1 ? 1 : 0;
   },
 });
-const gate = defineCommand({ ...measure, name: "gate", group: "Many", summary: "judge", positionals: {}, options: {} });
-const commands: readonly Command[] = [measure, gate];
+const gate = defineCommand({ ...measure, positionals: {}, options: {} });
+const commands: readonly CommandEntry[] = [
+  { name: "measure", group: "One live update", summary: "print how long the blackout was", load: async () => measure },
+  { name: "gate", group: "Many", summary: "judge", load: async () => gate },
+];
 
 async function blackout(argv: readonly string[], given: Parameters<typeof recordedSurroundings>[0] = {}) {
   const surroundings = recordedSurroundings(given);
@@ -85,7 +85,7 @@ test("help of all and of each: the same from every direction", async () => {
   const { code, out, err } = await blackout(["--help"]);
   assert.deepEqual([code, err], [0, ""]);
   for (const part of [
-    /^One live update:\n {2}measure {2}say how long/m,
+    /^One live update:\n {2}measure {2}print how long/m,
     /^Many:\n {2}gate {5}judge/m,
     /^ {6}--version/m,
   ]) {
@@ -98,7 +98,7 @@ test("help of all and of each: the same from every direction", async () => {
     own.out,
     `Usage: blackout measure [OPTION]... CAPTURE
 
-Reads a capture and says how long the blackout was, on one time axis across the kexec.
+Reads a capture and prints how long the blackout was, on one time axis across the kexec.
 
 Arguments:
   CAPTURE  a capture: a folder, .tar, .tar.gz or .tar.zst
@@ -116,10 +116,11 @@ Examples:
     The blackout of the recording shipped with it.
 
 Exit codes:
-   0  answered
+   0  success
    1  the blackout is longer than allowed
-   2  the command line is wrong
-   3  the input cannot be used
+   2  wrong usage
+   3  unusable input
+  69  a required optional package is not installed
   70  a bug in blackout
   74  standard output cannot be written
 `,

@@ -1,7 +1,8 @@
 /** From arguments to an exit code: finds the command, parses its options, runs it, and speaks for it when it fails. */
+import { MissingPackage } from "../../base/missing-package.js";
 import { didYouMean } from "../../base/text/suggest.js";
 import { escapeControls } from "../terminal/terminal-text.js";
-import { type Command, type Context, exit } from "./command.js";
+import { type CommandEntry, type Context, type Example, exit, fail } from "./command.js";
 import { contextOf, type Surroundings } from "./command-context.js";
 import { commandHelp, mainHelp } from "./command-help.js";
 import { flag, type Options } from "./options.js";
@@ -18,6 +19,19 @@ const mainOptions = { ...commonOptions, version: flag("print the version") } as 
 const mainSummary = `Profiles the blackout window of a Linux live update: how long the virtual machines stood still \
 across the kexec, where that time went, whether it is getting worse, and what to fix first.`;
 
+/** Written out here, so that \`blackout --help\` imports no command. */
+export const mainExamples: readonly Example[] = [
+  { command: "blackout analyze traces/plain.tar.gz", what: "Print the blackout and the phases of one live update" },
+  { command: "blackout findings traces/plain.tar.gz", what: "List what is worth fixing" },
+  { command: "blackout open traces/plain.tar.gz", what: "Show a live update in the Perfetto UI" },
+  { command: "blackout percentiles traces/cohorts/base", what: "Print percentiles over ten updates" },
+  {
+    command: "blackout compare traces/cohorts/base traces/cohorts/devices",
+    what: "Find out whether updates got slower, and why",
+  },
+  { command: "blackout gate traces/cohorts/base --budget examples/budget.yaml", what: "Check a budget in CI" },
+];
+
 /**
  * Runs blackout as `argv` (without node and the script) asks; resolves to the exit code and never rejects. The only
  * effects are those of the command, and writes to the surroundings' two streams.
@@ -25,7 +39,7 @@ across the kexec, where that time went, whether it is getting worse, and what to
 export async function runCli(
   argv: readonly string[],
   surroundings: Surroundings,
-  commands: readonly Command[],
+  commands: readonly CommandEntry[],
 ): Promise<number> {
   const nameAt = argv.findIndex((arg) => !arg.startsWith("-"));
   const leading = nameAt < 0 ? argv : argv.slice(0, nameAt);
@@ -39,12 +53,12 @@ export async function runCli(
   }
   if (before.ok && before.value.options.version) {
     context.stdout.write(`blackout ${surroundings.version}\n`);
-    return exit.answered;
+    return exit.success;
   }
 
   const word = argv[nameAt];
   if (asksForHelp(leading) || word === undefined || word === "help") {
-    return help(
+    return await help(
       context,
       word === undefined ? undefined : rest.find((arg) => !arg.startsWith("-")),
       word,
@@ -52,16 +66,17 @@ export async function runCli(
       commands,
     );
   }
-  const command = commands.find(({ name }) => name === word);
-  if (command === undefined) return refuse(context, unknownCommand(word, commands), null);
+  const entry = commands.find(({ name }) => name === word);
+  if (entry === undefined) return refuse(context, unknownCommand(word, commands), null);
+  const command = await entry.load();
   if (asksForHelp(rest)) {
     const shown = contextOf(surroundings, { noColour: noColour || rest.includes("--no-color"), forProgram: false });
-    shown.stdout.write(commandHelp(command, commonOptions, { palette: shown.colour, width: shown.width }));
-    return exit.answered;
+    shown.stdout.write(commandHelp(entry.name, command, commonOptions, { palette: shown.colour, width: shown.width }));
+    return exit.success;
   }
 
   const parsed = parseArguments({ ...command.options, ...commonOptions }, command.positionals, rest);
-  if (!parsed.ok) return refuse(context, parsed.error, command.name);
+  if (!parsed.ok) return refuse(context, parsed.error, entry.name);
   const options: Readonly<Record<string, unknown>> = parsed.value.options;
   const commandContext = contextOf(surroundings, {
     noColour: noColour || parsed.value.options["no-color"],
@@ -70,38 +85,40 @@ export async function runCli(
   try {
     return await command.run(commandContext, parsed.value);
   } catch (thrown) {
+    if (thrown instanceof MissingPackage) {
+      return fail(commandContext, thrown.message, exit.missingPackage);
+    }
     const debug = surroundings.env.BLACKOUT_DEBUG === "1";
-    commandContext.stderr.write(bugReport(thrown, `'${command.name}'`, surroundings.version, debug));
+    commandContext.stderr.write(bugReport(thrown, `'${entry.name}'`, surroundings.version, debug));
     return exit.bug;
   }
 }
 
 /** `blackout`, `blackout --help`, `blackout help [COMMAND]`, `blackout --help COMMAND`. */
-function help(
+async function help(
   context: Context,
   named: string | undefined,
   word: string | undefined,
   argv: readonly string[],
-  commands: readonly Command[],
-): number {
+  commands: readonly CommandEntry[],
+): Promise<number> {
   const wanted = word === undefined || word === "help" ? named : word;
   const layout = { palette: context.colour, width: context.width };
   if (wanted !== undefined) {
-    const command = commands.find(({ name }) => name === wanted);
-    if (command === undefined) return refuse(context, unknownCommand(wanted, commands), null);
-    context.stdout.write(commandHelp(command, commonOptions, layout));
-    return exit.answered;
+    const entry = commands.find(({ name }) => name === wanted);
+    if (entry === undefined) return refuse(context, unknownCommand(wanted, commands), null);
+    context.stdout.write(commandHelp(entry.name, await entry.load(), commonOptions, layout));
+    return exit.success;
   }
-  const examples = commands.flatMap((command) => command.examples.slice(0, 1)).slice(0, 6);
   const asked = word === "help" || asksForHelp(argv);
   // Nothing was asked: the help is then a complaint, and must not end up in a file as if it were an answer.
   const output = asked ? context.stdout : context.stderr;
   const palette = asked ? context.colour : context.errorColour;
-  output.write(mainHelp(mainSummary, commands, mainOptions, examples, { ...layout, palette }));
-  return asked ? exit.answered : exit.usage;
+  output.write(mainHelp(mainSummary, commands, mainOptions, mainExamples, { ...layout, palette }));
+  return asked ? exit.success : exit.usage;
 }
 
-function unknownCommand(word: string, commands: readonly Command[]): string {
+function unknownCommand(word: string, commands: readonly CommandEntry[]): string {
   const names = commands.map(({ name }) => name);
   return `unknown command ${escapeControls(word.slice(0, 60))}${didYouMean(word, names)}`;
 }

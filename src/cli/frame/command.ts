@@ -1,4 +1,4 @@
-/** What a command is, and what it is given. A command's file exports one; `commands.ts` lists them. */
+/** What a command is, and what it is given. A command's file exports one; `commands.ts` lists them and imports each when asked. */
 
 import type { Palette } from "../terminal/terminal-style.js";
 import { escapeControls } from "../terminal/terminal-text.js";
@@ -6,8 +6,11 @@ import type { Options, Positionals } from "./options.js";
 import type { Parsed } from "./options-parse.js";
 import type { Progress } from "./progress.js";
 
-/** Exit codes that every command shares; 70 and 74 are EX_SOFTWARE and EX_IOERR of sysexits.h(3). 1 is left to commands that judge. */
-export const exit = { answered: 0, usage: 2, unusableInput: 3, bug: 70, output: 74 } as const;
+/**
+ * Exit codes that every command shares; 69, 70 and 74 are EX_UNAVAILABLE, EX_SOFTWARE and EX_IOERR of sysexits.h(3).
+ * 1 is left to commands that judge.
+ */
+export const exit = { success: 0, usage: 2, unusableInput: 3, missingPackage: 69, bug: 70, output: 74 } as const;
 
 export interface ExitCode {
   readonly code: number;
@@ -15,9 +18,10 @@ export interface ExitCode {
 }
 
 export const commonExitCodes: readonly ExitCode[] = [
-  { code: exit.answered, meaning: "answered" },
-  { code: exit.usage, meaning: "the command line is wrong" },
-  { code: exit.unusableInput, meaning: "the input cannot be used" },
+  { code: exit.success, meaning: "success" },
+  { code: exit.usage, meaning: "wrong usage" },
+  { code: exit.unusableInput, meaning: "unusable input" },
+  { code: exit.missingPackage, meaning: "a required optional package is not installed" },
   { code: exit.bug, meaning: "a bug in blackout" },
   { code: exit.output, meaning: "standard output cannot be written" },
 ];
@@ -49,20 +53,30 @@ export interface Context {
   progress(label: string, total?: number): Progress;
 }
 
-export interface Command<O extends Options = Options, P extends Positionals = Positionals> {
+/** A command as the list of commands shows it. Its module is imported only if the command runs or its help is printed. */
+export interface CommandEntry {
   /** One lower-case word, or several with hyphens. */
   readonly name: string;
   /** The heading it stands under in `blackout --help`. */
   readonly group: string;
   /** One line without a full stop, for the list of commands. */
   readonly summary: string;
+  load(): Promise<Command>;
+}
+
+export interface Example {
+  readonly command: string;
+  readonly what: string;
+}
+
+export interface Command<O extends Options = Options, P extends Positionals = Positionals> {
   /** After `blackout NAME`; null: made from the positionals. */
   readonly usage: string | null;
   /** Paragraphs, separated by newlines; wrapped when shown. */
   readonly description: string;
   readonly options: O;
   readonly positionals: P;
-  readonly examples: readonly { readonly command: string; readonly what: string }[];
+  readonly examples: readonly Example[];
   /** Those of its own, beyond `commonExitCodes`; the same code here replaces the common meaning. */
   readonly exitCodes: readonly ExitCode[];
   /** Resolves to the exit code. What it throws is a bug; bad input is answered with `unusable` or `misused`. */
@@ -89,7 +103,8 @@ export function warn(context: Context, message: string): void {
   complain(context, context.errorColour.warning("warning:"), message);
 }
 
-function fail(context: Context, message: string, code: number): number {
+/** Prints why a command ends without an answer, and returns the exit code. */
+export function fail(context: Context, message: string, code: number): number {
   complain(context, context.errorColour.bad("blackout:"), message);
   return code;
 }

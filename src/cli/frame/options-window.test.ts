@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { windowText } from "../../export/prometheus/prometheus-rules.js";
+import { windowText } from "../../base/text/window.js";
 import { parseSize, parseWindow, sizeText } from "./options-window.js";
 
 test("windows are whole seconds with a unit", () => {

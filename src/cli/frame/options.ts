@@ -3,8 +3,8 @@
  * from the description: `{ top: withDefault(integer("N", …), 20) }` gives `options.top: number`.
  */
 import { err, ok, type Result } from "../../base/result.js";
+import { windowText } from "../../base/text/window.js";
 import type { Duration } from "../../base/time.js";
-import { windowText } from "../../export/prometheus/prometheus-rules.js";
 import { durationText, parseDuration, parseSignedDuration } from "./options-duration.js";
 import { parseSize, parseWindow, sizeText } from "./options-window.js";
 
@@ -151,7 +151,7 @@ export function window(valueName: string, summary: string, short: string | null 
   const kind: Kind<number> = {
     expected: "a whole number with its unit, like 45s, 90min, 36h or 7d",
     parse: parseWindow,
-    textOf: (seconds) => windowText(seconds),
+    textOf: windowText,
   };
   return single(kind, valueName, summary, short);
 }

@@ -6,7 +6,7 @@ import { formatDuration, formatUncertainty } from "../../base/text/format.js";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { type Context, unusable } from "../frame/command.js";
 import { escapeControls } from "../terminal/terminal-text.js";
-import type { CaptureReading } from "./load.js";
+import type { CaptureOptions } from "./capture-options.js";
 import { withCapture } from "./load.js";
 
 export interface Attributed {
@@ -18,7 +18,7 @@ export interface Attributed {
 export async function answerFrom(
   context: Context,
   path: string,
-  reading: CaptureReading,
+  reading: CaptureOptions,
   answer: (attributed: Attributed) => number,
 ): Promise<number> {
   const progress = context.progress("Attributing");

@@ -6,9 +6,8 @@ import test from "node:test";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { tarArchive } from "../../testing/fakes/tar.js";
 import { traces } from "../../testing/places.js";
+import { commands } from "../commands.js";
 import { runCli } from "../frame/command-run.js";
-import { analyze } from "../update/analyze.js";
-import { tree } from "../update/tree.js";
 
 test("unusable captures are answered with 3 and a sentence each, and the others are analysed", async () => {
   const top = mkdtempSync(join(tmpdir(), "blackout-test-"));
@@ -21,13 +20,13 @@ test("unusable captures are answered with 3 and a sentence each, and the others 
     const bad = ["evil.tar", "json", "linked", "newer", "nowhere"].map((name) => join(top, name));
     const surroundings = recordedSurroundings();
     const good = join(traces, "cohorts/base/01.tar.gz");
-    assert.equal(await runCli(["analyze", "--json", ...bad, good], surroundings, [analyze]), 3);
+    assert.equal(await runCli(["analyze", "--json", ...bad, good], surroundings, commands), 3);
     assert.equal(surroundings.written().trim().split("\n").length, 1, "the good one is answered");
     const said = surroundings.complained();
     for (const code of ["bad-path", "bad-json", "link", "newer-version", "not-found"])
       assert.ok(said.includes(`[${code}]`), code);
     for (const path of bad) assert.ok(said.includes(path), path);
-    assert.equal(await runCli(["analyze", good], recordedSurroundings(), [analyze]), 0);
+    assert.equal(await runCli(["analyze", good], recordedSurroundings(), commands), 0);
   } finally {
     rmSync(top, { recursive: true, force: true });
   }
@@ -36,7 +35,7 @@ test("unusable captures are answered with 3 and a sentence each, and the others 
 test("a command on one capture, given a folder of them, names one that it could have", async () => {
   const surroundings = recordedSurroundings();
   const folder = join(traces, "cohorts/base");
-  assert.equal(await runCli(["tree", folder], surroundings, [tree]), 3);
+  assert.equal(await runCli(["tree", folder], surroundings, commands), 3);
   assert.match(
     surroundings.complained(),
     /cohorts\/base: a folder of \d+ captures, and one was expected\n.*cohorts\/base\/01\.tar\.gz/,

@@ -1,7 +1,6 @@
 /** Opens captures, collects and analyses them: what every command that answers from captures begins with. */
 
 import { basename, dirname, resolve } from "node:path";
-import { DEFAULT_SPELLING, type MarkSpelling } from "../../analyze/evidence/boundaries.js";
 import { type AnchoredUpdate, analyzeUpdate } from "../../analyze/update/analyze.js";
 import { shiftMap } from "../../base/clock-map.js";
 import { err, ok, type Result } from "../../base/result.js";
@@ -17,31 +16,12 @@ import {
 } from "../../collect/collect.js";
 import type { CaptureError } from "../../collect/files/capture-error.js";
 import type { CaptureFiles } from "../../collect/files/files.js";
-import { captureLimits, type ReaderLimits, USUAL_READER_LIMITS } from "../../collect/files/reader-limits.js";
+import { captureLimits } from "../../collect/files/reader-limits.js";
 import { CaptureReadError } from "../../collect/files/whole-file.js";
 import type { LiveUpdate } from "../../model/live-update.js";
 import { capturesIn } from "../files/capture-paths.js";
 import type { Context } from "../frame/command.js";
-import { type OptionValues, text, withDefault } from "../frame/options.js";
-import { readerLimitOption } from "./reader-limit-option.js";
-
-/** How captures are read: the spelling of the VMM's marks, and how much of each file at most. */
-export interface CaptureReading extends MarkSpelling {
-  readonly limits: ReaderLimits;
-}
-
-export const USUAL_READING: CaptureReading = { ...DEFAULT_SPELLING, limits: USUAL_READER_LIMITS };
-
-/** The same options on every command that reads captures. */
-export const readingOptions = {
-  "pause-mark": withDefault(text("TEXT", "What the mark of a VM's pause begins with"), DEFAULT_SPELLING.pause),
-  "resume-mark": withDefault(text("TEXT", "What the mark of a VM's resume begins with"), DEFAULT_SPELLING.resume),
-  "reader-limit": readerLimitOption,
-};
-
-export function readingOf(options: OptionValues<typeof readingOptions>): CaptureReading {
-  return { pause: options["pause-mark"], resume: options["resume-mark"], limits: options["reader-limit"] };
-}
+import type { CaptureOptions } from "./capture-options.js";
 
 /** An opened and analysed capture; only valid inside the call that is given it. */
 export interface LoadedCapture {
@@ -60,7 +40,7 @@ function sentence(path: string, { code, message, advice }: CaptureError): string
 /** Opens one capture, hands it to `use`, and closes it whatever happens. The error is a sentence for people. */
 export async function withCapture<T>(
   path: string,
-  reading: CaptureReading,
+  reading: CaptureOptions,
   use: (loaded: LoadedCapture) => T | Promise<T>,
   note: (what: string) => void = () => {},
 ): Promise<Result<T, string>> {
@@ -115,7 +95,7 @@ export const drawn = (update: AnchoredUpdate): LiveUpdate => ({ ...update });
 export async function analyzeCaptures<T>(
   context: Context,
   paths: readonly string[],
-  reading: CaptureReading,
+  reading: CaptureOptions,
   pick: (update: AnchoredUpdate) => T,
 ): Promise<AnalyzedCaptures<T>> {
   const updates: T[] = [];

@@ -25,9 +25,6 @@ function reportText(report: DoctorReport, context: Context): string {
 }
 
 export const doctor = defineCommand({
-  name: "doctor",
-  group: "Recording",
-  summary: "What this host can record, what is missing, and what would fix it",
   usage: null,
   description:
     "Runs the recorder's own examination (recorder.sh doctor) on this host: tracefs, the ring that outlives the kexec, LUO and KHO, clocks, events, probes, tracers, and where to keep what is saved. It changes nothing.\nOn a host without Node.js, the recorder that `blackout record --install` puts there does the same.",
@@ -50,6 +47,6 @@ export const doctor = defineCommand({
     const report = parseDoctorReport(run.value.stdout);
     if (report === null) return unusable(context, `The recorder's doctor did not answer.\n${run.value.stderr.trim()}`);
     context.stdout.write(options.json ? run.value.stdout : reportText(report, context));
-    return run.value.code === 0 ? exit.answered : CANNOT;
+    return run.value.code === 0 ? exit.success : CANNOT;
   },
 });

@@ -5,15 +5,15 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { whyNoLab } from "../../testing/lab.js";
+import { commands } from "../commands.js";
 import { runCli } from "../frame/command-run.js";
-import { lab } from "./lab.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-lab-cli-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 async function run(...args: string[]): Promise<{ code: number; err: string }> {
   const surroundings = recordedSurroundings();
-  const code = await runCli(["lab", ...args], surroundings, [lab]);
+  const code = await runCli(["lab", ...args], surroundings, commands);
   return { code, err: surroundings.complained() };
 }
 

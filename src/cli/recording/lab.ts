@@ -88,7 +88,7 @@ async function makeKernel(context: Context, source: string | null, folder: strin
   const built = await buildKernel({ source, folder, jobs }, (step) => void context.stderr.write(`${step}\n`));
   if (!built.ok) return unusable(context, built.error);
   context.stdout.write(`${built.value}\n`);
-  return exit.answered;
+  return exit.success;
 }
 
 /** Why a capture that is there already cannot be one of this lab's: a cohort is of one kind. Null where it can, or is not there. */
@@ -114,9 +114,6 @@ function timeLeft(elapsedMs: number, done: number, total: number): string {
 }
 
 export const lab = defineCommand({
-  name: "lab",
-  group: "Recording",
-  summary: "Make real live updates in QEMU, with a workload, an observer and faults",
   usage: "run --kernel BZIMAGE [options] | kernel [options]",
   description:
     "Starts a kernel in QEMU, arms the recorder in it, preserves memory in LUO sessions, kexecs into the next kernel, restores and verifies every page, collects and disarms. A clock outside the guest sees the pause and the resume, and each update becomes a capture in a folder of its own. Updates that are there already are not made again, so that a lab which was interrupted goes on.\nNeeds qemu-system-x86_64, a static busybox and a C compiler with a static libc. Under emulation, times are an emulated machine's: real in their structure, not in their size.\n--fault makes an update go wrong: refused (a file's freeze fails) and not-loaded (there is no next kernel), so that the old kernel goes on; panic, hang (never reaches user space), kho-off and cpus (one CPU, so that the ring is rejected) in the next kernel.\n--workload selftests runs the tests that Linux has of LUO across a kexec. --workload systemd starts a root file system of your own with the recorder's units; a service hands sessions and memory to systemd's file descriptor store, `kexec -s` loads the next kernel, and `systemctl kexec` makes the update.\n`lab kernel` builds one from Debian's kernel source (linux-source-7.3), as DIR/bzImage, and the tests beside it, in DIR/selftests.",
@@ -204,7 +201,7 @@ export const lab = defineCommand({
         .find((why) => why !== null);
       if (other !== undefined) return unusable(context, other);
       const queue = wanted.filter((name) => !existsSync(join(options.out, name)));
-      let code: number = exit.answered;
+      let code: number = exit.success;
       let failure: string | null = null;
       let made = 0;
       const total = queue.length;

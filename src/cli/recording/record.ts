@@ -19,7 +19,7 @@ function install(context: Context, folder: string): number {
     return unusable(context, `The recorder cannot be installed: ${(error as Error).message}.`);
   }
   context.stdout.write(`${to}\n`);
-  return exit.answered;
+  return exit.success;
 }
 
 interface Asked {
@@ -69,9 +69,6 @@ function recorderArguments(asked: Asked): readonly string[] {
 }
 
 export const record = defineCommand({
-  name: "record",
-  group: "Recording",
-  summary: "The recorder: print or install it, its plan, and the kernel's command line",
   usage: "--print | --install DIR | --plan | --kernel-cmdline",
   description:
     "Recording is done by one POSIX sh file that needs neither Node.js nor a network: `doctor`, `arm` and `save` before the kexec, `mark` at pause and resume, `collect` and `disarm` after it (docs/recorder.md).\n--plan prints exactly what `arm` would write on this host, where, and why; --kernel-cmdline the words that the next kernel must be started with. Both change nothing.\nWith --bootconfig these words are a bootconfig instead, which the next kernel reads from the end of its initrd (CONFIG_BOOT_CONFIG): it is not limited to 2,047 characters, and defines LUO's probes, so that nobody arms them inside the blackout.",
@@ -112,7 +109,7 @@ export const record = defineCommand({
     }
     if (options.print) {
       context.stdout.write(readFileSync(recorderPath, "utf8"));
-      return exit.answered;
+      return exit.success;
     }
     if (options.install !== null) return install(context, options.install);
     const misplaced = misplacedOption(options);
@@ -122,6 +119,6 @@ export const record = defineCommand({
     context.stdout.write(run.value.stdout);
     context.stderr.write(run.value.stderr);
     if (run.value.code === 2) return exit.usage;
-    return run.value.code === 0 ? exit.answered : exit.unusableInput;
+    return run.value.code === 0 ? exit.success : exit.unusableInput;
   },
 });

@@ -28,9 +28,6 @@ const FORMATS: ReadonlyMap<string, Format> = new Map([
 const LARGEST = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 export const convert = defineCommand({
-  name: "convert",
-  group: "Any trace",
-  summary: "Turn a trace.dat, a Perfetto trace, raw pages or an ftrace text into a Perfetto trace, JSON or text",
   usage: null,
   description: `Reads trace-cmd's files (versions 6 and 7, packed or not, all instances), raw pages (a folder with per_cpu/cpuN/trace_pipe_raw and the event formats), the ftrace events of Perfetto traces, what the kernel prints as trace and trace_pipe, its log, and QEMU's; a file cut short is read as far as it goes.\nThe output's name says what is written: .pftrace for the Perfetto UI and trace_processor, .json for Chrome's trace viewer, .txt as the kernel itself would print it, byte by byte where the input is trace.dat or raw pages.\n${FILTER_HELP}`,
   options: {
@@ -85,7 +82,7 @@ export const convert = defineCommand({
       progress.end();
       sayDefects(context, log.all());
       context.stderr.write(`${options.output}: ${said}\n`);
-      return exit.answered;
+      return exit.success;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
       return unusable(context, `${options.output} cannot be written: ${(error as Error).message}`);

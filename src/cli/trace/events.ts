@@ -5,8 +5,9 @@ import { END_OF_TIME } from "../../collect/ring-buffer/ring-buffer.js";
 import type { BlackoutDocument, LiveUpdateDocument } from "../../model/live-update.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { axisTime, choice, flag, integer, oneOrMore, repeated, text } from "../frame/options.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { bound, FILTER_HELP, filterFrom, filterOption } from "../input/event-filter-option.js";
-import { eventFeedOf, type LoadedCapture, readingOf, readingOptions, withCapture } from "../input/load.js";
+import { eventFeedOf, type LoadedCapture, withCapture } from "../input/load.js";
 import { isCapture } from "../input/trace-input.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 import { EVENT_LINE_HEADER, EventLineWriter, eventJson, eventText } from "./event-lines.js";
@@ -22,9 +23,6 @@ interface Wanted {
 }
 
 export const events = defineCommand({
-  name: "events",
-  group: "One live update",
-  summary: "The decoded events of a live update, on one time axis, or of any trace, one a line",
   usage: null,
   description: `Of a capture: time is in seconds from the blackout's begin; the fields are as the source prints them. All of the old kernel's events come before all of the new one's, each in the order of its source, which is that of time.\nWithout a clock link each kernel is on an axis of its own; the two are printed one after the other, each with its own zero, to which --from and --to then refer.\nOf any other trace (trace.dat, Perfetto, ftrace's text, a kernel log as dmesg prints it or pstore keeps it, QEMU's log of its trace events, or raw pages: a folder with per_cpu/cpuN/trace_pipe_raw and the event formats): as the kernel prints it, on the trace's own clock; several, as a host's and its guests' of one session (trace-cmd record -A), are merged by time, however many events they have: what does not fit in memory is sorted in a file (in TMPDIR).\n${FILTER_HELP}`,
   options: {
@@ -36,7 +34,7 @@ export const events = defineCommand({
     limit: integer("N", { min: 1, max: Number.MAX_SAFE_INTEGER }, "Stop after so many"),
     formats: text("FOLDER", "Where the event formats of raw pages are, if not beside them"),
     json: flag("One JSON object a line (docs/event.schema.json)"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { input: oneOrMore("A capture (folder or archive); or a trace, or several of one clock") },
   examples: [
@@ -94,7 +92,7 @@ export const events = defineCommand({
     const progress = context.progress("Reading");
     const printed = await withCapture(
       capture,
-      readingOf(options),
+      captureOptionsOf(options),
       (loaded) => {
         progress.end();
         return printEvents(context, loaded, wanted);
@@ -142,7 +140,7 @@ function printEvents(context: Context, loaded: LoadedCapture, wanted: Wanted): n
     if (!lines.run(eventFeedOf(loaded, [boot], wanted.filter))) break;
   }
   if (!context.stdout.closed) sayWhatIsMissing(context, loaded, wanted, lines, boots);
-  return exit.answered;
+  return exit.success;
 }
 
 function zeroText(blackout: BlackoutDocument): string {

@@ -78,7 +78,7 @@ export function printMerged(context: Context, paths: readonly string[], wanted: 
     }
     context.stdout.write(block);
     for (const { path, log } of traces) sayDefects(context, path, log);
-    return exit.answered;
+    return exit.success;
   } catch (error) {
     const { syscall, message } = error as NodeJS.ErrnoException;
     if (syscall === undefined) throw error;

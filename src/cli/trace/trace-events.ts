@@ -64,7 +64,7 @@ export function printTrace(context: Context, path: string, wanted: WantedOfTrace
       sayDefects(context, path, log);
       if (written === 0) sayNoEvent(context, trace, wanted);
     }
-    return exit.answered;
+    return exit.success;
   } finally {
     trace.close();
   }

@@ -1,19 +1,17 @@
 import { expandCaptures } from "../files/capture-paths.js";
 import { defineCommand, exit, unusable } from "../frame/command.js";
 import { flag, oneOrMore } from "../frame/options.js";
-import { analyzeCaptures, readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
+import { analyzeCaptures } from "../input/load.js";
 import { liveUpdateText } from "./analyze-text.js";
 
 export const analyze = defineCommand({
-  name: "analyze",
-  group: "One live update",
-  summary: "How long the blackout was, how sure that is, and where it went",
   usage: null,
   description:
     "Reads a capture (a folder, .tar, .tar.gz or .tar.zst), puts both kernels' events on one time axis, and finds the phases of the live update, each with the event it was read from.\nTimes are relative to the blackout's begin. What the capture does not show is said to be not seen, with the earliest and latest it can have been.",
   options: {
     json: flag("One JSON document per capture, one per line (docs/live-update.schema.json)"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { capture: oneOrMore("Captures: folders or archives, or a folder of these") },
   examples: [
@@ -29,7 +27,7 @@ export const analyze = defineCommand({
     const { updates, failures } = await analyzeCaptures(
       context,
       expandCaptures(positionals.capture),
-      readingOf(options),
+      captureOptionsOf(options),
       ({ document }) => document,
     );
     updates.forEach((document, i) => {
@@ -40,6 +38,6 @@ export const analyze = defineCommand({
       }
     });
     for (const failure of failures) unusable(context, failure);
-    return failures.length > 0 ? exit.unusableInput : exit.answered;
+    return failures.length > 0 ? exit.unusableInput : exit.success;
   },
 });

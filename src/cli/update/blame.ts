@@ -12,7 +12,7 @@ import { PHASES } from "../../model/live-update.js";
 import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
 import { choice, flag, integer, one } from "../frame/options.js";
 import { answerFrom, headLines, noBlackout, share } from "../input/attributed.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 
 const SHOWN = 25;
@@ -102,9 +102,6 @@ function silenceTable(list: readonly Silence[], shown: number, context: Context)
 }
 
 export const blame = defineCommand({
-  name: "blame",
-  group: "One live update",
-  summary: "What took how long, longest first: devices, sessions, files, initcalls, functions, CPUs, interrupts",
   usage: null,
   description:
     "Shares the blackout out to its causes, each nanosecond once. Without --by, to the innermost cause that ran; with --by, to the outermost cause of that kind, with all that ran inside it.\nA device's shutdown in the old kernel and its probe in the new one are one row. --by irq adds how long each interrupt line was silent.",
@@ -113,7 +110,7 @@ export const blame = defineCommand({
     phase: choice("PHASE", PHASES, "Only this phase, also where it lies outside the blackout"),
     top: integer("N", { min: 1, max: 1_000_000 }, `At most N causes (without --json ${SHOWN})`),
     json: flag("One JSON document (docs/blame.schema.json)"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [
@@ -122,7 +119,7 @@ export const blame = defineCommand({
   ],
   exitCodes: [],
   run: (context, { options, positionals }) =>
-    answerFrom(context, positionals.capture, readingOf(options), ({ update, trees }) => {
+    answerFrom(context, positionals.capture, captureOptionsOf(options), ({ update, trees }) => {
       const { document } = update;
       const all = [
         ...(trees.blackout === null ? [] : [trees.blackout]),
@@ -135,7 +132,7 @@ export const blame = defineCommand({
       if (options.json) {
         const question = { by: options.by, phase: options.phase, top: options.top };
         context.stdout.write(`${JSON.stringify(blameDocument(document, found, question, rows, silent))}\n`);
-        return exit.answered;
+        return exit.success;
       }
       const shown = options.top ?? SHOWN;
       context.stdout.write(`${headLines(document, context)}\n`);
@@ -155,6 +152,6 @@ export const blame = defineCommand({
         `  ${what}: ${formatDuration(found.unattributedNs)} of ${formatDuration(found.totalNs)}, ${share(found.unattributedNs, found.totalNs)}\n`,
       );
       context.stdout.write(silenceTable(silent, shown, context));
-      return exit.answered;
+      return exit.success;
     }),
 });

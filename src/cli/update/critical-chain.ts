@@ -5,7 +5,7 @@ import { formatDuration } from "../../base/text/format.js";
 import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
 import { flag, one } from "../frame/options.js";
 import { answerFrom, headLines, noBlackout, share } from "../input/attributed.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { signedDuration } from "./analyze-text.js";
 
@@ -103,28 +103,25 @@ function taskTable(tasks: readonly TaskTime[], context: Context): string {
 }
 
 export const criticalChain = defineCommand({
-  name: "critical-chain",
-  group: "One live update",
-  summary: "The sequence of spans whose shortening would shorten the blackout",
   usage: null,
   description:
     "The path that carries the update, from the VMs' pause to their resume: one cause after the other. Where the path's task was blocked, who woke it (where sched_waking was traced). Below, what each task on the path did: running, runnable, blocked, in interrupts.",
-  options: { json: flag("One JSON document (docs/critical-chain.schema.json)"), ...readingOptions },
+  options: { json: flag("One JSON document (docs/critical-chain.schema.json)"), ...captureOptions },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [{ command: "blackout critical-chain traces/plain.tar.gz", what: "Step by step" }],
   exitCodes: [],
   run: (context, { options, positionals }) =>
-    answerFrom(context, positionals.capture, readingOf(options), ({ update, trees }) => {
+    answerFrom(context, positionals.capture, captureOptionsOf(options), ({ update, trees }) => {
       const { document } = update;
       if (trees.blackout === null) return unusable(context, noBlackout(positionals.capture, document));
       const chain = chainOf(update, trees.blackout);
       if (options.json) {
         context.stdout.write(`${JSON.stringify(chainDocument(document, trees.blackout, chain))}\n`);
-        return exit.answered;
+        return exit.success;
       }
       context.stdout.write(
         `${headLines(document, context)}\n${chainTable(chain.steps, trees.blackout.durationNs, context)}\n${taskTable(chain.tasks, context)}`,
       );
-      return exit.answered;
+      return exit.success;
     }),
 });

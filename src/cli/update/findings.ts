@@ -5,7 +5,7 @@ import { formatDuration } from "../../base/text/format.js";
 import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
 import { flag, one } from "../frame/options.js";
 import { answerFrom, headLines, noBlackout, share } from "../input/attributed.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 
 function findingText(finding: Finding, totalNs: number, { colour }: Context): string {
@@ -26,24 +26,21 @@ function findingText(finding: Finding, totalNs: number, { colour }: Context): st
 }
 
 export const findings = defineCommand({
-  name: "findings",
-  group: "One live update",
-  summary: "What is worth working on, each with its number, its span and what to do",
   usage: null,
   description:
     "Rules over the span tree, the largest possible gain first. None speaks without a number and the span it rests on. Gains of different findings overlap where their spans do, and must not be added up: what-if answers for several at once.",
-  options: { json: flag("One JSON document (docs/findings.schema.json)"), ...readingOptions },
+  options: { json: flag("One JSON document (docs/findings.schema.json)"), ...captureOptions },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [{ command: "blackout findings traces/plain.tar.gz", what: "What to fix first" }],
   exitCodes: [],
   run: (context, { options, positionals }) =>
-    answerFrom(context, positionals.capture, readingOf(options), ({ update, trees }) => {
+    answerFrom(context, positionals.capture, captureOptionsOf(options), ({ update, trees }) => {
       const { document } = update;
       if (trees.blackout === null) return unusable(context, noBlackout(positionals.capture, document));
       const found = findAll({ update, root: trees.blackout });
       if (options.json) {
         context.stdout.write(`${JSON.stringify(findingsDocument(document, found))}\n`);
-        return exit.answered;
+        return exit.success;
       }
       const total = trees.blackout.durationNs;
       const body =
@@ -51,6 +48,6 @@ export const findings = defineCommand({
           ? "  Nothing stands out.\n"
           : found.map((finding) => findingText(finding, total, context)).join("\n");
       context.stdout.write(`${headLines(document, context)}\n${body}`);
-      return exit.answered;
+      return exit.success;
     }),
 });

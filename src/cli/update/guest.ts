@@ -18,7 +18,8 @@ import { type Context, defineCommand, exit, misused, unusable } from "../frame/c
 import { duration, flag, one, repeated, text } from "../frame/options.js";
 import { parseDuration } from "../frame/options-duration.js";
 import { headLines } from "../input/attributed.js";
-import { readingOf, readingOptions, withCapture } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
+import { withCapture } from "../input/load.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 import { signedDuration } from "./analyze-text.js";
@@ -230,9 +231,6 @@ function conclusionText({ conclusions }: GuestDocument, context: Context): strin
 }
 
 export const guest = defineCommand({
-  name: "guest",
-  group: "One live update",
-  summary: "The blackout as the guest saw it, beside the host's views, and what lies between them",
   usage: null,
   description:
     "Puts the views of one blackout side by side: the kernel's freeze and restore, the VMM's pause and resume marks, the vCPUs' last and first entries (kvm events), and the longest gap in a guest's own ticks.\nA tick log is one stamp of the guest's clock a line (docs/guest-ticks.md). A ticker that stands still writes one long gap instead of many late ticks: the delays are corrected for that (coordinated omission). A gap is longer than the blackout by up to one interval.",
@@ -240,7 +238,7 @@ export const guest = defineCommand({
     ticks: repeated(text("FILE", "A guest's tick log")),
     interval: duration("DURATION", "How often the guests tick, instead of what a log's header says"),
     json: flag("One JSON document (docs/guest.schema.json)"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [
@@ -263,7 +261,7 @@ export const guest = defineCommand({
     const progress = context.progress("Analysing");
     const loaded = await withCapture(
       positionals.capture,
-      readingOf(options),
+      captureOptionsOf(options),
       ({ update, collected }) => ({ update, document: guestDocument(update, collected.collected.link, ticks) }),
       (what) => progress.update(0, what),
     );
@@ -278,7 +276,7 @@ export const guest = defineCommand({
     const { update, document } = loaded.value;
     if (options.json) {
       context.stdout.write(`${JSON.stringify(document)}\n`);
-      return exit.answered;
+      return exit.success;
     }
     const parts = [
       headLines(update.document, context),
@@ -291,6 +289,6 @@ export const guest = defineCommand({
       conclusionText(document, context),
     ];
     context.stdout.write(parts.filter((part) => part !== "").join("\n"));
-    return exit.answered;
+    return exit.success;
   },
 });

@@ -5,7 +5,8 @@ import { packLiveUpdate } from "../../export/report.js";
 import { outputProblem } from "../files/output-file.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { one, required, text } from "../frame/options.js";
-import { eventFeedOf, type LoadedCapture, readingOf, readingOptions, withCapture } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
+import { eventFeedOf, type LoadedCapture, withCapture } from "../input/load.js";
 
 /** Writes a loaded capture as a Perfetto trace to `path`. */
 export function writePerfettoFile(loaded: LoadedCapture, path: string): PerfettoCounts {
@@ -23,15 +24,12 @@ export function writePerfettoFile(loaded: LoadedCapture, path: string): Perfetto
 }
 
 export const perfetto = defineCommand({
-  name: "perfetto",
-  group: "One live update",
-  summary: "Write a trace that opens in the Perfetto UI, both kernels on one axis",
   usage: null,
   description:
     "Phases, blackout, seam, the span tree, the critical chain, devices and files over the kexec, sessions, kernel log, initcalls, functions and defects become tracks; scheduling, interrupts and hotplug become CPU tracks. docs/perfetto-export.md says what is where.\nOpen the file in the Perfetto UI with Ctrl+O, or drop it there.",
   options: {
     output: required(text("FILE", "Where to write it", "o")),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [{ command: "blackout perfetto traces/plain.tar.gz -o out/trace.pftrace", what: "One live update" }],
@@ -42,7 +40,7 @@ export const perfetto = defineCommand({
     const progress = context.progress("Writing");
     const written = await withCapture(
       positionals.capture,
-      readingOf(options),
+      captureOptionsOf(options),
       (loaded) => writeOrSay(loaded, options.output),
       (what) => progress.update(0, what),
     );
@@ -54,7 +52,7 @@ export const perfetto = defineCommand({
     context.stderr.write(
       `${options.output}: ${number(bytes)} bytes, ${number(tracks)} tracks, ${number(slices)} slices, ${number(ftraceEvents)} scheduler and interrupt events\n`,
     );
-    return exit.answered;
+    return exit.success;
   },
 });
 

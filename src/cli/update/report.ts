@@ -7,14 +7,12 @@ import { expandCaptures } from "../files/capture-paths.js";
 import { outputProblem } from "../files/output-file.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { flag, oneOrMore, required, text } from "../frame/options.js";
-import { analyzeCaptures, drawn, listNames, readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
+import { analyzeCaptures, drawn, listNames } from "../input/load.js";
 
 const TEMPLATE = new URL("../../viewer/report-template.html", import.meta.url);
 
 export const report = defineCommand({
-  name: "report",
-  group: "One live update",
-  summary: "Write one HTML file that shows the updates; it needs no server and no network",
   usage: null,
   description:
     "The file holds the viewer and the data. It opens from the disk in any current browser, fetches nothing, and can be mailed. With several captures it also shows percentiles and the series over the updates.",
@@ -22,7 +20,7 @@ export const report = defineCommand({
     output: required(text("FILE", "Where to write it", "o")),
     unredacted: flag("Keep kernel addresses, command lines and KASLR's place, which are left out otherwise"),
     title: text("TEXT", "Its title; the captures' names unless given"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { capture: oneOrMore("Captures: folders or archives, or a folder of these") },
   examples: [
@@ -34,7 +32,7 @@ export const report = defineCommand({
     const captures = expandCaptures(positionals.capture);
     const problem = outputProblem(options.output, captures);
     if (problem !== null) return misused(context, problem);
-    const { updates, paths, failures } = await analyzeCaptures(context, captures, readingOf(options), drawn);
+    const { updates, paths, failures } = await analyzeCaptures(context, captures, captureOptionsOf(options), drawn);
     for (const failure of failures) unusable(context, failure);
     if (updates.length === 0) return exit.unusableInput;
     const names = listNames(updates, paths);
@@ -48,6 +46,6 @@ export const report = defineCommand({
       return unusable(context, `${options.output} cannot be written: ${(error as Error).message}`);
     }
     context.stderr.write(`${options.output}: ${html.length.toLocaleString("en")} bytes\n`);
-    return failures.length > 0 ? exit.unusableInput : exit.answered;
+    return failures.length > 0 ? exit.unusableInput : exit.success;
   },
 });

@@ -4,7 +4,7 @@ import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { type Context, defineCommand, exit } from "../frame/command.js";
 import { flag, one } from "../frame/options.js";
 import { answerFrom, headLines } from "../input/attributed.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 
@@ -63,26 +63,23 @@ export function sessionsDocument({ capture, outcome }: LiveUpdateDocument, sessi
 }
 
 export const sessions = defineCommand({
-  name: "sessions",
-  group: "One live update",
-  summary: "LUO's sessions over the kexec: owners, files, tokens, handlers, phases and costs",
   usage: null,
   description:
     "Each session with its owners (the tasks that made and retrieved it; systemd's unit and luod's clients, where the capture holds what agents say), and its files: token, handler, size, what preserving, freezing and retrieving each cost, also per MiB. The two kernels are joined by session name, token and the handler's serialized data.",
-  options: { json: flag("One JSON document (docs/sessions.schema.json)"), ...readingOptions },
+  options: { json: flag("One JSON document (docs/sessions.schema.json)"), ...captureOptions },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [{ command: "blackout sessions traces/plain.tar.gz", what: "What was carried over, and at what cost" }],
   exitCodes: [],
   run: (context, { options, positionals }) =>
-    answerFrom(context, positionals.capture, readingOf(options), ({ update }) => {
+    answerFrom(context, positionals.capture, captureOptionsOf(options), ({ update }) => {
       if (options.json) {
         context.stdout.write(`${JSON.stringify(sessionsDocument(update.document, update.sessions))}\n`);
-        return exit.answered;
+        return exit.success;
       }
       const text = update.sessions.map((session) => sessionText(session, context)).join("\n");
       context.stdout.write(
         `${headLines(update.document, context)}\n${text === "" ? "  No session was seen.\n" : text}`,
       );
-      return exit.answered;
+      return exit.success;
     }),
 });

@@ -4,7 +4,7 @@ import { formatDuration } from "../../base/text/format.js";
 import { type Context, defineCommand, exit } from "../frame/command.js";
 import { flag, integer, one, withDefault } from "../frame/options.js";
 import { answerFrom, headLines, share } from "../input/attributed.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import type { Style } from "../terminal/terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 
@@ -112,16 +112,13 @@ function treeText(trees: readonly TreeNode[], deepest: number, context: Context)
 }
 
 export const tree = defineCommand({
-  name: "tree",
-  group: "One live update",
-  summary: "Every nanosecond of the blackout: phases, stages, causes, and what is left over",
   usage: null,
   description:
     "The blackout, its phases, their stages and the causes in them. At every level the parts and an explicit remainder, unattributed, add up to the whole in integer nanoseconds; a test proves it on every capture there is.\nOf causes that overlap, the innermost one that runs counts. `inferred` marks what follows from the kernel's own order or its log, and has no record of its own. Causes under 0.1 % are folded; --json has them all.",
   options: {
     depth: withDefault(integer("N", { min: 0, max: DEEPEST }, "Levels below the blackout to show"), DEEPEST),
     json: flag("The tree as one JSON document (docs/tree.schema.json)"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [
@@ -130,11 +127,11 @@ export const tree = defineCommand({
   ],
   exitCodes: [],
   run: (context, { options, positionals }) =>
-    answerFrom(context, positionals.capture, readingOf(options), ({ update, trees }) => {
+    answerFrom(context, positionals.capture, captureOptionsOf(options), ({ update, trees }) => {
       const { document } = update;
       if (options.json) {
         context.stdout.write(`${JSON.stringify(treeDocument(document, trees, options.depth))}\n`);
-        return exit.answered;
+        return exit.success;
       }
       context.stdout.write(headLines(document, context));
       if (trees.blackout !== null) {
@@ -154,6 +151,6 @@ export const tree = defineCommand({
       }
       if (trees.blackout === null && trees.outside.length === 0)
         context.stdout.write("Nothing to attribute: no phase is known.\n");
-      return exit.answered;
+      return exit.success;
     }),
 });

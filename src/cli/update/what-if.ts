@@ -8,7 +8,7 @@ import { type Context, defineCommand, exit, misused, unusable } from "../frame/c
 import { flag, one, repeated, text } from "../frame/options.js";
 import { parseDuration } from "../frame/options-duration.js";
 import { answerFrom, headLines, noBlackout, share } from "../input/attributed.js";
-import { readingOf, readingOptions } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 
 /** `SELECTOR=VALUE`: 0, a share (`50%`), or a duration (`10ms`) for each span. */
@@ -69,9 +69,6 @@ function didYouMeanNode(root: TreeNode, selector: Selector): string {
 }
 
 export const whatIf = defineCommand({
-  name: "what-if",
-  group: "One live update",
-  summary: "The blackout if causes took another time, or ran at the same time",
   usage: "[--set SELECTOR=VALUE]... [--parallel SELECTOR] CAPTURE",
   description:
     "Replays the update's chain with changed costs and answers with an estimate between two bounds. A selector is KIND:NAME, with * for any characters: device:e1000 (driver or address), initcall:pci_*, session:*, stage:'user space'; device, file and session take /ACTION (device:e1000/shutdown). device-shutdown and device-probe stand for all of them.\nVALUE is 0, a share of what it took (50%), or a duration for each span (10ms). --parallel lets the selected spans of each stage run at the same time: the longest remains.",
@@ -79,7 +76,7 @@ export const whatIf = defineCommand({
     set: repeated(text("SELECTOR=VALUE", "What would take another time")),
     parallel: repeated(text("SELECTOR", "What would run at the same time")),
     json: flag("One JSON document (docs/what-if.schema.json)"),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [
@@ -108,7 +105,7 @@ export const whatIf = defineCommand({
     }
     if (set.length + parallel.length === 0)
       return misused(context, "what-if needs an assumption: --set SELECTOR=VALUE or --parallel SELECTOR");
-    return answerFrom(context, positionals.capture, readingOf(options), ({ update, trees }) => {
+    return answerFrom(context, positionals.capture, captureOptionsOf(options), ({ update, trees }) => {
       const { document } = update;
       if (trees.blackout === null) return unusable(context, noBlackout(positionals.capture, document));
       const answer = whatIfOf(update, trees.blackout, { set, parallel });
@@ -116,7 +113,7 @@ export const whatIf = defineCommand({
       context.stderr.write(nothingSelected(trees.blackout, selectors, answer));
       if (options.json) context.stdout.write(`${JSON.stringify(whatIfDocument(document, answer))}\n`);
       else context.stdout.write(`${headLines(document, context)}\n${answerText(answer, context)}`);
-      return exit.answered;
+      return exit.success;
     });
   },
 });

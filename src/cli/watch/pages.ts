@@ -5,7 +5,7 @@ import { OPEN_METRICS_TYPE, openMetricsText, prometheusText, TEXT_TYPE } from ".
 import { PROTOBUF_TYPE, protobufMetrics } from "../../export/prometheus/prometheus-protobuf.js";
 import { embedJson, type PackedUpdate, renderPackedReport } from "../../export/report.js";
 import type { ReportEntry } from "../../report/report-data.js";
-import type { CaptureReading } from "../input/load.js";
+import type { CaptureOptions } from "../input/capture-options.js";
 import type { Answer } from "../web/loopback.js";
 import type { WorkerPool } from "../workers/worker-pool.js";
 import { serviceFamilies } from "./families.js";
@@ -26,12 +26,12 @@ interface Shown {
 export class WatchPages {
   readonly #service: WatchService;
   readonly #pool: WorkerPool;
-  readonly #reading: CaptureReading;
+  readonly #reading: CaptureOptions;
   readonly #version: string;
   /** Of what was shown last, so that a page is not worked for twice. */
   #shown: ReadonlyMap<string, Shown> = new Map();
 
-  constructor(service: WatchService, pool: WorkerPool, reading: CaptureReading, version: string) {
+  constructor(service: WatchService, pool: WorkerPool, reading: CaptureOptions, version: string) {
     this.#service = service;
     this.#pool = pool;
     this.#reading = reading;

@@ -7,7 +7,7 @@ import type { UpdateSample } from "../../model/update-sample.js";
 import { until } from "../../testing/oracles/prometheus-server.js";
 import { updateOf } from "../../testing/samples/samples.js";
 import { parseBudget } from "../input/budget-file.js";
-import { USUAL_READING } from "../input/load.js";
+import { DEFAULT_CAPTURE_OPTIONS } from "../input/capture-options.js";
 import type { WorkerPool } from "../workers/worker-pool.js";
 import type { WatchEvent } from "./events.js";
 import type { Alert } from "./intake/alerts.js";
@@ -84,7 +84,7 @@ function serviceIn(name: string, store: UpdateStore, notify: ((alert: Alert) => 
   const service = new WatchService(
     {
       folder: spool,
-      reading: USUAL_READING,
+      reading: DEFAULT_CAPTURE_OPTIONS,
       intake: { settleMs: 50, patienceMs: 60_000, most: 1_000 },
       rescanMs: 200,
       windowMs: 3_600_000,

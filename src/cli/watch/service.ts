@@ -6,7 +6,7 @@
 import { watch as watchFolder } from "node:fs";
 import { FleetTally } from "../../analyze/fleet/tally.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import type { CaptureReading } from "../input/load.js";
+import type { CaptureOptions } from "../input/capture-options.js";
 import type { KillReason, WorkerOutcome, WorkerPool } from "../workers/worker-pool.js";
 import type { WatchEvent } from "./events.js";
 import { type CohortGate, type GateRules, GateWindow, MOST_UPDATES } from "./gate-window.js";
@@ -18,7 +18,7 @@ import type { UpdateStore } from "./intake/update-store.js";
 
 export interface ServiceSettings {
   readonly folder: string;
-  readonly reading: CaptureReading;
+  readonly reading: CaptureOptions;
   readonly intake: IntakeLimits;
   readonly rescanMs: number;
   readonly windowMs: number;

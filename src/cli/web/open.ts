@@ -6,7 +6,8 @@ import { embedJson, packLiveUpdate } from "../../export/report.js";
 import { redactUpdate } from "../../report/redact.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { duration, flag, integer, one, text, withDefault } from "../frame/options.js";
-import { eventFeedOf, type LoadedCapture, readingOf, readingOptions, withCapture } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
+import { eventFeedOf, type LoadedCapture, withCapture } from "../input/load.js";
 import { openBrowser } from "./browser.js";
 import { startLoopback } from "./loopback.js";
 
@@ -39,16 +40,13 @@ export const uiOptions = {
 };
 
 export const open = defineCommand({
-  name: "open",
-  group: "One live update",
-  summary: "Hand a live update to the Perfetto UI, set up to look at the blackout",
   usage: null,
   description:
     "Serves one page on 127.0.0.1 that hands the trace to the Perfetto UI in your browser: phases pinned, notes at pause, freeze and resume, the view set to the blackout. The trace stays in the browser; kernel addresses, command lines and KASLR's place are left out of it.\nEnds when the UI has the trace, or after --patience. On a host without a browser, use --print-url and forward the port (ssh -L), the same number on both sides.",
   options: {
     ...uiOptions,
     patience: withDefault(duration("TIME", "How long to wait for the hand-over"), 600_000_000_000),
-    ...readingOptions,
+    ...captureOptions,
   },
   positionals: { capture: one("A capture: folder or archive") },
   examples: [
@@ -65,7 +63,7 @@ export const open = defineCommand({
     const progress = context.progress("Writing the trace");
     const made = await withCapture(
       positionals.capture,
-      readingOf(options),
+      captureOptionsOf(options),
       (loaded) => ({
         trace: traceOf(loaded, options.unredacted),
         url: handoverUrl(options.unredacted ? loaded.update : redactUpdate(loaded.update), options.ui),
@@ -120,6 +118,6 @@ export const open = defineCommand({
       );
     }
     context.stderr.write(`${new URL(options.ui).host} has the trace.\n`);
-    return exit.answered;
+    return exit.success;
   },
 });

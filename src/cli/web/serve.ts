@@ -8,7 +8,8 @@ import { reportIndex } from "../../report/report-data.js";
 import { capturesIn, isCapturePath } from "../files/capture-paths.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { one } from "../frame/options.js";
-import { analyzeCaptures, drawn, listNames, readingOf, readingOptions, withCapture } from "../input/load.js";
+import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
+import { analyzeCaptures, drawn, listNames, withCapture } from "../input/load.js";
 import { openBrowser } from "./browser.js";
 import { type Answer, startLoopback } from "./loopback.js";
 import { TRACE_TYPE, traceOf, uiOptions, uiProblem } from "./open.js";
@@ -27,13 +28,10 @@ function served(updates: readonly LiveUpdate[], ui: string, redacted: boolean): 
 }
 
 export const serve = defineCommand({
-  name: "serve",
-  group: "One live update",
-  summary: "Serve the viewer for a folder of captures to the browser of this machine",
   usage: null,
   description:
     "Analyses every capture in the folder and serves them on 127.0.0.1, under an address with a random part, until Ctrl+C. The page is the report's, and can hand each update to the Perfetto UI. Kernel addresses, command lines and KASLR's place are left out.",
-  options: { ...uiOptions, ...readingOptions },
+  options: { ...uiOptions, ...captureOptions },
   positionals: { folder: one("A folder of captures, or one capture") },
   examples: [{ command: "blackout serve traces/cohorts/base", what: "Ten updates, in the browser of this machine" }],
   exitCodes: [],
@@ -49,7 +47,7 @@ export const serve = defineCommand({
           : `${positionals.folder} is not there`,
       );
     }
-    const reading = readingOf(options);
+    const reading = captureOptionsOf(options);
     const { updates, paths, failures } = await analyzeCaptures(context, found, reading, drawn);
     for (const failure of failures) unusable(context, failure);
     if (updates.length === 0) return exit.unusableInput;
@@ -77,7 +75,7 @@ export const serve = defineCommand({
     await announce(context, server.value.url, options["print-url"]);
     await interrupted();
     await server.value.close();
-    return failures.length > 0 ? exit.unusableInput : exit.answered;
+    return failures.length > 0 ? exit.unusableInput : exit.success;
   },
 });
 

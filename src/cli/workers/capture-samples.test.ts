@@ -5,12 +5,12 @@ import { join } from "node:path";
 import test from "node:test";
 import { tarArchive } from "../../testing/fakes/tar.js";
 import { shippedCohort, traces } from "../../testing/places.js";
-import { USUAL_READING } from "../input/load.js";
+import { DEFAULT_CAPTURE_OPTIONS } from "../input/capture-options.js";
 import { captureSamples } from "./capture-samples.js";
 
 const all = async (paths: readonly string[], jobs: number): Promise<unknown[]> => {
   const found = [];
-  for await (const sample of captureSamples(paths, USUAL_READING, jobs)) found.push(sample);
+  for await (const sample of captureSamples(paths, DEFAULT_CAPTURE_OPTIONS, jobs)) found.push(sample);
   return found;
 };
 
@@ -30,7 +30,7 @@ test("two processes give what one gives, in the same order, unusable captures to
 });
 
 test("who stops asking leaves no process behind", async () => {
-  const samples = captureSamples([...shippedCohort("base"), ...shippedCohort("devices")], USUAL_READING, 2);
+  const samples = captureSamples([...shippedCohort("base"), ...shippedCohort("devices")], DEFAULT_CAPTURE_OPTIONS, 2);
   await samples.next();
   await samples.return();
   const children = process.getActiveResourcesInfo().filter((kind) => kind === "ProcessWrap");

@@ -5,7 +5,8 @@ import { sampleOfUpdate } from "../../analyze/cohort/sample-of-update.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { nodeNameOf } from "../../collect/capture/capture.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { type CaptureReading, withCapture } from "../input/load.js";
+import type { CaptureOptions } from "../input/capture-options.js";
+import { withCapture } from "../input/load.js";
 import { type WorkerOutcome, WorkerPool } from "./worker-pool.js";
 
 /** A worker takes 0.2 s to start and to compile, which two or three captures take too: fewer are analysed here. */
@@ -16,7 +17,7 @@ const AHEAD = 4;
 /** The samples in the order of the captures; of one that cannot be used, a sentence. `jobs`: processes at once. */
 export async function* captureSamples(
   paths: readonly string[],
-  reading: CaptureReading,
+  reading: CaptureOptions,
   jobs: number = availableParallelism(),
 ): AsyncGenerator<Result<UpdateSample, string>, void, undefined> {
   if (jobs < 2 || paths.length < PARALLEL_FROM) {

@@ -10,7 +10,6 @@ import { parseUpdateLine } from "../../analyze/cohort/parse-sample.js";
 import { sharedSentence } from "../../analyze/cohort/shared.js";
 import { ArchiveError, MANIFEST } from "../../archive/format.js";
 import { parseSelection, splitSelection } from "../../archive/query/selection.js";
-import { openArchive } from "../../archive/store/archive.js";
 import { err, ok, type Result } from "../../base/result.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { readBoundedText } from "../files/bounded-text.js";
@@ -18,7 +17,7 @@ import { capturesIn, isCapturePath } from "../files/capture-paths.js";
 import { glob, isPattern } from "../files/glob.js";
 import { statsOf } from "../files/path-stats.js";
 import { type Context, warn } from "../frame/command.js";
-import type { CaptureReading } from "../input/load.js";
+import type { CaptureOptions } from "../input/capture-options.js";
 import { captureSamples } from "./capture-samples.js";
 
 export const COHORT_FORMS =
@@ -55,7 +54,7 @@ export type CohortItem =
 export async function loadCohort(
   context: Context,
   argument: string,
-  reading: CaptureReading,
+  reading: CaptureOptions,
 ): Promise<Result<LoadedCohort, string>> {
   const updates: UpdateSample[] = [];
   const failures: string[] = [];
@@ -74,7 +73,7 @@ export async function loadCohort(
 export async function* streamCohort(
   context: Context,
   argument: string,
-  reading: CaptureReading,
+  reading: CaptureOptions,
 ): AsyncGenerator<CohortItem> {
   const sources = sourcesOf(argument, 0);
   if (!sources.ok) return yield { kind: "refused", reason: sources.error };
@@ -202,12 +201,13 @@ function sourcesOfList(path: string, depth: number): Result<readonly Source[], s
   return sources.length > 0 ? ok(sources) : err(`@${path}: lists nothing`);
 }
 
-/** The updates of an archive, by time. The engine is loaded only here, where an archive was named. */
+/** The updates of an archive, by time. What reads archives is imported only here, if an archive was named. */
 async function* readArchive(path: string, query: string): AsyncGenerator<Result<UpdateSample, string>> {
   const selected = parseSelection(query, Date.now());
   if (!selected.ok) return yield err(`${path}?${query}: ${selected.error}`);
   const { where, canHold } = selected.value;
   try {
+    const { openArchive } = await import("../../archive/store/archive.js");
     const archive = await openArchive(path);
     try {
       const updates = await archive.list(where, (segment) => canHold(segment, archive.manifest.partitionBy));

@@ -3,13 +3,13 @@
 import type { PackedUpdate } from "../../export/report.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import type { ReportEntry } from "../../report/report-data.js";
-import type { CaptureReading } from "../input/load.js";
+import type { CaptureOptions } from "../input/capture-options.js";
 
 export interface WorkerRequest {
   /** `sample`: what statistics need of the capture. `page`: what the viewer needs of it, redacted. */
   readonly what: "sample" | "page";
   readonly path: string;
-  readonly reading: CaptureReading;
+  readonly reading: CaptureOptions;
 }
 
 export type WorkerAnswer =

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test, { after } from "node:test";
-import { USUAL_READING } from "../input/load.js";
+import { DEFAULT_CAPTURE_OPTIONS } from "../input/capture-options.js";
 import { WorkerPool } from "./worker-pool.js";
 
 const limits = { jobs: 2, timeoutMs: 5_000, memoryBytes: 300 * 2 ** 20 };
@@ -8,7 +8,7 @@ const pool = new WorkerPool(limits, new URL("../../testing/fakes/watch-worker.js
 after(() => pool.close());
 
 const ask = async (path: string, of = pool) => {
-  const outcome = await of.run({ what: "sample", path, reading: USUAL_READING });
+  const outcome = await of.run({ what: "sample", path, reading: DEFAULT_CAPTURE_OPTIONS });
   return outcome.kind === "refused" ? outcome.reason : outcome;
 };
 

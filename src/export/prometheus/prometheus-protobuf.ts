@@ -3,7 +3,7 @@
  * metrics.proto). It is the one format that carries native histograms; Prometheus asks for it where it was started with
  * --enable-feature=native-histograms (2.40 and later).
  */
-import protobuf from "protobufjs";
+import protobuf from "protobufjs/minimal.js";
 import type { HistogramPoint, Labels, MetricFamily } from "./metric-family.js";
 
 export const PROTOBUF_TYPE =

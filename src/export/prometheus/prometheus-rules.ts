@@ -6,6 +6,7 @@ import { Document } from "yaml";
 import type { Budget, Limit, Statistic } from "../../analyze/compare/budget.js";
 import { sizeForUpperBound } from "../../analyze/statistics/order-statistics.js";
 import { formatDuration } from "../../base/text/format.js";
+import { windowText } from "../../base/text/window.js";
 import type { Duration } from "../../base/time.js";
 import {
   CHECK_METRICS,
@@ -92,17 +93,6 @@ export const recordedNames = (windowSeconds: number) => {
     budgetLimit: "cohort:blackout_budget_limit_seconds:constant",
   };
 };
-
-/** `7d`, `36h`, `90m`, `45s`: in Prometheus' own units. */
-export function windowText(seconds: number): string {
-  const units = [
-    ["d", 86_400],
-    ["h", 3_600],
-    ["m", 60],
-  ] as const;
-  const [unit, size] = units.find(([, each]) => seconds % each === 0) ?? (["s", 1] as const);
-  return `${seconds / size}${unit}`;
-}
 
 function recordingRules({ budget, windowSeconds }: RulesInput, window: string): readonly RecordingRule[] {
   const names = recordedNames(windowSeconds);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Cohort } from "../../analyze/cohort/cohort.js";
 import { contextOf } from "../../cli/frame/command-context.js";
-import { USUAL_READING } from "../../cli/input/load.js";
+import { DEFAULT_CAPTURE_OPTIONS } from "../../cli/input/capture-options.js";
 import type { CauseSample, UpdateSample } from "../../model/update-sample.js";
 import { recordedSurroundings } from "../command-testing.js";
 import { projectRoot } from "../places.js";
@@ -63,7 +63,7 @@ export async function realCohort(name: string, folder: string): Promise<Cohort> 
   // Every reader of captures is behind it: a fifth of a second that tests of made updates need not wait for.
   const { loadCohort } = await import("../../cli/workers/cohort-load.js");
   const context = contextOf(recordedSurroundings(), { noColour: true, forProgram: true });
-  const loaded = await loadCohort(context, folder, USUAL_READING);
+  const loaded = await loadCohort(context, folder, DEFAULT_CAPTURE_OPTIONS);
   assert.ok(loaded.ok, loaded.ok ? "" : loaded.error);
   assert.deepEqual(loaded.value.failures, []);
   return { ...loaded.value.cohort, name };
