@@ -1,4 +1,4 @@
-/** What it costs to start: CPU time of `--version` and `--help` beside bare node's, interleaved in one run. */
+/** CPU time of start-up: `--version` and `--help` beside bare node, interleaved in one run. */
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";

@@ -1,6 +1,6 @@
-/** A package that is installed only where it is wanted (optionalDependencies), and is not here. */
+/** An optional package (package.json, optionalDependencies) that is not installed. */
 export class MissingPackage extends Error {
-  /** `need`: what needs it, as the begin of a sentence. `why`: the first line of what the import failed with. */
+  /** `need`: what uses it, as the subject of a sentence. `why`: the first line of the import's error. */
   constructor(name: string, need: string, why: string) {
     super(
       `${need} needs the optional package ${name}, which cannot be loaded on ${process.platform}-${process.arch}: ${why}\n` +

@@ -1,4 +1,4 @@
-/** The commands, in the order in which the help lists them. A command's module is imported when the command is asked for. */
+/** The commands, in the order of the help. Each module is imported when its command runs or its help is printed. */
 import type { CommandEntry } from "./frame/command.js";
 
 export const commands: readonly CommandEntry[] = [

@@ -20,7 +20,7 @@ function importedBy(file: string, seen: Set<string> = new Set()): Set<string> {
   return seen;
 }
 
-test("the program imports no package, and few files, before a command is asked for", () => {
+test("the program imports no package, and few files, before a command runs", () => {
   const imported = importedBy(main);
   assert.deepEqual(
     [...imported].filter((each) => !each.startsWith("/")),

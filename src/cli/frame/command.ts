@@ -1,4 +1,4 @@
-/** What a command is, and what it is given. A command's file exports one; `commands.ts` lists them and imports each when asked. */
+/** A command and its context. A command's file exports one; `commands.ts` lists them and imports each on demand. */
 
 import type { Palette } from "../terminal/terminal-style.js";
 import { escapeControls } from "../terminal/terminal-text.js";
@@ -53,7 +53,7 @@ export interface Context {
   progress(label: string, total?: number): Progress;
 }
 
-/** A command as the list of commands shows it. Its module is imported only if the command runs or its help is printed. */
+/** A command in the list of commands. Its module is imported only if the command runs or its help is printed. */
 export interface CommandEntry {
   /** One lower-case word, or several with hyphens. */
   readonly name: string;
