@@ -33,7 +33,7 @@ export function members(archive) {
   return found;
 }
 
-/** The large recording beside the checkout where there is one, else one that is shipped. */
+/** The large recording beside the checkout if it exists, else a shipped one. */
 export function largeRecording() {
   const large = resolve(root, "../shared/captures/busy.tar.gz");
   return existsSync(large) ? large : join(root, "traces/plain.tar.gz");
