@@ -63,7 +63,7 @@ export function openLab(options: LabOptions): Result<Lab, string> {
   const folder = mkdtempSync(join(tmpdir(), "blackout-lab-"));
   const close = (): void => rmSync(folder, { recursive: true, force: true });
   const workload = join(folder, "workload");
-  const sources = ["workload.c", "guest.c", "vm.c"].map((file) => join(import.meta.dirname, file));
+  const sources = ["workload.c", "guest.c", "vm.c"].map((file) => join(import.meta.dirname, "guest", file));
   const compiled = spawnSync(process.env.CC ?? "gcc", ["-O2", "-static", "-o", workload, ...sources], {
     encoding: "utf8",
   });

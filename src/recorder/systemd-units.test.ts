@@ -25,7 +25,8 @@ const scratch = mkdtempSync(join(tmpdir(), "blackout-units-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 const folder = join(projectRoot, "packaging/systemd");
-const units = readdirSync(folder).filter((name) => name.endsWith(".service"));
+/** blackout-watch.service runs where the fleet is watched, not the recorder. */
+const units = readdirSync(folder).filter((name) => name.endsWith(".service") && name !== "blackout-watch.service");
 const INSTALLED = "/usr/local/sbin/blackout-recorder";
 
 /** The recorder where the units look for it, or rather where a copy of them does. */

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 /** Every page, panel and dialog for those who do not see the canvas, or hold no mouse. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

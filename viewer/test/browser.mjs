@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 /** Reports in a real browser, from file://, for the tests. */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 /** The viewer's pure modules, bundled for Node as the browser gets them. */
 import { join } from "node:path";
 import { build } from "esbuild";

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 /**
  * A live update to draw, read in a few lines from the recording traces/plain.tar.gz: its real times and names, without
  * the collectors. `dist` is the folder of the compiled project.

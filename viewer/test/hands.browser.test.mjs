@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 /** Every key and gesture that the help lists, on a shipped capture, from file://. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

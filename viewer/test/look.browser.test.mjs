@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 /**
  * What is drawn, compared with pictures kept in goldens/. Fonts differ between machines, so that text is not drawn and
  * measures the same everywhere; what is left is compared at half size, with room for a browser's way of smoothing edges.

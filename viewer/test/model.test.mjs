@@ -1,16 +1,15 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { viewerModules } from "./bundle.mjs";
 
 const v = await viewerModules(
-  "model/changes",
+  "model/updates/changes",
   "model/format",
   "model/lanes",
-  "model/order",
-  "model/filter",
-  "model/percentiles",
+  "model/updates/order",
+  "model/updates/filter",
+  "model/updates/percentiles",
   "layout/level-of-detail",
   "layout/viewport",
   "layout/ticks",

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 /** `blackout open` against a page that speaks the Perfetto UI's side of the protocol, in a browser. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

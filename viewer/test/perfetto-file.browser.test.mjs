@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 /** Traces dropped on the page, and the trace that a report makes of itself, from file://. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { dist, drawn, picture, pixel, root, skip, useBrowser } from "./browser.mjs";

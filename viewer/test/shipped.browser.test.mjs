@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 /** Every shipped capture, as `blackout report` writes it, looked at in a browser from file://. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";

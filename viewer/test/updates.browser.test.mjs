@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: tests run in Node.
 /** Many updates, and two side by side, on the shipped cohorts, from file://. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

@@ -101,7 +101,7 @@ test("the scrape configuration is Prometheus' own, and asks the port that is ser
 });
 
 test("the unit gives options that there are", () => {
-  const unit = example("systemd/blackout-watch.service");
+  const unit = readFileSync(join(projectRoot, "packaging/systemd/blackout-watch.service"), "utf8");
   const given = [...unit.slice(unit.indexOf("ExecStart"), unit.indexOf("StateDirectory")).matchAll(/--([a-z-]+)/g)];
   assert.ok(given.length > 5);
   for (const [, name = ""] of given) assert.ok(name in watch.options, name);
