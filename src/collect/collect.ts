@@ -18,7 +18,7 @@ import type {
   Texts,
   VcpuSeen,
 } from "../model/collected.js";
-import { clockReading } from "../model/luo.js";
+import { clockReading } from "../model/marks.js";
 import type { RecordFilter } from "../model/trace-file.js";
 import {
   markedClocks,
@@ -91,7 +91,8 @@ export function collectCapture(
   const vmms = readVmmLogs(files, sink);
   const placed = boots.map((read, i) => {
     const { boot } = read;
-    const traced = placeKeyEvents(read, maps[boot], logged[i] ?? []);
+    const firstSpan = boot === "new" && maps.old !== null ? old.events.spans.count : 0;
+    const traced = placeKeyEvents(read, maps[boot], logged[i] ?? [], firstSpan);
     const own = vmms.filter((each) => each.boot === boot);
     if (agents.messages[boot].length === 0 && own.length === 0) return { keyEvents: traced, spans: [] };
     const anchors = wallAnchors(read, maps[boot], traced, capture, linked.link.tscKhz);
@@ -343,15 +344,22 @@ function markedAnchors({ events }: ReadBoot): readonly RealtimeAnchor[] {
   });
 }
 
-function placeKeyEvents(read: ReadBoot, map: TraceMap | null, log: readonly PlacedLine[]): readonly KeyEvent[] {
+/** `firstSpan`: the row of the boot's first span among those of both boots. */
+function placeKeyEvents(
+  read: ReadBoot,
+  map: TraceMap | null,
+  log: readonly PlacedLine[],
+  firstSpan: number,
+): readonly KeyEvent[] {
   const { boot, events } = read;
   const traced =
     map === null
       ? []
       : events.keyEvents.map((event: UnplacedKeyEvent): KeyEvent => {
-          const { count, ...rest } = event;
+          const { count, span, ...rest } = event;
           const task = events.taskNames.get(event.pid) ?? event.task;
-          return { ...rest, task, at: { boot, ns: placeCount(map, countOfEvent(events, count)) } };
+          const placed = span === undefined ? {} : { span: span + firstSpan };
+          return { ...rest, ...placed, task, at: { boot, ns: placeCount(map, countOfEvent(events, count)) } };
         });
   return [...traced, ...loggedKeyEvents(boot, traced, log)].sort((a, b) => a.at.ns - b.at.ns);
 }

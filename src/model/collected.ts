@@ -184,6 +184,8 @@ export interface KeyEvent {
   readonly name: string;
   readonly fields: EventFields;
   readonly source: "kprobe" | "function-graph" | "syscall" | "marker" | "printk" | "agent";
+  /** Row of the span, in the collected spans, that it begins or ends; absent if it does neither. */
+  readonly span?: number;
   readonly cpu: number;
   readonly pid: number;
   readonly task: string;

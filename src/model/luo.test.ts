@@ -3,20 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { projectRoot } from "../testing/places.js";
-import {
-  ALL_FUNCTIONS,
-  clockReading,
-  deedOf,
-  functionRow,
-  ioctlNumber,
-  isMark,
-  LUO_IOCTL_RANGE,
-  LUO_IOCTLS,
-  MARKS,
-  REBOOT_CMD_KEXEC,
-} from "./luo.js";
+import { ALL_FUNCTIONS, functionRow, ioctlNumber, LUO_IOCTL_RANGE, LUO_IOCTLS, REBOOT_CMD_KEXEC } from "./luo.js";
+import { clockReading, deedOf, isMark, MARKS, parseMark } from "./marks.js";
 
-const HOME = "src/model/luo.ts";
+const HOMES = new Set(["src/model/luo.ts", "src/model/marks.ts"]);
 
 /** Production sources, by path, without their comments. */
 function sources(): ReadonlyMap<string, string> {
@@ -36,7 +26,7 @@ function sources(): ReadonlyMap<string, string> {
 function elsewhere(words: readonly string[]): readonly string[] {
   const pattern = new RegExp(`(?:^|[^\\w.])(${words.join("|")})(?![\\w.])`, "gi");
   return [...sources()]
-    .filter(([path]) => path !== HOME)
+    .filter(([path]) => !HOMES.has(path))
     .flatMap(([path, text]) => [...text.matchAll(pattern)].map((match) => `${path}: ${match[1]}`));
 }
 
@@ -97,4 +87,18 @@ test("a function and the mark of the same step have the same deed", () => {
   assert.deepEqual(deedOf("luo_session_retrieve"), deedOf("luo: session_retrieve"));
   assert.equal(deedOf("kernel_kexec"), null);
   assert.equal(functionRow("vfs_read"), null);
+});
+
+test("a mark is split into its label, its edge and its fields", () => {
+  const mark = parseMark("luo: preserve_fd begin session=vm-1 token=0x100");
+  assert.equal(mark.label, "luo: preserve_fd");
+  assert.equal(mark.edge, "begin");
+  assert.deepEqual(
+    [...mark.fields],
+    [
+      ["session", "vm-1"],
+      ["token", "0x100"],
+    ],
+  );
+  assert.equal(parseMark("luo: vm_pause vm=7 end").edge, null);
 });

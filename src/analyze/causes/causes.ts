@@ -5,15 +5,15 @@
  */
 import { firstIndexWhere } from "../../base/numbers/search.js";
 import type { Boot } from "../../base/time.js";
-import type { KeyEvent, RawSpans } from "../../model/collected.js";
+import type { RawSpans } from "../../model/collected.js";
 import type { PlacedPrintk } from "../../model/live-update.js";
-import { deedOf, FUNCTIONS, functionRow, LUO_IOCTLS, type LuoDialect, MARKS } from "../../model/luo.js";
+import { FUNCTIONS, functionRow, LUO_IOCTLS, type LuoDialect } from "../../model/luo.js";
+import { deedOf, MARKS } from "../../model/marks.js";
 import { SpanFlag, type SpanKind } from "../../model/span-table.js";
 import type { Zero } from "../evidence/axis.js";
 import { busOf, type DeviceFacts, nameProbes } from "../evidence/devices.js";
-import { luoDialect } from "../evidence/dialect.js";
 import { type PresetRow, presetFinder } from "./presets.js";
-import { fileCalls, tokenText } from "./sessions.js";
+import { tokenText } from "./sessions.js";
 
 export interface Cause {
   kind: SpanKind;
@@ -74,7 +74,9 @@ export type FileNames = ReadonlyMap<string, { readonly unit: string; readonly fd
 export interface CauseSources {
   readonly raw: RawSpans;
   readonly names: FileNames;
-  readonly events: readonly KeyEvent[];
+  /** Files of handlers' calls, by the row of the span. */
+  readonly files: ReadonlyMap<number, { readonly session: string; readonly token: string }>;
+  readonly dialect: LuoDialect;
   readonly devices: ReadonlyMap<string, DeviceFacts>;
   readonly printk: readonly PlacedPrintk[];
 }
@@ -95,8 +97,7 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
       (raw.endNs[b] as number) - (raw.endNs[a] as number) ||
       a - b,
   );
-  const files = fileCalls(sources.events);
-  const known: Known = { presetOf: presetFinder(), names: sources.names, dialect: luoDialect(sources.events) };
+  const known: Known = { presetOf: presetFinder(), names: sources.names, dialect: sources.dialect };
   const open = new Map<string, Cause[]>();
   const causes: Cause[] = [];
   const shared = new SharedParts();
@@ -123,7 +124,7 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
       absorb(same, cause);
       continue;
     }
-    const joined = files.get(`${cause.boot} ${cause.record} ${raw.beginNs[row]}`) ?? null;
+    const joined = sources.files.get(row) ?? null;
     identify(cause, around, joined, known);
     const twin = around.findLast(
       (outer) =>

@@ -8,9 +8,10 @@ import {
   type SessionDocument,
   type SessionPhase,
 } from "../../model/live-update.js";
-import { deedOf, FUNCTIONS, functionRow, markRow } from "../../model/luo.js";
+import { FUNCTIONS, functionRow } from "../../model/luo.js";
+import { deedOf, markRow } from "../../model/marks.js";
 import type { Axis, Zero } from "../evidence/axis.js";
-import { type Call, pairCalls } from "../evidence/calls.js";
+import { type Call, callsOf } from "../evidence/calls.js";
 
 interface FileRow {
   readonly token: string;
@@ -22,7 +23,8 @@ interface FileRow {
   retrieve: Call | null;
 }
 
-interface SessionRow {
+/** A session as its calls show it. */
+export interface SessionRow {
   readonly name: string;
   readonly files: Map<string, FileRow>;
   readonly calls: Map<PhaseName, Call[]>;
@@ -59,9 +61,12 @@ function callsWithin(inner: readonly Call[]): (outer: Call) => readonly Call[] {
   };
 }
 
+/** Sessions by name, in the order they were first seen. */
+export type SessionRows = ReadonlyMap<string, SessionRow>;
+
 /** Sessions by name, files by token; instants are relative to `zero`. */
-export function findSessions(events: readonly KeyEvent[], axis: Axis, zero: Zero): readonly SessionDocument[] {
-  return [...sessionRows(events).values()].map((session) => ({
+export function sessionDocuments(rows: SessionRows, axis: Axis, zero: Zero): readonly SessionDocument[] {
+  return [...rows.values()].map((session) => ({
     name: session.name,
     phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
     files: [...session.files.values()].map((file) => fileDocument(file, axis)),
@@ -103,10 +108,11 @@ export function storedNames(
 }
 
 /**
- * Sessions with owners, fds and data: what `findSessions` knows, and what agents say of them. Sessions that only agents
+ * Sessions with owners, fds and data: what `sessionDocuments` has, and what agents say of them. Sessions that only agents
  * tell of come last.
  */
 export function sessionStates(
+  seen: SessionRows,
   events: readonly KeyEvent[],
   axis: Axis,
   zero: Zero,
@@ -114,7 +120,7 @@ export function sessionStates(
 ): readonly SessionState[] {
   const tasks = new Map(events.map((event) => [`${event.at.boot} ${event.pid}`, event.task]));
   const names = storedNames(agents);
-  const rows = new Map(sessionRows(events));
+  const rows = new Map(seen);
   for (const name of [...agents.fds, ...agents.sessions, ...agents.clients].map(({ session }) => session)) {
     if (!rows.has(name)) rows.set(name, { name, files: new Map(), calls: new Map() });
   }
@@ -162,22 +168,22 @@ export function sessionStates(
   });
 }
 
-/** Which file a handler's call was for, by `boot function begin` with the begin as on its boot's axis. */
-export function fileCalls(
-  events: readonly KeyEvent[],
-): ReadonlyMap<string, { readonly session: string; readonly token: string }> {
-  const found = new Map<string, { session: string; token: string }>();
-  for (const session of sessionRows(events).values()) {
-    for (const { token, freeze } of session.files.values()) {
-      if (freeze !== null)
-        found.set(`${freeze.begin.boot} ${freeze.name} ${freeze.begin.ns}`, { session: session.name, token });
+/** Which file a handler's call was for, by the row of its span. */
+export function fileOfSpan(
+  rows: SessionRows,
+): ReadonlyMap<number, { readonly session: string; readonly token: string }> {
+  const found = new Map<number, { session: string; token: string }>();
+  for (const { name, files } of rows.values()) {
+    for (const { token, freeze } of files.values()) {
+      if (freeze !== null) found.set(freeze.span, { session: name, token });
     }
   }
   return found;
 }
 
-function sessionRows(events: readonly KeyEvent[]): ReadonlyMap<string, SessionRow> {
-  const calls = pairCalls(events);
+/** The sessions that key events show. */
+export function sessionRows(events: readonly KeyEvent[]): SessionRows {
+  const calls = callsOf(events);
   const named = calls.filter((call) => call.fields.has("session"));
   const probed = named.filter((call) => call.source === "kprobe" && functionRow(call.name)?.phase != null);
   // Marks tell less than probes and are placed less well: they count only in a capture without probes.

@@ -1,23 +1,13 @@
 /** The span table of an update: what was paired in the traces, and above it phases, blackout, seam, sessions and files. */
-import type { KeyEvent, RawSpans } from "../../model/collected.js";
-import type { LiveUpdateDocument, PlacedPrintk } from "../../model/live-update.js";
+import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { type Span, type SpanTable, SpanTableBuilder } from "../../model/span-table.js";
 import type { Zero } from "../evidence/axis.js";
-import type { DeviceFacts } from "../evidence/devices.js";
-import { type Cause, type FileNames, mergeCauses } from "./causes.js";
+import { type Cause, type CauseSources, mergeCauses } from "./causes.js";
 
 const NOWHERE = { boot: null, cpu: -1, pid: -1, task: "", parent: -1, flags: 0, detail: "" } as const;
 
-export interface SpanSources {
-  readonly raw: RawSpans;
-  readonly names: FileNames;
-  readonly events: readonly KeyEvent[];
-  readonly devices: ReadonlyMap<string, DeviceFacts>;
-  readonly printk: readonly PlacedPrintk[];
-}
-
 /** Rows: blackout, phases and seam first; then what was paired, by boot and begin, each knowing its enclosing span. */
-export function buildSpans(sources: SpanSources, document: LiveUpdateDocument, zero: Zero): SpanTable {
+export function buildSpans(sources: CauseSources, document: LiveUpdateDocument, zero: Zero): SpanTable {
   const table = new SpanTableBuilder();
   const top = (kind: Span["kind"], name: string, begin: number | null, end: number | null, evidence: string): void => {
     if (begin === null || end === null) return;

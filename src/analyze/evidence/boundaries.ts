@@ -8,7 +8,8 @@
 import type { Boot } from "../../base/time.js";
 import type { KeyEvent } from "../../model/collected.js";
 import type { Evidence } from "../../model/live-update.js";
-import { FUNCTIONS, IOCTL, ioctlNumber, isMark, type LuoDialect, MARKS, REBOOT_CMD_KEXEC } from "../../model/luo.js";
+import { FUNCTIONS, IOCTL, ioctlNumber, type LuoDialect, REBOOT_CMD_KEXEC } from "../../model/luo.js";
+import { isMark, MARKS } from "../../model/marks.js";
 
 export const BOUNDARIES = [
   "pause",

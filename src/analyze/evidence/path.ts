@@ -5,7 +5,8 @@
  */
 import type { Boot } from "../../base/time.js";
 import type { Collected, KeyEvent } from "../../model/collected.js";
-import { FUNCTIONS, isMark, MARKS, REBOOT_CMD_KEXEC } from "../../model/luo.js";
+import { FUNCTIONS, REBOOT_CMD_KEXEC } from "../../model/luo.js";
+import { isMark, MARKS } from "../../model/marks.js";
 import type { Zero } from "./axis.js";
 import type { MarkSpelling } from "./boundaries.js";
 

@@ -9,10 +9,11 @@ import type {
   PhaseDocument,
   PhaseName,
 } from "../../model/live-update.js";
-import { FUNCTIONS, isMark } from "../../model/luo.js";
+import { FUNCTIONS } from "../../model/luo.js";
+import { isMark } from "../../model/marks.js";
 import type { SpanTable } from "../../model/span-table.js";
 import type { AttributedUpdate, RecordingEstimate, Wakeups } from "../attribution/update.js";
-import { findSessions, sessionStates, storedNames } from "../causes/sessions.js";
+import { fileOfSpan, sessionDocuments, sessionRows, sessionStates, storedNames } from "../causes/sessions.js";
 import { buildSpans } from "../causes/spans.js";
 import { type Axis, axisOf, type Zero } from "../evidence/axis.js";
 import {
@@ -118,6 +119,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   const phases = Object.entries(PHASE_BOUNDARIES).map(([name, [from, to]]) =>
     phaseOf(name as PhaseName, find(from), find(to), axis, zero, collected),
   );
+  const sessions = sessionRows(collected.keyEvents);
   const { outcome, reason } = outcomeOf(collected, found, blackout.durationNs !== null);
   const document: LiveUpdateDocument = {
     format: "blackout-live-update",
@@ -140,7 +142,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     blackout,
     phases,
     vms: findVms(collected.keyEvents, marks, vcpus, axis, zero),
-    sessions: findSessions(collected.keyEvents, axis, zero),
+    sessions: sessionDocuments(sessions, axis, zero),
     seam: seamOf(collected, axis, zero),
     sources: collected.sources,
     defects: [
@@ -162,7 +164,8 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   const sources = {
     raw: collected.spans,
     names: storedNames(collected.agents),
-    events: collected.keyEvents,
+    files: fileOfSpan(sessions),
+    dialect,
     devices,
     printk,
   };
@@ -187,7 +190,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     recording: recordingEstimate(collected, document, zero),
     wakeups: anchoredWakeups(collected, zero),
     devices: [...devices.values()],
-    sessions: sessionStates(collected.keyEvents, axis, zero, collected.agents),
+    sessions: sessionStates(sessions, collected.keyEvents, axis, zero, collected.agents),
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { KeyEvent, Placed } from "../../model/collected.js";
 import type { VmDocument } from "../../model/live-update.js";
-import { isMark } from "../../model/luo.js";
+import { isMark } from "../../model/marks.js";
 import type { Axis, Zero } from "../evidence/axis.js";
 import type { MarkSpelling } from "../evidence/boundaries.js";
 import { ranAt, stoppedAt, type VcpuVm } from "./vcpus.js";

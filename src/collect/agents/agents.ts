@@ -6,7 +6,7 @@
 import type { DefectInput } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { AgentClient, AgentFacts, ClockPair, KeyEvent, SourceCounts, TraceClock } from "../../model/collected.js";
-import { clockReading } from "../../model/luo.js";
+import { clockReading } from "../../model/marks.js";
 import type { CaptureFiles } from "../files/files.js";
 import { type LogStamp, type LuodMessage, parseLuodLog } from "./luod.js";
 import { parseLuoMapping } from "./systemd.js";

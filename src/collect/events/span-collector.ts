@@ -76,28 +76,28 @@ export class SpanCollector {
     this.#row(span, begin, end, END_UNSEEN);
   }
 
-  /** A span known from one record. */
-  whole(span: OpenSpan, begin: number, end: number): void {
-    this.#row(span, begin, end, 0);
+  /** A span known from one record; returns its row. */
+  whole(span: OpenSpan, begin: number, end: number): number {
+    return this.#row(span, begin, end, 0);
   }
 
-  /** Opens a span on `stack` (one stack per kind of evidence and task). */
-  enter(stack: string, span: OpenSpan, time: number): void {
+  /** Opens a span on `stack` (one stack per kind of evidence and task), and returns its row. */
+  enter(stack: string, span: OpenSpan, time: number): number {
     const open = this.#open.get(stack);
     if (open !== undefined && open.length >= MAX_DEPTH) {
       // Its exit will not be found, and with an end at the last event thousands of these would nest.
-      this.#row(span, time, time, END_UNSEEN);
-      return;
+      return this.#row(span, time, time, END_UNSEEN);
     }
     const row = this.#row(span, time, Number.NaN, END_UNSEEN);
     if (open === undefined) this.#open.set(stack, [row]);
     else open.push(row);
+    return row;
   }
 
   /**
    * Closes the innermost open span of that name on `stack` (any name where `name` is null). Spans opened inside it and
    * never closed end with it, unseen. An end without a begin becomes a span from the first event on, begin unseen.
-   * `inferred`: no record says that it ended here. Returns the name of the span that was closed.
+   * `inferred`: no record says that it ended here. Returns the row of the span that was closed, -1 if its begin was not seen.
    */
   exit(
     stack: string,
@@ -106,7 +106,7 @@ export class SpanCollector {
     orphan: OpenSpan | null,
     detail: string,
     inferred = false,
-  ): string | null {
+  ): number {
     const open = this.#open.get(stack) ?? [];
     for (let i = open.length - 1; i >= 0; i--) {
       const row = open[i] as number;
@@ -120,10 +120,10 @@ export class SpanCollector {
         const before = this.detail.at(row) ?? "";
         this.detail.set(row, before === "" ? detail : `${before} ${detail}`);
       }
-      return this.name.at(row) ?? null;
+      return row;
     }
     if (orphan !== null) this.#row(orphan, this.#first, time, BEGIN_UNSEEN);
-    return null;
+    return -1;
   }
 
   /** What is open on `stack` has an end that nothing bounds: as long as nothing, its end unseen. */
@@ -135,12 +135,13 @@ export class SpanCollector {
   /**
    * A function-graph entry and exit folded into one line. Its end is `durationNs` of sched_clock after its entry where
    * that is printed (the clock link scales it and clips it to the enclosing span); otherwise it is not seen, and the
-   * span is as long as nothing.
+   * span is as long as nothing. Returns its row.
    */
-  leaf(stack: string, span: OpenSpan, time: number, durationNs: number | null): void {
+  leaf(stack: string, span: OpenSpan, time: number, durationNs: number | null): number {
     const row = this.#row(span, time, time, durationNs === null ? END_UNSEEN : 0);
     const open = this.#open.get(stack);
     this.leaves.push({ row, durationNs, parent: open?.[open.length - 1] ?? -1 });
+    return row;
   }
 
   /** Ends what is still open at the last event seen, marked unseen. */

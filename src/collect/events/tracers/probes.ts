@@ -1,0 +1,33 @@
+/** kprobes and fprobes: calls with their arguments, returns with their values. Known by fields, not by event names. */
+import { KEY_FUNCTIONS } from "../../../model/luo.js";
+import { functionOfReturnProbe, symbolName } from "../symbols.js";
+import { detailOf, type ReadRow, type Recording, stackOf, textField, timeOf } from "./tracer.js";
+
+export interface ProbeReaders {
+  readonly entry: ReadRow;
+  readonly exit: ReadRow;
+}
+
+export function probeReaders(recording: Recording): ProbeReaders {
+  const { spans } = recording;
+  return {
+    entry(chunk, row) {
+      const fields = chunk.fields(row);
+      const name = symbolName(textField(fields, "__probe_ip")) ?? chunk.strings.stringOf(chunk.name[row] as number);
+      recording.functionCalled(chunk, row);
+      const span = recording.span(chunk, row, "function", name, detailOf(fields), "kprobe");
+      const spanRow = spans.enter(stackOf("kprobe", chunk, row), span, timeOf(chunk, row));
+      if (KEY_FUNCTIONS.has(name))
+        recording.keep(chunk, row, { what: "call", name, fields, source: "kprobe" }, spanRow);
+    },
+    exit(chunk, row) {
+      const fields = chunk.fields(row);
+      const event = chunk.strings.stringOf(chunk.name[row] as number);
+      const name = symbolName(textField(fields, "__probe_func")) ?? functionOfReturnProbe(event);
+      const detail = detailOf(fields);
+      const orphan = recording.span(chunk, row, "function", name, detail, "kprobe");
+      const spanRow = spans.exit(stackOf("kprobe", chunk, row), name, timeOf(chunk, row), orphan, detail);
+      if (KEY_FUNCTIONS.has(name)) recording.keepReturn(chunk, row, { name, fields, source: "kprobe" }, spanRow);
+    },
+  };
+}
