@@ -10,6 +10,8 @@
  * for each cause, a cause's time stays its encloser's.
  */
 
+import { Heap } from "../../base/numbers/heap.js";
+
 export interface Cause {
   readonly beginNs: number;
   readonly endNs: number;
@@ -97,46 +99,4 @@ export function unattributed(
     else left[piece.parent] = (left[piece.parent] as number) - length;
   }
   return { top, pieces: left };
-}
-
-/** A binary heap, smallest first. */
-class Heap<T> {
-  readonly #items: T[] = [];
-  readonly #order: (a: T, b: T) => number;
-
-  constructor(order: (a: T, b: T) => number) {
-    this.#order = order;
-  }
-
-  peek(): T | undefined {
-    return this.#items[0];
-  }
-
-  push(item: T): void {
-    const items = this.#items;
-    items.push(item);
-    for (let at = items.length - 1; at > 0; ) {
-      const up = (at - 1) >> 1;
-      if (this.#order(items[at] as T, items[up] as T) >= 0) return;
-      [items[at], items[up]] = [items[up] as T, items[at] as T];
-      at = up;
-    }
-  }
-
-  pop(): T | undefined {
-    const items = this.#items;
-    const top = items[0];
-    const last = items.pop();
-    if (last === undefined || items.length === 0) return top;
-    items[0] = last;
-    for (let at = 0; ; ) {
-      let least = at;
-      for (const child of [2 * at + 1, 2 * at + 2]) {
-        if (child < items.length && this.#order(items[child] as T, items[least] as T) < 0) least = child;
-      }
-      if (least === at) return top;
-      [items[at], items[least]] = [items[least] as T, items[at] as T];
-      at = least;
-    }
-  }
 }

@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { Heap } from "../../base/numbers/heap.js";
 
 /** Bytes of lines that are held before they are written out. */
 const HELD_BYTES = 16 << 20;
@@ -54,18 +55,17 @@ export class LineMerge {
       const { value } = source.next();
       return value === undefined ? [] : [{ line: value, order, source }];
     });
-    for (let at = (heads.length >> 1) - 1; at >= 0; at--) siftDown(heads, at);
+    const behind = new Heap(byCount, heads);
     for (let left = this.#options.limit; left > 0; left--) {
-      const head = heads[0];
+      const head = behind.peek();
       if (head === undefined) return;
       yield head.line.text;
       const { value } = head.source.next();
-      if (value !== undefined) head.line = value;
+      if (value === undefined) behind.pop();
       else {
-        const last = heads.pop();
-        if (last !== undefined && heads.length > 0) heads[0] = last;
+        head.line = value;
+        behind.sink();
       }
-      siftDown(heads, 0);
     }
   }
 
@@ -192,24 +192,8 @@ interface Head {
   readonly source: Iterator<Line, undefined>;
 }
 
-function isBefore(a: Head, b: Head): boolean {
-  return a.line.count < b.line.count || (a.line.count === b.line.count && a.order < b.order);
-}
-
-/** Moves the entry at `from` of a heap down to where it belongs. */
-function siftDown(heap: Head[], from: number): void {
-  const moved = heap[from];
-  if (moved === undefined) return;
-  for (let at = from; ; ) {
-    const [left, right] = [heap[2 * at + 1], heap[2 * at + 2]];
-    const least = right !== undefined && left !== undefined && isBefore(right, left) ? right : left;
-    if (least === undefined || !isBefore(least, moved)) {
-      heap[at] = moved;
-      return;
-    }
-    heap[at] = least;
-    at = 2 * at + (least === left ? 1 : 2);
-  }
+function byCount(a: Head, b: Head): number {
+  return a.line.count < b.line.count ? -1 : a.line.count > b.line.count ? 1 : a.order - b.order;
 }
 
 /** Lines in order, in a file. */

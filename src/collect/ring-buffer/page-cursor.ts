@@ -1,6 +1,6 @@
 /**
- * Walks one CPU's sub-buffers from data record to data record. The cursors of all CPUs share one memory, each with
- * a block of it, and columns that say where each stands: the loops of `row-loops` take the plain records from there.
+ * Walks one CPU's sub-buffers from data record to data record, and writes those that are wanted as rows. The cursors of
+ * all CPUs share one memory, each with a block of it.
  *
  * Layout: kernel include/linux/ring_buffer.h and kernel/trace/ring_buffer.c. A record is a 32-bit header (type and
  * time delta) and its payload, both in 4-byte words.
@@ -16,7 +16,7 @@ const DELTA_MASK = TWO_27 - 1;
 const TWO_32 = 2 ** 32;
 
 const LONG_DATA = 0;
-export const LAST_SHORT_DATA = 28;
+const LAST_SHORT_DATA = 28;
 const PADDING = 29;
 const TIME_EXTEND = 30;
 const TIME_STAMP = 31;
@@ -39,8 +39,6 @@ export interface CursorReports {
   leaving(cursor: PageCursor): void;
 }
 
-/** A set, or what answers as one. */
-
 /** What is wanted of the records, pushed down to where skipping one costs least. */
 export interface RecordUse {
   /** Null: every task. */
@@ -50,8 +48,6 @@ export interface RecordUse {
   readonly to: bigint;
   /** Where in a record's payload its task is, in words. */
   readonly pidWord: number;
-  /** Records are as the fast loop takes them: little-endian, and wanted whatever their time and task. */
-  readonly isPlain: boolean;
 }
 
 /** The last count there can be. */
@@ -87,6 +83,21 @@ export class PageCursor {
   #to = Number.POSITIVE_INFINITY;
   /** What comes is later than what is wanted. */
   #over = false;
+  /** The next word to be walked, and where its page's data ends. */
+  #at = 0;
+  #end = 0;
+  /** Time of the record last walked over, in counts since the base. */
+  #now = Number.NaN;
+  /** The record that it stands on, as in the rows: not written yet. */
+  #word = 0;
+  #id = 0;
+  #pid = 0;
+  /** Data records seen so far, wanted or not. */
+  #records = 0;
+  /** Of those that have a format, wanted or not: time of the first, time and task of the last. */
+  #firstTime = Number.NaN;
+  #lastTime = Number.NaN;
+  #lastPid = 0;
   readonly #pageWords: number;
   readonly #typeShift: number;
 
@@ -113,45 +124,67 @@ export class PageCursor {
 
   /** The walk's place, in words of the buffer. */
   get at(): number {
-    return this.memory.at[this.index] as number;
+    return this.#at;
   }
 
-  /** Time of the record last walked over, in counts since the base. */
+  /** Time of the record last walked over, in counts since the base: of the one that it stands on. NaN before the first. */
   get now(): number {
-    return this.memory.standingTime[this.index] as number;
+    return this.#now;
   }
 
   /** Data records seen so far, wanted or not. */
   get records(): number {
-    return this.memory.records[this.index] as number;
+    return this.#records;
   }
 
-  #walkTo(at: number, now: number): void {
-    this.memory.at[this.index] = at;
-    this.memory.standingTime[this.index] = now;
+  /** Of the records that have a format, wanted or not: counts since the base of the first; NaN without one. */
+  get firstTime(): number {
+    return this.#firstTime;
   }
 
-  #openAt(at: number, end: number): void {
-    this.memory.at[this.index] = at;
-    this.memory.end[this.index] = end;
+  /** As `firstTime`, of the last. */
+  get lastTime(): number {
+    return this.#lastTime;
   }
 
-  /** Goes on to the next record that is wanted; false at the end of the file. */
-  next(): boolean {
-    const { at, end } = this.memory;
+  /** The last such record's task. */
+  get lastPid(): number {
+    return this.#lastPid;
+  }
+
+  /** Goes to the first record that is wanted; false if there is none. */
+  begin(): boolean {
+    return this.#next(Number.NEGATIVE_INFINITY);
+  }
+
+  /**
+   * Writes the record that it stands on, and those after it up to the time `until`, as rows, of which there must be room
+   * for one; stops where the rows are full. Then it stands on the next record that is wanted; false at the file's end.
+   */
+  write(until: number): boolean {
+    const { memory } = this;
+    const row = memory.count++;
+    memory.time[row] = this.#now;
+    memory.word[row] = this.#word;
+    memory.id[row] = this.#id;
+    memory.pid[row] = this.#pid;
+    return this.#next(until);
+  }
+
+  #next(until: number): boolean {
     for (;;) {
-      if ((at[this.index] as number) >= (end[this.index] as number)) {
+      if (this.#at >= this.#end) {
         if (this.#pageWord + this.#pageWords > this.#blockWord + (this.#blockBytes >>> 2) && !this.#block()) {
           return false;
         }
         this.#page();
       }
-      if (this.#walk()) return true;
+      if (this.#walk(until)) return true;
     }
   }
 
-  /** To the next record of the current page that is wanted; false at the page's end. */
-  #walk(): boolean {
+  /** To the current page's next record that is wanted and not to be written yet; false at the page's end. */
+  #walk(until: number): boolean {
     const { pids, pidWord } = this.use;
     const from = this.#from;
     const to = this.#to;
@@ -159,12 +192,16 @@ export class PageCursor {
     const typeShift = this.#typeShift;
     const deltaShift = typeShift === 0 ? 5 : 0;
     const idShift = typeShift === 0 ? 0 : 16;
-    const { memory, index } = this;
-    const { words } = memory;
-    const end = memory.end[index] as number;
-    let at = memory.at[index] as number;
-    let now = memory.standingTime[index] as number;
-    let records = memory.records[index] as number;
+    const { memory } = this;
+    const { words, use, time, word, id, pid, capacity } = memory;
+    const end = this.#end;
+    let row = memory.count;
+    let at = this.#at;
+    let now = this.#now;
+    let records = 0;
+    let lastTime = this.#lastTime;
+    let lastPid = this.#lastPid;
+    let stands = false;
     while (at < end) {
       const header = words[at] as number;
       const type = (header >>> typeShift) & 31;
@@ -212,29 +249,49 @@ export class PageCursor {
       now += delta;
       records += 1;
       const event = ((words[payload] as number) >>> idShift) & 0xffff;
-      const use = memory.use[event];
-      if (use !== IdUse.unknown) {
-        const task = payload + pidWord < next ? (words[payload + pidWord] as number) | 0 : -1;
-        if (Number.isNaN(memory.firstTime[index])) memory.firstTime[index] = now;
-        memory.lastTime[index] = now;
-        memory.lastPid[index] = task;
-        if (use === IdUse.wanted && now >= from && now <= to && (pids === null || pids.has(task))) {
-          this.#walkTo(next, now);
-          memory.records[index] = records;
-          memory.standingWord[index] = (payload << 1) | (type === LONG_DATA ? LONG : 0);
-          memory.standingId[index] = event;
-          memory.standingPid[index] = task;
-          return true;
-        }
-      } else {
+      const used = use[event];
+      if (used === IdUse.unknown) {
         this.#walkTo(at, now);
         this.reports.unknown(this, payload, event);
+        at = next;
+        continue;
       }
       at = next;
+      lastPid = payload + pidWord < next ? (words[payload + pidWord] as number) | 0 : -1;
+      // NaN before the first one.
+      if (Number.isNaN(lastTime)) this.#firstTime = now;
+      lastTime = now;
+      if (used !== IdUse.wanted || now < from || now > to || (pids !== null && !pids.has(lastPid))) continue;
+      const place = (payload << 1) | (type === LONG_DATA ? LONG : 0);
+      if (now > until || row === capacity) {
+        this.#word = place;
+        this.#id = event;
+        this.#pid = lastPid;
+        stands = true;
+        break;
+      }
+      time[row] = now;
+      word[row] = place;
+      id[row] = event;
+      pid[row] = lastPid;
+      row += 1;
     }
     this.#walkTo(at, now);
-    memory.records[index] = records;
-    return false;
+    memory.count = row;
+    this.#records += records;
+    this.#lastTime = lastTime;
+    this.#lastPid = lastPid;
+    return stands;
+  }
+
+  #walkTo(at: number, now: number): void {
+    this.#at = at;
+    this.#now = now;
+  }
+
+  #openAt(at: number, end: number): void {
+    this.#at = at;
+    this.#end = end;
   }
 
   /** 59 bits of an absolute stamp, its top five from the running time. */
@@ -262,7 +319,7 @@ export class PageCursor {
     const low = view.getUint32(page + (littleEndian ? 0 : 4), littleEndian);
     const { base, use } = this;
     base.setOnce(high, low);
-    if (!use.isPlain) {
+    if (use.from > 0n || use.to < END_OF_TIME) {
       // In every page anew: they are made of the base, which is known from the first one on.
       const zero = base.value ?? 0n;
       this.#from = use.from > zero ? Number(use.from - zero) : Number.NEGATIVE_INFINITY;
@@ -280,7 +337,7 @@ export class PageCursor {
     }
     // A length that is no multiple of 4 is no length the kernel writes; the walk stops before it.
     this.#openAt(data, this.#isBefore(this.#pageWord) ? data : data + (bytes >>> 2));
-    if ((this.memory.standingTime[this.index] as number) > this.#to) {
+    if (this.#now > this.#to) {
       // So are all pages after it: neither they nor the rest of the block are looked at.
       this.#openAt(data, data);
       this.#pageWord = this.#blockWord + (this.#blockBytes >>> 2);

@@ -9,8 +9,7 @@ import type { EventText } from "../event-text/event-text.js";
 import type { RecordBytes } from "../event-text/record.js";
 import type { PageCursor } from "./page-cursor.js";
 import { recordFields } from "./record-fields.js";
-import type { RowLoops } from "./row-loops.js";
-import type { RowMemory } from "./row-memory.js";
+import { COMM_SLOTS, type RowMemory } from "./row-memory.js";
 
 /** What is the same for all chunks of a reader. */
 export interface RecordTable {
@@ -21,6 +20,11 @@ export interface RecordTable {
   readonly comms: ReadonlyMap<number, string>;
   /** common_flags, common_preempt_count, common_pid: where in a record. */
   readonly commonOffsets: { readonly flags: number; readonly preemptCount: number; readonly pid: number };
+}
+
+/** The task's name, as an id in the string table; `<...>`, as the kernel prints it, if no name is recorded. */
+export function commOf({ strings, comms }: RecordTable, pid: number): number {
+  return strings.idOf(comms.get(pid) ?? "<...>");
 }
 
 /** A chunk whose rows are raw records: they can be printed exactly as the kernel prints them. */
@@ -42,7 +46,6 @@ export class RecordChunk implements EventChunk {
     readonly count: number,
     readonly table: RecordTable,
     readonly memory: RowMemory,
-    readonly loops: RowLoops,
     readonly cursors: readonly PageCursor[],
   ) {
     this.boot = table.boot;
@@ -54,37 +57,59 @@ export class RecordChunk implements EventChunk {
   }
 
   get cpu(): Int16Array {
-    if (!this.#cpu) this.loops.cpu(this.count);
+    const { cpu, wordShift } = this.memory;
+    if (this.#cpu) return cpu;
     this.#cpu = true;
-    return this.memory.cpu;
+    const cpuOf = Int16Array.from(this.cursors, (cursor) => cursor.cpu);
+    for (let row = 0; row < this.count; row++) {
+      cpu[row] = cpuOf[(this.word[row] as number) >>> (wordShift + 1)] as number;
+    }
+    return cpu;
   }
 
   get comm(): Uint32Array {
-    if (!this.#comm) this.loops.comm(this.count);
+    const { comm, slotPid, slotComm } = this.memory;
+    if (this.#comm) return comm;
     this.#comm = true;
-    return this.memory.comm;
+    for (let row = 0; row < this.count; row++) {
+      const task = this.pid[row] as number;
+      const slot = task & (COMM_SLOTS - 1);
+      if (slotPid[slot] !== task) {
+        slotPid[slot] = task;
+        slotComm[slot] = commOf(this.table, task);
+      }
+      comm[row] = slotComm[slot] as number;
+    }
+    return comm;
   }
 
   get name(): Uint32Array {
-    if (!this.#name) this.loops.name(this.count);
+    const { name, names } = this.memory;
+    if (this.#name) return name;
     this.#name = true;
-    return this.memory.name;
+    for (let row = 0; row < this.count; row++) name[row] = names[this.id[row] as number] as number;
+    return name;
   }
 
   get kind(): Uint8Array {
-    if (!this.#kind) this.loops.kind(this.count);
+    const { kind, kinds } = this.memory;
+    if (this.#kind) return kind;
     this.#kind = true;
-    return this.memory.kind;
+    for (let row = 0; row < this.count; row++) kind[row] = kinds[this.id[row] as number] as number;
+    return kind;
   }
 
   /** The byte of its CPU's file where a record's payload begins. */
   get place(): Float64Array {
-    const { place, fileOffset } = this.memory;
-    if (!this.#place) {
-      for (const cursor of this.cursors) fileOffset[cursor.index] = cursor.byteOf(0);
-      this.loops.place(this.count);
-    }
+    const { place, wordShift } = this.memory;
+    if (this.#place) return place;
     this.#place = true;
+    // What added to a word's byte in the blocks makes its byte in the CPU's file.
+    const fileOffset = Float64Array.from(this.cursors, (cursor) => cursor.byteOf(0));
+    for (let row = 0; row < this.count; row++) {
+      const own = this.word[row] as number;
+      place[row] = (fileOffset[own >>> (wordShift + 1)] as number) + (own >> 1) * 4;
+    }
     return place;
   }
 

@@ -125,8 +125,7 @@ test("pages of every layout, word length and byte order give back what was writt
       fc.array(arbitraryRecords, { minLength: 1, maxLength: 3 }),
       fc.boolean(),
       fc.boolean(),
-      fc.constantFrom(0, Number.POSITIVE_INFINITY),
-      (layout, littleEndian, begin, perCpu, longAlways, discard, wasmFrom) => {
+      (layout, littleEndian, begin, perCpu, longAlways, discard) => {
         const cpus = perCpu.map((parts, cpu) => {
           let time = begin;
           const written = parts.map(({ delta, id, pid, value, tail }) => {
@@ -137,7 +136,7 @@ test("pages of every layout, word length and byte order give back what was writt
           const discardAfter = new Set(discard ? written.keys() : []);
           return { cpu, written, bytes: writePages(written, { layout, littleEndian, longAlways, discardAfter }) };
         });
-        const found = read(cpus, { layout, littleEndian, wasmFrom });
+        const found = read(cpus, { layout, littleEndian });
         const expected = cpus
           .flatMap(({ cpu, written }) =>
             written.map(({ time, payload }, i): Row & { readonly i: number } => {
@@ -170,34 +169,31 @@ test("pages of every layout, word length and byte order give back what was writt
 test("a row names the file that it was read from, also where two rings have pages of one CPU", () => {
   const ring = [record(10n, 7, 1, 1, true), record(30n, 7, 1, 3, true)];
   const marks = [record(20n, 8, 1, 2, true), record(40n, 8, 1, 4, true)];
-  for (const wasmFrom of [0, Number.POSITIVE_INFINITY]) {
-    const files: string[] = [];
-    const write = (name: string, written: readonly WrittenRecord[]) => ({
-      cpu: 1,
-      source: memorySource(name, writePages(written, { layout: DEFAULT_LAYOUT, littleEndian: true })),
-      entries: null,
-    });
-    const source = ringBufferSource({
-      boot: "old",
-      cpus: [write("ring/per_cpu/cpu1/trace_pipe_raw", ring), write("marks/per_cpu/cpu1/trace_pipe_raw", marks)],
-      formats: FORMATS,
-      layout: DEFAULT_LAYOUT,
-      symbols: () => null,
-      comms: new Map(),
-      clock: "local",
-      wasmFrom,
-    });
-    source.read({
-      defect: ({ message }) => assert.fail(message),
-      chunk: (chunk) => {
-        for (let row = 0; row < chunk.count; row++) files.push(chunk.fileOf(row).split("/")[0] as string);
-      },
-    });
-    assert.deepEqual(files, ["ring", "marks", "ring", "marks"]);
-  }
+  const files: string[] = [];
+  const write = (name: string, written: readonly WrittenRecord[]) => ({
+    cpu: 1,
+    source: memorySource(name, writePages(written, { layout: DEFAULT_LAYOUT, littleEndian: true })),
+    entries: null,
+  });
+  const source = ringBufferSource({
+    boot: "old",
+    cpus: [write("ring/per_cpu/cpu1/trace_pipe_raw", ring), write("marks/per_cpu/cpu1/trace_pipe_raw", marks)],
+    formats: FORMATS,
+    layout: DEFAULT_LAYOUT,
+    symbols: () => null,
+    comms: new Map(),
+    clock: "local",
+  });
+  source.read({
+    defect: ({ message }) => assert.fail(message),
+    chunk: (chunk) => {
+      for (let row = 0; row < chunk.count; row++) files.push(chunk.fileOf(row).split("/")[0] as string);
+    },
+  });
+  assert.deepEqual(files, ["ring", "marks", "ring", "marks"]);
 });
 
-test("many CPUs whose events alternate, at equal times too, in WebAssembly and in JavaScript", () => {
+test("many CPUs whose events alternate, at equal times too, come in order of time and CPU", () => {
   let seed = 3;
   const random = (below: number): number => {
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
@@ -217,12 +213,10 @@ test("many CPUs whose events alternate, at equal times too, in WebAssembly and i
   const expected = perCpu
     .flatMap((written, cpu) => written.map(({ time }) => ({ time, cpu })))
     .sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : a.cpu - b.cpu));
-  const script = read(cpus, { wasmFrom: Number.POSITIVE_INFINITY }).rows;
   assert.deepEqual(
-    script.map(({ time, cpu }) => ({ time, cpu })),
+    read(cpus).rows.map(({ time, cpu }) => ({ time, cpu })),
     expected,
   );
-  assert.deepEqual(read(cpus, { wasmFrom: 0 }).rows, script);
 });
 
 test("an absolute stamp sets the time, its top five bits from the running one", () => {
@@ -331,49 +325,46 @@ test("a sink that wants some kinds of events gets their rows, the count of all, 
     return { cpu, bytes: writePages(written, { layout: DEFAULT_LAYOUT, littleEndian: true }) };
   });
   const all = read(cpus);
-  for (const wasmFrom of [0, Number.POSITIVE_INFINITY]) {
-    const told: unknown[] = [];
-    const names: string[] = [];
-    const source = ringBufferSource({
-      boot: "old",
-      cpus: cpus.map(({ cpu, bytes }) => ({ cpu, source: memorySource(`cpu${cpu}`, bytes), entries: null })),
-      formats: FORMATS,
-      layout: DEFAULT_LAYOUT,
-      symbols: () => null,
-      comms: new Map(),
-      clock: "local",
-      wasmFrom,
-    });
-    const times: bigint[] = [];
-    const counts = source.read({
-      interest: {
-        wants: (name, hasField) => name === "event_300" && hasField("value"),
-        begins: (cpu, base, time) => told.push(["begins", cpu, base + BigInt(time)]),
-        ends: (cpu, time, pid) => told.push(["ends", cpu, 1000n + BigInt(time), pid]),
-      },
-      defect: () => {},
-      chunk(chunk) {
-        for (let row = 0; row < chunk.count; row++) {
-          times.push(chunk.base + BigInt(chunk.time[row] as number));
-          names.push(chunk.strings.stringOf(chunk.name[row] as number));
-        }
-      },
-    });
-    assert.deepEqual(
-      times,
-      all.rows.flatMap(({ name, time }) => (name === "event_300" ? [time] : [])),
-    );
-    assert.ok(times.length > 50 && names.every((name) => name === "event_300"));
-    assert.equal(counts.events, all.counts.events);
-    assert.equal(counts.undecoded, all.counts.undecoded);
-    const last = (cpu: number): Row => all.rows.findLast((row) => row.cpu === cpu) as Row;
-    assert.deepEqual(told, [
-      ["begins", 0, 1000n],
-      ["begins", 3, 1003n],
-      ["ends", 0, last(0).time, last(0).pid],
-      ["ends", 3, last(3).time, last(3).pid],
-    ]);
-  }
+  const told: unknown[] = [];
+  const names: string[] = [];
+  const source = ringBufferSource({
+    boot: "old",
+    cpus: cpus.map(({ cpu, bytes }) => ({ cpu, source: memorySource(`cpu${cpu}`, bytes), entries: null })),
+    formats: FORMATS,
+    layout: DEFAULT_LAYOUT,
+    symbols: () => null,
+    comms: new Map(),
+    clock: "local",
+  });
+  const times: bigint[] = [];
+  const counts = source.read({
+    interest: {
+      wants: (name, hasField) => name === "event_300" && hasField("value"),
+      begins: (cpu, base, time) => told.push(["begins", cpu, base + BigInt(time)]),
+      ends: (cpu, time, pid) => told.push(["ends", cpu, 1000n + BigInt(time), pid]),
+    },
+    defect: () => {},
+    chunk(chunk) {
+      for (let row = 0; row < chunk.count; row++) {
+        times.push(chunk.base + BigInt(chunk.time[row] as number));
+        names.push(chunk.strings.stringOf(chunk.name[row] as number));
+      }
+    },
+  });
+  assert.deepEqual(
+    times,
+    all.rows.flatMap(({ name, time }) => (name === "event_300" ? [time] : [])),
+  );
+  assert.ok(times.length > 50 && names.every((name) => name === "event_300"));
+  assert.equal(counts.events, all.counts.events);
+  assert.equal(counts.undecoded, all.counts.undecoded);
+  const last = (cpu: number): Row => all.rows.findLast((row) => row.cpu === cpu) as Row;
+  assert.deepEqual(told, [
+    ["begins", 0, 1000n],
+    ["begins", 3, 1003n],
+    ["ends", 0, last(0).time, last(0).pid],
+    ["ends", 3, last(3).time, last(3).pid],
+  ]);
 });
 
 test("what cannot be decoded is counted and told, and the rest is read", () => {

@@ -10,6 +10,7 @@ import type { ByteSource } from "../../base/bytes/byte-source.js";
 import { StringTable } from "../../base/bytes/string-table.js";
 import type { DefectInput } from "../../base/defect.js";
 import { DefectLog } from "../../base/defect.js";
+import { Heap } from "../../base/numbers/heap.js";
 import { formatDuration } from "../../base/text/format.js";
 import type { Boot } from "../../base/time.js";
 import {
@@ -26,9 +27,8 @@ import type { EventFormat, ParsedFormats } from "../formats/event-format.js";
 import type { SymbolTable } from "../formats/kallsyms.js";
 import { type CursorReports, END_OF_TIME, IdUse, PageCursor, type RecordUse, TimeBase } from "./page-cursor.js";
 import { DEFAULT_LAYOUT, isLittleEndian, type PageLayout, parseHeaderPage } from "./page-layout.js";
-import { RecordChunk, type RecordTable } from "./record-chunk.js";
-import { type RowLoops, rowLoops, sink } from "./row-loops.js";
-import { RowMemory, WASM_FROM_BYTES } from "./row-memory.js";
+import { commOf, RecordChunk, type RecordTable } from "./record-chunk.js";
+import { RowMemory } from "./row-memory.js";
 
 export { DEFAULT_LAYOUT, END_OF_TIME, type PageLayout, parseHeaderPage };
 
@@ -50,8 +50,6 @@ export interface RingBufferInput {
   readonly filter?: RecordFilter;
   /** How the pages' counts become those that are handed on; as they are unless given. */
   readonly retime?: Retime;
-  /** As many bytes of pages as are read by WebAssembly; 4 MiB unless given. */
-  readonly wasmFrom?: number;
   /** What the pages came in, for the report; `ring-buffer` unless given. */
   readonly dialect?: EventSource["dialect"];
 }
@@ -105,10 +103,8 @@ class RingReader {
   readonly #interest: EventInterest | null;
   readonly #base = new TimeBase();
   readonly #memory: RowMemory;
-  readonly #loops: RowLoops;
   readonly #cursors: readonly PageCursor[];
   readonly #file: string;
-  #count = 0;
   #events = 0;
   #undecoded = 0;
   #unknownRecords = 0;
@@ -132,18 +128,11 @@ class RingReader {
       layout,
       littleEndian: input.littleEndian ?? orderOf(present, layout),
       sizes: whole.map(({ source }) => source.size),
-      cursors: present.length,
       ids: [...input.formats.byId.keys()].reduce((most, id) => Math.max(most, id + 1), 0),
-      wasmFrom: input.wasmFrom ?? WASM_FROM_BYTES,
     });
     this.#table = tableOf(input);
     this.#interest = input.filter === undefined ? (sink.interest ?? null) : null;
     const use = recordUse(input, this.#memory, this.#table.strings, this.#interest);
-    this.#loops = rowLoops(this.#memory, {
-      pidWord: use.pidWord,
-      isPlain: use.isPlain,
-      commOf: (pid) => this.#commOf(pid),
-    });
     const reports: CursorReports = {
       unknown: (cursor, payload, id) => this.#unknown(cursor, payload, id),
       overrun: (cursor) => this.#overrun(cursor),
@@ -156,7 +145,6 @@ class RingReader {
     this.#cursors = [...whole, ...cut].map(
       ({ cpu, source }, index) => new PageCursor(index, cpu, source, this.#memory, this.#base, use, reports),
     );
-    this.#memory.cpuOf.set(this.#cursors.map(({ cpu }) => cpu));
   }
 
   read(): ReadCounts {
@@ -185,21 +173,17 @@ class RingReader {
 
   /** The CPU that is behind writes its rows, up to the time that the next one stands on; of equal times the lower first. */
   #merge(): void {
-    const loops = this.#loops;
-    const { capacity, order, standingTime, pending } = this.#memory;
-    let size = 0;
-    for (const cursor of this.#cursors) if (cursor.next()) order[size++] = cursor.index;
+    const memory = this.#memory;
+    const begun = this.#cursors.filter((cursor) => cursor.begin());
     if (this.#interest !== null) this.#tellBegins(this.#interest);
-    for (let at = (size >> 1) - 1; at >= 0; at--) sink(order, size, standingTime, at);
-    while (size > 0) {
-      this.#count = loops.fill(size, this.#count);
-      if (this.#count === capacity) this.#flush();
-      if (pending[0] === 0) continue;
-      if (!(this.#cursors[order[0] as number] as PageCursor).next()) {
-        size -= 1;
-        order[0] = order[size] as number;
-      }
-      sink(order, size, standingTime, 0);
+    const behind = new Heap<PageCursor>((a, b) => a.now - b.now || a.index - b.index, begun);
+    for (let cursor = behind.peek(); cursor !== undefined; cursor = behind.peek()) {
+      const next = behind.second();
+      // Times are whole numbers.
+      const until = next === undefined ? Number.POSITIVE_INFINITY : next.now - (cursor.index < next.index ? 0 : 1);
+      if (cursor.write(until)) behind.sink();
+      else behind.pop();
+      if (memory.count === memory.capacity) this.#flush();
     }
     this.#flush();
     if (this.#interest !== null) this.#tellEnds(this.#interest);
@@ -219,34 +203,28 @@ class RingReader {
   }
 
   #tellBegins(interest: EventInterest): void {
-    const { firstTime } = this.#memory;
-    const begun = this.#cursors.filter(({ index }) => !Number.isNaN(firstTime[index]));
-    const times = begun.map(({ index, cpu }) => ({ cpu, time: this.#shownTime(firstTime[index] as number, cpu) }));
+    const begun = this.#cursors.filter(({ firstTime }) => !Number.isNaN(firstTime));
+    const times = begun.map(({ firstTime, cpu }) => ({ cpu, time: this.#shownTime(firstTime, cpu) }));
     for (const { cpu, time } of times.sort((a, b) => a.time - b.time)) interest.begins(cpu, this.#shownBase(), time);
   }
 
   /** What was passed over are events too. */
   #tellEnds(interest: EventInterest): void {
-    const { lastTime, lastPid, records } = this.#memory;
-    for (const { index, cpu } of this.#cursors) {
-      const [time, pid] = [lastTime[index] as number, lastPid[index] as number];
-      if (!Number.isNaN(time)) interest.ends(cpu, this.#shownTime(time, cpu), pid, this.#commOf(pid));
+    for (const { cpu, lastTime, lastPid } of this.#cursors) {
+      if (Number.isNaN(lastTime)) continue;
+      interest.ends(cpu, this.#shownTime(lastTime, cpu), lastPid, commOf(this.#table, lastPid));
     }
-    this.#events = records.reduce((sum, each) => sum + each, 0) - this.#unknownRecords;
-  }
-
-  #commOf(pid: number): number {
-    return this.#table.strings.idOf(this.#input.comms.get(pid) ?? "<...>");
+    this.#events = this.#cursors.reduce((sum, { records }) => sum + records, 0) - this.#unknownRecords;
   }
 
   #flush(): void {
-    const count = this.#count;
+    const { count } = this.#memory;
     if (count === 0) return;
-    this.#count = 0;
+    this.#memory.count = 0;
     this.#events += count;
     const { retime } = this.#input;
     const shown = this.#shownBase();
-    const chunk = new RecordChunk(shown, count, this.#table, this.#memory, this.#loops, this.#cursors);
+    const chunk = new RecordChunk(shown, count, this.#table, this.#memory, this.#cursors);
     if (retime?.kind === "map") {
       const { time, cpu } = chunk;
       const base = this.#base.value ?? 0n;
@@ -430,8 +408,7 @@ function recordUse(
     memory.kinds[id] = kind;
   }
   const { pids, from, to } = filter ?? { pids: null, from: 0n, to: END_OF_TIME };
-  const isPlain = memory.littleEndian && pids === null && from === 0n && to === END_OF_TIME;
-  return { pids, from, to, pidWord: Math.floor(formats.pidOffset / 4), isPlain };
+  return { pids, from, to, pidWord: Math.floor(formats.pidOffset / 4) };
 }
 
 function kindOf(format: EventFormat): number {
