@@ -26,7 +26,8 @@ const dist = resolve(root, values.dist);
 const folder = values.keep ?? mkdtempSync(join(tmpdir(), "blackout-bench-"));
 const wanted = (name) => values.only === undefined || values.only === name;
 
-const { decodeLiveUpdate, parseReportIndex } = await import(join(dist, "report/report-data.js"));
+const { decodeLiveUpdate } = await import(join(dist, "report/update-codec.js"));
+const { parseReportIndex } = await import(join(dist, "report/report-index.js"));
 const { SPAN_KINDS } = await import(join(dist, "model/span-table.js"));
 const { renderReport, renderReportOf } = await import(join(dist, "export/report.js"));
 const template = readFileSync(join(dist, "viewer/report-template.html"), "utf8");

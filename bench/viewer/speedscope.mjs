@@ -40,7 +40,7 @@ if (!existsSync(peer)) {
 const { version } = JSON.parse(readFileSync(join(peer, "../../../package.json"), "utf8"));
 const patience = 1000 * Number(values.patience);
 const folder = mkdtempSync(join(tmpdir(), "blackout-bench-"));
-const { decodeLiveUpdate } = await import(join(dist, "report/report-data.js"));
+const { decodeLiveUpdate } = await import(join(dist, "report/update-codec.js"));
 const { SPAN_KINDS } = await import(join(dist, "model/span-table.js"));
 const { renderReport } = await import(join(dist, "export/report.js"));
 const template = readFileSync(join(dist, "viewer/report-template.html"), "utf8");

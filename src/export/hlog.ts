@@ -5,6 +5,7 @@
 import { deflateSync, inflateSync } from "node:zlib";
 import { build, encodeIntoCompressedBase64, type Histogram } from "hdr-histogram-js";
 import type { CohortDifference, CohortKey } from "../analyze/cohort/cohort-key.js";
+import { unzigzag, VarintReader } from "../base/bytes/wire.js";
 import { err, ok, type Result } from "../base/result.js";
 
 /** What blackout writes of itself into a log, in a comment that other readers skip. */
@@ -302,19 +303,16 @@ function readCounts(payload: Buffer, layout: Layout): readonly (readonly [number
   const limit = countsLengthOf(layout);
   const counts: (readonly [number, number])[] = [];
   let index = 0;
-  for (let at = HEADER_BYTES; at < payload.length; ) {
-    const begin = at;
-    let word = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = payload[at++];
-      if (byte === undefined) return "the histogram's last count is cut";
-      word += (byte & 0x7f) * scale;
-      if (byte < 0x80) break;
-      if (at - begin === WORD_BYTES) return "the histogram has a count of 2^48 or more";
-    }
-    if (word % 2 === 1) index += (word + 1) / 2;
+  const words = new VarintReader(payload, HEADER_BYTES);
+  while (words.at < payload.length) {
+    const begin = words.at;
+    const word = words.varint();
+    if (words.at - begin > WORD_BYTES) return "the histogram has a count of 2^48 or more";
+    if (word < 0) return "the histogram's last count is cut";
+    const count = unzigzag(word);
+    if (count < 0) index -= count;
     else {
-      if (word > 0 && index < limit) counts.push([valueAtIndex(index, layout), word / 2]);
+      if (count > 0 && index < limit) counts.push([valueAtIndex(index, layout), count]);
       index += 1;
     }
     if (index > limit) return `the histogram has ${index} buckets, but its range has ${limit}`;

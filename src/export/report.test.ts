@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { inflateRawSync } from "node:zlib";
 import type { LiveUpdate } from "../model/live-update.js";
 import { SpanTableBuilder } from "../model/span-table.js";
-import { decodeLiveUpdate, parseReportIndex } from "../report/report-data.js";
+import { parseReportIndex } from "../report/report-index.js";
+import { decodeLiveUpdate } from "../report/update-codec.js";
 import { REPORT_DATA_PLACE, renderReport } from "./report.js";
 
 const HOSTILE = `</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> ${REPORT_DATA_PLACE}`;

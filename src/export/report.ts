@@ -4,7 +4,8 @@
  */
 import { deflateRawSync } from "node:zlib";
 import type { LiveUpdate } from "../model/live-update.js";
-import { encodeLiveUpdate, packReportIndex, type ReportIndex, reportIndex } from "../report/report-data.js";
+import { packReportIndex, type ReportIndex, reportIndex } from "../report/report-index.js";
+import { encodeLiveUpdate } from "../report/update-codec.js";
 
 /** Where the template takes the data; scripts/build-viewer.mjs puts it there. */
 export const REPORT_DATA_PLACE = "<!-- blackout:data -->";

@@ -391,7 +391,7 @@ test("the keyboard alone reaches everything, and nothing traps it", { skip }, ()
 );
 
 test("a very large update is drawn at once, says what it leaves out, and builds it when asked", { skip }, async () => {
-  const { decodeLiveUpdate } = await import(join(dist, "report/report-data.js"));
+  const { decodeLiveUpdate } = await import(join(dist, "report/update-codec.js"));
   const { SPAN_KINDS } = await import(join(dist, "model/span-table.js"));
   const { enlarged } = await import(join(root, "bench/viewer/synthetic.mjs"));
   const coded = /id="blackout-update-0"[^>]*>"([^"]*)"/.exec(readFileSync(new URL(url), "utf8"))[1];

@@ -144,7 +144,7 @@ test("what disappears is noticed: the seam, and each group of lanes by itself", 
   };
   const html = readFileSync(new URL(reports.plain), "utf8");
   const coded = /id="blackout-update-0"[^>]*>"([^"]*)"/.exec(html)[1];
-  const { decodeLiveUpdate } = await import(join(dist, "report/report-data.js"));
+  const { decodeLiveUpdate } = await import(join(dist, "report/update-codec.js"));
   const { SPAN_KINDS } = await import(join(dist, "model/span-table.js"));
   const update = decodeLiveUpdate(inflateRawSync(Buffer.from(coded, "base64"))).value;
   const nowhere = { beginNs: null, endNs: null, durationNs: null, uncertaintyNs: null };

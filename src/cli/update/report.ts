@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { renderReportOf } from "../../export/report.js";
 import { redactUpdate } from "../../report/redact.js";
-import { reportIndex } from "../../report/report-data.js";
+import { reportIndex } from "../../report/report-index.js";
 import { expandCaptures } from "../files/capture-paths.js";
 import { outputProblem } from "../files/output-file.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { OPEN_METRICS_TYPE, openMetricsText, prometheusText, TEXT_TYPE } from "../../export/prometheus/open-metrics.js";
 import { PROTOBUF_TYPE, protobufMetrics } from "../../export/prometheus/prometheus-protobuf.js";
 import { embedJson, type PackedUpdate, renderPackedReport } from "../../export/report.js";
-import type { ReportEntry } from "../../report/report-data.js";
+import type { ReportEntry } from "../../report/report-index.js";
 import type { CaptureOptions } from "../input/capture-options.js";
 import type { Answer } from "../web/loopback.js";
 import type { WorkerPool } from "../workers/worker-pool.js";

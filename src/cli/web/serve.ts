@@ -4,7 +4,7 @@ import { handoverUrl } from "../../export/perfetto/perfetto-handover.js";
 import { embedJson, renderReportOf } from "../../export/report.js";
 import type { LiveUpdate } from "../../model/live-update.js";
 import { redactUpdate } from "../../report/redact.js";
-import { reportIndex } from "../../report/report-data.js";
+import { reportIndex } from "../../report/report-index.js";
 import { capturesIn, isCapturePath } from "../files/capture-paths.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { one } from "../frame/options.js";

@@ -2,7 +2,7 @@
 
 import type { PackedUpdate } from "../../export/report.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import type { ReportEntry } from "../../report/report-data.js";
+import type { ReportEntry } from "../../report/report-index.js";
 import type { CaptureOptions } from "../input/capture-options.js";
 
 export interface WorkerRequest {

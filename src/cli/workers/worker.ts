@@ -6,7 +6,7 @@ import { sampleOfUpdate } from "../../analyze/cohort/sample-of-update.js";
 import { nodeNameOf } from "../../collect/capture/capture.js";
 import { packUpdate } from "../../export/report.js";
 import { redactUpdate } from "../../report/redact.js";
-import { reportEntry } from "../../report/report-data.js";
+import { reportEntry } from "../../report/report-index.js";
 import { withCapture } from "../input/load.js";
 import type { WorkerAnswer, WorkerRequest } from "./worker-messages.js";
 

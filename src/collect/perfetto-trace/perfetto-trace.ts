@@ -8,6 +8,7 @@
 import { gunzipSync, inflateSync } from "node:zlib";
 import { type ByteSource, memorySource } from "../../base/bytes/byte-source.js";
 import { StringTable } from "../../base/bytes/string-table.js";
+import { lengthKey, VarintReader, varintKey, WireBuffer, WireReader } from "../../base/bytes/wire.js";
 import type { DefectInput } from "../../base/defect.js";
 import { DefectLog } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
@@ -35,7 +36,6 @@ import {
   SIGNED_TYPES,
   TYPE_STRING,
 } from "./event-schema.js";
-import { WireReader } from "./wire-reader.js";
 
 /** Packets are some 100 bytes: the file is read in blocks of many. */
 const BLOCK_BYTES = 1 << 18;
@@ -179,17 +179,10 @@ function eachPacket(
     const got = hold(at, Math.min(6, source.size - at));
     const head = at - blockAt;
     const key = block[head];
-    let size = 0;
-    let scale = 1;
-    let i = 1;
-    for (; i < got; i++) {
-      const byte = block[head + i] as number;
-      size += (byte & 0x7f) * scale;
-      scale *= 128;
-      if (byte < 0x80) break;
-    }
-    if (key !== 0x0a || i >= got) return { at, message: "what stands here is no packet" };
-    const begin = at + i + 1;
+    const length = new VarintReader(block, head + 1, head + got);
+    const size = length.varint();
+    if (key !== 0x0a || size < 0) return { at, message: "not a packet" };
+    const begin = blockAt + length.at;
     if (size > mostBytes) {
       const most = `more than the ${mostBytes} allowed (--reader-limit perfetto-packet-bytes=…)`;
       return { at, message: `a packet announces ${size} bytes, ${most}` };
@@ -667,6 +660,8 @@ class PerfettoReader {
   #compact(compact: WireReader, cpu: number): void {
     const columns = new Map<number, number[]>();
     const names: string[] = [];
+    const out = new WireBuffer(256);
+    const message = (fields: Parameters<typeof schedulingMessage>[1]) => schedulingMessage(out, fields);
     while (compact.next()) {
       if (compact.field === 5 && compact.type === 2) names.push(compact.text());
       else columns.set(compact.field, [...(columns.get(compact.field) ?? []), ...compact.packed()]);
@@ -685,12 +680,13 @@ class PerfettoReader {
       for (; waking < wakings.length; waking++) {
         const time = wakings[waking] as bigint;
         if (before !== null && time >= before) return;
-        const body = new MessageWriter()
-          .text(1, names[column(11)[waking] ?? -1] ?? "")
-          .int(2, (column(8)[waking] ?? -1) | 0)
-          .int(3, column(10)[waking] ?? 0)
-          .int(5, column(9)[waking] ?? 0);
-        this.#add(time, cpu, this.#lastNext.get(cpu)?.pid ?? -1, SCHED_WAKING, -1, body.take());
+        const body = message([
+          [1, names[column(11)[waking] ?? -1] ?? ""],
+          [2, (column(8)[waking] ?? -1) | 0],
+          [3, column(10)[waking] ?? 0],
+          [5, column(9)[waking] ?? 0],
+        ]);
+        this.#add(time, cpu, this.#lastNext.get(cpu)?.pid ?? -1, SCHED_WAKING, -1, body);
       }
     };
     for (const [i, time] of switches.entries()) {
@@ -702,15 +698,16 @@ class PerfettoReader {
         comm: names[column(6)[i] ?? -1] ?? "",
         prio: column(4)[i] ?? 0,
       };
-      const body = new MessageWriter()
-        .text(1, last.comm)
-        .int(2, Math.max(0, last.pid))
-        .int(3, last.prio)
-        .int(4, column(2)[i] ?? 0)
-        .text(5, next.comm)
-        .int(6, next.pid)
-        .int(7, next.prio);
-      this.#add(time, cpu, last.pid, SCHED_SWITCH, -1, body.take());
+      const body = message([
+        [1, last.comm],
+        [2, Math.max(0, last.pid)],
+        [3, last.prio],
+        [4, column(2)[i] ?? 0],
+        [5, next.comm],
+        [6, next.pid],
+        [7, next.prio],
+      ]);
+      this.#add(time, cpu, last.pid, SCHED_SWITCH, -1, body);
       this.#lastNext.set(cpu, next);
     }
     wake(null);
@@ -863,35 +860,15 @@ function genericField(field: WireReader, fields: Map<string, FieldValue>): void 
   if (name !== "" && value !== null) fields.set(name, value);
 }
 
-/** The few fields of a scheduling event, so that compact ones are kept as all others are. */
-class MessageWriter {
-  #bytes: number[] = [];
-
-  #varint(value: bigint): void {
-    let rest = BigInt.asUintN(64, value);
-    while (rest > 0x7fn) {
-      this.#bytes.push(Number(rest & 0x7fn) | 0x80);
-      rest >>= 7n;
-    }
-    this.#bytes.push(Number(rest));
+/** A scheduling event's own message, so that compact ones are kept as all others are: its fields' numbers and values. */
+function schedulingMessage(
+  out: WireBuffer,
+  fields: readonly (readonly [field: number, value: string | number])[],
+): Uint8Array {
+  out.rewind(0);
+  for (const [field, value] of fields) {
+    if (typeof value === "string") out.textField(lengthKey(field), value);
+    else out.intField(varintKey(field), Number.isSafeInteger(value) ? value : BigInt(Math.trunc(value)));
   }
-
-  int(field: number, value: number): this {
-    this.#bytes.push(field * 8);
-    this.#varint(BigInt(Math.trunc(value)));
-    return this;
-  }
-
-  text(field: number, value: string): this {
-    const bytes = encoder.encode(value);
-    this.#bytes.push(field * 8 + 2);
-    this.#varint(BigInt(bytes.length));
-    for (const byte of bytes) this.#bytes.push(byte);
-    return this;
-  }
-
-  take(): Uint8Array {
-    return Uint8Array.from(this.#bytes);
-  }
+  return out.view();
 }
-const encoder = new TextEncoder();

@@ -1,9 +1,10 @@
 /**
  * The analysed live update inside its own trace, so that the viewer shows the whole of it again. Perfetto skips fields
- * of a packet that it does not know, as Protocol Buffers have it; the bytes are those of a report (report-data.ts), deflated.
+ * of a packet that it does not know, as Protocol Buffers have it; the bytes are those of a report (update-codec.ts), deflated.
  */
+
+import { lengthKey } from "../../base/bytes/wire.js";
 import type { TraceWriter } from "./packets/trace-writer.js";
-import { lengthKey } from "./packets/wire.js";
 
 /** Of TracePacket: far above Perfetto's own, and below 2^16, where its reader stops. The ioctl of LUO, 0xBA, names it. */
 export const CARRIED_UPDATE_FIELD = 0xba01;

@@ -3,7 +3,7 @@
 import { err, ok, type Result } from "../../../src/base/result.js";
 import type { LiveUpdate, LiveUpdateDocument } from "../../../src/model/live-update.js";
 import { SpanFlag, SpanTableBuilder } from "../../../src/model/span-table.js";
-import { reportEntry } from "../../../src/report/report-data.js";
+import { reportEntry } from "../../../src/report/report-index.js";
 import { notBuilt } from "../model/analysis.js";
 import { libraryOf, type Source } from "./library.js";
 import { updateInTrace } from "./perfetto-file.js";

@@ -2,7 +2,8 @@
 
 import { err, ok, type Result } from "../../../src/base/result.js";
 import type { LiveUpdate } from "../../../src/model/live-update.js";
-import { decodeLiveUpdate, parseReportIndex, type ReportEntry } from "../../../src/report/report-data.js";
+import { parseReportIndex, type ReportEntry } from "../../../src/report/report-index.js";
+import { decodeLiveUpdate } from "../../../src/report/update-codec.js";
 import { inflateBase64 } from "./base64.js";
 
 export interface Source {

@@ -3,11 +3,12 @@
  * of the command line. A file is read as far as its update goes, and no size in it is believed.
  */
 
+import { VarintReader, WireReader } from "../../../src/base/bytes/wire.js";
 import { err, ok, type Result } from "../../../src/base/result.js";
 import { CARRIED_UPDATE_FIELD } from "../../../src/export/perfetto/carried-update.js";
 import { attributionOf, writePerfetto } from "../../../src/export/perfetto/perfetto.js";
 import type { LiveUpdate } from "../../../src/model/live-update.js";
-import { decodeLiveUpdate, encodeLiveUpdate } from "../../../src/report/report-data.js";
+import { decodeLiveUpdate, encodeLiveUpdate } from "../../../src/report/update-codec.js";
 import { analysisOf } from "../model/analysis.js";
 
 /** The update stands behind the file's first packets: a trace without it in these has none. */
@@ -100,30 +101,9 @@ async function carriedPieces(trace: ReadableStream<Uint8Array>): Promise<Result<
 
 /** What a packet carries of an update; null where it carries nothing, or makes no sense. */
 function carriedIn(packet: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | null {
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let scale = 1; scale < 2 ** 63; scale *= 0x80) {
-      const byte = packet[at++];
-      if (byte === undefined) return Number.NaN;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-    }
-    // Ten bytes at most: numbers below zero.
-    at++;
-    return value;
-  };
-  while (at < packet.length) {
-    const key = varint();
-    const type = key % 8;
-    if (type === 0) {
-      varint();
-      continue;
-    }
-    const size = type === 2 ? varint() : type === 1 ? 8 : type === 5 ? 4 : Number.NaN;
-    if (!(at + size <= packet.length)) return null;
-    if (type === 2 && (key - 2) / 8 === CARRIED_UPDATE_FIELD) return packet.subarray(at, at + size);
-    at += size;
+  const fields = new WireReader(packet);
+  while (fields.next()) {
+    if (fields.type === 2 && fields.field === CARRIED_UPDATE_FIELD) return packet.subarray(fields.begin, fields.end);
   }
   return null;
 }
@@ -180,14 +160,13 @@ class StreamReader {
 
   /** Of at most 35 bits: a size. */
   async varint(): Promise<number | null> {
-    let value = 0;
-    for (let scale = 1; scale <= 2 ** 28; scale *= 0x80) {
-      const byte = await this.byte();
-      if (byte === null) return null;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
+    const read: number[] = [];
+    for (let byte: number | null = 0x80; byte !== null && byte >= 0x80 && read.length < 5; ) {
+      byte = await this.byte();
+      if (byte !== null) read.push(byte);
     }
-    return null;
+    const value = new VarintReader(Uint8Array.from(read)).varint();
+    return value < 0 ? null : value;
   }
 
   async bytes(count: number): Promise<Uint8Array<ArrayBuffer> | null> {

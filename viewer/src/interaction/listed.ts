@@ -1,6 +1,6 @@
 /** The updates that the filter lets through, in the order asked for: what plots and table show. */
 import { PHASES } from "../../../src/model/live-update.js";
-import type { ReportEntry } from "../../../src/report/report-data.js";
+import type { ReportEntry } from "../../../src/report/report-index.js";
 import { parseFilter } from "../model/updates/filter.js";
 import type { Sort, State } from "./state.js";
 

@@ -4,7 +4,7 @@
  */
 
 import { assertNever } from "../../../src/base/result.js";
-import type { ReportEntry } from "../../../src/report/report-data.js";
+import type { ReportEntry } from "../../../src/report/report-index.js";
 import type { Hit } from "../layout/scene.js";
 import { fitted, panned, type View, zoomed } from "../layout/viewport.js";
 import { above, analysisOf } from "../model/analysis.js";

@@ -11,7 +11,7 @@ import type { Finding, FindingSpan } from "../../../src/analyze/findings/finding
 import { findings } from "../../../src/analyze/findings/findings.js";
 import type { LiveUpdate } from "../../../src/model/live-update.js";
 import { SPAN_KINDS, type SpanKind } from "../../../src/model/span-table.js";
-import { isAttributed } from "../../../src/report/report-data.js";
+import { isAttributed } from "../../../src/report/update-codec.js";
 
 /** Pieces of the blackout side by side, in order of time, without gaps: each a node of the tree, or what is left over. */
 export interface Bands {

@@ -3,6 +3,7 @@
  * encoded as they come; only what is not yet bundled is held.
  */
 import type { StringTable } from "../../../base/bytes/string-table.js";
+import { lengthKey, varintKey, WireBuffer } from "../../../base/bytes/wire.js";
 import type { Boot } from "../../../base/time.js";
 import { type EventChunk, type EventFields, EventKind } from "../../../model/collected.js";
 import {
@@ -19,7 +20,6 @@ import {
 import { type Tasks, tidOf } from "./tasks.js";
 import type { Extents, TraceTime } from "./trace-time.js";
 import type { TraceWriter } from "./trace-writer.js";
-import { lengthKey, varintKey, WireBuffer } from "./wire.js";
 
 /**
  * Streams the events of an update once, the old boot's first, and may be called again: `axisNs[i]` is row i's time in

@@ -3,7 +3,7 @@
  * ftrace bundles; descriptors and metadata are on a third that needs no state. A string is interned in a packet of its
  * own before the first packet that uses it, after the packet that clears the sequence's state.
  */
-import { fixed64Key, lengthKey, varintKey, WireBuffer } from "./wire.js";
+import { fixed64Key, lengthKey, varintKey, WireBuffer } from "../../../base/bytes/wire.js";
 
 const PACKET = lengthKey(1);
 const FTRACE_EVENTS = lengthKey(1);

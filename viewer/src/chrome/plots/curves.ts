@@ -1,7 +1,7 @@
 /** The lines of the plots: the blackout and the five phases, with their colours. */
 import { PHASES } from "../../../../src/model/live-update.js";
 import { PHASE_COLOURS } from "../../../../src/report/phase-colours.js";
-import type { ReportEntry } from "../../../../src/report/report-data.js";
+import type { ReportEntry } from "../../../../src/report/report-index.js";
 import type { Theme } from "../../interaction/state.js";
 import { PALETTES } from "../../painter/palette.js";
 

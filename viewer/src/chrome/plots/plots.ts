@@ -1,7 +1,7 @@
 /** The plots of several updates: percentiles, each update in turn, distribution, spread, causes. */
 import uPlot from "uplot";
 import { CHANGE_LEVEL } from "../../../../src/analyze/history/history.js";
-import type { ReportEntry } from "../../../../src/report/report-data.js";
+import type { ReportEntry } from "../../../../src/report/report-index.js";
 import { openedIndex, type State } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
 import { humanDuration, plural, visibleText } from "../../model/format.js";

@@ -1,5 +1,5 @@
 /** The panel beside the timeline: tabs, and under them what the chosen one holds. */
-import { isAttributed } from "../../../../src/report/report-data.js";
+import { isAttributed } from "../../../../src/report/update-codec.js";
 import { type Panel, type State, timelineOf } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
 import { analysisOf } from "../../model/analysis.js";

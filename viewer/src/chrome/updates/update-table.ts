@@ -1,7 +1,7 @@
 /** The updates as a table, one a row; a row opens its timeline. Only rows in sight are elements, however many there are. */
 import { PHASES } from "../../../../src/model/live-update.js";
 import { PHASE_COLOURS } from "../../../../src/report/phase-colours.js";
-import type { ReportEntry } from "../../../../src/report/report-data.js";
+import type { ReportEntry } from "../../../../src/report/report-index.js";
 import { listedOf } from "../../interaction/listed.js";
 import { openedIndex, type State } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";

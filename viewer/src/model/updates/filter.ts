@@ -11,7 +11,7 @@
 
 import { err, ok, type Result } from "../../../../src/base/result.js";
 import { PHASES } from "../../../../src/model/live-update.js";
-import type { ReportEntry } from "../../../../src/report/report-data.js";
+import type { ReportEntry } from "../../../../src/report/report-index.js";
 
 export type Filter = (entry: ReportEntry) => boolean;
 

@@ -1,5 +1,5 @@
 /** Causes of many updates as lines of a heat map: those that vary most in time come first. */
-import type { EntryCause } from "../../../../src/report/report-data.js";
+import type { EntryCause } from "../../../../src/report/report-index.js";
 
 export interface HeatMap {
   readonly rows: readonly {

@@ -4,14 +4,8 @@ import fc from "fast-check";
 import type { AttributedUpdate } from "../analyze/attribution/update.js";
 import type { LiveUpdate } from "../model/live-update.js";
 import { SPAN_KINDS, type Span, SpanTableBuilder, spanAt } from "../model/span-table.js";
-import {
-  decodeLiveUpdate,
-  encodeLiveUpdate,
-  isAttributed,
-  packReportIndex,
-  parseReportIndex,
-  reportIndex,
-} from "./report-data.js";
+import { packReportIndex, parseReportIndex, reportIndex } from "./report-index.js";
+import { decodeLiveUpdate, encodeLiveUpdate, isAttributed } from "./update-codec.js";
 
 function updateOf(spans: readonly Span[]): LiveUpdate {
   const table = new SpanTableBuilder();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import protobuf from "protobufjs";
-import { lengthKey, varintKey, WireBuffer } from "./wire.js";
+import { lengthKey, unzigzag, VarintReader, varintKey, WireBuffer, WireReader, zigzag } from "./wire.js";
 
 const bytesOf = (write: (buffer: WireBuffer) => void): Uint8Array => {
   const buffer = new WireBuffer(1);
@@ -58,5 +58,46 @@ test("messages of any length nest, and grow the buffer", () => {
       assert.equal(reader.pos, reader.len);
     }),
     { numRuns: 30 },
+  );
+});
+
+test("what the writer writes, the reader reads, field by field", () => {
+  const value = fc.oneof(fc.maxSafeInteger(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }));
+  fc.assert(
+    fc.property(fc.array(fc.oneof(value, fc.string({ unit: "grapheme", maxLength: 300 }))), (values) => {
+      const buffer = new WireBuffer(1);
+      values.forEach((each, i) => {
+        if (typeof each === "string") buffer.textField(lengthKey(i + 1), each);
+        else buffer.intField(varintKey(i + 1), each);
+      });
+      const reader = new WireReader(buffer.view());
+      const found: unknown[] = [];
+      while (reader.next()) {
+        assert.equal(reader.field, found.length + 1);
+        found.push(reader.type === 2 ? reader.text() : BigInt(reader.signed()));
+      }
+      assert.equal(reader.damaged, false);
+      assert.deepEqual(
+        found,
+        values.map((each) => (typeof each === "string" ? Buffer.from(each).toString() : BigInt(each))),
+      );
+    }),
+  );
+});
+
+test("a varint without an end, or of more than ten bytes, is reported and stays within its limit", () => {
+  assert.equal(new VarintReader(Uint8Array.of(0x96, 0x01)).varint(), 150);
+  assert.equal(new VarintReader(Uint8Array.of(0x96)).varint(), -1);
+  assert.equal(new VarintReader(Uint8Array.of(0x96, 0x01), 0, 1).varint(), -1);
+  const long = new VarintReader(new Uint8Array(20).fill(0x80));
+  assert.deepEqual([long.varint(), long.at], [-1, 10]);
+});
+
+test("zigzag keeps numbers near zero small, and loses none", () => {
+  assert.deepEqual([0, -1, 1, -2, 2].map(zigzag), [0, 1, 2, 3, 4]);
+  fc.assert(
+    fc.property(fc.integer({ min: -(2 ** 51), max: 2 ** 51 }), (value) => {
+      assert.equal(unzigzag(zigzag(value)) + 0, value);
+    }),
   );
 });
