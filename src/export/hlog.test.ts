@@ -7,8 +7,9 @@ import test from "node:test";
 import { deflateSync } from "node:zlib";
 import fc from "fast-check";
 import { build, type Histogram, HistogramLogReader } from "hdr-histogram-js";
-import { durationHistogram, MEASURES } from "../analyze/cohort/histograms.js";
+import { durationHistogram } from "../analyze/cohort/histograms.js";
 import { HISTOGRAM_HIGHEST_NS } from "../analyze/statistics/distributions/histogram-layout.js";
+import { MEASURES } from "../model/documents/percentiles.js";
 import { type HlogEntry, type HlogOrigin, readHlog, writeHlog } from "./hlog.js";
 
 const ORIGIN: HlogOrigin = {

@@ -2,11 +2,13 @@
  * Histogram logs (.hlog): one line per tag with a compressed HDR histogram, as Java's HistogramLogWriter writes and its
  * HistogramLogProcessor reads them. docs/hlog.md says which rules of that format are kept, and why.
  */
+
 import { deflateSync, inflateSync } from "node:zlib";
 import { build, encodeIntoCompressedBase64, type Histogram } from "hdr-histogram-js";
-import type { CohortDifference, CohortKey } from "../analyze/cohort/cohort-key.js";
+import type { CohortKey } from "../analyze/cohort/cohort-key.js";
 import { unzigzag, VarintReader } from "../base/bytes/wire.js";
 import { err, ok, type Result } from "../base/result.js";
+import type { CohortDifference } from "../model/documents/percentiles.js";
 
 /** What blackout writes of itself into a log, in a comment that other readers skip. */
 export interface HlogOrigin {

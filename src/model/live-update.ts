@@ -1,148 +1,180 @@
 /**
- * A live update: a capture once analysed. `LiveUpdateDocument` is what `blackout analyze --json` prints, normative in
- * docs/live-update.schema.json; `LiveUpdate` adds what the exports and the viewer draw.
+ * A live update: a capture once analysed. `LiveUpdateDocument` is what `blackout analyze --json` prints
+ * (docs/live-update.schema.json is written from it); `LiveUpdate` adds what the exports and the viewer draw.
  */
-import type { Defect } from "../base/defect.js";
+
+import {
+  choice,
+  count,
+  formatted,
+  integer,
+  list,
+  matching,
+  nullable,
+  type Of,
+  pair,
+  record,
+  shared,
+  text,
+} from "../base/schema.js";
 import type { Boot } from "../base/time.js";
+import {
+  BASES,
+  boot,
+  bootOrNone,
+  capture,
+  clockMethod,
+  ends,
+  ns,
+  outcome,
+  phaseName,
+  severity,
+} from "./document-parts.js";
 import type { SpanTable } from "./span-table.js";
 
-export const PHASES = ["prepare", "freeze", "kexec", "restore", "finish"] as const;
-export type PhaseName = (typeof PHASES)[number];
-
-export const OUTCOMES = ["completed", "aborted", "failed", "incomplete"] as const;
-export type Outcome = (typeof OUTCOMES)[number];
-
-/** How the two boots' clocks were tied together, best first; `single` when one boot's clock suffices. */
-export const CLOCK_METHODS = ["x86-tsc", "clock-pairs", "kvm-clock", "realtime", "single", "none"] as const;
-export type ClockMethod = (typeof CLOCK_METHODS)[number];
+export {
+  CLOCK_METHODS,
+  type ClockMethod,
+  type Evidence,
+  OUTCOMES,
+  type Outcome,
+  PHASES,
+  type PhaseName,
+} from "./document-parts.js";
 
 /**
  * Which axis a time is on. With a clock link there is one, `joint`; without, each boot has its own, whose zero is the
  * boot's first event, and no duration runs from one to the other.
  */
-export type AxisName = "joint" | Boot;
+export const AXES = ["joint", "old", "new"] as const;
+export type AxisName = (typeof AXES)[number];
 
-export interface Evidence {
-  /** The event, as the boundary table names it: `kprobe liveupdate_reboot returns 0`. */
-  readonly event: string;
-  readonly confidence: "probe" | "syscall" | "marker" | "agent" | "printk";
-  readonly file: string;
-  /** Line of text, or byte offset in pages. */
-  readonly place: number;
-}
+const range = shared(
+  "range",
+  nullable(
+    pair(nullable(integer())),
+    "Earliest and latest a boundary that was not seen can have been (null: unbounded); null where it was seen.",
+  ),
+);
 
-/** A boundary that was seen has `ns`; one that was not has the range it can have been in (null: unbounded). */
-export interface PhaseDocument {
-  readonly name: PhaseName;
-  readonly axis: AxisName | null;
-  readonly beginNs: number | null;
-  readonly endNs: number | null;
-  readonly durationNs: number | null;
-  /** ± on the duration: zero clock-link error when both ends are of one boot. */
-  readonly uncertaintyNs: number | null;
-  readonly beginRangeNs: readonly [number | null, number | null] | null;
-  readonly endRangeNs: readonly [number | null, number | null] | null;
-  readonly evidence: { readonly begin: Evidence | null; readonly end: Evidence | null };
-}
+/** A boundary that was seen has `ns`; one that was not has the range it can have been in. */
+export const phaseDocument = shared(
+  "phaseDocument",
+  record({
+    name: phaseName,
+    axis: nullable(choice(AXES)),
+    beginNs: ns,
+    endNs: ns,
+    durationNs: ns,
+    // Zero clock-link error when both ends are of one boot.
+    uncertaintyNs: ns,
+    beginRangeNs: range,
+    endRangeNs: range,
+    evidence: ends,
+  }),
+);
+export type PhaseDocument = Of<typeof phaseDocument>;
 
-export interface FileDocument {
-  /** As the workload chose it, `0x100`. */
-  readonly token: string;
-  /** The handler's compatible string, where seen. */
-  readonly handler: string | null;
-  readonly bytes: number | null;
-  readonly preserveNs: number | null;
-  readonly freezeNs: number | null;
-  readonly retrieveNs: number | null;
-}
-
-export interface SessionPhase {
-  readonly name: PhaseName;
-  readonly beginNs: number | null;
-  readonly endNs: number | null;
-  readonly durationNs: number | null;
-}
-
-export interface SessionDocument {
-  readonly name: string;
-  readonly phases: readonly SessionPhase[];
-  readonly files: readonly FileDocument[];
-}
-
-export interface VmDocument {
-  readonly id: string;
-  readonly beginNs: number | null;
-  readonly endNs: number | null;
-  readonly durationNs: number | null;
-}
-
-export interface BlackoutDocument {
-  /** `vm-marks`: pause and resume marks; `vcpu`: no vCPU ran; `kernel-observed`: freeze begin to restore end. */
-  readonly basis: "vm-marks" | "vcpu" | "kernel-observed" | null;
-  readonly beginNs: number | null;
-  readonly endNs: number | null;
-  readonly durationNs: number | null;
-  readonly uncertaintyNs: number | null;
-  readonly evidence: { readonly begin: Evidence | null; readonly end: Evidence | null };
-}
-
-export interface ClockDocument {
-  readonly method: ClockMethod;
-  /** ± of a duration that runs from the old boot to the new; null without a link. */
-  readonly uncertaintyNs: number | null;
-  /** What makes up the ±. */
-  readonly parts: readonly { readonly what: string; readonly ns: number }[];
-  readonly tscKhz: number | null;
-  /** The better methods that could not be used, and why. */
-  readonly rejected: readonly { readonly method: ClockMethod; readonly reason: string }[];
-}
-
-export interface LiveUpdateDocument {
-  readonly format: "blackout-live-update";
-  readonly version: 1;
-  readonly capture: {
-    readonly name: string;
-    readonly kernel: { readonly old: string | null; readonly new: string | null };
-    readonly probeLevel: string | null;
-    readonly labels: Readonly<Record<string, string>>;
-  };
-  readonly outcome: Outcome;
-  /** One sentence. */
-  readonly outcomeReason: string;
-  readonly clock: ClockDocument;
-  readonly blackout: BlackoutDocument;
-  readonly phases: readonly PhaseDocument[];
-  readonly vms: readonly VmDocument[];
-  readonly sessions: readonly SessionDocument[];
-  /** From the old boot's last event to the new boot's first. */
-  readonly seam: {
-    readonly beginNs: number | null;
-    readonly endNs: number | null;
-    readonly durationNs: number | null;
-    readonly uncertaintyNs: number | null;
-  };
-  readonly sources: readonly {
-    readonly boot: Boot;
-    readonly dialect: string;
-    readonly files: readonly string[];
-    readonly clock: string;
-    readonly lines: number;
-    readonly events: number;
-    readonly continuations: number;
-    readonly structural: number;
-    readonly undecoded: number;
-    readonly lostEvents: number;
-  }[];
-  readonly defects: readonly DefectDocument[];
-}
-
-export type DefectDocument = Pick<
-  Defect,
-  "code" | "severity" | "file" | "line" | "byte" | "message" | "advice" | "boot" | "count"
-> & {
-  /** Where it lies on the axis, where that is known. */
-  readonly atNs: number | null;
+/** The fields of a file of a session; `blackout sessions` adds some. */
+export const FILE_FIELDS = {
+  token: matching("^0x[0-9a-f]+$", "As the workload chose it, `0x100`."),
+  handler: nullable(text(), "The handler's compatible string, where seen."),
+  bytes: nullable(integer()),
+  preserveNs: ns,
+  freezeNs: ns,
+  retrieveNs: ns,
 };
+const file = record(FILE_FIELDS);
+export type FileDocument = Of<typeof file>;
+
+export const sessionPhase = shared("sessionPhase", record({ name: phaseName, beginNs: ns, endNs: ns, durationNs: ns }));
+export type SessionPhase = Of<typeof sessionPhase>;
+
+const session = record({ name: text(), phases: list(sessionPhase), files: list(file) });
+export type SessionDocument = Of<typeof session>;
+
+const vm = record({ id: text(), beginNs: ns, endNs: ns, durationNs: ns });
+export type VmDocument = Of<typeof vm>;
+
+const blackout = record({
+  basis: nullable(
+    choice(BASES),
+    "What begins and ends it: the VMs' pause and resume marks, or, where no vCPU was seen either, what their VMMs logged (evidence of confidence agent); where marks are missing the last sight of a vCPU in the old kernel and the first in the new one (kvm events; the first VM to stop, the last to run); else the kernel's freeze begin and restore end.",
+  ),
+  beginNs: ns,
+  endNs: ns,
+  durationNs: ns,
+  uncertaintyNs: ns,
+  evidence: ends,
+});
+export type BlackoutDocument = Of<typeof blackout>;
+
+const clock = record({
+  method: clockMethod,
+  uncertaintyNs: nullable(
+    count(),
+    "± of a duration that runs from the old boot to the new, which adds the rate's ±; null without a link.",
+  ),
+  parts: list(record({ what: text(), ns: count() }), "What makes up the ±."),
+  tscKhz: nullable(integer()),
+  rejected: list(
+    record({ method: clockMethod, reason: text() }),
+    "The better methods that could not be used, and why.",
+  ),
+});
+export type ClockDocument = Of<typeof clock>;
+
+const source = record({
+  boot,
+  dialect: text(),
+  files: list(text()),
+  clock: text(),
+  lines: count(),
+  events: count(),
+  continuations: count(),
+  structural: count(),
+  undecoded: count(),
+  lostEvents: count(),
+});
+
+const defect = record({
+  code: matching("^[a-z0-9-]+$"),
+  severity,
+  file: text(),
+  line: nullable(integer()),
+  byte: nullable(integer()),
+  message: text(),
+  advice: text(),
+  boot: bootOrNone,
+  count: count(undefined, 1),
+  atNs: nullable(integer(), "Where it lies on the axis, where that is known."),
+});
+export type DefectDocument = Of<typeof defect>;
+
+export const liveUpdateSchema = formatted(
+  "live-update",
+  "One live update, as `blackout analyze --json` prints it: one document per capture, one per line. All times are integer nanoseconds. Zero of the axis is the blackout's begin; where that is not seen, its end or the first event. With clock.method `none` each boot is on an axis of its own (phases[].axis), and no duration crosses from one to the other.",
+  {
+    capture,
+    outcome,
+    outcomeReason: text("One sentence."),
+    clock,
+    blackout,
+    phases: list(phaseDocument, undefined, { min: 5, max: 5 }),
+    vms: list(vm),
+    sessions: list(session),
+    seam: record(
+      { beginNs: ns, endNs: ns, durationNs: ns, uncertaintyNs: ns },
+      "From the old boot's last event to the new boot's first.",
+    ),
+    sources: list(
+      source,
+      "What was read, and where each of its lines or records went: lines = events + continuations + structural + undecoded.",
+    ),
+    defects: list(defect),
+  },
+);
+export type LiveUpdateDocument = Of<typeof liveUpdateSchema>;
 
 export interface PlacedPrintk {
   readonly boot: Boot;

@@ -2,78 +2,90 @@
  * A live update as the statistics see it: what it was, and what it took. Percentiles, comparison, gate, history and
  * qualification read nothing else, so that an update analysed once, anywhere, need not be analysed again:
  * `blackout cohort --json` writes one a line (docs/update-sample.schema.json), and every cohort argument reads them.
+ * The archive's columns are declared in ../archive/format.ts, each with the field of this declaration it holds.
  */
-import type { Duration } from "../base/time.js";
+import { choice, count, each, formatted, late, list, nullable, type Of, record, text } from "../base/schema.js";
 import {
-  type BlackoutDocument,
-  type ClockMethod,
-  type DefectDocument,
-  type LiveUpdateDocument,
-  type Outcome,
+  BASES,
+  CAUSE_KINDS,
+  CLOCK_METHODS,
+  defectCounts,
+  kernels,
+  labels,
+  ns,
+  outcome,
   PHASES,
-  type PhaseName,
-} from "./live-update.js";
-import { ATTRIBUTED_KINDS } from "./span-table.js";
+  severity,
+  textOrNone,
+} from "./document-parts.js";
+import type { DefectDocument, LiveUpdateDocument } from "./live-update.js";
 
-/** The causes of attribution, and what none of them took. */
-export const CAUSE_KINDS = [...ATTRIBUTED_KINDS, "unattributed"] as const;
-export type CauseKind = (typeof CAUSE_KINDS)[number];
+export { CAUSE_KINDS, type CauseKind } from "./document-parts.js";
 
+const cause = record({
+  kind: choice(CAUSE_KINDS),
+  id: text("`0000:00:03.0`, `acpi_init`, `SESSION 0x100`."),
+  phase: nullable(choice(PHASES), "Null between two phases (pause to freeze, restore to resume)."),
+  totalNs: count(),
+  count: count(),
+  parts: late(
+    list(
+      record({ name: text("`shutdown`, `probe`; empty: not known."), totalNs: count() }),
+      "What it was doing. They add up to totalNs, or there are none.",
+    ),
+    [],
+  ),
+  detail: late(text("What is known beside the id (a device's driver), or empty."), ""),
+});
 /** What one cause took of one update's blackout. Each nanosecond of the blackout belongs to exactly one cause. */
-export interface CauseSample {
-  readonly kind: CauseKind;
-  /** `0000:00:03.0`, `acpi_init`, `SESSION 0x100`. */
-  readonly id: string;
-  /** Null between phases (pause to freeze, restore to resume). */
-  readonly phase: PhaseName | null;
-  readonly totalNs: Duration;
-  readonly count: number;
-  /** What it was doing, where that is known (`shutdown`, `probe`); they add up to `totalNs`, or there are none. */
-  readonly parts: readonly { readonly name: string; readonly totalNs: Duration }[];
-  /** What is known of the cause beside its id (a device's driver), or empty. */
-  readonly detail: string;
-}
+export type CauseSample = Of<typeof cause>;
 
-export interface UpdateSample {
-  /** Where it came from: a capture's path, or `FILE:LINE`. */
-  readonly source: string;
-  readonly name: string;
-  /** The host: the label `host`, else what `uname -n` says; null where the capture does not tell. */
-  readonly host: string | null;
-  /** When, by the host's realtime clock, in milliseconds since 1970; null where the capture does not say. */
-  readonly takenAtMs: number | null;
-  readonly kernel: { readonly old: string | null; readonly new: string | null };
-  readonly probeLevel: string | null;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Of the new kernel. */
-  readonly memoryKiB: number | null;
-  readonly outcome: Outcome;
-  readonly outcomeReason: string;
-  readonly blackout: {
-    readonly basis: BlackoutDocument["basis"];
-    readonly durationNs: Duration | null;
-    readonly uncertaintyNs: Duration | null;
-  };
-  /** How the two boots' clocks were tied together; null where the document does not say. */
-  readonly clockMethod: ClockMethod | null;
-  /** From the old boot's last event to the new boot's first. */
-  readonly seam: { readonly durationNs: Duration | null; readonly uncertaintyNs: Duration | null };
-  /** Whole phases, not clipped to the blackout; null where not seen. */
-  readonly phases: Readonly<Record<PhaseName, Duration | null>>;
-  readonly vms: readonly { readonly id: string; readonly durationNs: Duration | null }[];
-  /** Of the blackout; null where it was not attributed. */
-  readonly causes: readonly CauseSample[] | null;
-  /** How many records could not be decoded or are missing, by severity. */
-  readonly defects: { readonly error: number; readonly warning: number; readonly note: number };
-  /** The same by code, sorted by code and severity; null where only the sums are known. */
-  readonly defectCodes: readonly DefectCount[] | null;
-}
+const defectCount = record({ code: text("As listed in capture-format.md."), severity, count: count() });
+export type DefectCount = Of<typeof defectCount>;
 
-export interface DefectCount {
-  readonly code: string;
-  readonly severity: DefectDocument["severity"];
-  readonly count: number;
-}
+const unknownDuration = { durationNs: null, uncertaintyNs: null };
+
+export const updateSampleSchema = formatted(
+  "update-sample",
+  "One live update as statistics see it: what `blackout cohort --json` prints, one document a line, and what every cohort argument reads. Times are integer nanoseconds. Fields may be added within a version: host, clockMethod, seam and defectCodes were, and are absent from older lines.",
+  {
+    name: text("The capture's name."),
+    host: late(nullable(text(), "The label `host`, else `uname -n`; null where the capture does not have it."), null),
+    takenAtMs: nullable(
+      count(),
+      "When, by the host's realtime clock: milliseconds since 1970; null where the capture does not have it.",
+    ),
+    kernel: kernels,
+    probeLevel: textOrNone,
+    labels,
+    memoryKiB: nullable(count(), "Of the new kernel, as its log says."),
+    outcome,
+    outcomeReason: text(),
+    blackout: record({ basis: nullable(choice(BASES)), durationNs: ns, uncertaintyNs: ns }),
+    clockMethod: late(nullable(choice(CLOCK_METHODS), "How the two boots' clocks were tied together."), null),
+    seam: late(
+      record({ durationNs: ns, uncertaintyNs: ns }, "From the old boot's last event to the new boot's first."),
+      unknownDuration,
+    ),
+    phases: each(PHASES, ns, "Whole phases, not clipped to the blackout; null: not seen."),
+    vms: list(record({ id: text(), durationNs: ns })),
+    causes: nullable(
+      list(cause),
+      "What each cause took of the blackout: they add up to it exactly. Null where it was not attributed.",
+    ),
+    defects: defectCounts,
+    defectCodes: late(
+      nullable(list(defectCount), "The same by code and severity; null where only the sums are known."),
+      null,
+    ),
+  },
+);
+
+/** What `blackout cohort --json` prints of an update. */
+export type UpdateSampleDocument = Of<typeof updateSampleSchema>;
+
+/** The same with where it came from: a capture's path, or `FILE:LINE`. */
+export type UpdateSample = Omit<UpdateSampleDocument, "format" | "version"> & { readonly source: string };
 
 /** Defects of one code and severity together, in the order of their names. */
 export function countDefects(defects: readonly Pick<DefectDocument, "code" | "severity" | "count">[]): DefectCount[] {
@@ -83,12 +95,6 @@ export function countDefects(defects: readonly Pick<DefectDocument, "code" | "se
     counts.set(key, { code, severity, count: count + (counts.get(key)?.count ?? 0) });
   }
   return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, count]) => count);
-}
-
-/** What `blackout cohort --json` prints of an update. */
-export interface UpdateSampleDocument extends Omit<UpdateSample, "source"> {
-  readonly format: "blackout-update-sample";
-  readonly version: 1;
 }
 
 /** For people: `device 0000:00:03.0`, `seam before sched_clock`. */
@@ -101,7 +107,7 @@ export function causeKey(cause: Pick<CauseSample, "kind" | "id">): string {
   return `${cause.kind}:${cause.id}`;
 }
 
-/** What an analysed update's document tells without its spans: causes stay unknown, and the date. */
+/** The sample of an analysed update's document, which has neither causes nor date. */
 export function sampleOfDocument(document: LiveUpdateDocument, source: string): UpdateSample {
   const { capture, blackout } = document;
   const durations = new Map(document.phases.map(({ name, durationNs }) => [name, durationNs]));

@@ -1,5 +1,7 @@
 /** Who was on the CPU: what the task that carries the update did with each nanosecond, from the scheduler's records. */
+
 import { firstIndexWhere } from "../../base/numbers/search.js";
+import type { PathRole, Silence } from "../../model/documents/attribution.js";
 import { SPAN_KINDS, type Span, type SpanTable, spanAt } from "../../model/span-table.js";
 import type { AttributedUpdate, Wakeups } from "./update.js";
 
@@ -19,7 +21,7 @@ export interface TaskTime {
   readonly boot: "old" | "new";
   readonly pid: number;
   readonly task: string;
-  readonly role: string;
+  readonly role: PathRole;
   readonly beginNs: number;
   readonly endNs: number;
   readonly runningNs: number;
@@ -75,7 +77,7 @@ function rowsOf(
 
 function taskTime(
   { spans, wakeups }: AttributedUpdate,
-  who: { boot: "old" | "new"; pid: number; task: string; role: string; from: number; to: number },
+  who: { boot: "old" | "new"; pid: number; task: string; role: PathRole; from: number; to: number },
   runs: readonly Span[],
   names: ReadonlyMap<number, string>,
 ): TaskTime {
@@ -171,14 +173,6 @@ function unionNs(spans: readonly Span[], from: number, to: number): number {
     }
   }
   return total;
-}
-
-/** An interrupt line: when it was last served before the kexec and first after; what was raised in between is lost. */
-export interface Silence {
-  readonly irq: string;
-  readonly lastOldNs: number;
-  readonly firstNewNs: number;
-  readonly silentNs: number;
 }
 
 /** By device name, longest silence first: interrupts between are lost. Only lines that both kernels served. */

@@ -5,11 +5,9 @@
  */
 
 import type { Boot } from "../../base/time.js";
+import type { NodeKind } from "../../model/documents/attribution.js";
 import type { PhaseName } from "../../model/live-update.js";
-import type { AttributedKind, SpanKind } from "../../model/span-table.js";
-
-/** What a node is: structure (blackout, phase, gap, stage), or a cause. */
-export type NodeKind = "blackout" | "phase" | "gap" | "stage" | AttributedKind;
+import type { SpanKind } from "../../model/span-table.js";
 
 export interface TreeNode {
   readonly kind: NodeKind;

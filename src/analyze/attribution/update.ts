@@ -1,5 +1,5 @@
+import type { SessionState } from "../../model/documents/sessions.js";
 import type { LiveUpdate } from "../../model/live-update.js";
-import type { SessionState } from "../causes/sessions.js";
 import type { DeviceFacts } from "../evidence/devices.js";
 import type { PathTask } from "../evidence/path.js";
 

@@ -1,6 +1,8 @@
 /** Sessions and their files, joined over the kexec by session name, by token, and by the handler's serialized data. */
+
 import { firstIndexWhere } from "../../base/numbers/search.js";
 import type { AgentClient, AgentFacts, KeyEvent } from "../../model/collected.js";
+import type { FileState, SessionState } from "../../model/documents/sessions.js";
 import {
   type FileDocument,
   PHASES,
@@ -71,31 +73,6 @@ export function sessionDocuments(rows: SessionRows, axis: Axis, zero: Zero): rea
     phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
     files: [...session.files.values()].map((file) => fileDocument(file, axis)),
   }));
-}
-
-/** A file as `blackout sessions` shows it. */
-export interface FileState extends FileDocument {
-  /** The fd it had where it was preserved, and the one it came back as. */
-  readonly oldFd: number | null;
-  readonly newFd: number | null;
-  /** Physical address of the handler's data: one value on both sides of the kexec. */
-  readonly serializedData: string | null;
-  /** Number of folios, where a probe recorded it. */
-  readonly folios: number | null;
-  /** systemd's unit and fd name of the token, where its mapping is in the capture. */
-  readonly unit: string | null;
-  readonly fdName: string | null;
-}
-
-/** The whole state of a session, as far as the capture shows it. */
-export interface SessionState extends Omit<SessionDocument, "files"> {
-  readonly owners: readonly { readonly boot: "old" | "new"; readonly pid: number; readonly task: string }[];
-  /** systemd's unit that keeps the session in its fd store, and under which name. */
-  readonly unit: string | null;
-  readonly fdName: string | null;
-  /** luod's clients that named the session as theirs. */
-  readonly clients: readonly Pick<AgentClient, "boot" | "fd">[];
-  readonly files: readonly FileState[];
 }
 
 /** What systemd calls a file, by `session token`: the identity of its causes. */

@@ -1,9 +1,10 @@
 /** The causes of an update's blackout as its statistics see them: what `blackout blame` shares out, a cause a row. */
 
+import type { BlamedCause } from "../../model/documents/attribution.js";
 import type { CauseSample } from "../../model/update-sample.js";
 import { buildTrees } from "../attribution/build.js";
 import type { AttributedUpdate } from "../attribution/update.js";
-import { type BlamedCause, blame } from "../attribution/views/blame.js";
+import { blame } from "../attribution/views/blame.js";
 
 /**
  * Longest first; with `unattributed` they add up to the blackout exactly. Null where the blackout's duration is not

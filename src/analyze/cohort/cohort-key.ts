@@ -1,4 +1,5 @@
 /** Like with like: what live updates must have in common before their durations are looked at together. */
+import { COHORT_PROPERTIES, type CohortDifference, type CohortProperty } from "../../model/documents/percentiles.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 
 /** What must be equal; null where a capture does not say, which is equal to no stated value. */
@@ -9,9 +10,6 @@ export interface CohortKey {
   /** VM marks and the kernel's own phases bound different blackouts. */
   readonly basis: string | null;
 }
-
-export const COHORT_PROPERTIES = ["probeLevel", "workload", "basis"] as const;
-export type CohortProperty = (typeof COHORT_PROPERTIES)[number];
 
 /** Why unlike ones are no cohort. */
 export const COHORT_PROPERTY_WHY: Readonly<Record<CohortProperty, string>> = {
@@ -34,12 +32,6 @@ export function cohortKeyOf({ probeLevel, labels, blackout }: UpdateSample): Coh
 export interface CohortMember {
   readonly from: string;
   readonly key: CohortKey;
-}
-
-export interface CohortDifference {
-  readonly property: CohortProperty;
-  /** In the order of their first member. */
-  readonly values: readonly { readonly value: string | null; readonly members: number; readonly first: string }[];
 }
 
 /** In what the members differ; empty where they are alike. */

@@ -1,26 +1,16 @@
 /** A cohort: live updates that are comparable. What they must have in common, and what may be under test. */
+import type { CountedValue, Excluded, Unlike } from "../../model/documents/cohort.js";
+import type { Factor } from "../../model/documents/comparison.js";
+import { COHORT_PROPERTIES, type CohortProperty } from "../../model/documents/percentiles.js";
 import type { Outcome } from "../../model/live-update.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { COHORT_PROPERTIES, COHORT_PROPERTY_WHY, type CohortProperty, cohortKeyOf } from "./cohort-key.js";
+import { COHORT_PROPERTY_WHY, cohortKeyOf } from "./cohort-key.js";
 
 export interface Cohort {
   /** As its user named it. */
   readonly name: string;
   /** In the order given: by number of the file's name, as a rule the order in which they were taken. */
   readonly updates: readonly UpdateSample[];
-}
-
-/** A trait that differs although it must not: comparing across it compares the measurement, not the update. */
-export interface Unlike {
-  readonly trait: "probe level" | "labels.workload" | "blackout basis";
-  /** Each cohort's values, `not recorded` where there is none, with how many updates have each. */
-  readonly cohorts: readonly { readonly cohort: string; readonly values: readonly CountedValue[] }[];
-  readonly why: string;
-}
-
-export interface CountedValue {
-  readonly value: string;
-  readonly updates: number;
 }
 
 const NOT_RECORDED = "not recorded";
@@ -78,14 +68,6 @@ function counted(
     .sort((a, b) => b.updates - a.updates || (a.value < b.value ? -1 : 1));
 }
 
-/** What may be under test: shown beside the verdict, never refused. */
-export interface Factor {
-  readonly name: "old kernel" | "new kernel" | "memory" | "devices" | `labels.${string}`;
-  /** Of each cohort, in the order given. */
-  readonly values: readonly (readonly CountedValue[])[];
-  readonly differs: boolean;
-}
-
 /** Factors of the cohorts; labels only where they differ (`labels.workload` is a trait, not a factor). */
 export function factorsOf(cohorts: readonly Cohort[]): readonly Factor[] {
   const factor = (name: Factor["name"], of: (update: UpdateSample) => string | null): Factor => {
@@ -131,14 +113,6 @@ function devicesText(update: UpdateSample): string | null {
   if (drivers.size === 0) return null;
   const known = [...drivers].sort(([a], [b]) => Number(a === "other") - Number(b === "other") || (a < b ? -1 : 1));
   return known.map(([driver, ids]) => `${ids.size} ${driver}`).join(", ");
-}
-
-/** An update that has no blackout to compare, and why. */
-export interface Excluded {
-  readonly source: string;
-  readonly name: string;
-  readonly outcome: Outcome;
-  readonly reason: string;
 }
 
 /** Whether the update counts in statistics: it completed, and its blackout is known. */

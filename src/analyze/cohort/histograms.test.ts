@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { MEASURES } from "../../model/documents/percentiles.js";
 import { sampleOfDocument } from "../../model/update-sample.js";
 import { liveUpdateDocument } from "../../testing/samples/live-update-document.js";
 import { HISTOGRAM_HIGHEST_NS } from "../statistics/distributions/histogram-layout.js";
 import { cohortDifferences, cohortKeyOf, commonKey } from "./cohort-key.js";
-import { durationHistogram, MEASURES, sampleUpdates } from "./histograms.js";
+import { durationHistogram, sampleUpdates } from "./histograms.js";
 import { exactPercentiles, histogramPercentiles } from "./percentiles.js";
 
 const durations = fc.array(fc.oneof(fc.nat(5000), fc.nat(HISTOGRAM_HIGHEST_NS)), { minLength: 1, maxLength: 400 });

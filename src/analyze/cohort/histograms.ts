@@ -1,16 +1,13 @@
 /** The durations of many live updates: per phase and for the blackout, as exact samples and as HDR histograms. */
+
 import { build, type Histogram } from "hdr-histogram-js";
-import { PHASES, type PhaseName } from "../../model/live-update.js";
+import { MEASURES, type MeasureName, type NotCounted } from "../../model/documents/percentiles.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import {
   HISTOGRAM_DIGITS,
   HISTOGRAM_HIGHEST_NS,
   HISTOGRAM_LOWEST_NS,
 } from "../statistics/distributions/histogram-layout.js";
-
-/** What is measured of an update. */
-export const MEASURES = ["blackout", ...PHASES] as const;
-export type MeasureName = "blackout" | PhaseName;
 
 export function durationHistogram(): Histogram {
   return build({
@@ -20,14 +17,6 @@ export function durationHistogram(): Histogram {
     highestTrackableValue: HISTOGRAM_HIGHEST_NS,
     numberOfSignificantValueDigits: HISTOGRAM_DIGITS,
   });
-}
-
-/** An update, or one value of it, that does not count, and why. */
-export interface NotCounted {
-  /** A path, or a file and line: names alone do not tell updates apart. */
-  readonly from: string;
-  readonly name: string;
-  readonly reason: string;
 }
 
 /** What the counted updates say of one measure. */

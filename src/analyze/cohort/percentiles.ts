@@ -2,11 +2,16 @@
  * Percentiles over many live updates, with what the number of updates can and cannot support.
  * `PercentilesDocument` is what `blackout percentiles --json` prints, normative in docs/percentiles.schema.json.
  */
+
 import type { Histogram } from "hdr-histogram-js";
+import type {
+  MeasureName,
+  MeasurePercentile,
+  MeasurePercentiles,
+  NotCounted,
+} from "../../model/documents/percentiles.js";
 import { percentileOf, quantileInterval, sizeForUpperBound } from "../statistics/order-statistics.js";
 import { sampleOf } from "../statistics/sample.js";
-import type { CohortDifference, CohortKey } from "./cohort-key.js";
-import type { MeasureName, NotCounted } from "./histograms.js";
 
 const PERCENTILES = [50, 90, 95, 99, 99.9] as const;
 
@@ -16,43 +21,6 @@ const PERCENTILES = [50, 90, 95, 99, 99.9] as const;
  */
 export const BOUND_CONFIDENCE = 0.95;
 
-export interface PercentileDocument {
-  /** 50, 90, 95, 99, 99.9 */
-  readonly percentile: number;
-  /** Null where the sample is too small to bound it from above: `needed` values would. */
-  readonly valueNs: number | null;
-  /** Each no larger, no smaller than the true percentile with `confidence`; null where no value of the sample is. */
-  readonly lowerNs: number | null;
-  readonly upperNs: number | null;
-  readonly needed: number;
-}
-
-export interface MeasurePercentiles {
-  readonly name: MeasureName;
-  /** Number of values. */
-  readonly n: number;
-  readonly minNs: number | null;
-  readonly maxNs: number | null;
-  readonly percentiles: readonly PercentileDocument[];
-  readonly unknown: readonly NotCounted[];
-}
-
-export interface PercentilesDocument {
-  readonly format: "blackout-percentiles";
-  readonly version: 1;
-  readonly cohort: CohortKey & {
-    /** What differs within the cohort and was let pass by --force; empty in an honest one. */
-    readonly differences: readonly CohortDifference[];
-  };
-  readonly updates: { readonly counted: number; readonly excluded: readonly NotCounted[] };
-  /** Histogram logs that were added; `values` of the measures alone. */
-  readonly logs: readonly { readonly file: string; readonly values: number; readonly excluded: number | null }[];
-  /** `exact`: values as measured; `histogram`: the upper end of an HDR bucket, and no bounds. */
-  readonly resolution: "exact" | "histogram";
-  readonly confidence: number;
-  readonly measures: readonly MeasurePercentiles[];
-}
-
 /** Percentiles of exact values, ascending, with distribution-free bounds. */
 export function exactPercentiles(
   name: MeasureName,
@@ -61,7 +29,7 @@ export function exactPercentiles(
 ): MeasurePercentiles {
   const sample = sampleOf(valuesNs);
   const n = valuesNs.length;
-  const percentiles = PERCENTILES.map((percentile): PercentileDocument => {
+  const percentiles = PERCENTILES.map((percentile): MeasurePercentile => {
     const probability = percentile / 100;
     const needed = sizeForUpperBound(probability, BOUND_CONFIDENCE);
     if (!sample.ok) return { percentile, valueNs: null, lowerNs: null, upperNs: null, needed };
@@ -86,7 +54,7 @@ export function histogramPercentiles(
 ): MeasurePercentiles {
   const n = histogram.totalCount;
   const at = (percentile: number): number | null => (n === 0 ? null : histogram.getValueAtPercentile(percentile));
-  const percentiles = PERCENTILES.map((percentile): PercentileDocument => {
+  const percentiles = PERCENTILES.map((percentile): MeasurePercentile => {
     const needed = sizeForUpperBound(percentile / 100, BOUND_CONFIDENCE);
     return { percentile, valueNs: n < needed ? null : at(percentile), lowerNs: null, upperNs: null, needed };
   });

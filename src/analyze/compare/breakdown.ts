@@ -3,7 +3,9 @@
  * mean; so both cohorts are trimmed by their blackout (the same updates for every cause), and the causes' differences
  * of trimmed means add up to the blackout's exactly. Intervals are of resampled updates.
  */
+
 import { seededRandom } from "../../base/numbers/random.js";
+import type { Presence } from "../../model/documents/cohort.js";
 import { type CauseKind, causeKey, type UpdateSample } from "../../model/update-sample.js";
 import { type Cohort, isMeasured } from "../cohort/cohort.js";
 
@@ -16,8 +18,6 @@ export interface CauseIdentity {
   readonly id: string;
   readonly detail: string;
 }
-
-export type Presence = "both" | "new" | "vanished";
 
 export interface CauseDifference extends CauseIdentity {
   /** Trimmed mean of the candidate less the baseline's. */

@@ -1,7 +1,8 @@
 /** A budget: what a cohort may take, and which regressions it may not have. Written as YAML (docs/budget.md). */
+
 import type { Duration } from "../../base/time.js";
+import type { Floors } from "../../model/documents/comparison.js";
 import type { Metric } from "../cohort/metrics.js";
-import type { Floors } from "./levels.js";
 
 /** A percentile in (0, 100), or the longest update there was. */
 export type Statistic = { readonly kind: "percentile"; readonly percentile: number } | { readonly kind: "max" };

@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { Ajv } from "ajv";
 import { seededRandom } from "../../base/numbers/random.js";
+import type { Comparison } from "../../model/documents/comparison.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { causeOf, cohortOf, numbersOf, schemaPath, updateOf } from "../../testing/samples/samples.js";
 import type { Cohort } from "../cohort/cohort.js";
-import { type Comparison, compareCohorts } from "./comparison.js";
+import { compareCohorts } from "./comparison.js";
 import { DEFAULT_FLOORS, LEVELS } from "./levels.js";
 
 const options = { floors: DEFAULT_FLOORS, seed: 1 };

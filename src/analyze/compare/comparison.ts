@@ -2,126 +2,32 @@
  * Compares a candidate cohort with a baseline. `Comparison` is what `blackout compare --json` prints, normative in
  * docs/comparison.schema.json. docs/compare.md says how verdicts are made, and what they cost. Pure; seeded.
  */
+
 import { formatDuration } from "../../base/text/format.js";
-import type { Duration } from "../../base/time.js";
-import { type Outcome, PHASES } from "../../model/live-update.js";
-import type { CauseKind } from "../../model/update-sample.js";
-import {
-  type Cohort,
-  type Excluded,
-  excludedOf,
-  type Factor,
-  factorsOf,
-  isMeasured,
-  outcomeCounts,
-  type Unlike,
-  unlikeTraits,
-} from "../cohort/cohort.js";
-import { type DistributionDocument, distributionOf, PERCENTILES } from "../cohort/distribution.js";
+import type { CohortDocument, Warning } from "../../model/documents/cohort.js";
+import type {
+  CauseComparison,
+  Comparison,
+  Floors,
+  MetricComparison,
+  PercentileDifference,
+} from "../../model/documents/comparison.js";
+import { PHASES } from "../../model/live-update.js";
+import { type Cohort, excludedOf, factorsOf, isMeasured, outcomeCounts, unlikeTraits } from "../cohort/cohort.js";
+import { distributionOf, PERCENTILES } from "../cohort/distribution.js";
 import { hasSeveralVms, type Metric, metricName, valuesOf } from "../cohort/metrics.js";
 import { bootstrapQuantileDifference } from "../statistics/bootstrap.js";
 import { type ClusteredSample, clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
 import { type Sample, sampleOf, trustedSample } from "../statistics/sample.js";
-import { type CliffsDelta, cliffsDelta } from "../statistics/tests/cliffs-delta.js";
+import { cliffsDelta } from "../statistics/tests/cliffs-delta.js";
 import { detectableShift } from "../statistics/tests/detectable.js";
 import { shiftInterval } from "../statistics/tests/hodges-lehmann.js";
 import { kolmogorovSmirnov } from "../statistics/tests/kolmogorov-smirnov.js";
-import { type Breakdown, breakdownOf, type CauseDifference, type Presence } from "./breakdown.js";
-import { driftWarnings, type TimedValue, type Warning } from "./drift.js";
-import { type Floors, LEVELS } from "./levels.js";
+import { type Breakdown, breakdownOf, type CauseDifference } from "./breakdown.js";
+import { driftWarnings, type TimedValue } from "./drift.js";
+import { LEVELS } from "./levels.js";
 import { reasonSentence } from "./reason.js";
-import { type Judgement, judgeFamily, type Pair, pairOf, type Verdict } from "./verdict.js";
-
-export interface CohortDocument {
-  readonly name: string;
-  readonly updates: number;
-  readonly outcomes: Readonly<Record<Outcome, number>>;
-  /** Completed, with a known blackout: what the statistics rest on. */
-  readonly measured: number;
-  readonly excluded: readonly Excluded[];
-  /** Records that could not be decoded or are missing, over all updates. */
-  readonly defects: { readonly error: number; readonly warning: number; readonly note: number };
-}
-
-export interface PercentileDifference {
-  readonly percentile: number;
-  readonly shiftNs: Duration;
-  readonly shiftIntervalNs: readonly [Duration, Duration];
-  /** False: fewer updates than the percentile needs; the interval is too narrow, and is no evidence. */
-  readonly supported: boolean;
-  readonly neededUpdates: number;
-}
-
-export interface MetricComparison {
-  readonly name: string;
-  readonly level: "primary" | "phases";
-  readonly verdict: Verdict;
-  /** For `insufficient`: updates a side from which on a difference could be shown. */
-  readonly neededUpdates: number | null;
-  readonly base: DistributionDocument;
-  readonly candidate: DistributionDocument;
-  readonly shiftNs: Duration;
-  /** Of confidence 1 − the metric's level; null where so few updates have none. */
-  readonly shiftIntervalNs: readonly [Duration, Duration] | null;
-  readonly confidence: number;
-  readonly pValue: number;
-  readonly adjustedP: number;
-  readonly method: "exact" | "asymptotic";
-  readonly floorNs: Duration;
-  /** The smallest shift that cohorts like these show in 8 of 10 comparisons; null where none could be shown. */
-  readonly detectableNs: Duration | null;
-  readonly cliffsDelta: Pick<CliffsDelta, "delta" | "lower" | "upper" | "magnitude">;
-  readonly spread: { readonly d: number; readonly pValue: number; readonly atNs: Duration };
-  /** Empty but for the primary metric. */
-  readonly percentileShifts: readonly PercentileDifference[];
-}
-
-export interface CauseComparison {
-  readonly kind: CauseKind;
-  readonly id: string;
-  readonly detail: string;
-  readonly presence: Presence;
-  readonly shiftNs: Duration;
-  readonly shiftIntervalNs: readonly [Duration, Duration];
-  /** Of the whole difference; null where that is below the floor, and a share of it would be a share of noise. */
-  readonly share: number | null;
-  readonly parts: readonly { readonly name: string; readonly shiftNs: Duration }[];
-  readonly baseNs: Duration;
-  readonly candidateNs: Duration;
-  readonly verdict: Verdict;
-  readonly pValue: number;
-  readonly adjustedP: number;
-}
-
-export interface Comparison {
-  readonly format: "blackout-comparison";
-  readonly version: 1;
-  /** The primary metric's. */
-  readonly verdict: Verdict;
-  /** One sentence. */
-  readonly reason: string;
-  /** True where unlike cohorts were compared all the same: the verdict is then not to be trusted. */
-  readonly forced: boolean;
-  readonly unlike: readonly Unlike[];
-  readonly warnings: readonly Warning[];
-  readonly base: CohortDocument;
-  readonly candidate: CohortDocument;
-  readonly factors: readonly Factor[];
-  readonly levels: typeof LEVELS;
-  readonly floors: Floors;
-  readonly seed: number;
-  readonly metrics: readonly MetricComparison[];
-  /** Null where a cohort's blackouts were not attributed. */
-  readonly breakdown: {
-    readonly totalNs: Duration;
-    readonly intervalNs: readonly [Duration, Duration];
-    readonly restNs: Duration;
-    readonly restCauses: number;
-    readonly updates: readonly [number, number];
-  } | null;
-  /** By the size of their shift. */
-  readonly causes: readonly CauseComparison[];
-}
+import { type Judgement, judgeFamily, type Pair, pairOf } from "./verdict.js";
 
 export interface CompareOptions {
   readonly floors: Floors;

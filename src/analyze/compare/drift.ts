@@ -3,6 +3,7 @@
  * cohorts taken one after the other that is a difference like any other, and no test can tell it from the candidate's.
  */
 
+import type { Warning } from "../../model/documents/cohort.js";
 import { rankSumU } from "../statistics/pooled.js";
 import { sampleOf } from "../statistics/sample.js";
 import { mannWhitney } from "../statistics/tests/mann-whitney.js";
@@ -11,11 +12,6 @@ import { mannWhitney } from "../statistics/tests/mann-whitney.js";
 export interface TimedValue {
   readonly atMs: number | null;
   readonly valueNs: number;
-}
-
-export interface Warning {
-  readonly code: "drift" | "sequential" | "order-unknown" | "few-vms" | "outcomes" | "unusable" | "forced" | "spread";
-  readonly message: string;
 }
 
 /**

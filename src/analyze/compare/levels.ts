@@ -3,6 +3,8 @@
  * blackout changed, and at most 20 may say anything is; by Bonferroni these levels add up to that, whatever
  * depends on what, and Holm keeps each family within its own.
  */
+import type { Floors } from "../../model/documents/comparison.js";
+
 export const LEVELS = {
   /** The blackout's place (Mann-Whitney). With `spread` it is the 1 % that the primary metric has to itself. */
   primary: 0.008,
@@ -16,13 +18,6 @@ export const LEVELS = {
 
 /** Of each of the two one-sided tests that show equivalence (Schuirmann 1987, where it is 5 %). */
 export const EQUIVALENCE_LEVEL = 0.05;
-
-/** The smallest change that matters: the larger of the two. */
-export interface Floors {
-  /** Share of the baseline's median. */
-  readonly relative: number;
-  readonly absoluteNs: number;
-}
 
 export const DEFAULT_FLOORS: Floors = { relative: 0.05, absoluteNs: 1_000_000 };
 

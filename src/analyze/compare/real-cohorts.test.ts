@@ -3,17 +3,19 @@
  * more network cards are found, with their share. On the full recordings where they lie beside the checkout, else on the
  * shipped ten a side (of `base` and `devices`; `again` is not shipped).
  */
+
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { Ajv } from "ajv";
 import { type Random, seededRandom, shuffle } from "../../base/numbers/random.js";
+import type { Comparison } from "../../model/documents/comparison.js";
 import { alarmsOf, alarmTable, anyAlarm } from "../../testing/oracles/alarms.js";
 import { sharedCaptures, traces } from "../../testing/places.js";
 import { realCohort, schemaPath } from "../../testing/samples/samples.js";
 import { type Cohort, isMeasured } from "../cohort/cohort.js";
-import { type Comparison, compareCohorts } from "./comparison.js";
+import { compareCohorts } from "./comparison.js";
 import { DEFAULT_FLOORS } from "./levels.js";
 
 const folder = (name: string): string => join(sharedCaptures ?? traces, "cohorts", name);

@@ -1,8 +1,9 @@
 /** The verdict in one sentence: how much, and by what. */
+
 import { formatDuration } from "../../base/text/format.js";
+import type { CauseComparison, MetricComparison } from "../../model/documents/comparison.js";
 import { causeName } from "../../model/update-sample.js";
 import type { Breakdown } from "./breakdown.js";
-import type { CauseComparison, MetricComparison } from "./comparison.js";
 
 /** A cause, or several alike, with what they changed together. */
 interface Group {

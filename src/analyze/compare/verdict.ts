@@ -1,4 +1,6 @@
 /** The verdict on one metric: what the data show, or that they do not. */
+import type { Verdict } from "../../model/documents/cohort.js";
+import type { Floors } from "../../model/documents/comparison.js";
 import { type ClusteredSample, oneValuePerCluster } from "../statistics/clusters.js";
 import { median } from "../statistics/order-statistics.js";
 import type { Sample } from "../statistics/sample.js";
@@ -6,14 +8,7 @@ import { equivalence } from "../statistics/tests/equivalence.js";
 import { hodgesLehmann, sizeForShiftInterval } from "../statistics/tests/hodges-lehmann.js";
 import { holm } from "../statistics/tests/holm.js";
 import { mannWhitney } from "../statistics/tests/mann-whitney.js";
-import { EQUIVALENCE_LEVEL, type Floors, floorOf } from "./levels.js";
-
-/**
- * `regressed`, `improved`: a shift that chance does not explain, and that is not below the floor. `unchanged`: shown to
- * lie within the floor. `inconclusive`: neither. `insufficient`: so few updates that no difference, however large, could
- * have been shown.
- */
-export type Verdict = "regressed" | "improved" | "unchanged" | "inconclusive" | "insufficient";
+import { EQUIVALENCE_LEVEL, floorOf } from "./levels.js";
 
 /** One metric of both cohorts, one value an update. */
 export interface Pair {

@@ -3,8 +3,10 @@
  * task that calls reboot(KEXEC). New kernel: the boot CPU's first task, then pid 1, then the process that opens
  * /dev/liveupdate and restores.
  */
+
 import type { Boot } from "../../base/time.js";
 import type { Collected, KeyEvent } from "../../model/collected.js";
+import type { PathRole } from "../../model/documents/attribution.js";
 import { FUNCTIONS, REBOOT_CMD_KEXEC } from "../../model/luo.js";
 import { isMark, MARKS } from "../../model/marks.js";
 import type { Zero } from "./axis.js";
@@ -14,7 +16,7 @@ export interface PathTask {
   readonly boot: Boot;
   readonly pid: number;
   readonly task: string;
-  readonly role: "reboots" | "boots" | "restores";
+  readonly role: PathRole;
 }
 
 const REBOOT_CALLS = new Set<string>([FUNCTIONS.kernelKexec.name, FUNCTIONS.liveupdateReboot.name]);

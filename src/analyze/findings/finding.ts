@@ -1,6 +1,7 @@
 import type { Boot } from "../../base/time.js";
+import type { NodeKind } from "../../model/documents/attribution.js";
 import type { PhaseName } from "../../model/live-update.js";
-import { isCauseNode, type NodeKind, type TreeNode, walk } from "../attribution/tree.js";
+import { isCauseNode, type TreeNode, walk } from "../attribution/tree.js";
 import type { AttributedUpdate } from "../attribution/update.js";
 
 /** A span that a finding rests on. */

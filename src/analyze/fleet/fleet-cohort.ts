@@ -1,7 +1,8 @@
 /** A cohort of a fleet, as metrics and messages name it: what a cohort must have in common, as short texts. */
 
+import { COHORT_PROPERTIES, type CohortProperty } from "../../model/documents/percentiles.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { COHORT_PROPERTIES, type CohortProperty, cohortKeyOf } from "../cohort/cohort-key.js";
+import { cohortKeyOf } from "../cohort/cohort-key.js";
 
 /** `none`: not recorded, or, of the basis, that the blackout is not known. Each is short, and of few values. */
 export type FleetCohort = Readonly<Record<CohortProperty, string>>;

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import type { GateDocument } from "../../model/documents/gate.js";
 import { causeOf, cohortOf, numbersOf, updateOf } from "../../testing/samples/samples.js";
 import type { Cohort } from "../cohort/cohort.js";
 import { parseMetric } from "../cohort/metrics.js";
 import type { Budget, Limit, Statistic } from "../compare/budget.js";
 import { compareCohorts } from "../compare/comparison.js";
 import { DEFAULT_FLOORS } from "../compare/levels.js";
-import { type GateDocument, gate } from "./gate.js";
+import { gate } from "./gate.js";
 
 const EMPTY: Budget = { decideBy: "bounds", limits: [], regression: null, failedAtMost: null, updatesAtLeast: null };
 

@@ -2,15 +2,16 @@
  * The gate: a cohort against a budget, and against a baseline. `GateDocument` is what `blackout gate --json` prints,
  * normative in docs/gate.schema.json. Pure.
  */
+
 import { formatDuration, formatPercent } from "../../base/text/format.js";
-import type { Duration } from "../../base/time.js";
-import { type Cohort, type Unlike, unlikeTraits } from "../cohort/cohort.js";
+import type { Check, CheckStatus, CohortDocument, Verdict } from "../../model/documents/cohort.js";
+import type { Comparison } from "../../model/documents/comparison.js";
+import type { GateDocument } from "../../model/documents/gate.js";
+import { type Cohort, unlikeTraits } from "../cohort/cohort.js";
 import { BOUND_CONFIDENCE } from "../cohort/distribution.js";
 import { metricName, unseenCauses, valuesOf } from "../cohort/metrics.js";
 import { type Budget, type Limit, type RegressionRule, statisticName } from "../compare/budget.js";
-import { type CohortDocument, type Comparison, cohortDocument } from "../compare/comparison.js";
-import type { Warning } from "../compare/drift.js";
-import type { Verdict } from "../compare/verdict.js";
+import { cohortDocument } from "../compare/comparison.js";
 import { clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
 import {
   lowerQuantileBound,
@@ -19,50 +20,6 @@ import {
   sizeForUpperBound,
   upperQuantileBound,
 } from "../statistics/order-statistics.js";
-
-/**
- * `failed`: shown to be over the limit, or regressed. `undecided`: the data show neither. `skipped`: not looked at (no
- * baseline was given).
- */
-export type CheckStatus = "passed" | "failed" | "undecided" | "skipped";
-
-export interface Check {
-  readonly kind: "limit" | "regression" | "outcomes" | "updates";
-  /** `blackout p95 <= 5s`; unique in a document. */
-  readonly name: string;
-  readonly status: CheckStatus;
-  /** One sentence. */
-  readonly message: string;
-  /** What the budget's author says of it, or empty. */
-  readonly why: string;
-  /** Of the budget file. */
-  readonly line: number;
-  readonly limitNs: Duration | null;
-  /** Of the sample; for a regression the shift. */
-  readonly observedNs: Duration | null;
-  readonly lowerNs: Duration | null;
-  readonly upperNs: Duration | null;
-  readonly updates: number;
-  /** Updates from which on it could be decided, where that is known. */
-  readonly neededUpdates: number | null;
-}
-
-export interface GateDocument {
-  readonly format: "blackout-gate";
-  readonly version: 1;
-  /** `insufficient`: nothing failed, but something is undecided, and --require-data was given. */
-  readonly verdict: "passed" | "failed" | "insufficient";
-  readonly requireData: boolean;
-  readonly budget: string;
-  readonly forced: boolean;
-  readonly unlike: readonly Unlike[];
-  readonly warnings: readonly Warning[];
-  readonly cohort: CohortDocument;
-  readonly baseline: CohortDocument | null;
-  readonly checks: readonly Check[];
-  /** With --baseline. */
-  readonly comparison: Comparison | null;
-}
 
 export interface GateInput {
   readonly budget: Budget;

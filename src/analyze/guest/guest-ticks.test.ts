@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import type { TickLog } from "../../model/collected.js";
-import { MAX_EXPECTED_TICKS, type TickGap, tickGap } from "./guest-ticks.js";
+import type { TickGap } from "../../model/documents/guest.js";
+import { MAX_EXPECTED_TICKS, tickGap } from "./guest-ticks.js";
 
 const MS = 1_000_000;
 const log = (...sinceFirstNs: readonly number[]): TickLog => ({

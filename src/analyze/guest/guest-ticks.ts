@@ -1,41 +1,13 @@
 /** What a guest's ticker says of the blackout: its longest gap, and the delays as its own timers saw them. */
+
 import type { Duration } from "../../base/time.js";
 import type { TickLog } from "../../model/collected.js";
+import type { TickGap, TickPercentile } from "../../model/documents/guest.js";
 import { durationHistogram } from "../cohort/histograms.js";
 import { HISTOGRAM_HIGHEST_NS } from "../statistics/distributions/histogram-layout.js";
 
 /** More expected ticks than this in one log: the interval is not this ticker's. */
 export const MAX_EXPECTED_TICKS = 10_000_000;
-
-export interface TickPercentile {
-  readonly percent: number;
-  readonly ns: Duration;
-}
-
-export interface TickGap {
-  readonly intervalNs: Duration;
-  /** `given` on the command line, by the `header`, or the `median` of the gaps. */
-  readonly intervalFrom: "given" | "header" | "median";
-  readonly ticks: number;
-  /** From the tick before the gap to the tick after it, on the guest's clock. */
-  readonly gapNs: Duration;
-  /** Row of the tick that ended it. */
-  readonly endedBy: number;
-  /** From the first tick to the one before the gap. */
-  readonly sinceFirstNs: Duration;
-  /** The time that all gaps cover together: how long the guest's clock was watched. */
-  readonly coveredNs: Duration;
-  /** Ticks that were due in it and did not come. */
-  readonly missed: number;
-  /** The guest stood still for this long: it last ticked up to an interval before it stopped. */
-  readonly stoodStillNs: { readonly lowerNs: Duration; readonly upperNs: Duration };
-  /**
-   * Gaps between ticks, as recorded, and corrected for coordinated omission: a ticker that stands still writes one long
-   * gap where it should have written many late ticks, which count at gap, gap - interval, gap - 2 intervals, …
-   */
-  readonly recorded: readonly TickPercentile[];
-  readonly corrected: readonly TickPercentile[];
-}
 
 const PERCENTS = [50, 90, 99, 99.9, 100] as const;
 

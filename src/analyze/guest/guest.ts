@@ -2,101 +2,23 @@
  * One blackout as the host's VMM, the host's KVM, the host's kernel and the guest itself saw it, side by side, and what
  * lies between the views. Pure.
  */
-import type { Boot, Duration } from "../../base/time.js";
+
+import type { Boot } from "../../base/time.js";
 import type { ClockLink, Placed, TickLog } from "../../model/collected.js";
+import type {
+  GuestConclusion,
+  GuestDocument,
+  GuestResult,
+  GuestView,
+  TickGap,
+  TicksDocument,
+  VcpuVmDocument,
+  ViewDifference,
+  ViewName,
+} from "../../model/documents/guest.js";
 import { axisOf } from "../evidence/axis.js";
 import type { AnchoredUpdate } from "../update/analyze.js";
-import { ranAt, stoppedAt, type VcpuJoin, type VcpuVm } from "../vms/vcpus.js";
-import type { TickGap } from "./guest-ticks.js";
-
-/** `kernel`: freeze begin to restore end; `marks`: pause to resume; `vcpus`: no vCPU ran; `ticks`: the guest's gap. */
-export type ViewName = "kernel" | "marks" | "vcpus" | "ticks";
-
-export interface GuestView {
-  readonly view: ViewName;
-  /** Null for the host. */
-  readonly vm: string | null;
-  /** On the update's axis; null for ticks, which have a clock of their own. */
-  readonly beginNs: number | null;
-  readonly endNs: number | null;
-  readonly durationNs: Duration | null;
-  readonly uncertaintyNs: Duration | null;
-}
-
-/** What lies between two views, in the order of time. Negative where the later view's event came first. */
-export interface Difference {
-  readonly what:
-    | "pause-to-freeze"
-    | "pause-to-last-vcpu"
-    | "restore-to-resume"
-    | "resume-to-first-vcpu"
-    | "guest-minus-host";
-  readonly vm: string | null;
-  readonly ns: Duration;
-  readonly uncertaintyNs: Duration;
-}
-
-export interface VcpuDocument {
-  readonly vcpu: number | null;
-  readonly oldTask: string | null;
-  readonly newTask: string | null;
-  /** Last sight in the old kernel, first in the new one. */
-  readonly lastNs: number | null;
-  readonly firstNs: number | null;
-  readonly gapNs: Duration | null;
-  /** From the VM's resume mark to its first sight. */
-  readonly sinceResumeNs: Duration | null;
-}
-
-export interface VcpuVmDocument {
-  readonly id: string;
-  readonly joinedBy: VcpuJoin;
-  readonly vcpus: readonly VcpuDocument[];
-}
-
-export interface TicksDocument extends TickGap {
-  readonly file: string;
-  readonly vm: string | null;
-  readonly clock: string | null;
-  /** The VM whose views the gap is compared with; null: the host. */
-  readonly comparedWith: string | null;
-}
-
-/**
- * What a guest's ticks show of the update. `ran-on`: it stood still for less time than the host was gone, so it ran
- * while the host's kernel was replaced. `stood-still`: its stop and the host's agree, or its own was longer. `too-short`:
- * its log covers less time than the host was gone, so it may have missed the stop. `clock-stopped`: its vCPUs were seen
- * to stop for longer than its clock shows, so the VMM stopped the clock with the guest, as QEMU does.
- */
-export type GuestResult = "ran-on" | "stood-still" | "too-short" | "clock-stopped";
-
-export interface GuestConclusion {
-  readonly file: string;
-  readonly vm: string | null;
-  /** The guest's clock, as its log names it. */
-  readonly clock: string | null;
-  readonly result: GuestResult;
-  /** How long the guest stood still at least and at most, by its own clock. */
-  readonly stoodStillNs: { readonly lowerNs: Duration; readonly upperNs: Duration };
-  /** How long the host was gone: the management gap, by the best view of the VM on the host. */
-  readonly managementGapNs: Duration;
-  readonly managementGapUncertaintyNs: Duration;
-}
-
-/** What `blackout guest --json` prints; normative in docs/guest.schema.json. */
-export interface GuestDocument {
-  readonly format: "blackout-guest";
-  readonly version: 1;
-  readonly capture: AnchoredUpdate["document"]["capture"];
-  readonly outcome: AnchoredUpdate["document"]["outcome"];
-  readonly clock: { readonly method: ClockLink["method"]; readonly uncertaintyNs: Duration | null };
-  readonly views: readonly GuestView[];
-  readonly vcpuVms: readonly VcpuVmDocument[];
-  readonly ticks: readonly TicksDocument[];
-  readonly differences: readonly Difference[];
-  /** One for each tick log that can be compared with a view of the host. */
-  readonly conclusions: readonly GuestConclusion[];
-}
+import { ranAt, stoppedAt, type VcpuVm } from "../vms/vcpus.js";
 
 export interface GuestTicks {
   readonly log: TickLog;
@@ -134,8 +56,8 @@ export function guestDocument(update: AnchoredUpdate, link: ClockLink, ticks: re
   const host = hostEnds([...marked.values()]);
   const seen = new Map(vcpus.map((vm) => [vm.id, { begin: stoppedAt(vm), end: ranAt(vm) } as Ends]));
 
-  const differences: Difference[] = [];
-  const differ = (what: Difference["what"], vm: string | null, from: Placed | null, to: Placed | null): void => {
+  const differences: ViewDifference[] = [];
+  const differ = (what: ViewDifference["what"], vm: string | null, from: Placed | null, to: Placed | null): void => {
     if (from === null || to === null) return;
     const ns = axis.between(from, to);
     const uncertaintyNs = axis.uncertainty(from, to);

@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { Ajv } from "ajv";
 import { seededRandom } from "../../base/numbers/random.js";
+import type { HistoryDocument } from "../../model/documents/history.js";
 import { causeOf, cohortOf, numbersOf, schemaPath, updateOf } from "../../testing/samples/samples.js";
 import type { Cohort } from "../cohort/cohort.js";
 import { DEFAULT_FLOORS } from "../compare/levels.js";
-import { type HistoryDocument, historyOf } from "./history.js";
+import { historyOf } from "./history.js";
 import { parseSeriesKey, type SeriesKey, seriesOf } from "./series.js";
 
 const random = seededRandom(12);

@@ -2,14 +2,16 @@
  * Where, in a series of builds, updates began to take longer or less. `HistoryDocument` is what `blackout history
  * --json` prints, normative in docs/history.schema.json. Pure; seeded.
  */
+
 import { ok, type Result } from "../../base/result.js";
-import type { Duration } from "../../base/time.js";
-import { type CauseKind, causeName, type UpdateSample } from "../../model/update-sample.js";
-import { type Cohort, isMeasured, type Unlike, unlikeTraits } from "../cohort/cohort.js";
-import { type DistributionDocument, distributionOf } from "../cohort/distribution.js";
+import type { Floors } from "../../model/documents/comparison.js";
+import type { HistoryBuild, HistoryChange, HistoryDocument } from "../../model/documents/history.js";
+import { causeName, type UpdateSample } from "../../model/update-sample.js";
+import { type Cohort, isMeasured, unlikeTraits } from "../cohort/cohort.js";
+import { distributionOf } from "../cohort/distribution.js";
 import { type Metric, metricName, valuesOf } from "../cohort/metrics.js";
 import { breakdownOf } from "../compare/breakdown.js";
-import { type Floors, floorOf } from "../compare/levels.js";
+import { floorOf } from "../compare/levels.js";
 import { clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
 import { median } from "../statistics/order-statistics.js";
 import { type SampleProblem, sampleOf } from "../statistics/sample.js";
@@ -23,57 +25,6 @@ const PERMUTATIONS = 999;
 /** Longer series are summarised first: a scan costs the square of its length, and a test a thousand scans. */
 const MAX_POINTS = 300;
 export const SHIFT_CONFIDENCE = 0.95;
-
-export interface HistoryBuild {
-  readonly name: string;
-  readonly updates: number;
-  readonly notCompleted: number;
-  /** When the first was taken; null where the captures do not say. */
-  readonly firstAtMs: number | null;
-  /** Null where the metric was not measured in any. */
-  readonly distribution: DistributionDocument | null;
-}
-
-export interface HistoryChange {
-  /** The change lies after the first and not after the second; the same twice where it lies within one build. */
-  readonly after: string;
-  readonly notAfter: string;
-  readonly direction: "longer" | "shorter";
-  readonly shiftNs: Duration;
-  readonly shiftIntervalNs: readonly [Duration, Duration] | null;
-  /** Share of the median before. */
-  readonly shiftRelative: number;
-  readonly pValue: number;
-  /** Below the comparison's floors: it is there, and does not matter. */
-  readonly belowFloor: boolean;
-  /** What changed most, of updates between the change before and the one after; for the blackout only. */
-  readonly causes: readonly {
-    readonly kind: CauseKind;
-    readonly id: string;
-    readonly name: string;
-    readonly shiftNs: Duration;
-    readonly share: number;
-    readonly presence: "both" | "new" | "vanished";
-  }[];
-}
-
-export interface HistoryDocument {
-  readonly format: "blackout-history";
-  readonly version: 1;
-  readonly by: string;
-  readonly metric: string;
-  readonly forced: boolean;
-  readonly unlike: readonly Unlike[];
-  readonly seed: number;
-  readonly level: number;
-  /** How many values were looked at, and how many updates each stands for (1 unless the series is long). */
-  readonly points: number;
-  readonly updatesPerPoint: number;
-  readonly builds: readonly HistoryBuild[];
-  readonly changes: readonly HistoryChange[];
-  /** Updates that do not say what the series is by, or did not complete, or were not measured. */
-  readonly left: number;
-}
 
 export interface HistoryOptions {
   readonly metric: Metric;

@@ -3,11 +3,12 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { Ajv } from "ajv";
 import { seededRandom } from "../../base/numbers/random.js";
+import type { QualifyDocument } from "../../model/documents/qualify.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { schemaPath, updateOf } from "../../testing/samples/samples.js";
 import { parseMetric } from "../cohort/metrics.js";
 import { DEFAULT_FLOORS } from "../compare/levels.js";
-import { type QualifyDocument, type QualifyOptions, qualify } from "./qualify.js";
+import { type QualifyOptions, qualify } from "./qualify.js";
 
 const DEFAULTS: QualifyOptions = { from: [], to: [], reference: "old", budget: null, floors: DEFAULT_FLOORS, seed: 1 };
 const random = seededRandom(5);

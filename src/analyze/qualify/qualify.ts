@@ -2,78 +2,22 @@
  * From which kernel to which an update may go: a matrix of cohorts by old and new kernel. `QualifyDocument` is what
  * `blackout qualify --json` prints, normative in docs/qualify.schema.json. Pure.
  */
+
 import { formatDuration, formatPercent } from "../../base/text/format.js";
-import type { Duration } from "../../base/time.js";
-import type { Outcome } from "../../model/live-update.js";
+import type { Check } from "../../model/documents/cohort.js";
+import type { Floors } from "../../model/documents/comparison.js";
+import type { CellStatus, QualifyCell, QualifyDocument, Reference } from "../../model/documents/qualify.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import {
-  type Cohort,
-  type Excluded,
-  excludedOf,
-  isMeasured,
-  outcomeCounts,
-  type Unlike,
-  unlikeTraits,
-} from "../cohort/cohort.js";
-import { type DistributionDocument, distributionOf } from "../cohort/distribution.js";
+import { type Cohort, excludedOf, isMeasured, outcomeCounts, unlikeTraits } from "../cohort/cohort.js";
+import { distributionOf } from "../cohort/distribution.js";
 import { valuesOf } from "../cohort/metrics.js";
 import type { Budget } from "../compare/budget.js";
 import { compareCohorts } from "../compare/comparison.js";
-import { type Floors, LEVELS } from "../compare/levels.js";
+import { LEVELS } from "../compare/levels.js";
 import { pText, signedDuration } from "../compare/reason.js";
-import { type Judgement, judgeFamily, type Pair, pairOf, type Verdict } from "../compare/verdict.js";
-import { type Check, gate } from "../gate/gate.js";
+import { type Judgement, judgeFamily, type Pair, pairOf } from "../compare/verdict.js";
+import { gate } from "../gate/gate.js";
 import { clusteredSampleOf } from "../statistics/clusters.js";
-
-/**
- * `failed`: an update did not complete. `regressed`: all did, but a budget is breached or the blackout is shown to be
- * longer than the reference's. `passed`: neither. `not-tested`: no update of this pair of kernels.
- */
-export type CellStatus = "passed" | "regressed" | "failed" | "not-tested";
-
-/** With what a cell's blackout is compared: the old kernel's updates to itself, the new one's, or nothing. */
-export const REFERENCES = ["old", "new", "none"] as const;
-export type Reference = (typeof REFERENCES)[number];
-
-export interface QualifyCell {
-  readonly old: string;
-  readonly new: string;
-  readonly status: CellStatus;
-  /** Sentences: what the status rests on. */
-  readonly evidence: readonly string[];
-  readonly updates: number;
-  readonly outcomes: Readonly<Record<Outcome, number>>;
-  /** Updates that did not complete, or have no known blackout. */
-  readonly excluded: readonly Excluded[];
-  readonly blackout: DistributionDocument | null;
-  readonly comparison: {
-    readonly with: readonly [string, string];
-    readonly verdict: Verdict;
-    readonly shiftNs: Duration;
-    readonly pValue: number;
-    /** Holm's, over all cells that are compared. */
-    readonly adjustedP: number;
-    readonly neededUpdates: number | null;
-  } | null;
-  readonly checks: readonly Check[];
-  /** Where the cell's updates came from. */
-  readonly sources: readonly string[];
-}
-
-export interface QualifyDocument {
-  readonly format: "blackout-qualify";
-  readonly version: 1;
-  readonly verdict: "passed" | "failed" | "incomplete";
-  readonly forced: boolean;
-  readonly unlike: readonly Unlike[];
-  readonly reference: Reference;
-  readonly old: readonly string[];
-  readonly new: readonly string[];
-  /** By old kernel, then by new. */
-  readonly cells: readonly QualifyCell[];
-  /** Updates that do not name both kernels. */
-  readonly unnamed: readonly string[];
-}
 
 export interface QualifyOptions {
   /** Empty: those that the updates have. */

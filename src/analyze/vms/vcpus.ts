@@ -8,8 +8,10 @@
  * (`CPU 0/KVM`), and one set of names is one VM only where no vCPU number is in it twice. Where just one set of the old
  * kernel has no counterpart and just one of the new (names were lost, or changed), these two are joined by the numbers.
  */
+
 import type { Boot } from "../../base/time.js";
 import type { KeyEvent, Placed, VcpuSeen } from "../../model/collected.js";
+import type { VcpuJoin } from "../../model/documents/guest.js";
 import type { FoundBoundary } from "../evidence/boundaries.js";
 
 export interface VcpuGap {
@@ -17,9 +19,6 @@ export interface VcpuGap {
   readonly old: VcpuSeen | null;
   readonly new: VcpuSeen | null;
 }
-
-/** How the threads of a group were found to belong together. */
-export type VcpuJoin = "vm-mark" | "thread-names" | "vcpu-numbers" | "not-told-apart";
 
 export interface VcpuVm {
   /** `vm=ID`'s ID, or the threads' common name. */

@@ -1,10 +1,10 @@
 /** A comparison as text for a person: the verdict, why, and a table like benchstat's. Pure. */
-import { type CountedValue, type Factor, unlikeSentence, valuesText } from "../../analyze/cohort/cohort.js";
-import type { DistributionDocument } from "../../analyze/cohort/distribution.js";
-import type { CauseComparison, Comparison, MetricComparison } from "../../analyze/compare/comparison.js";
+
+import { unlikeSentence, valuesText } from "../../analyze/cohort/cohort.js";
 import { partsText, pText, signedDuration } from "../../analyze/compare/reason.js";
-import type { Verdict } from "../../analyze/compare/verdict.js";
 import { formatDuration, formatNeeded, formatPercent } from "../../base/text/format.js";
+import type { CountedValue, DistributionDocument, Verdict } from "../../model/documents/cohort.js";
+import type { CauseComparison, Comparison, Factor, MetricComparison } from "../../model/documents/comparison.js";
 import { causeName } from "../../model/update-sample.js";
 import type { Style } from "../terminal/terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { gzipSync } from "node:zlib";
-import type { Comparison } from "../../analyze/compare/comparison.js";
+import type { Comparison } from "../../model/documents/comparison.js";
 import { documentOfSample, type UpdateSample } from "../../model/update-sample.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { traces } from "../../testing/places.js";

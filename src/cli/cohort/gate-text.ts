@@ -1,8 +1,10 @@
 /** A gate as text for a person. Pure. */
+
 import { unlikeSentence } from "../../analyze/cohort/cohort.js";
 import { signedDuration } from "../../analyze/compare/reason.js";
-import type { Check, CheckStatus, GateDocument } from "../../analyze/gate/gate.js";
 import { formatDuration, formatNeeded } from "../../base/text/format.js";
+import type { Check, CheckStatus } from "../../model/documents/cohort.js";
+import type { GateDocument } from "../../model/documents/gate.js";
 import type { Style } from "../terminal/terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls, wrap } from "../terminal/terminal-text.js";

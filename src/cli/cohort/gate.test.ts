@@ -17,7 +17,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import { Ajv } from "ajv";
 import { parse } from "yaml";
-import type { GateDocument } from "../../analyze/gate/gate.js";
+import type { GateDocument } from "../../model/documents/gate.js";
 import { documentOfSample } from "../../model/update-sample.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { projectRoot } from "../../testing/places.js";

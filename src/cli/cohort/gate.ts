@@ -1,12 +1,14 @@
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Comparison, compareCohorts } from "../../analyze/compare/comparison.js";
+import { compareCohorts } from "../../analyze/compare/comparison.js";
 import { DEFAULT_FLOORS } from "../../analyze/compare/levels.js";
-import { type GateDocument, gate as judge } from "../../analyze/gate/gate.js";
+import { gate as judge } from "../../analyze/gate/gate.js";
 import { gateAnnotations } from "../../export/ci/gate-annotations.js";
 import { gateJunit } from "../../export/ci/gate-junit.js";
 import { gateMarkdown } from "../../export/ci/gate-markdown.js";
 import { WEBHOOK_BODIES, webhookBody } from "../../export/ci/gate-webhook.js";
+import type { Comparison } from "../../model/documents/comparison.js";
+import type { GateDocument } from "../../model/documents/gate.js";
 import { outputProblem } from "../files/output-file.js";
 import { type Context, defineCommand, exit, misused, unusable, warn } from "../frame/command.js";
 import { choice, flag, one, required, text, withDefault } from "../frame/options.js";

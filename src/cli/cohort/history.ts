@@ -1,9 +1,10 @@
 import { type Cohort, unlikeSentence } from "../../analyze/cohort/cohort.js";
 import { parseMetric, unseenCauses } from "../../analyze/cohort/metrics.js";
 import { pText, signedDuration } from "../../analyze/compare/reason.js";
-import { type HistoryChange, type HistoryDocument, historyOf } from "../../analyze/history/history.js";
+import { historyOf } from "../../analyze/history/history.js";
 import { parseSeriesKey, type SeriesKey, seriesKeyName, seriesOf } from "../../analyze/history/series.js";
 import { formatDuration } from "../../base/text/format.js";
+import type { HistoryChange, HistoryDocument } from "../../model/documents/history.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { flag, integer, oneOrMore, text, withDefault } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";

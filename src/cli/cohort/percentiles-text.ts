@@ -1,8 +1,13 @@
 /** Percentiles as text for a person. Pure. */
+
 import { COHORT_PROPERTY_TEXT } from "../../analyze/cohort/cohort-key.js";
-import type { NotCounted } from "../../analyze/cohort/histograms.js";
-import type { MeasurePercentiles, PercentileDocument, PercentilesDocument } from "../../analyze/cohort/percentiles.js";
 import { formatDuration, formatNeeded } from "../../base/text/format.js";
+import type {
+  MeasurePercentile,
+  MeasurePercentiles,
+  NotCounted,
+  PercentilesDocument,
+} from "../../model/documents/percentiles.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 import type { TextLayout } from "../update/analyze-text.js";
@@ -65,7 +70,7 @@ function rowsOf({ name, n, minNs, maxNs, percentiles }: MeasurePercentiles): rea
 }
 
 /** `3.990–4.103 s`, rounded outwards: a bound must not be rounded into what it bounds. */
-function boundsText({ valueNs, lowerNs, upperNs }: PercentileDocument): string {
+function boundsText({ valueNs, lowerNs, upperNs }: MeasurePercentile): string {
   if (valueNs === null || lowerNs === null || upperNs === null) return "";
   const unit = UNITS.find(({ ns }) => upperNs >= ns) ?? (UNITS[3] as (typeof UNITS)[number]);
   const digits = unit.ns === 1 ? 0 : Math.max(0, 3 - Math.floor(Math.log10(upperNs / unit.ns)));

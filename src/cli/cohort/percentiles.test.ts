@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { Ajv } from "ajv";
-import type { PercentilesDocument } from "../../analyze/cohort/percentiles.js";
+import type { PercentilesDocument } from "../../model/documents/percentiles.js";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { documentOfSample } from "../../model/update-sample.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";

@@ -3,22 +3,17 @@ import { dirname } from "node:path";
 import type { Histogram } from "hdr-histogram-js";
 import {
   COHORT_PROPERTY_TEXT,
-  type CohortDifference,
   type CohortMember,
   cohortDifferences,
   cohortKeyOf,
   commonKey,
 } from "../../analyze/cohort/cohort-key.js";
-import { durationHistogram, MEASURES, sampleUpdates, type UpdateSamples } from "../../analyze/cohort/histograms.js";
-import {
-  BOUND_CONFIDENCE,
-  exactPercentiles,
-  histogramPercentiles,
-  type PercentilesDocument,
-} from "../../analyze/cohort/percentiles.js";
+import { durationHistogram, sampleUpdates, type UpdateSamples } from "../../analyze/cohort/histograms.js";
+import { BOUND_CONFIDENCE, exactPercentiles, histogramPercentiles } from "../../analyze/cohort/percentiles.js";
 import { HISTOGRAM_HIGHEST_NS } from "../../analyze/statistics/distributions/histogram-layout.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { type Hlog, type HlogEntry, writeHlog } from "../../export/hlog.js";
+import { type CohortDifference, MEASURES, type PercentilesDocument } from "../../model/documents/percentiles.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { outputProblem } from "../files/output-file.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";

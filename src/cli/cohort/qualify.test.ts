@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import type { QualifyDocument } from "../../analyze/qualify/qualify.js";
+import type { QualifyDocument } from "../../model/documents/qualify.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { sharedCaptures, traces } from "../../testing/places.js";
 import { commands } from "../commands.js";

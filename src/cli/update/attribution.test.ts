@@ -1,4 +1,5 @@
 /** The attribution commands as their user types them: text, JSON against the schemas, errors and exit codes. */
+
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -6,7 +7,7 @@ import test from "node:test";
 import { Ajv, type ValidateFunction } from "ajv";
 import { buildTrees } from "../../analyze/attribution/build.js";
 import { silences } from "../../analyze/attribution/on-cpu.js";
-import { BLAME_KINDS, blame } from "../../analyze/attribution/views/blame.js";
+import { blame } from "../../analyze/attribution/views/blame.js";
 import { criticalChain } from "../../analyze/attribution/views/chain.js";
 import { deviceRows } from "../../analyze/attribution/views/device-rows.js";
 import {
@@ -18,6 +19,7 @@ import {
 } from "../../analyze/attribution/views/documents.js";
 import { whatIf } from "../../analyze/attribution/views/what-if.js";
 import { findings } from "../../analyze/findings/findings.js";
+import { BLAME_KINDS } from "../../model/documents/attribution.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { assertGolden } from "../../testing/golden.js";
 import { projectRoot, shippedCohort, singleCaptures, traces } from "../../testing/places.js";

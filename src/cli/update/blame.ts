@@ -1,13 +1,9 @@
-import { type Silence, silences } from "../../analyze/attribution/on-cpu.js";
-import {
-  BLAME_KINDS,
-  type Blame,
-  type BlamedCause,
-  blame as blameTrees,
-} from "../../analyze/attribution/views/blame.js";
+import { silences } from "../../analyze/attribution/on-cpu.js";
+import { type Blame, blame as blameTrees } from "../../analyze/attribution/views/blame.js";
 import { deviceRows } from "../../analyze/attribution/views/device-rows.js";
-import { blameDocument, type DeviceRow } from "../../analyze/attribution/views/documents.js";
+import { blameDocument } from "../../analyze/attribution/views/documents.js";
 import { formatDuration } from "../../base/text/format.js";
+import { BLAME_KINDS, type BlamedCause, type DeviceRow, type Silence } from "../../model/documents/attribution.js";
 import { PHASES } from "../../model/live-update.js";
 import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
 import { choice, flag, integer, one } from "../frame/options.js";

@@ -1,7 +1,8 @@
 import type { TaskTime } from "../../analyze/attribution/on-cpu.js";
-import { type ChainStep, criticalChain as chainOf } from "../../analyze/attribution/views/chain.js";
+import { criticalChain as chainOf } from "../../analyze/attribution/views/chain.js";
 import { chainDocument } from "../../analyze/attribution/views/documents.js";
 import { formatDuration } from "../../base/text/format.js";
+import type { ChainStep } from "../../model/documents/attribution.js";
 import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
 import { flag, one } from "../frame/options.js";
 import { answerFrom, headLines, noBlackout, share } from "../input/attributed.js";

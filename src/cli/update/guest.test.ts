@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { Ajv } from "ajv";
-import type { GuestDocument } from "../../analyze/guest/guest.js";
+import type { GuestDocument } from "../../model/documents/guest.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { projectRoot, traces } from "../../testing/places.js";
 import { commands } from "../commands.js";

@@ -1,19 +1,18 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import {
-  type Difference,
-  type GuestConclusion,
-  type GuestDocument,
-  type GuestTicks,
-  type GuestView,
-  guestDocument,
-  type TicksDocument,
-} from "../../analyze/guest/guest.js";
+import { type GuestTicks, guestDocument } from "../../analyze/guest/guest.js";
 import { tickGap } from "../../analyze/guest/guest-ticks.js";
 import { DefectLog } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { formatDuration, formatUncertainty } from "../../base/text/format.js";
 import type { Duration } from "../../base/time.js";
 import { parseTicks } from "../../collect/agents/guest-ticks.js";
+import type {
+  GuestConclusion,
+  GuestDocument,
+  GuestView,
+  TicksDocument,
+  ViewDifference,
+} from "../../model/documents/guest.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { duration, flag, one, repeated, text } from "../frame/options.js";
 import { parseDuration } from "../frame/options-duration.js";
@@ -41,7 +40,7 @@ const JOINED = {
   "vcpu-numbers": "their numbers, as the only ones without a counterpart of their name",
 } as const;
 
-const DIFFERENCES: Readonly<Record<Difference["what"], string>> = {
+const DIFFERENCES: Readonly<Record<ViewDifference["what"], string>> = {
   "pause-to-freeze": "from the first VM's pause to the kernel's freeze",
   "pause-to-last-vcpu": "from the pause mark to the last vCPU's last entry or exit",
   "restore-to-resume": "from the kernel's last retrieve to the last VM's resume",

@@ -1,5 +1,5 @@
-import type { SessionState } from "../../analyze/causes/sessions.js";
 import { formatDuration } from "../../base/text/format.js";
+import type { SessionState, SessionsDocument } from "../../model/documents/sessions.js";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { type Context, defineCommand, exit } from "../frame/command.js";
 import { flag, one } from "../frame/options.js";
@@ -58,7 +58,10 @@ function sessionText(session: SessionState, context: Context): string {
 }
 
 /** The document of --json; schema in docs/sessions.schema.json. */
-export function sessionsDocument({ capture, outcome }: LiveUpdateDocument, sessions: readonly SessionState[]) {
+export function sessionsDocument(
+  { capture, outcome }: LiveUpdateDocument,
+  sessions: readonly SessionState[],
+): SessionsDocument {
   return { format: "blackout-sessions", version: 1, capture, outcome, sessions };
 }
 

@@ -1,9 +1,10 @@
 import type { TreeNode } from "../../analyze/attribution/tree.js";
 import { whatIfDocument } from "../../analyze/attribution/views/documents.js";
 import { nearestSelector, parseSelector, type Selector } from "../../analyze/attribution/views/selector.js";
-import { type Change, type WhatIf, whatIf as whatIfOf } from "../../analyze/attribution/views/what-if.js";
+import { type Change, whatIf as whatIfOf } from "../../analyze/attribution/views/what-if.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { formatDuration } from "../../base/text/format.js";
+import type { WhatIf } from "../../model/documents/attribution.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { flag, one, repeated, text } from "../frame/options.js";
 import { parseDuration } from "../frame/options-duration.js";

@@ -1,4 +1,5 @@
 /** The updates of a sliding window, and what the budget's checks say of each cohort of them. Pure: no clock, no I/O. */
+
 import type { Cohort } from "../../analyze/cohort/cohort.js";
 import type { Budget } from "../../analyze/compare/budget.js";
 import { compareCohorts } from "../../analyze/compare/comparison.js";
@@ -10,7 +11,8 @@ import {
   fleetCohortOf,
   NOT_RECORDED,
 } from "../../analyze/fleet/fleet-cohort.js";
-import { type GateDocument, gate } from "../../analyze/gate/gate.js";
+import { gate } from "../../analyze/gate/gate.js";
+import type { GateDocument } from "../../model/documents/gate.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 
 export interface GateRules {

@@ -2,7 +2,8 @@
  * A gate's checks as GitHub workflow commands: `::error file=…,line=…,title=…::message`. Escaped as
  * actions/toolkit's core.command does, so that no text of a capture can issue a command of its own.
  */
-import type { Check, GateDocument } from "../../analyze/gate/gate.js";
+import type { Check } from "../../model/documents/cohort.js";
+import type { GateDocument } from "../../model/documents/gate.js";
 
 export function gateAnnotations(gate: GateDocument): string {
   const lines = gate.checks.flatMap((check): readonly string[] => {

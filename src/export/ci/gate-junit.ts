@@ -3,7 +3,8 @@
  * one test case a check). Undecided and skipped checks are `skipped`, and failures of the gate itself where data are
  * required.
  */
-import type { Check, GateDocument } from "../../analyze/gate/gate.js";
+import type { Check } from "../../model/documents/cohort.js";
+import type { GateDocument } from "../../model/documents/gate.js";
 import { escapeXml } from "./xml.js";
 
 export function gateJunit(gate: GateDocument): string {

@@ -1,8 +1,10 @@
 /** A gate as Markdown: the step summary of a CI run, or a comment. */
+
 import { unlikeSentence } from "../../analyze/cohort/cohort.js";
 import { partsText, signedDuration } from "../../analyze/compare/reason.js";
-import type { Check, CheckStatus, GateDocument } from "../../analyze/gate/gate.js";
 import { formatDuration } from "../../base/text/format.js";
+import type { Check, CheckStatus } from "../../model/documents/cohort.js";
+import type { GateDocument } from "../../model/documents/gate.js";
 import { causeName } from "../../model/update-sample.js";
 import { escapeMarkdown, markdownTable } from "./markdown.js";
 

@@ -1,5 +1,6 @@
 /** What a webhook is sent of a gate. Pure: the sending is src/cli/web/webhook.ts's. */
-import type { Check, GateDocument } from "../../analyze/gate/gate.js";
+import type { Check } from "../../model/documents/cohort.js";
+import type { GateDocument } from "../../model/documents/gate.js";
 
 export const WEBHOOK_BODIES = ["slack", "alertmanager", "alertmanager-api"] as const;
 export type WebhookBody = (typeof WEBHOOK_BODIES)[number];

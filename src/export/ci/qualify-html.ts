@@ -4,8 +4,8 @@
  */
 
 import { unlikeSentence } from "../../analyze/cohort/cohort.js";
-import type { CellStatus, QualifyCell, QualifyDocument } from "../../analyze/qualify/qualify.js";
 import { formatDuration } from "../../base/text/format.js";
+import type { CellStatus, QualifyCell, QualifyDocument } from "../../model/documents/qualify.js";
 import { escapeXml } from "./xml.js";
 
 const WORD: Readonly<Record<CellStatus, string>> = {

@@ -1,8 +1,8 @@
 /** A qualification matrix as Markdown. */
 
 import { unlikeSentence } from "../../analyze/cohort/cohort.js";
-import type { CellStatus, QualifyCell, QualifyDocument } from "../../analyze/qualify/qualify.js";
 import { formatDuration } from "../../base/text/format.js";
+import type { CellStatus, QualifyCell, QualifyDocument } from "../../model/documents/qualify.js";
 import { escapeMarkdown, markdownTable } from "./markdown.js";
 
 const MARK: Readonly<Record<CellStatus, string>> = {

@@ -2,11 +2,12 @@
  * The metrics of a fleet: every name, type and label there is (docs/watch.md lists them), and the families of what was
  * tallied. Rules and dashboards take their names from this table alone.
  */
+
 import type { Metric } from "../../analyze/cohort/metrics.js";
 import type { FleetCohort } from "../../analyze/fleet/fleet-cohort.js";
 import { NATIVE_SCHEMA } from "../../analyze/fleet/native-histogram.js";
 import { type CohortTally, type HistogramTally, selectorText } from "../../analyze/fleet/tally.js";
-import type { Check, CheckStatus } from "../../analyze/gate/gate.js";
+import type { Check, CheckStatus } from "../../model/documents/cohort.js";
 import { PHASES } from "../../model/live-update.js";
 import type { HistogramPoint, Labels, MetricFamily, NumberPoint } from "./metric-family.js";
 

@@ -2,9 +2,10 @@
  * Which alarms a comparison raises, and nothing else: the very tests of compareCohorts without its intervals, so that
  * thousands of comparisons are affordable. alarms.test.ts holds the two together.
  */
+
 import { type Metric, valuesOf } from "../../analyze/cohort/metrics.js";
 import { listedCauses } from "../../analyze/compare/breakdown.js";
-import { type Floors, floorOf, LEVELS } from "../../analyze/compare/levels.js";
+import { floorOf, LEVELS } from "../../analyze/compare/levels.js";
 import type { Pair } from "../../analyze/compare/verdict.js";
 import { median } from "../../analyze/statistics/order-statistics.js";
 import { sampleOf } from "../../analyze/statistics/sample.js";
@@ -12,6 +13,7 @@ import { hodgesLehmann } from "../../analyze/statistics/tests/hodges-lehmann.js"
 import { holm } from "../../analyze/statistics/tests/holm.js";
 import { kolmogorovSmirnov } from "../../analyze/statistics/tests/kolmogorov-smirnov.js";
 import { mannWhitney } from "../../analyze/statistics/tests/mann-whitney.js";
+import type { Floors } from "../../model/documents/comparison.js";
 import { PHASES } from "../../model/live-update.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 

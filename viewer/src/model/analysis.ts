@@ -3,12 +3,14 @@
  * update when it is opened, by the functions that the command line uses; where a capture's data does not carry it,
  * everything here is empty and nothing of it is shown.
  */
+
 import { buildTrees } from "../../../src/analyze/attribution/build.js";
-import { type Silence, silences } from "../../../src/analyze/attribution/on-cpu.js";
+import { silences } from "../../../src/analyze/attribution/on-cpu.js";
 import { isCauseNode, type TreeNode, walk } from "../../../src/analyze/attribution/tree.js";
 import type { AttributedUpdate } from "../../../src/analyze/attribution/update.js";
 import type { Finding, FindingSpan } from "../../../src/analyze/findings/finding.js";
 import { findings } from "../../../src/analyze/findings/findings.js";
+import type { Silence } from "../../../src/model/documents/attribution.ts";
 import type { LiveUpdate } from "../../../src/model/live-update.js";
 import { SPAN_KINDS, type SpanKind } from "../../../src/model/span-table.js";
 import { isAttributed } from "../../../src/report/update-codec.js";

@@ -1,7 +1,9 @@
 /** What the blackout would be if causes took less: sliders to assumptions, by the command line's own replay. */
+
 import { blame } from "../../../src/analyze/attribution/views/blame.js";
 import { parseSelector } from "../../../src/analyze/attribution/views/selector.js";
-import { type WhatIf, whatIf } from "../../../src/analyze/attribution/views/what-if.js";
+import { whatIf } from "../../../src/analyze/attribution/views/what-if.js";
+import type { WhatIf } from "../../../src/model/documents/attribution.ts";
 import type { Analysis } from "./analysis.js";
 
 /** A cause one may turn down: all of one device, initcall, file… in the blackout. */

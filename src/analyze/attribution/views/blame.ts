@@ -1,45 +1,7 @@
-/** Who took how long: a tree's time by cause, each nanosecond counted once. */
-
-import type { Boot } from "../../../base/time.js";
+import type { BlamedCause, BlameKind } from "../../../model/documents/attribution.js";
 import type { PhaseName } from "../../../model/live-update.js";
 import type { AttributedKind } from "../../../model/span-table.js";
 import { isCauseNode, type TreeNode } from "../tree.js";
-
-export const BLAME_KINDS = [
-  "device",
-  "session",
-  "file",
-  "initcall",
-  "function",
-  "cpu",
-  "irq",
-  "userspace",
-  "notifier",
-] as const;
-export type BlameKind = (typeof BLAME_KINDS)[number];
-
-export interface BlameSpan {
-  readonly beginNs: number;
-  readonly endNs: number;
-  /** What of [beginNs, endNs) was this cause's. */
-  readonly durationNs: number;
-  readonly boot: Boot | null;
-  readonly stage: string | null;
-  readonly action: string;
-  readonly evidence: string;
-  readonly inferred: boolean;
-}
-
-export interface BlamedCause {
-  readonly kind: AttributedKind;
-  readonly id: string;
-  readonly name: string;
-  readonly phase: PhaseName | null;
-  readonly totalNs: number;
-  /** Spans of their own records. */
-  readonly count: number;
-  readonly spans: readonly BlameSpan[];
-}
 
 export interface Blame {
   /** What was shared out: the trees' durations. */

@@ -3,27 +3,11 @@
  * update runs through one task after the other, so that every cause on it is on the chain; where its task was blocked,
  * the chain goes through whoever woke it.
  */
+import type { ChainStep } from "../../../model/documents/attribution.js";
 import { type TaskTime, timeOnCpu, type Wait } from "../on-cpu.js";
 import { apart, forOverlaps } from "../overlaps.js";
-import { isCauseNode, type NodeKind, type TreeNode } from "../tree.js";
+import { isCauseNode, type TreeNode } from "../tree.js";
 import type { AttributedUpdate } from "../update.js";
-
-export interface ChainStep {
-  readonly kind: NodeKind | "unattributed";
-  readonly id: string;
-  readonly name: string;
-  readonly action: string;
-  readonly phase: TreeNode["phase"];
-  readonly stage: string | null;
-  readonly boot: TreeNode["boot"];
-  readonly beginNs: number;
-  readonly endNs: number;
-  readonly durationNs: number;
-  readonly inferred: boolean;
-  readonly evidence: string;
-  /** Where the path's task was blocked inside the step: on whom, and how long. Longest first. */
-  readonly waits: readonly { readonly waker: string; readonly totalNs: number; readonly count: number }[];
-}
 
 export interface CriticalChain {
   readonly steps: readonly ChainStep[];

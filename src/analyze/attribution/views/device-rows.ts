@@ -1,7 +1,7 @@
+import type { DeviceRow } from "../../../model/documents/attribution.js";
 import { busOf } from "../../evidence/devices.js";
 import type { TreeNode } from "../tree.js";
 import type { AttributedUpdate } from "../update.js";
-import type { DeviceRow } from "./documents.js";
 
 /** A row for each device that was shut down or probed, or saved or loaded by a VMM, inside the trees; longest first. */
 export function deviceRows(update: AttributedUpdate, trees: readonly TreeNode[]): readonly DeviceRow[] {

@@ -3,8 +3,9 @@
 import { err, ok, type Result } from "../../../base/result.js";
 import { globMatcher } from "../../../base/text/glob.js";
 import { suggest } from "../../../base/text/suggest.js";
+import type { NodeKind } from "../../../model/documents/attribution.js";
 import { ATTRIBUTED_KINDS } from "../../../model/span-table.js";
-import { type NodeKind, type TreeNode, walk } from "../tree.js";
+import { type TreeNode, walk } from "../tree.js";
 
 export interface Selector {
   readonly kind: NodeKind;

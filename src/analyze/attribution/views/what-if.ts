@@ -4,6 +4,7 @@
  * waits on others that would remain. So the answer is an estimate between two bounds, never a bare number.
  */
 
+import type { WhatIf } from "../../../model/documents/attribution.js";
 import { FUNCTIONS } from "../../../model/luo.js";
 import { SPAN_KINDS } from "../../../model/span-table.js";
 import { timeOnCpu } from "../on-cpu.js";
@@ -27,22 +28,6 @@ export interface Assumptions {
   readonly set: readonly Change[];
   /** Spans that would run at the same time, within each stage, the longest one remaining. */
   readonly parallel: readonly Selector[];
-}
-
-export interface WhatIf {
-  readonly beforeNs: number;
-  readonly durationNs: number;
-  readonly lowerNs: number;
-  readonly upperNs: number;
-  /** One line for each assumption: how many spans it selects, what they took, what they would take. */
-  readonly changes: readonly {
-    readonly assumption: string;
-    readonly spans: number;
-    readonly beforeNs: number;
-    readonly afterNs: number;
-  }[];
-  /** Why the bounds are where they are. */
-  readonly bounds: readonly { readonly what: string; readonly ns: number; readonly side: "lower" | "upper" }[];
 }
 
 interface Selected {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import type { CheckStatus } from "../../../analyze/gate/gate.js";
+import type { CheckStatus } from "../../../model/documents/cohort.js";
 import { type Alert, deliveryKeyOf, evaluateAlerts, isFiring, tellingOf, toldOf, untold } from "./alerts.js";
 
 const key = { probeLevel: "probes", workload: "idle", basis: "vm-marks" };

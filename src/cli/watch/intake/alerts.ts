@@ -2,9 +2,10 @@
  * Alerts: raised once when a check fails, resolved once when it passes again, over restarts. A state machine without
  * I/O: what is to be told follows from the records, so that whoever keeps them keeps the promise.
  */
+
 import { createHash } from "node:crypto";
 import { cohortId, type FleetCohort } from "../../../analyze/fleet/fleet-cohort.js";
-import type { Check } from "../../../analyze/gate/gate.js";
+import type { Check } from "../../../model/documents/cohort.js";
 
 export interface Alert {
   /** Of the cohort and the check. */

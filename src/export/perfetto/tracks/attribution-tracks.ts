@@ -1,10 +1,12 @@
 /** The tracks that show where the time went: the span tree, the critical chain, devices over the kexec, interrupt silence. */
+
 import { buildTrees, type UpdateTrees } from "../../../analyze/attribution/build.js";
-import { type Silence, silences } from "../../../analyze/attribution/on-cpu.js";
+import { silences } from "../../../analyze/attribution/on-cpu.js";
 import { STRUCTURE, type TreeNode } from "../../../analyze/attribution/tree.js";
 import type { AttributedUpdate } from "../../../analyze/attribution/update.js";
 import { type CriticalChain, criticalChain } from "../../../analyze/attribution/views/chain.js";
 import type { Boot } from "../../../base/time.js";
+import type { Silence } from "../../../model/documents/attribution.js";
 import { SPAN_KINDS, SpanFlag, type SpanTable } from "../../../model/span-table.js";
 import type { TraceTime } from "../packets/trace-time.js";
 import type { Annotations, TraceWriter } from "../packets/trace-writer.js";

@@ -1,0 +1,128 @@
+/** What `blackout compare --json` prints. */
+import {
+  about,
+  choice,
+  count,
+  flag,
+  formatted,
+  integer,
+  list,
+  nullable,
+  number,
+  type Of,
+  pair,
+  record,
+  shared,
+  text,
+} from "../../base/schema.js";
+import { causeKind, counted, interval, intervalOrNone, share } from "../document-parts.js";
+import { cohort, distribution, forced, presence, unlike, verdict, warning } from "./cohort.js";
+
+const percentileDifference = record({
+  percentile: number(),
+  shiftNs: integer(),
+  shiftIntervalNs: interval,
+  supported: flag("False: fewer updates than the percentile needs; the interval is too narrow to be evidence."),
+  neededUpdates: count(undefined, 1),
+});
+export type PercentileDifference = Of<typeof percentileDifference>;
+
+const metric = shared(
+  "metric",
+  record({
+    name: text("`blackout`, `vm-blackout`, or a phase."),
+    level: choice(["primary", "phases"]),
+    verdict,
+    neededUpdates: nullable(integer(), "For insufficient: updates a side from which on a difference could be shown."),
+    base: distribution,
+    candidate: distribution,
+    shiftNs: integer("Hodges-Lehmann."),
+    // Null where so few updates have none.
+    shiftIntervalNs: intervalOrNone,
+    confidence: about("Of shiftIntervalNs: 1 less the metric's level.", share),
+    pValue: about("Mann-Whitney, two-sided.", share),
+    adjustedP: about("Holm's, within the level.", share),
+    method: choice(["exact", "asymptotic"]),
+    floorNs: count(),
+    detectableNs: nullable(
+      integer(),
+      "The smallest shift found in 8 of 10 such comparisons; null: no shift could be shown.",
+    ),
+    cliffsDelta: record({
+      delta: number(),
+      lower: number(),
+      upper: number(),
+      magnitude: choice(["negligible", "small", "medium", "large"]),
+    }),
+    spread: record({ d: share, pValue: share, atNs: integer() }, "Kolmogorov-Smirnov."),
+    percentileShifts: list(percentileDifference, "Empty but for the primary metric."),
+  }),
+);
+export type MetricComparison = Of<typeof metric>;
+
+const cause = shared(
+  "cause",
+  record({
+    kind: causeKind,
+    id: text(),
+    detail: text(),
+    presence,
+    shiftNs: integer("Difference of trimmed means."),
+    shiftIntervalNs: interval,
+    share: nullable(
+      number(),
+      "Of breakdown.totalNs; null where that is below the floor, and a share of it would be a share of noise.",
+    ),
+    parts: list(record({ name: text(), shiftNs: integer() })),
+    baseNs: integer(),
+    candidateNs: integer(),
+    verdict,
+    pValue: share,
+    adjustedP: share,
+  }),
+);
+export type CauseComparison = Of<typeof cause>;
+
+const factor = record({
+  name: text<"old kernel" | "new kernel" | "memory" | "devices" | `labels.${string}`>(
+    "What may be under test: old kernel, new kernel, memory, devices, or labels.NAME.",
+  ),
+  values: list(counted, "Of each cohort, in the order given."),
+  differs: flag(),
+});
+export type Factor = Of<typeof factor>;
+
+const floors = record({ relative: number(), absoluteNs: count() });
+/** Changes smaller than the larger of both are ignored. */
+export type Floors = Of<typeof floors>;
+
+export const comparisonSchema = formatted(
+  "comparison",
+  "Two cohorts compared: what `blackout compare --json` prints. Times are integer nanoseconds; a shift is candidate less baseline.",
+  {
+    verdict: about("The primary metric's.", verdict),
+    reason: text("One sentence."),
+    forced,
+    unlike,
+    warnings: list(warning),
+    base: cohort,
+    candidate: cohort,
+    factors: list(factor),
+    levels: record({ primary: share, spread: share, phases: share, causes: share }),
+    floors,
+    seed: count(),
+    metrics: list(metric, "The blackout first."),
+    breakdown: nullable(
+      record({
+        totalNs: integer("Difference of the trimmed mean blackouts: all causes' shifts and restNs add up to it."),
+        intervalNs: interval,
+        restNs: integer("Of causes too small to be listed."),
+        restCauses: count(),
+        updates: pair(count()),
+      }),
+      "Null where a cohort's blackouts were not attributed.",
+    ),
+    causes: list(cause, "By the size of their shift."),
+  },
+);
+export type Comparison = Of<typeof comparisonSchema>;
