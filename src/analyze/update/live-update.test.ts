@@ -23,6 +23,8 @@ const PROMISED = [
 ];
 
 interface Schema {
+  readonly $ref?: string;
+  readonly definitions?: Readonly<Record<string, Schema>>;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
   readonly items?: Schema;
@@ -46,13 +48,15 @@ test("the document holds every promised name, in a capture with sessions and a d
 
 test("the schema requires every promised name", () => {
   const schema: Schema = JSON.parse(readFileSync(join(projectRoot, "docs/live-update.schema.json"), "utf8"));
+  const resolved = (at: Schema | undefined): Schema | undefined =>
+    at?.$ref === undefined ? at : schema.definitions?.[at.$ref.replace("#/definitions/", "")];
   for (const promised of PROMISED) {
     let at: Schema | undefined = schema;
     for (const part of promised.split(".")) {
       const name = part.replace("[]", "");
       assert.ok(at?.required?.includes(name), promised);
-      at = at?.properties?.[name];
-      if (part.endsWith("[]")) at = at?.items;
+      at = resolved(at?.properties?.[name]);
+      if (part.endsWith("[]")) at = resolved(at?.items);
     }
   }
 });
