@@ -18,6 +18,7 @@ import type {
   Texts,
   VcpuSeen,
 } from "../model/collected.js";
+import { isLineFor } from "../model/kernel-lines.js";
 import { clockReading } from "../model/marks.js";
 import type { RecordFilter } from "../model/trace-file.js";
 import {
@@ -380,15 +381,11 @@ function wallAnchors(
   return [...paired, ...realtimeByTai(pairs, source.clock, place, tscKhz, marked), ...marked];
 }
 
-/** Lines of the kernel log that a boundary may rest upon. */
-const KEY_LINE =
-  /^(?:luo: (?:Switched from |Retrieved live update data)|kexec(?:_core)?: Starting new kernel|KHO: exec from: |systemd-shutdown\[1\]: Preserved fd stores)/;
-
 /** The log's key lines that are no trace events, where they could be placed; their ± goes with them. */
 function loggedKeyEvents(boot: Boot, traced: readonly KeyEvent[], log: readonly PlacedLine[]): readonly KeyEvent[] {
   const known = new Set(traced.flatMap(({ what, name }) => (what === "printk" ? [name.trim()] : [])));
   return log.flatMap(({ line, ns, uncertaintyNs }): readonly KeyEvent[] => {
-    if (ns === null || !KEY_LINE.test(line.text) || known.has(line.text.trim())) return [];
+    if (ns === null || !isLineFor(line.text, "boundary") || known.has(line.text.trim())) return [];
     return [
       {
         at: { boot, ns, uncertaintyNs: uncertaintyNs ?? 0 },

@@ -22,9 +22,6 @@ import type { LabOptions } from "./machine/lab-options.js";
 import { runMachine } from "./machine/machine.js";
 import type { Observation } from "./machine/observer.js";
 
-/** Of a kernel without a root device (wait_for_root, init/do_mounts.c). */
-const HANG_LAST_WORDS = "Waiting for root device /dev/nowhere";
-
 export interface LabResult {
   /** Pages that came back, and those that did not hold what they should; null where none was restored. */
   readonly pages: { readonly checked: number; readonly bad: number } | null;
@@ -144,7 +141,7 @@ async function attemptUpdate(
       share,
       console: consoleLog,
       observer: `${share}.observer`,
-      lastWords: options.fault === "hang" ? HANG_LAST_WORDS : null,
+      lastWords: options.fault === "hang" ? "root-awaited" : null,
       signal,
     });
     ended.abort();

@@ -3,6 +3,7 @@
  * KASLR), where KASLR put it, and command lines (which hold secrets more often than they should). Names of functions,
  * devices and tasks stay; times stay.
  */
+import { captured } from "../model/kernel-lines.js";
 import type { DefectDocument, LiveUpdate, PlacedPrintk } from "../model/live-update.js";
 
 /**
@@ -10,10 +11,6 @@ import type { DefectDocument, LiveUpdate, PlacedPrintk } from "../model/live-upd
  * The last page is none: those are masks and error codes.
  */
 const KERNEL_ADDRESS = /(?<![0-9a-z])(?:0x)?(?!f{13})ff[0-9a-f]{14}(?![0-9a-z])/gi;
-/** `Kernel Offset: 0x1c000000 from 0xffffffff81000000`, `KASLR …`, `Physical KASLR using RDRAND…`. */
-const KASLR = /^(.*?(?:Kernel Offset|relocation range|PHYS_OFFSET|KASLR)[^:0-9]*:?).*$/is;
-/** `Command line: …`, `Kernel command line: …`, `Unknown kernel command line parameters "…"`. */
-const COMMAND_LINE = /^(.*?command line(?: parameters)?:?).*$/is;
 /** A word of a command line that a sentence of ours quotes with its place. */
 const QUOTED_COMMAND_LINE = /'[^']*'(?= \((?:old|new)\/cmdline:\d+\))/g;
 
@@ -27,7 +24,13 @@ export function redactText(text: string): string {
 
 /** A line of the kernel's log: as `redactText`, and without what only the log says. */
 export function redactLogLine(text: string): string {
-  return redactText(text.replace(COMMAND_LINE, `$1${LEFT_OUT}`).replace(KASLR, `$1${LEFT_OUT}`));
+  return redactText(withoutTail("holds-kernel-place", withoutTail("holds-command-line", text)));
+}
+
+/** The line's head alone, where it is of this row. */
+function withoutTail(id: "holds-command-line" | "holds-kernel-place", text: string): string {
+  const head = captured(id, text)?.head;
+  return head === undefined ? text : `${head}${LEFT_OUT}`;
 }
 
 /** The update without what must stay; everything else as it was, rows and places too. */

@@ -1,6 +1,7 @@
 /** Builds an update's span trees: the blackout's, and those of what lies outside it. */
 import type { Boot } from "../../base/time.js";
 import type { PhaseDocument, PhaseName } from "../../model/live-update.js";
+import { MACHINES, machineWithTsc } from "../../model/machine.js";
 import { type CauseRows, causeRows, fill, type Setting } from "./fill.js";
 import { FIRST_STAGE, findStages, INITCALL_LEVELS, STAGES, type StageBegin, type StageRow } from "./stages.js";
 import { structureNode, type TreeNode } from "./tree.js";
@@ -266,6 +267,7 @@ function oldSide(
 /** Nothing of either kernel is traced here. Where the new kernel's sched_clock began is known from its clock pairs. */
 function seamNode(update: AttributedUpdate, own: PhaseName | null, beginNs: number, endNs: number): TreeNode {
   const zero = update.schedClockZeroNs;
+  const { steps } = (machineWithTsc(update.document.clock.tscKhz) ?? MACHINES.x86_64).seam;
   const part = {
     kind: "seam",
     phase: own,
@@ -277,17 +279,10 @@ function seamNode(update: AttributedUpdate, own: PhaseName | null, beginNs: numb
     ...structureNode({ ...part, id, name, beginNs: from, endNs: to, inferred }, []),
     unattributedNs: 0,
   });
-  if (!split)
-    return leaf("seam", "the seam: relocation, purgatory, decompression, early set-up", beginNs, endNs, false);
+  if (!split) return leaf("seam", `the seam: ${steps}, early set-up`, beginNs, endNs, false);
   const recorder = update.armsGraphAtBoot ? ", and the recorder's own arming of the function graph" : "";
   const children = [
-    leaf(
-      "seam before sched_clock",
-      "relocation, purgatory, decompression, the new kernel before its clock",
-      beginNs,
-      zero.ns,
-      true,
-    ),
+    leaf("seam before sched_clock", `${steps}, the new kernel before its clock`, beginNs, zero.ns, true),
     leaf(
       "seam after sched_clock",
       `the new kernel from its clock's zero to its first event${recorder}`,

@@ -5,15 +5,17 @@
  */
 
 import type { Boot } from "../../base/time.js";
+import { isKernelLine, type KernelLineId } from "../../model/kernel-lines.js";
 import type { PlacedPrintk } from "../../model/live-update.js";
 import { FUNCTIONS } from "../../model/luo.js";
+import { STOP_FUNCTIONS } from "../../model/machine.js";
 import { type AttributedKind, SPAN_KINDS, type SpanTable, spanAt } from "../../model/span-table.js";
 
 /** A record that shows where a stage begins. */
 export type StageRecord =
   | { readonly what: "call"; readonly function: string }
   | { readonly what: "initcall-level"; readonly level: string; readonly edge: "begin" | "end" }
-  | { readonly what: "printk"; readonly begins: string; readonly ends?: string };
+  | { readonly what: "printk"; readonly line: KernelLineId };
 
 export interface StageRow {
   readonly id: string;
@@ -33,8 +35,7 @@ const level = (name: string, edge: "begin" | "end" = "begin"): StageRecord => ({
   level: name,
   edge,
 });
-const printed = (begins: string, ends?: string): StageRecord =>
-  ends === undefined ? { what: "printk", begins } : { what: "printk", begins, ends };
+const printed = (line: KernelLineId): StageRecord => ({ what: "printk", line });
 
 /** include/linux/init.h, in the order of init/main.c's initcall_level_names. */
 export const INITCALL_LEVELS = ["pure", "core", "postcore", "arch", "subsys", "fs", "device", "late"] as const;
@@ -48,11 +49,7 @@ const OLD_STAGES: readonly StageRow[] = [
     id: "stopping CPUs",
     boot: "old",
     // The line is printed after syscore_shutdown and before machine_shutdown.
-    begins: [
-      called(FUNCTIONS.machineShutdown.name),
-      called(FUNCTIONS.nativeMachineShutdown.name),
-      printed("kexec_core: Starting new kernel"),
-    ],
+    begins: [...STOP_FUNCTIONS.map(called), printed("kexec-start")],
     base: null,
   },
   { id: FUNCTIONS.machineKexec.name, boot: "old", begins: [called(FUNCTIONS.machineKexec.name)], base: null },
@@ -68,15 +65,14 @@ const NEW_STAGES: readonly StageRow[] = [
   {
     id: "SMP bring-up",
     boot: "new",
-    begins: [level("early", "end"), printed("smp: Bringing up secondary CPUs")],
+    begins: [level("early", "end"), printed("smp-begin")],
     base: { kind: "function", id: "smp_init" },
   },
   ...INITCALL_LEVELS.map(
     (name): StageRow => ({
       id: `initcalls: ${name}`,
       boot: "new",
-      // driver_init() prints it in do_basic_setup(), right before do_initcalls().
-      begins: name === "pure" ? [level(name), printed("devtmpfs: initialized")] : [level(name)],
+      begins: name === "pure" ? [level(name), printed("devtmpfs-ready")] : [level(name)],
       base: { kind: "function", id: "do_initcalls" },
     }),
   ),
@@ -89,7 +85,7 @@ const NEW_STAGES: readonly StageRow[] = [
   {
     id: "user space",
     boot: "new",
-    begins: [printed("Run ", " as init process")],
+    begins: [printed("init-process")],
     base: { kind: "userspace", id: "init" },
   },
 ];
@@ -158,8 +154,7 @@ export function findStages(
         (uncertaintyNs ?? 0) <= MAX_LINE_UNCERTAINTY_NS &&
         atNs >= from &&
         atNs <= to &&
-        text.startsWith(record.begins) &&
-        text.endsWith(record.ends ?? ""),
+        isKernelLine(text, record.line),
     );
     return line === undefined
       ? null

@@ -7,6 +7,7 @@
  */
 import type { Boot } from "../../base/time.js";
 import type { KeyEvent } from "../../model/collected.js";
+import { captured, type KernelLineId, matchedText } from "../../model/kernel-lines.js";
 import type { Evidence } from "../../model/live-update.js";
 import { FUNCTIONS, IOCTL, ioctlNumber, type LuoDialect, REBOOT_CMD_KEXEC } from "../../model/luo.js";
 import { isMark, MARKS } from "../../model/marks.js";
@@ -50,8 +51,10 @@ export interface BoundaryRow {
   readonly role: "at" | "after" | "before";
   readonly boot: Boot;
   readonly what: KeyEvent["what"];
-  /** The function or syscall; for marks and printk what the text begins with (after the configured spelling). */
+  /** The function or syscall; for marks what the text begins with (in the configured spelling); a kernel line's row. */
   readonly name: string;
+  /** A line of the kernel's log, of this row and with these captures: in the log, or in a mark. */
+  readonly line?: { readonly id: KernelLineId; readonly values?: Readonly<Record<string, string>> };
   /** ioctl or reboot command, for syscalls. */
   readonly cmd?: number;
   readonly condition: Condition;
@@ -115,19 +118,21 @@ const mark = (name: string, pick: Pick): Row => ({
   pick,
   confidence: "marker",
 });
-const printed = (name: string, pick: Pick = "first"): Row => ({
+const printed = (id: KernelLineId, pick: Pick = "first", values: Readonly<Record<string, string>> = {}): Row => ({
   role: "at",
   what: "printk",
-  name,
+  name: id,
+  line: { id, values },
   condition: "none",
   pick,
   confidence: "printk",
 });
+const switched = (from: string, to: string, pick: Pick = "first"): Row => printed("luo-switched", pick, { from, to });
 const after = (row: Row): Row => ({ ...row, role: "after" });
 const before = (row: Row): Row => ({ ...row, role: "before" });
 /** What an agent says of itself, in the kernel log or in a mark: it follows what it tells of, so that it only bounds it. */
-const said = (name: string): readonly Row[] =>
-  (["printk", "marker"] as const).map((what) => before({ ...mark(name, "first"), what, confidence: "agent" }));
+const said = (id: KernelLineId): readonly Row[] =>
+  (["printk", "marker"] as const).map((what) => before({ ...printed(id), what, confidence: "agent" }));
 
 /** A message of an agent's own protocol, from its log. */
 const heard = (name: string, pick: Pick): Row => ({
@@ -146,15 +151,14 @@ const PAST_FREEZE: readonly Row[] = [
   before(call(FUNCTIONS.deviceShutdown.name)),
   before(call(FUNCTIONS.migrateCpu.name)),
   before(call(FUNCTIONS.syscoreShutdown.name)),
-  before(printed("kexec_core: Starting new kernel")),
-  before(printed("kexec: Starting new kernel")),
+  before(printed("kexec-start")),
   before(call(FUNCTIONS.machineKexec.name)),
 ];
 const REBOOT_ENTERED = entered("reboot", REBOOT_CMD_KEXEC);
 const TO_KEXEC_MARK = mark(`${MARKS.kexec.name} begin`, "last");
 /** What comes after the last preserve, and so bounds a prepare that was not seen. */
 const BEFORE_FREEZE: readonly Row[] = [
-  ...said("systemd-shutdown[1]: Preserved fd stores in LUO session"),
+  ...said("fd-stores-preserved"),
   before(call(FUNCTIONS.kernelKexec.name, "last")),
   before({ ...REBOOT_ENTERED, pick: "last" }),
   ...PAST_FREEZE,
@@ -184,7 +188,7 @@ export function boundaryTable(
       ...states(call(FUNCTIONS.statePrepare.name), entered("SET_EVENT(prepare)", undefined)),
       mark(`${MARKS.prepare.name} begin`, "first"),
       heard("luod START_PRESERVATION", "first"),
-      ...states(before(printed("luo: Switched from [normal] to [prepared] state"))),
+      ...states(before(switched("normal", "prepared"))),
       ...BEFORE_FREEZE,
     ]),
     ...rows("prepare.end", "old", [
@@ -200,7 +204,7 @@ export function boundaryTable(
       mark(`${MARKS.preserveFd.name} end`, "last"),
       mark(`${MARKS.prepare.name} end`, "last"),
       heard("luod READY", "last"),
-      ...states(printed("luo: Switched from [normal] to [prepared] state", "last")),
+      ...states(switched("normal", "prepared", "last")),
       ...(dialect === "states" ? ioctl((cmd) => after(answered(cmd)), ...IOCTL.preserveFd) : []),
       ...BEFORE_FREEZE,
     ]),
@@ -210,12 +214,9 @@ export function boundaryTable(
       { ...REBOOT_ENTERED, pick: "last" },
       ...states(call(FUNCTIONS.stateFreeze.name, "last"), entered("SET_EVENT(freeze)", undefined, "last")),
       after(TO_KEXEC_MARK),
-      ...states(after(printed("luo: Switched from [normal] to [prepared] state", "last"))),
+      ...states(after(switched("normal", "prepared", "last"))),
       before(call(FUNCTIONS.sessionSerialize.name)),
-      ...states(
-        before(call(FUNCTIONS.subsystemsFreeze.name, "last")),
-        before(printed("luo: Switched from [prepared] to [frozen] state")),
-      ),
+      ...states(before(call(FUNCTIONS.subsystemsFreeze.name, "last")), before(switched("prepared", "frozen"))),
       ...PAST_FREEZE,
     ]),
     ...rows("freeze.end", "old", [
@@ -224,7 +225,7 @@ export function boundaryTable(
       ...states(
         returned(FUNCTIONS.stateFreeze.name, "succeeded"),
         returned(FUNCTIONS.stateFreeze.name, "went-on"),
-        printed("luo: Switched from [prepared] to [frozen] state", "last"),
+        switched("prepared", "frozen", "last"),
       ),
       after(returned(FUNCTIONS.sessionSerialize.name, "succeeded")),
       after(call(FUNCTIONS.sessionSerialize.name, "last")),
@@ -238,11 +239,11 @@ export function boundaryTable(
       call(FUNCTIONS.sessionDeserialize.name),
       { ...entered("openat", undefined), condition: "not-failed" },
       mark(`${MARKS.restore.name} begin`, "first"),
-      after(printed("luo: Retrieved live update data,")),
-      after(printed("KHO: exec from:")),
+      after(printed("luo-retrieved")),
+      after(printed("kho-exec-from")),
       before(call(FUNCTIONS.sessionRetrieve.name)),
       ...ioctl((cmd) => before(ask(cmd)), IOCTL.retrieveSession, ...IOCTL.retrieveFd),
-      ...said("[INFO] Found preserved session"),
+      ...said("luod-session-found"),
       // luod has opened the device before it answers its first client.
       before(heard("luod FOUND", "first")),
       before(heard("luod CLAIM", "first")),
@@ -271,7 +272,7 @@ export function boundaryTable(
       ...states(call(FUNCTIONS.stateFinish.name), entered("SET_EVENT(finish)", undefined)),
       mark(`${MARKS.sessionFinish.name} begin`, "first"),
       mark(`${MARKS.finish.name} begin`, "first"),
-      ...states(before(printed("luo: Switched from [updated] to [normal] state"))),
+      ...states(before(switched("updated", "normal"))),
     ]),
     ...rows("finish.end", "new", [
       returned(FUNCTIONS.sessionFinish.name, "succeeded", "last-first"),
@@ -281,7 +282,7 @@ export function boundaryTable(
       ...states(returned(FUNCTIONS.stateFinish.name, "succeeded"), left("SET_EVENT(finish)", undefined)),
       mark(`${MARKS.sessionFinish.name} end`, "last-first"),
       mark(`${MARKS.finish.name} end`, "last"),
-      ...states(printed("luo: Switched from [updated] to [normal] state", "last")),
+      ...states(switched("updated", "normal", "last")),
     ]),
   ];
 }
@@ -315,7 +316,7 @@ function describe(row: BoundaryRow, event: KeyEvent): string {
       return logged === undefined ? `${row.name} said` : `${row.name}: ${logged}`;
     }
     case "printk":
-      return `printk '${row.name}'`;
+      return `printk '${row.line === undefined ? row.name : matchedText(row.line.id, event.name)}'`;
   }
 }
 
@@ -341,7 +342,11 @@ function holds(condition: Condition, event: KeyEvent, wentOn: boolean): boolean 
 }
 
 function named(row: BoundaryRow, event: KeyEvent): boolean {
-  return row.what === "marker" || row.what === "printk" ? isMark(event.name, row.name) : event.name === row.name;
+  if (row.line !== undefined) {
+    const found: Readonly<Record<string, string | undefined>> | null = captured(row.line.id, event.name);
+    return found !== null && Object.entries(row.line.values ?? {}).every(([name, value]) => found[name] === value);
+  }
+  return row.what === "marker" ? isMark(event.name, row.name) : event.name === row.name;
 }
 
 function matches(row: BoundaryRow, event: KeyEvent, wentOn: boolean): boolean {

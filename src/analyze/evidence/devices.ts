@@ -7,6 +7,7 @@
 import { firstIndexWhere } from "../../base/numbers/search.js";
 import type { Boot } from "../../base/time.js";
 import type { PlacedLine } from "../../model/collected.js";
+import { captured } from "../../model/kernel-lines.js";
 
 export interface DeviceFacts {
   /** As the kernel names it: `0000:00:03.0`. */
@@ -18,10 +19,7 @@ export interface DeviceFacts {
   readonly model: string | null;
 }
 
-const PCI_ADDRESS = "[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]";
-const MODEL = new RegExp(`^pci (${PCI_ADDRESS}): \\[([0-9a-f]{4}:[0-9a-f]{4})\\]`);
-const DRIVER_LINE = new RegExp(`^([A-Za-z][\\w-]*) (${PCI_ADDRESS})(?=[: ])`);
-const IS_PCI_ADDRESS = new RegExp(`^${PCI_ADDRESS}$`);
+const IS_PCI_ADDRESS = /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/;
 
 /** Print a device's address without driving it. */
 const NO_DRIVERS = new Set(["pci", "pci_bus", "vgaarb", "iommu", "DMAR", "AMD-Vi"]);
@@ -30,9 +28,9 @@ const NO_DRIVERS = new Set(["pci", "pci_bus", "vgaarb", "iommu", "DMAR", "AMD-Vi
 const VENDOR_DRIVERS: ReadonlyMap<string, string> = new Map([["1af4", "virtio-pci"]]);
 
 function driverIn(text: string): { readonly driver: string; readonly id: string } | null {
-  const match = DRIVER_LINE.exec(text);
-  if (match === null || NO_DRIVERS.has(match[1] as string)) return null;
-  return { driver: match[1] as string, id: match[2] as string };
+  const { driver, address } = captured("driver-of-device", text) ?? {};
+  if (driver === undefined || address === undefined || NO_DRIVERS.has(driver)) return null;
+  return { driver, id: address };
 }
 
 /** What both kernels' logs say of devices, by identity. */
@@ -40,8 +38,8 @@ export function findDevices(lines: readonly PlacedLine[]): ReadonlyMap<string, D
   const models = new Map<string, string>();
   const drivers = new Map<string, string>();
   for (const { line } of lines) {
-    const model = MODEL.exec(line.text);
-    if (model !== null) models.set(model[1] as string, model[2] as string);
+    const { address, model } = captured("pci-device", line.text) ?? {};
+    if (address !== undefined && model !== undefined) models.set(address, model);
     const driven = driverIn(line.text);
     if (driven !== null) drivers.set(driven.id, driven.driver);
   }

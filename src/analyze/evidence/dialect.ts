@@ -4,6 +4,7 @@
  * three; kernel/liveupdate/luo_core.c of the 2025 series).
  */
 import type { KeyEvent } from "../../model/collected.js";
+import { captured, isKernelLine } from "../../model/kernel-lines.js";
 import {
   FIRST_SESSION_IOCTL,
   FUNCTIONS,
@@ -23,7 +24,6 @@ const isSessionFunction = (name: string): boolean => {
   const row = functionRow(name);
   return row !== null && row.kernels === "6.19 and later" && SESSION_ROLES.has(row.role);
 };
-const SWITCHED = /^luo: Switched from \[(\w+)\] to \[(\w+)\] state/;
 const isCall = (event: KeyEvent): boolean => event.what === "call" || event.what === "return";
 const isIoctl = (event: KeyEvent): boolean =>
   (event.what === "syscall-enter" || event.what === "syscall-exit") && event.name === "ioctl";
@@ -33,7 +33,7 @@ export function luoDialect(events: readonly KeyEvent[]): LuoDialect {
   let states = false;
   let sessions = false;
   for (const event of events) {
-    if (event.what === "printk") states ||= SWITCHED.test(event.name);
+    if (event.what === "printk") states ||= isKernelLine(event.name, "luo-switched");
     else if (isCall(event)) {
       states ||= isStateFunction(event.name);
       sessions ||= isSessionFunction(event.name);
@@ -51,14 +51,14 @@ export type StateEvent = "prepare" | "freeze" | "finish" | "cancel";
 
 /** What led from one state to another (enum liveupdate_event); null for a text that is no such line. */
 export function stateEvent(text: string): StateEvent | null {
-  const match = SWITCHED.exec(text);
-  switch (match?.[2]) {
+  const switched = captured("luo-switched", text);
+  switch (switched?.to) {
     case "prepared":
       return "prepare";
     case "frozen":
       return "freeze";
     case "normal":
-      return match?.[1] === "updated" ? "finish" : "cancel";
+      return switched?.from === "updated" ? "finish" : "cancel";
     default:
       return null;
   }

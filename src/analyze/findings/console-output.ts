@@ -1,4 +1,5 @@
 import { formatDuration } from "../../base/text/format.js";
+import { captured, isKernelLine } from "../../model/kernel-lines.js";
 import { type Rule, spanOf } from "./finding.js";
 
 const MIN_SHARE = 0.005;
@@ -15,8 +16,8 @@ const STAMP_CHARACTERS = 15;
 
 /** Kernel lines that a serial console prints inside the blackout: printk waits for the wire where the console has no thread. */
 export const consoleOutput: Rule = ({ update, root }) => {
-  const command =
-    update.printk.find(({ boot, text }) => boot === "new" && text.startsWith("Kernel command line: "))?.text ?? "";
+  const line = update.printk.find(({ boot, text }) => boot === "new" && isKernelLine(text, "command-line"));
+  const command = captured("command-line", line?.text ?? "")?.words ?? "";
   const serial = /\bconsole=tty(?:S|AMA|PS)\d+(?:,(\d{3,7}))?/.exec(command);
   if (serial === null) return [];
   const level = /(?:^|\s)quiet(?:\s|$)/.test(command) ? LOGLEVEL.quiet : LOGLEVEL.usual;

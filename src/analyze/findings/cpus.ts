@@ -1,4 +1,5 @@
 import { formatDuration } from "../../base/text/format.js";
+import { captured } from "../../model/kernel-lines.js";
 import { type Rule, spanOf, stageOf } from "./finding.js";
 
 const MIN_SHARE = 0.02;
@@ -24,15 +25,12 @@ export const cpuBringUp: Rule = ({ root }) => {
   ];
 };
 
-/** `node %d deferred pages initialised in %ums` (mm/mm_init.c), in milliseconds of jiffies. */
-const DEFERRED = /^node \d+ deferred pages initialised in (\d{1,7})ms$/;
-
-/** Struct pages that are initialised before user space may run (page_alloc_init_late). */
+/** Struct pages that are initialised before user space may run (page_alloc_init_late); the log has ms of jiffies. */
 export const deferredMemory: Rule = ({ update, root }) => {
   const stage = stageOf(root, "SMP bring-up");
   const longest = update.printk
     .filter(({ boot }) => boot === "new")
-    .reduce((most, { text }) => Math.max(most, Number(DEFERRED.exec(text)?.[1] ?? 0)), 0);
+    .reduce((most, { text }) => Math.max(most, Number(captured("deferred-pages", text)?.ms ?? 0)), 0);
   const cost = longest * 1_000_000;
   if (stage === null || cost < root.durationNs * MIN_SHARE) return [];
   return [

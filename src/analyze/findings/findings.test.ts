@@ -82,7 +82,7 @@ function madeUp(part: {
     printk,
     armsGraphAtBoot: false,
     recording: part.recordingNs === undefined ? null : { events: 1_000, probes: 10, ns: part.recordingNs },
-    document: { capture: { kernel: { old: kernel, new: "7.3.4" } } },
+    document: { clock: { tscKhz: null }, capture: { kernel: { old: kernel, new: "7.3.4" } } },
     spans: { strings, detail: Uint32Array.from(details, (_, i) => i + 1) },
   } as unknown as AttributedUpdate;
   return findings({ update, root: node("blackout", "blackout", 0, 10 * SECOND, { children }) }).map(({ rule }) => rule);

@@ -1,4 +1,5 @@
 import { formatDuration } from "../../base/text/format.js";
+import { MACHINES, machineWithTsc } from "../../model/machine.js";
 import type { TreeNode } from "../attribution/tree.js";
 import { type Finding, type FindingInput, nodesWhere, type Rule, spanOf } from "./finding.js";
 
@@ -47,20 +48,21 @@ export const purgatoryDigest: Rule = (input) => {
 
 /** Relocation and decompression of the new kernel's image. */
 export const decompression: Rule = (input): readonly Finding[] => {
-  const { root } = input;
+  const { root, update } = input;
+  const machine = machineWithTsc(update.document.clock.tscKhz) ?? MACHINES.x86_64;
   const seam = opaque(input);
   if (seam === null || seam.durationNs < root.durationNs * MIN_SHARE) return [];
   return [
     {
       rule: "opaque-seam",
-      title: `${formatDuration(seam.durationNs)} pass between machine_kexec and the new kernel's first sign of life: relocation, purgatory, decompression, early set-up.`,
+      title: `${formatDuration(seam.durationNs)} pass between machine_kexec and the new kernel's first sign of life: ${machine.seam.steps}, early set-up.`,
       phase: "kexec",
       boot: null,
       costNs: seam.durationNs,
       gainNs: [0, seam.durationNs],
       spans: [spanOf(seam)],
       advice: "Load an uncompressed kernel image (CONFIG_KERNEL_UNCOMPRESSED) into memory it need not be copied from.",
-      source: "arch/x86/boot/compressed; ByteDance, 2022: 500 ms to 15 ms from machine_kexec to start_kernel",
+      source: `${machine.seam.source}; ByteDance, 2022: 500 ms to 15 ms from machine_kexec to start_kernel`,
     },
   ];
 };

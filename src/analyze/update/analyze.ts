@@ -1,6 +1,7 @@
 /** From a collected capture to a live update: boundaries, phases, blackout, sessions, outcome, spans. Pure. */
 import type { Boot } from "../../base/time.js";
 import type { Collected, KeyEvent, Placed, PlacedDefect } from "../../model/collected.js";
+import { captured, isKernelLine } from "../../model/kernel-lines.js";
 import type {
   AxisName,
   BlackoutDocument,
@@ -52,7 +53,7 @@ function wentOn(collected: Collected): boolean {
     collected.keyEvents.some(
       (event) =>
         (event.what === "call" && PAST_FREEZE.has(event.name)) ||
-        (event.what === "printk" && event.name.startsWith("kexec_core: Starting new kernel")),
+        (event.what === "printk" && isKernelLine(event.name, "kexec-start")),
     )
   );
 }
@@ -186,7 +187,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     path,
     restorerSinceNs: firstOf(collected, path, zero),
     schedClockZeroNs: schedClock === null ? null : { ...schedClock, ns: schedClock.ns - zero.new },
-    armsGraphAtBoot: printk.some(({ boot, text }) => boot === "new" && ARMS_GRAPH.test(text)),
+    armsGraphAtBoot: printk.some(({ boot, text }) => boot === "new" && armsGraph(text)),
     recording: recordingEstimate(collected, document, zero),
     wakeups: anchoredWakeups(collected, zero),
     devices: [...devices.values()],
@@ -220,8 +221,11 @@ function recordingEstimate(
   return { events, probes: probes.length, ns: Math.round(events * costs.eventNs + probeNs) };
 }
 
-/** The function-graph tracer started from the command line, and the line that start_trace prints (trace.c). */
-const ARMS_GRAPH = /^Kernel command line: .*\bftrace=function_graph\b|^Starting tracer 'function_graph'/;
+/** The function-graph tracer started from the command line, and the line that the kernel then prints. */
+function armsGraph(text: string): boolean {
+  if (captured("tracer-started", text)?.tracer === "function_graph") return true;
+  return /\bftrace=function_graph\b/.test(captured("command-line", text)?.words ?? "");
+}
 
 function taskNameOf({ spans }: Collected, { boot, pid, task }: PathTask): string {
   const row = spans.pid.findIndex(

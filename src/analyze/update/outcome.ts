@@ -1,5 +1,6 @@
 /** How the update ended, and what says so. */
 import type { Collected, KeyEvent, LogVerdict } from "../../model/collected.js";
+import { isKernelLine } from "../../model/kernel-lines.js";
 import type { Outcome } from "../../model/live-update.js";
 import { FUNCTIONS } from "../../model/luo.js";
 import type { FoundBoundary } from "../evidence/boundaries.js";
@@ -53,7 +54,7 @@ function sentenceOf(verdict: LogVerdict): string {
 function lastWordsOf({ printk }: Collected): string | null {
   const said = printk.filter(({ line }) => line.boot === "new").map(({ line }) => line);
   const last = said.at(-1);
-  if (last === undefined || said.some(({ text }) => /^Run \S+ as init process/.test(text))) return null;
+  if (last === undefined || said.some(({ text }) => isKernelLine(text, "init-process"))) return null;
   return `The new kernel never reached user space: its log ends with '${last.text}' (${last.file}:${last.line}).`;
 }
 

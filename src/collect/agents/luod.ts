@@ -5,6 +5,7 @@
  */
 
 import type { EventSink, ReadCounts } from "../../model/collected.js";
+import { captured } from "../../model/kernel-lines.js";
 import { cleanText } from "../kernel-log/kmsg-lines.js";
 
 /** A line's stamp: on CLOCK_MONOTONIC of its own boot, or nanoseconds since 1970. Cut to `resolutionNs`. */
@@ -58,7 +59,6 @@ const SENDER = /^(?:\S{1,255} )?[\w.@-]{1,64}(?:\[\d{1,10}\])?: /;
 const FRAME = /^\[DEBUG\] (?:Received from|Sent to) fd=(\d{1,10}): (.*)$/;
 const CONNECTED = /^\[INFO\] New connection accepted \(fd=(\d{1,10})\)$/;
 const DISCONNECTED = /^\[INFO\] Client fd=(\d{1,10}) disconnected$/;
-const FOUND = /^\[INFO\] Found preserved session '([^']{1,63})'/;
 const FRESH = /^\[INFO\] No preserved state found\b/;
 /** Lines that say nothing of an update: luod's other information, journalctl's notes between boots. */
 const OTHER = /^(?:\[(?:INFO|DEBUG)\] (?!Received|Sent)|-- )/;
@@ -164,8 +164,8 @@ function messageOf(text: string): Said | "other" | null {
     const match = pattern.exec(text);
     if (match !== null) return { name, fd: Number(match[1]), session: null };
   }
-  const preserved = FOUND.exec(text);
-  if (preserved !== null) return { name: "FOUND", fd: null, session: preserved[1] as string };
+  const preserved = captured("luod-session-found", text)?.session;
+  if (preserved !== undefined) return { name: "FOUND", fd: null, session: preserved };
   if (FRESH.test(text)) return { name: "FRESH", fd: null, session: null };
   return OTHER.test(text) ? "other" : null;
 }

@@ -1,4 +1,5 @@
 /** The columns before an event's text, as trace_print_context and trace_print_lat_fmt write them (trace_output.c). */
+import { COUNTING_CLOCKS } from "../../model/machine.js";
 
 const IRQS_OFF = 0x01;
 const NEED_RESCHED_LAZY = 0x02;
@@ -34,12 +35,9 @@ function reschedColumn(flags: number): string {
   return preempt ? "p" : ".";
 }
 
-/** Clocks whose counts the kernel prints as they are; all others are nanoseconds, printed as seconds. */
-const COUNTING = new Set(["counter", "uptime", "x86-tsc"]);
-
 /** ` SSSSS.UUUUUU`, rounded (ns2usecs), or the count right-aligned in 13 columns (trace_print_time). */
 export function timeColumn(count: bigint, clock: string): string {
-  if (COUNTING.has(clock)) return ` ${count.toString().padStart(12)}`;
+  if (COUNTING_CLOCKS.has(clock)) return ` ${count.toString().padStart(12)}`;
   const us = (count + 500n) / 1000n;
   return ` ${(us / 1_000_000n).toString().padStart(5)}.${(us % 1_000_000n).toString().padStart(6, "0")}`;
 }

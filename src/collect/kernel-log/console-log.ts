@@ -4,6 +4,8 @@
  */
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import type { EventSink, PrintkLine } from "../../model/collected.js";
+import { isKernelLine } from "../../model/kernel-lines.js";
+import { LAST_LINES } from "../../model/machine.js";
 import { type KmsgLine, linePrefix } from "./kmsg.js";
 import { forEachLogLine, LOG_LIMITS, type LogLimits } from "./kmsg-lines.js";
 
@@ -53,12 +55,7 @@ const REJOIN_WITHIN = 4;
 const RESET_NS = 1_000_000_000;
 const FIRMWARE =
   /^(?:SeaBIOS \(version|iPXE |UEFI firmware|BdsDxe: |U-Boot |coreboot-|EDK II|Booting from (?:ROM|Hard Disk|DVD|Floppy))/;
-const VERSION = /^Linux version \d/;
-const KEXEC = /^kexec(?:_core)?: Starting new kernel/;
-const RESTART = /^reboot: (?:Restarting system|machine restart|Power down|System halted)|^Rebooting in \d+ seconds/;
-/** What the old kernel prints after `Starting new kernel` (machine_shutdown, native_stop_other_cpus, arm64's Bye!). */
-const LAST_WORDS = /^(?:psci: CPU\d+ killed|CPU\d+: shutdown|Shutting down cpus with NMI|(?:\w+: )?Bye!)/;
-const HANDED_OVER = /^(?:KHO: found kexec handover data|KHO: exec from|luo: Retrieved live update data)/;
+const HANDED_OVER = ["kho-found", "kho-exec-from", "luo-retrieved"] as const;
 
 interface Part {
   readonly line: number;
@@ -110,7 +107,7 @@ function readParts(
       const part = { line, ...piece };
       parts.push(part);
       // Nothing that one kernel left unfinished is finished under the next.
-      if (/Linux version \d|Starting new kernel/.test(part.text)) open = null;
+      if (isKernelLine(linePrefix(part.text).text, "linux-version", "kexec-start")) open = null;
       else if (!isLast) open = { part, line };
     });
   });
@@ -158,11 +155,14 @@ function segmentsOf(lines: readonly ConsoleLine[]): readonly Segment[] {
     const { stampNs } = line;
     const spoken = line.origin !== "user";
     const begun = hasKernel || current.begin === "kexec";
-    if (kexecAtNs !== undefined && !(spoken && LAST_WORDS.test(line.text) && (stampNs ?? 0) >= (kexecAtNs ?? 0))) {
+    if (
+      kexecAtNs !== undefined &&
+      !(spoken && isKernelLine(line.text, ...LAST_LINES) && (stampNs ?? 0) >= (kexecAtNs ?? 0))
+    ) {
       start(line.origin === "other" && FIRMWARE.test(line.text) ? "reset" : "kexec");
     } else if (line.origin === "other" && FIRMWARE.test(line.text) && begun) {
       start("reset");
-    } else if (spoken && hasKernel && VERSION.test(line.text)) {
+    } else if (spoken && hasKernel && isKernelLine(line.text, "linux-version")) {
       start(restarts ? "reset" : "linux-version");
     } else if (stampNs !== null && lastStampNs !== null && lastStampNs - stampNs > RESET_NS) {
       start(restarts ? "reset" : "stamp-reset");
@@ -170,9 +170,9 @@ function segmentsOf(lines: readonly ConsoleLine[]): readonly Segment[] {
     current.lines.push(line);
     if (!spoken) continue;
     if (stampNs !== null) lastStampNs = stampNs;
-    hasKernel ||= stampNs !== null || VERSION.test(line.text);
-    restarts ||= RESTART.test(line.text);
-    if (KEXEC.test(line.text)) kexecAtNs = stampNs;
+    hasKernel ||= stampNs !== null || isKernelLine(line.text, "linux-version");
+    restarts ||= isKernelLine(line.text, "restart");
+    if (isKernelLine(line.text, "kexec-start")) kexecAtNs = stampNs;
   }
   const kexecWasLast = kexecAtNs !== undefined;
   segments.push(current);
@@ -183,7 +183,7 @@ function segmentsOf(lines: readonly ConsoleLine[]): readonly Segment[] {
 function withRoles(segments: readonly Segment[]): readonly ConsoleBoot[] {
   const last = (holds: (segment: Segment, i: number) => boolean): number => segments.findLastIndex(holds);
   const isHandedOver = (segment: Segment): boolean =>
-    segment.lines.some((line) => line.origin !== "user" && HANDED_OVER.test(line.text));
+    segment.lines.some((line) => line.origin !== "user" && isKernelLine(line.text, ...HANDED_OVER));
   const told = last((segment) => segment.begin === "kexec" || (segment.begin !== "reset" && isHandedOver(segment)));
   const fresh = told >= 0 ? told : last(({ begin }) => begin === "linux-version" || begin === "stamp-reset");
   // No second kernel was started: the last one is the one to be updated.

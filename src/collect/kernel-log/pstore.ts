@@ -8,6 +8,7 @@ import type { ByteSource } from "../../base/bytes/byte-source.js";
 import type { DefectInput } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { PrintkLine, ReadCounts } from "../../model/collected.js";
+import { isKernelLine } from "../../model/kernel-lines.js";
 import { linePrefix } from "./kmsg.js";
 import { forEachLogLine, LOG_LIMITS, type LogLimits } from "./kmsg-lines.js";
 
@@ -196,14 +197,11 @@ export function ownerOf({ type, lines }: Pick<PstoreLog, "type" | "lines">, know
   if (likeness(lines, known.new) === "same") return "new";
   if (type === "dmesg") return null;
   const last = lines.at(-1)?.text ?? "";
-  const cameByKexec = lines.some(({ text }) => CAME_BY_KEXEC.test(text));
+  const cameByKexec = lines.some(({ text }) => isKernelLine(text, "kho-exec-from", "kho-found"));
   if (!known.newBootReached) return cameByKexec || old === "other" ? "new" : null;
   // A dmesg that ends before the console begins: a small ring, and a kernel that had much to say on its way down.
-  return known.old.length === 0 || (old === "apart" && WENT_BY_KEXEC.test(last)) ? "old" : null;
+  return known.old.length === 0 || (old === "apart" && isKernelLine(last, "kexec-start")) ? "old" : null;
 }
-
-const CAME_BY_KEXEC = /^KHO: (?:exec from|found kexec handover data)/;
-const WENT_BY_KEXEC = /^kexec(?:_core)?: Starting new kernel/;
 
 export function unrelatedDefect({ file, lines }: PstoreLog): DefectInput {
   return {

@@ -21,6 +21,7 @@ import {
   type ReadCounts,
   type TraceClock,
 } from "../../model/collected.js";
+import { COUNTING_CLOCKS } from "../../model/machine.js";
 import type { RecordFilter } from "../../model/trace-file.js";
 import { EventText } from "../event-text/event-text.js";
 import type { EventFormat, ParsedFormats } from "../formats/event-format.js";
@@ -92,7 +93,7 @@ export function ringBufferSource(input: RingBufferInput): EventSource {
 const MAX_BLOCKS_BYTES = 1 << 30;
 
 /** Trace clocks whose unit is not the nanosecond, or not known. */
-const COUNTING: ReadonlySet<TraceClock> = new Set(["counter", "uptime", "x86-tsc", "unknown"]);
+const COUNTING: ReadonlySet<string> = new Set([...COUNTING_CLOCKS, "unknown"]);
 
 class RingReader {
   readonly #input: RingBufferInput;

@@ -3,6 +3,7 @@
  * analysed document and its spans as track events, and scheduling and interrupts of both boots as ftrace events.
  */
 import type { LiveUpdate, LiveUpdateDocument } from "../../model/live-update.js";
+import { machineWithTsc } from "../../model/machine.js";
 import { writeCarriedUpdate } from "./carried-update.js";
 import { extentsOf, type PerfettoEventFeed, writeFtrace } from "./packets/ftrace.js";
 import { NEW_BOOT_TID_OFFSET, Tasks } from "./packets/tasks.js";
@@ -56,7 +57,7 @@ export function writePerfetto(
   const time = traceTimeOf(update, early);
   const writer = new TraceWriter(out);
   const { kernel } = document.capture;
-  writer.systemInfo(kernel.old ?? kernel.new, machineOf(document));
+  writer.systemInfo(kernel.old ?? kernel.new, machineWithTsc(document.clock.tscKhz)?.name ?? null);
   writer.attributes(attributesOf(document, time));
   if (carried !== null) writeCarriedUpdate(writer, carried);
   const tasks = new Tasks(writer, kernel);
@@ -88,11 +89,6 @@ export function writePerfetto(
     unplaced,
     printkOutside: tracks.printkOutside,
   };
-}
-
-/** LUO runs on x86-64 and arm64 only (ARCH_SUPPORTS_KEXEC_HANDOVER), and a TSC is x86's. */
-function machineOf(document: LiveUpdateDocument): string | null {
-  return document.clock.tscKhz === null ? null : "x86_64";
 }
 
 function attributesOf(document: LiveUpdateDocument, time: TraceTime): Annotations {

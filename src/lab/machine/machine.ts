@@ -1,6 +1,7 @@
 /** A QEMU machine that runs one live update. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { holdsKernelLine, type KernelLineId } from "../../model/kernel-lines.js";
 import { type Observation, openObserver } from "./observer.js";
 
 /**
@@ -29,7 +30,7 @@ export function usableAccelerator(kernel: string): Promise<UsableAccelerator> {
     let found: UsableAccelerator = "tcg";
     qemu.stdout?.on("data", (data: Buffer) => {
       if (said.length < 65_536) said += data.toString("latin1");
-      if (!said.includes("Linux version")) return;
+      if (!holdsKernelLine(said, "linux-version")) return;
       found = "kvm";
       qemu.kill("SIGKILL");
     });
@@ -68,11 +69,10 @@ export interface MachineOptions {
   readonly gdb: string | null;
   readonly limitMs: number;
   /** What a new kernel that hangs says last: the machine is ended then. Null: only the limit ends it. */
-  readonly lastWords: string | null;
+  readonly lastWords: KernelLineId | null;
   readonly signal: AbortSignal;
 }
 
-const PANIC = "Kernel panic - not syncing";
 /** Between two looks at the console, and from a panic or a hang to the machine's end. */
 const LOOK_MS = 3_000;
 
@@ -159,8 +159,8 @@ function watchConsole({ console, lastWords }: MachineOptions, stop: (why: Stop) 
     if (panicked) stop("panicked");
     if (!existsSync(console)) return;
     const text = readFileSync(console, "latin1");
-    panicked = text.includes(PANIC);
+    panicked = holdsKernelLine(text, "panic");
     if (hung) stop("hung");
-    hung = lastWords !== null && text.includes(lastWords);
+    hung = lastWords !== null && holdsKernelLine(text, lastWords);
   };
 }
