@@ -13,7 +13,7 @@ import { SpanFlag, type SpanKind } from "../../model/span-table.js";
 import type { Zero } from "../evidence/axis.js";
 import { busOf, type DeviceFacts, nameProbes } from "../evidence/devices.js";
 import { type PresetRow, presetFinder } from "./presets.js";
-import { tokenText } from "./sessions.js";
+import { type HandledFile, tokenText } from "./sessions.js";
 
 export interface Cause {
   kind: SpanKind;
@@ -38,8 +38,10 @@ export interface Cause {
 }
 
 export const RECORDER = "blackout-recorder";
-/** A handler's callbacks, by the end of their names (`memfd_luo_preserve`). */
-const HANDLER_CALL = /_luo_(preserve|freeze|retrieve|finish)$/;
+/** What a file handler's callback does, by the end of its name; where it was called from shows that it is one. */
+const HANDLER_CALL = /_(preserve|unpreserve|freeze|unfreeze|retrieve|finish)$/;
+/** LUO's own functions end alike and are no handler's. */
+const LUO_FUNCTION = /^(?:luo|liveupdate)_/;
 /** Kernels with one state for the whole host have files and no sessions. */
 const isStateFunction = (record: string): boolean => functionRow(record)?.kernels === "states";
 const HOST_SESSION = "luo";
@@ -75,7 +77,7 @@ export interface CauseSources {
   readonly raw: RawSpans;
   readonly names: FileNames;
   /** Files of handlers' calls, by the row of the span. */
-  readonly files: ReadonlyMap<number, { readonly session: string; readonly token: string }>;
+  readonly files: ReadonlyMap<number, HandledFile>;
   readonly dialect: LuoDialect;
   readonly devices: ReadonlyMap<string, DeviceFacts>;
   readonly printk: readonly PlacedPrintk[];
@@ -99,17 +101,19 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
   );
   const known: Known = { presetOf: presetFinder(), names: sources.names, dialect: sources.dialect };
   const open = new Map<string, Cause[]>();
-  const causes: Cause[] = [];
+  const all: Cause[] = [];
+  /** Causes that turned out to be another's twin after they were kept. */
+  const twins = new Set<Cause>();
   const shared = new SharedParts();
   for (const row of order) {
     const cause = bareCause(raw, row, zero, shared);
     if (cause.kind === "device") {
       cause.action = detailValue(cause.detail, "action") ?? "";
-      causes.push(cause);
+      all.push(cause);
       continue;
     }
     if (BESIDE.has(cause.kind)) {
-      causes.push(cause);
+      all.push(cause);
       continue;
     }
     const task = cause.pid > 0 ? `${cause.boot} ${cause.pid}` : `${cause.boot} cpu${cause.cpu}`;
@@ -119,27 +123,31 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
       if ((around.at(-1) as Cause).endNs === cause.beginNs && cause.endNs === cause.beginNs) break;
       around.pop();
     }
+    const joined = sources.files.get(row) ?? null;
     const same = around.findLast((outer) => isSameRecord(outer, cause));
     if (same !== undefined) {
       absorb(same, cause);
+      // The source that saw the call first may carry no arguments: with both, it can be identified.
+      if (same.kind !== "function") continue;
+      const outers = around.slice(0, around.indexOf(same));
+      identify(same, outers, joined, known);
+      const twin = twinOf(same, outers);
+      if (twin === undefined) continue;
+      absorb(twin, same);
+      twins.add(same);
+      around.splice(around.indexOf(same), 1);
       continue;
     }
-    const joined = sources.files.get(row) ?? null;
     identify(cause, around, joined, known);
-    const twin = around.findLast(
-      (outer) =>
-        (cause.kind === "file" || cause.kind === "session") &&
-        outer.kind === cause.kind &&
-        outer.id === cause.id &&
-        outer.action === cause.action,
-    );
+    const twin = twinOf(cause, around);
     if (twin !== undefined) {
       absorb(twin, cause);
       continue;
     }
-    causes.push(cause);
+    all.push(cause);
     if (around.length < MAX_AROUND) around.push(cause);
   }
+  const causes = twins.size === 0 ? all : all.filter((cause) => !twins.has(cause));
   nameDevices(causes, sources);
   return causes.sort(
     (a, b) => (a.boot === b.boot ? 0 : a.boot === "old" ? -1 : 1) || a.beginNs - b.beginNs || b.endNs - a.endNs,
@@ -213,6 +221,14 @@ function isSameRecord(outer: Cause, inner: Cause): boolean {
   return both && outer.evidence.length === 1 && outer.record === inner.record;
 }
 
+/** The cause around it that is the same work on the same file or session, seen by another source or by its caller. */
+function twinOf(cause: Cause, around: readonly Cause[]): Cause | undefined {
+  if (cause.kind !== "file" && cause.kind !== "session") return undefined;
+  return around.findLast(
+    (outer) => outer.kind === cause.kind && outer.id === cause.id && outer.action === cause.action,
+  );
+}
+
 /** `outer` takes what the second source knows: its evidence, its details, and its bounds where they are the better ones. */
 function absorb(outer: Cause, inner: Cause): void {
   const better = inner.rank > outer.rank;
@@ -240,7 +256,7 @@ interface Known {
 function identify(
   cause: Cause,
   around: readonly Cause[],
-  joined: { session: string; token: string } | null,
+  joined: HandledFile | null,
   { presetOf, names, dialect }: Known,
 ): void {
   const { record, detail } = cause;
@@ -250,7 +266,7 @@ function identify(
   }
   const session = detailValue(detail, "session");
   const deed = deedOf(record);
-  const handler = HANDLER_CALL.exec(record);
+  const handler = LUO_FUNCTION.test(record) ? null : HANDLER_CALL.exec(record);
   const ofFile = (name: string, token: string, action: string): void => {
     const id = `${name} ${tokenText(token) ?? token}`;
     const stored = names.get(id);
@@ -267,8 +283,8 @@ function identify(
     ofFile(HOST_SESSION, token, deed.action);
     return;
   }
-  if (handler !== null && joined !== null) {
-    ofFile(joined.session, joined.token, handler[1] as string);
+  if (joined !== null) {
+    ofFile(joined.session, joined.token, joined.action);
     return;
   }
   const ioctl =
@@ -296,8 +312,9 @@ function identify(
   }
   const preset = cause.kind === "function" ? presetOf(record) : null;
   if (preset !== null) {
-    const id = preset.identity.map((key) => detailValue(detail, key)).find((value) => value !== null) ?? record;
-    Object.assign(cause, { kind: preset.kind, id, name: id, action: record });
+    const id = preset.identity.map((key) => detailValue(detail, key)).find((value) => value !== null);
+    // Without an argument that names it, a function is not a device or a file of the function's name.
+    if (id !== undefined) Object.assign(cause, { kind: preset.kind, id, name: id, action: record });
   }
 }
 

@@ -23,6 +23,8 @@ interface FileRow {
   preserve: Call | null;
   freeze: Call | null;
   retrieve: Call | null;
+  /** Spans of its handler's calls, and what they did. */
+  readonly handled: { readonly span: number; readonly action: string }[];
 }
 
 /** A session as its calls show it. */
@@ -145,14 +147,19 @@ export function sessionStates(
   });
 }
 
-/** Which file a handler's call was for, by the row of its span. */
-export function fileOfSpan(
-  rows: SessionRows,
-): ReadonlyMap<number, { readonly session: string; readonly token: string }> {
-  const found = new Map<number, { session: string; token: string }>();
+/** The file that a handler's call was for, and what it did with it. */
+export interface HandledFile {
+  readonly session: string;
+  readonly token: string;
+  readonly action: string;
+}
+
+/** Which file each handler's call was for, by the row of its span. */
+export function fileOfSpan(rows: SessionRows): ReadonlyMap<number, HandledFile> {
+  const found = new Map<number, HandledFile>();
   for (const { name, files } of rows.values()) {
-    for (const { token, freeze } of files.values()) {
-      if (freeze !== null) found.set(freeze.span, { session: name, token });
+    for (const { token, handled } of files.values()) {
+      for (const { span, action } of handled) found.set(span, { session: name, token, action });
     }
   }
   return found;
@@ -190,6 +197,7 @@ const bareFile = (token: string): FileRow => ({
   preserve: null,
   freeze: null,
   retrieve: null,
+  handled: [],
 });
 
 function noteFile(session: SessionRow, call: Call): void {
@@ -204,38 +212,71 @@ function noteFile(session: SessionRow, call: Call): void {
   else if (deed.action === "retrieve") file.retrieve ??= call;
 }
 
+/** What LUO's function does with a file's handler inside it. */
+const CALLS_HANDLER: ReadonlyMap<string, "preserve" | "freeze" | "retrieve"> = new Map([
+  [FUNCTIONS.preserveFile.name, "preserve"],
+  [FUNCTIONS.fileFreeze.name, "freeze"],
+  [FUNCTIONS.retrieveFile.name, "retrieve"],
+]);
+
 /**
- * Handlers do not know their token: the handler's call is the token's whose LUO call encloses it on the same task. The
- * freeze call is joined by `serialized_data`, which is one physical address on both sides of the kexec; where that was
- * not recorded, by order: LUO freezes a session's files in the order they were preserved (luo_file.c, files_list).
+ * Handlers do not know their token: the handler's call is the token's whose LUO call encloses it on the same task. Any
+ * call with the handler's `compat` there is one, whatever the function's name. The freeze call is joined by
+ * `serialized_data`, which is one physical address on both sides of the kexec; if that was not recorded, by order: LUO
+ * freezes a session's files in the order they were preserved (luo_file.c, files_list). A handler called inside another
+ * file's handler (liveupdate_get_file_incoming) is of the file that its data belongs to.
  */
-function noteHandlers(calls: readonly Call[], own: readonly Call[], sessions: ReadonlyMap<string, SessionRow>): void {
-  const inner = calls.filter((call) => call.source === "kprobe" && call.fields.has("compat"));
-  const handlersOf = callsWithin(inner);
+function noteHandlers(calls: readonly Call[], own: readonly Call[], sessions: SessionRows): void {
+  const handlersOf = callsWithin(calls.filter((call) => call.source === "kprobe" && call.fields.has("compat")));
   const byData = new Map<string, FileRow>();
+  const nested: { readonly handler: Call; readonly parent: FileRow }[] = [];
+  const note = (file: FileRow, handler: Call, action: string): void => {
+    file.handler ??= String(handler.fields.get("compat"));
+    file.handled.push({ span: handler.span, action });
+    const data = tokenText(handler.fields.get("data"));
+    if (data === null) return;
+    file.data ??= data;
+    byData.set(data, file);
+  };
   for (const outer of own) {
-    const session = sessions.get(String(outer.fields.get("session")));
+    const action = CALLS_HANDLER.get(outer.name);
     const token = tokenText(outer.fields.get("token"));
-    const file = token === null ? undefined : session?.files.get(token);
-    if (file === undefined) continue;
-    for (const handler of handlersOf(outer)) {
-      file.handler ??= String(handler.fields.get("compat"));
-      const data = tokenText(handler.fields.get("data"));
-      if (data !== null) {
-        file.data ??= data;
-        byData.set(data, file);
-      }
-    }
+    const file = token === null ? undefined : sessions.get(String(outer.fields.get("session")))?.files.get(token);
+    if (file === undefined || action === undefined) continue;
+    const [direct, inner] = outermost(handlersOf(outer));
+    for (const handler of direct) note(file, handler, action);
+    if (action === "retrieve") for (const handler of inner) nested.push({ handler, parent: file });
   }
   for (const outer of own) {
     if (outer.name !== FUNCTIONS.fileFreeze.name) continue;
     const files = [...(sessions.get(String(outer.fields.get("session")))?.files.values() ?? [])];
-    handlersOf(outer).forEach((handler, i) => {
+    outermost(handlersOf(outer))[0].forEach((handler, i) => {
       const data = tokenText(handler.fields.get("data"));
       const file = (data === null ? undefined : byData.get(data)) ?? files[i];
-      if (file !== undefined) file.freeze ??= handler;
+      if (file === undefined) return;
+      file.freeze ??= handler;
+      note(file, handler, "freeze");
     });
   }
+  for (const { handler } of nested) {
+    const data = tokenText(handler.fields.get("data"));
+    const file = data === null ? undefined : byData.get(data);
+    if (file === undefined) continue;
+    file.retrieve ??= handler;
+    note(file, handler, "retrieve");
+  }
+}
+
+/** Calls that no other of them encloses, and the others. `calls` are of one task, by begin. */
+function outermost(calls: readonly Call[]): readonly [outer: readonly Call[], inner: readonly Call[]] {
+  const outer: Call[] = [];
+  const inner: Call[] = [];
+  for (const call of calls) {
+    const last = outer.at(-1);
+    const inside = last !== undefined && last.end !== null && call.begin.ns < last.end.ns;
+    (inside ? inner : outer).push(call);
+  }
+  return [outer, inner];
 }
 
 /** Sizes stand only in the workload's own marks. */

@@ -74,6 +74,7 @@ export class EventCollector implements EventSink {
       span: (chunk, row, kind, name, detail, evidence) => this.#span(chunk, row, kind, name, detail, evidence),
       keep: (chunk, row, part, spanRow = -1) => this.#keep(chunk, row, part, spanRow),
       keepReturn: (chunk, row, part, spanRow) => this.#keepReturn(chunk, row, part, spanRow),
+      isKept: (spanRow) => this.#calls.has(spanRow),
       functionCalled: (chunk, row) => this.#tracers.notifiers.ended(chunk, row),
     };
     this.#tracers = allTracers(recording, {

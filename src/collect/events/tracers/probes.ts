@@ -1,7 +1,11 @@
 /** kprobes and fprobes: calls with their arguments, returns with their values. Known by fields, not by event names. */
+import type { EventFields } from "../../../model/collected.js";
 import { KEY_FUNCTIONS } from "../../../model/luo.js";
 import { functionOfReturnProbe, symbolName } from "../symbols.js";
 import { detailOf, type ReadRow, type Recording, stackOf, textField, timeOf } from "./tracer.js";
+
+/** A file handler's callback is known by the `compat` that its probe reads: handlers of any name come and go. */
+const isKey = (name: string, fields: EventFields): boolean => KEY_FUNCTIONS.has(name) || fields.has("compat");
 
 export interface ProbeReaders {
   readonly entry: ReadRow;
@@ -17,8 +21,7 @@ export function probeReaders(recording: Recording): ProbeReaders {
       recording.functionCalled(chunk, row);
       const span = recording.span(chunk, row, "function", name, detailOf(fields), "kprobe");
       const spanRow = spans.enter(stackOf("kprobe", chunk, row), span, timeOf(chunk, row));
-      if (KEY_FUNCTIONS.has(name))
-        recording.keep(chunk, row, { what: "call", name, fields, source: "kprobe" }, spanRow);
+      if (isKey(name, fields)) recording.keep(chunk, row, { what: "call", name, fields, source: "kprobe" }, spanRow);
     },
     exit(chunk, row) {
       const fields = chunk.fields(row);
@@ -27,7 +30,8 @@ export function probeReaders(recording: Recording): ProbeReaders {
       const detail = detailOf(fields);
       const orphan = recording.span(chunk, row, "function", name, detail, "kprobe");
       const spanRow = spans.exit(stackOf("kprobe", chunk, row), name, timeOf(chunk, row), orphan, detail);
-      if (KEY_FUNCTIONS.has(name)) recording.keepReturn(chunk, row, { name, fields, source: "kprobe" }, spanRow);
+      if (KEY_FUNCTIONS.has(name) || recording.isKept(spanRow))
+        recording.keepReturn(chunk, row, { name, fields, source: "kprobe" }, spanRow);
     },
   };
 }

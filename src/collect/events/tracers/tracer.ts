@@ -31,6 +31,8 @@ export interface Recording {
   keep(chunk: EventChunk, row: number, part: KeyPart, spanRow?: number): void;
   /** Keeps the return of the key call that began `spanRow`, with what it was called with; -1: its call was not seen. */
   keepReturn(chunk: EventChunk, row: number, part: Omit<KeyPart, "what">, spanRow: number): void;
+  /** Whether `spanRow` was begun by a key call that has not returned. */
+  isKept(spanRow: number): boolean;
   /** A traced function is called: what its task ran until then and has no end of its own, ended before. */
   functionCalled(chunk: EventChunk, row: number): void;
 }
