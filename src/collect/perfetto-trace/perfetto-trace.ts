@@ -23,6 +23,7 @@ import {
 import type { RecordFilter } from "../../model/trace-file.js";
 import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";
 import { unpackZstd } from "../unpack/zstd.js";
+import { isZstd } from "../unpack/zstd-header.js";
 import {
   EVENTS,
   type EventSchema,
@@ -49,7 +50,7 @@ const MOST_GROUPS = 1 << 16;
 /** Whether a file begins as a Trace message, or is one packed by gzip or zstd (what is inside is looked at later). */
 export function isPerfetto(head: Uint8Array): boolean {
   if (head[0] === 0x1f && head[1] === 0x8b) return true;
-  if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) return true;
+  if (isZstd(head)) return true;
   if (head[0] !== 0x0a) return false;
   // Text may begin with an empty line; a packet's first field has a wire type and a number.
   let at = 1;
@@ -101,7 +102,7 @@ function whole(source: ByteSource, { "packed-trace-bytes": unpackedBytes }: Read
   const head = new Uint8Array(4);
   source.read(head, 0);
   const gzip = head[0] === 0x1f && head[1] === 0x8b;
-  if (!gzip && !(head[0] === 0x28 && head[1] === 0xb5)) return ok(source);
+  if (!gzip && !isZstd(head)) return ok(source);
   const first = `unpack it first (${gzip ? "gzip" : "zstd"} -d)`;
   if (source.size > unpackedBytes) return err(`it is packed and has ${source.size} bytes: ${first}`);
   const packed = new Uint8Array(source.size);

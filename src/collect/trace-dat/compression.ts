@@ -4,6 +4,7 @@ import { decompress } from "fzstd";
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { unpackZstd } from "../unpack/zstd.js";
+import { frameHeader } from "../unpack/zstd-header.js";
 
 export type Compression = "none" | "zlib" | "zstd";
 
@@ -25,8 +26,10 @@ export function unpack(packed: Uint8Array, unpacked: number, compression: Compre
         return bytes.length === unpacked ? ok(bytes) : err(`${bytes.length} bytes where ${unpacked} are announced`);
       }
       case "zstd": {
-        const announced = zstdContentBytes(packed);
-        if (announced === null) {
+        const header = frameHeader(packed);
+        const isData = typeof header === "object" && "kind" in header && header.kind === "data";
+        const announced = isData ? header.contentBytes : null;
+        if (announced === null || (isData && header.hasChecksum)) {
           // Into a buffer of the announced size, less than that would be followed by zeros, unnoticed.
           const found = unpackZstd(packed, unpacked);
           if (!found.ok || found.value.length === unpacked) return found;
@@ -45,22 +48,6 @@ export function unpack(packed: Uint8Array, unpacked: number, compression: Compre
   } catch (error) {
     return err(error instanceof Error ? error.message : String(error));
   }
-}
-
-/** What a zstd frame's header says that it holds (RFC 8878 section 3.1.1.1); null where it does not say. */
-function zstdContentBytes(bytes: Uint8Array): number | null {
-  if (bytes.length < 6) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint32(0, true) !== 0xfd2fb528) return null;
-  const descriptor = bytes[4] as number;
-  const single = (descriptor & 0x20) !== 0;
-  const dictionary = [0, 1, 2, 4][descriptor & 3] as number;
-  const size = [single ? 1 : 0, 2, 4, 8][descriptor >> 6] as number;
-  const at = 5 + (single ? 0 : 1) + dictionary;
-  if (size === 0 || at + size > bytes.length) return null;
-  if (size === 1) return bytes[at] as number;
-  if (size === 2) return view.getUint16(at, true) + 256;
-  return size === 4 ? view.getUint32(at, true) : Number(view.getBigUint64(at, true));
 }
 
 /** A chunk is ten pages (PAGES_IN_CHUNK); with sub-buffers of 4 MiB that is the most there can be. */

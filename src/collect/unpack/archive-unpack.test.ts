@@ -272,6 +272,8 @@ test("what a file is packed with is told by its first bytes", () => {
   };
   try {
     for (const [packing, pack] of packings) assert.equal(told(pack(tarArchive([FILE]))), packing);
+    // pzstd's first frame is a skippable one.
+    assert.equal(told(Uint8Array.of(0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 0, 0, 0, 0)), "zstd");
     for (const other of ["", "x", "PK\u0003\u0004", "{}".repeat(300)]) assert.equal(told(Buffer.from(other)), null);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -16,7 +16,6 @@ import { dirname, join } from "node:path";
 import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { Decompress } from "fzstd";
 import { extract, type Header } from "tar-stream";
 import { err, ok, type Result } from "../../base/result.js";
 import {
@@ -29,7 +28,8 @@ import {
   quoted,
   RATIO_FREE_BYTES,
 } from "../files/capture-error.js";
-import { ZSTD_WINDOW_BYTES, type ZstdFault, ZstdFrames } from "./zstd-frames.js";
+import { ZstdStream } from "./zstd.js";
+import { isZstd, ZSTD_WINDOW_BYTES, type ZstdFault } from "./zstd-header.js";
 
 export type Packing = "tar" | "gzip" | "zstd";
 
@@ -58,7 +58,7 @@ export function packingOf(path: string): Packing | null {
     closeSync(fd);
   }
   if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
-  if (head.readUInt32LE(0) === 0xfd2fb528) return "zstd";
+  if (isZstd(head)) return "zstd";
   return head.toString("latin1", USTAR_AT) === "ustar" ? "tar" : null;
 }
 
@@ -75,33 +75,20 @@ const refuse = (code: CaptureErrorCode, message: string, advice: string): Refusa
 const REPACK = "Pack the capture anew with tar, from the folder that the recorder wrote.";
 const TRANSFER = "Copy or pack the capture again: it was cut off or changed on its way.";
 
-/**
- * Streaming zstd. Blocks are decoded one at a time, so that what one packed block unpacks to (128 KiB at most) is all
- * that waits to be taken; fzstd alone would unpack a whole chunk of them at once, and reserve whatever window is asked.
- */
 async function* unzstd(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const frames = new ZstdFrames();
-  let out: Buffer[] = [];
-  const decompress = new Decompress((chunk) => {
-    if (chunk.length > 0) out.push(Buffer.from(chunk));
-  });
+  const stream = new ZstdStream();
   for await (const chunk of packed) {
-    const parts = frames.push(chunk);
-    for (let next = parts.next(); ; next = parts.next()) {
+    const pieces = stream.push(chunk);
+    for (let next = pieces.next(); ; next = pieces.next()) {
       if (next.done === true) {
         if (next.value !== null) throw zstdRefusal(next.value);
         break;
       }
-      decompress.push(Uint8Array.from(next.value));
-      const unpacked = out;
-      out = [];
-      yield* unpacked;
+      yield Buffer.from(next.value.buffer, next.value.byteOffset, next.value.length);
     }
   }
-  const fault = frames.end();
+  const fault = stream.end();
   if (fault !== null) throw zstdRefusal(fault);
-  decompress.push(new Uint8Array(0), true);
-  yield* out;
 }
 
 function zstdRefusal(fault: ZstdFault): Refusal {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { zstdRaw, zstdZeros } from "../../testing/fakes/tar.js";
-import { type ZstdFault, ZstdFrames } from "./zstd-frames.js";
+import { ZstdFrames } from "./zstd-frames.js";
+import type { ZstdFault } from "./zstd-header.js";
 
 interface Walked {
   readonly parts: readonly Uint8Array[];
@@ -15,7 +16,7 @@ function walk(bytes: Uint8Array, piece = bytes.length): Walked {
   for (let at = 0; at < bytes.length; at += Math.max(1, piece)) {
     const found = frames.push(bytes.subarray(at, at + Math.max(1, piece)));
     for (let next = found.next(); ; next = found.next()) {
-      if (next.done !== true) parts.push(Uint8Array.from(next.value));
+      if (next.done !== true) parts.push(Uint8Array.from(next.value.bytes));
       else if (next.value !== null) return { parts, fault: next.value };
       else break;
     }

@@ -2,24 +2,24 @@
  * Walks zstd's frames and blocks (RFC 8878, section 3.1) and hands them on one at a time, so that a decoder never has
  * more than one block's output to give, and never sees a frame that wants more memory than is allowed.
  */
+import { frameHeader, u32, type ZstdFault } from "./zstd-header.js";
 
-/** What a decoder must at least support, and all that `zstd -1` to `-19` use (RFC 8878, section 3.1.1.1.2). */
-export const ZSTD_WINDOW_BYTES = 8 * 2 ** 20;
-
-export type ZstdFault =
-  | { readonly what: "corrupt" | "truncated"; readonly why: string }
-  | { readonly what: "window"; readonly bytes: number };
-
-const MAGIC = 0xfd2fb528;
-/** Frames of application data, 0x184D2A50 to 0x184D2A5F (section 3.1.2). */
-const SKIPPABLE = 0x184d2a5;
 /** The most that a block holds, packed or not (section 3.1.1.2.4). */
 const BLOCK_BYTES = 128 * 1024;
 const RAW_RLE = 1;
+const CHECKSUM_BYTES = 4;
 
+/** What the walk stands before. */
 type State = "frame" | "block" | "checksum" | "skippable frame";
 
-/** A part's length, or that more bytes are needed to tell, or what is wrong with it. */
+/** A whole part of a frame. Its last block, or its checksum if it has one, `endsFrame`. */
+export interface ZstdPart {
+  readonly kind: "header" | "block" | "checksum";
+  readonly bytes: Uint8Array;
+  readonly endsFrame: boolean;
+}
+
+/** A part's length, or that more bytes are needed, or what is wrong with it. */
 type Measured = number | "more" | ZstdFault;
 
 export class ZstdFrames {
@@ -30,10 +30,10 @@ export class ZstdFrames {
   #frames = 0;
 
   /**
-   * Yields the whole parts (frame header, block, checksum) that `bytes` completes, without skippable frames, and
-   * returns the first fault. At most one part is held back.
+   * Yields the whole parts that `bytes` completes, without skippable frames, and returns the first fault. At most one
+   * part is held back.
    */
-  *push(bytes: Uint8Array): Generator<Uint8Array, ZstdFault | null> {
+  *push(bytes: Uint8Array): Generator<ZstdPart, ZstdFault | null> {
     const input = this.#held.length === 0 ? bytes : concat(this.#held, bytes);
     let at = 0;
     while (at < input.length) {
@@ -48,9 +48,9 @@ export class ZstdFrames {
       const length = this.#measure(rest);
       if (length === "more") break;
       if (typeof length !== "number") return length;
-      const part = rest.subarray(0, length);
       at += length;
-      if (this.#advance(part)) yield part;
+      const part = this.#advance(rest.subarray(0, length));
+      if (part !== null) yield part;
     }
     this.#held = input.slice(at);
     return null;
@@ -66,41 +66,51 @@ export class ZstdFrames {
 
   #measure(bytes: Uint8Array): Measured {
     switch (this.#state) {
-      case "frame":
-        return frameHeaderLength(bytes);
+      case "frame": {
+        const header = frameHeader(bytes);
+        return typeof header === "object" && "kind" in header ? header.headerBytes : header;
+      }
       case "block":
         return blockLength(bytes);
       case "checksum":
-        return bytes.length < 4 ? "more" : 4;
+        return bytes.length < CHECKSUM_BYTES ? "more" : CHECKSUM_BYTES;
       case "skippable frame":
         return "more";
     }
   }
 
-  /** Takes note of a part; false where it is not for the decoder. */
-  #advance(part: Uint8Array): boolean {
+  /** Takes note of a measured part; null if it is not for the decoder. */
+  #advance(bytes: Uint8Array): ZstdPart | null {
     switch (this.#state) {
-      case "frame":
+      case "frame": {
         this.#frames += 1;
-        if (isSkippable(part)) {
-          this.#skip = u32(part, 4);
+        const header = frameHeader(bytes);
+        if (typeof header !== "object" || !("kind" in header)) return null;
+        if (header.kind === "skippable") {
+          this.#skip = header.contentBytes;
           this.#state = this.#skip > 0 ? "skippable frame" : "frame";
-          return false;
+          return null;
         }
-        this.#hasChecksum = ((part[4] as number) & 4) !== 0;
+        this.#hasChecksum = header.hasChecksum;
         this.#state = "block";
-        return true;
-      case "block":
-        if (((part[0] as number) & 1) === 1) this.#state = this.#hasChecksum ? "checksum" : "frame";
-        return true;
+        return { kind: "header", bytes, endsFrame: false };
+      }
+      case "block": {
+        const isLast = ((bytes[0] as number) & 1) === 1;
+        if (isLast) this.#state = this.#hasChecksum ? "checksum" : "frame";
+        return { kind: "block", bytes, endsFrame: isLast && !this.#hasChecksum };
+      }
       case "checksum":
         this.#state = "frame";
-        return true;
+        return { kind: "checksum", bytes, endsFrame: true };
       case "skippable frame":
-        return false;
+        return null;
     }
   }
 }
+
+/** The low 32 bits of the content's XXH64 that a frame's checksum states. */
+export const checksumOf = (part: ZstdPart): number => u32(part.bytes, 0);
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
   const both = new Uint8Array(a.length + b.length);
@@ -108,15 +118,6 @@ function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
   both.set(b, a.length);
   return both;
 }
-
-const u32 = (bytes: Uint8Array, at: number): number =>
-  ((bytes[at] as number) |
-    ((bytes[at + 1] as number) << 8) |
-    ((bytes[at + 2] as number) << 16) |
-    ((bytes[at + 3] as number) << 24)) >>>
-  0;
-
-const isSkippable = (bytes: Uint8Array): boolean => u32(bytes, 0) >>> 4 === SKIPPABLE;
 
 function blockLength(bytes: Uint8Array): Measured {
   if (bytes.length < 3) return "more";
@@ -127,39 +128,4 @@ function blockLength(bytes: Uint8Array): Measured {
   if (size > BLOCK_BYTES) return { what: "corrupt", why: `a block holds ${size} bytes, more than ${BLOCK_BYTES}` };
   const length = 3 + (type === RAW_RLE ? 1 : size);
   return bytes.length < length ? "more" : length;
-}
-
-/** Frame_Header (section 3.1.1.1): descriptor, window, dictionary id, content size. */
-function frameHeaderLength(bytes: Uint8Array): Measured {
-  if (bytes.length < 8) return "more";
-  if (isSkippable(bytes)) return 8;
-  if (u32(bytes, 0) !== MAGIC) return { what: "corrupt", why: "bytes between its frames are no frame" };
-  const descriptor = bytes[4] as number;
-  const isSingleSegment = (descriptor & 0x20) !== 0;
-  if ((descriptor & 8) !== 0) return { what: "corrupt", why: "a frame sets a reserved bit" };
-  if ((descriptor & 3) !== 0) return { what: "corrupt", why: "a frame needs a dictionary" };
-  const sizeFlag = descriptor >> 6;
-  const sizeBytes = sizeFlag === 0 ? (isSingleSegment ? 1 : 0) : 1 << sizeFlag;
-  const length = 5 + (isSingleSegment ? 0 : 1) + sizeBytes;
-  if (bytes.length < length) return "more";
-  const window = isSingleSegment ? contentSize(bytes, 5, sizeBytes) : windowSize(bytes[5] as number);
-  return window > ZSTD_WINDOW_BYTES ? { what: "window", bytes: window } : length;
-}
-
-function windowSize(descriptor: number): number {
-  const base = 2 ** (10 + (descriptor >> 3));
-  return base + (base / 8) * (descriptor & 7);
-}
-
-function contentSize(bytes: Uint8Array, at: number, length: number): number {
-  switch (length) {
-    case 1:
-      return bytes[at] as number;
-    case 2:
-      return ((bytes[at] as number) | ((bytes[at + 1] as number) << 8)) + 256;
-    case 4:
-      return u32(bytes, at);
-    default:
-      return u32(bytes, at) + u32(bytes, at + 4) * 2 ** 32;
-  }
 }

@@ -22,6 +22,36 @@ test("frames of any level, one after the other, come back", { skip }, () => {
   }
 });
 
+test("a frame whose content is not what its checksum states is refused, wherever the damage is", { skip }, () => {
+  // Raw blocks, so that a changed byte of content still unpacks.
+  const content = Uint8Array.from({ length: 5_000 }, (_, i) => Math.imul(i + 1, 2_654_435_761) >>> 24);
+  const packed = pack(content);
+  assert.deepEqual(unpackZstd(packed, 1 << 20), { ok: true, value: content });
+  const reasons: string[] = [];
+  for (let at = 20; at < packed.length; at += 97) {
+    const damaged = Uint8Array.from(packed);
+    damaged[at] = (damaged[at] as number) ^ 1;
+    const found = unpackZstd(damaged, 1 << 20);
+    assert.ok(!found.ok, `byte ${at}`);
+    reasons.push(found.error);
+  }
+  assert.ok(reasons.some((reason) => /its content has the checksum [0-9a-f]{8}, and its frame states/.test(reason)));
+  const other = Uint8Array.from(packed);
+  other[packed.length - 1] = (other[packed.length - 1] as number) ^ 0x80;
+  const found = unpackZstd(other, 1 << 20);
+  assert.match(found.ok ? "" : found.error, /checksum/);
+});
+
+test("short frames, with and without a checksum, and skippable ones before and between them", { skip }, () => {
+  const skippable = Uint8Array.of(0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4);
+  for (const content of ["", "a", "short", "x".repeat(40)].map((each) => new TextEncoder().encode(each))) {
+    for (const option of ["--check", "--no-check"]) {
+      const packed = Buffer.concat([skippable, pack(content, option), skippable, pack(content, option)]);
+      assert.deepEqual(unpackZstd(packed, 100), { ok: true, value: Uint8Array.of(...content, ...content) });
+    }
+  }
+});
+
 test("what is too large, needs too much memory, or is cut is refused with a reason", { skip }, () => {
   const reason = (packed: Uint8Array, most = 1 << 24): string => {
     const found = unpackZstd(packed, most);
