@@ -20,24 +20,25 @@ import {
   type FieldValue,
   type TraceClock,
 } from "../../model/collected.js";
-import type { RecordFilter } from "../../model/trace-file.js";
-import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";
-import { unpackZstd } from "../unpack/zstd.js";
-import { isZstd } from "../unpack/zstd-header.js";
 import {
   EVENTS,
   type EventSchema,
   FIRST_DESCRIBED,
-  FUNCGRAPH_ENTRY,
-  FUNCGRAPH_EXIT,
   GENERIC,
-  PRINT,
-  SCHED_SWITCH,
-  SCHED_WAKING,
+  numberOfEvent,
   SIGNED_TYPES,
   TYPE_STRING,
-} from "./event-schema.js";
+} from "../../model/perfetto-ftrace.js";
+import type { RecordFilter } from "../../model/trace-file.js";
+import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";
+import { unpackZstd } from "../unpack/zstd.js";
+import { isZstd } from "../unpack/zstd-header.js";
 
+const PRINT = numberOfEvent("print");
+const SCHED_SWITCH = numberOfEvent("sched_switch");
+const SCHED_WAKING = numberOfEvent("sched_waking");
+const FUNCGRAPH_ENTRY = numberOfEvent("funcgraph_entry");
+const FUNCGRAPH_EXIT = numberOfEvent("funcgraph_exit");
 /** Packets are some 100 bytes: the file is read in blocks of many. */
 const BLOCK_BYTES = 1 << 18;
 const ROWS = 16_384;

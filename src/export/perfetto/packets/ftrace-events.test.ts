@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
-import { handledOf, integerOf, taskStateOf } from "./ftrace-events.js";
+import protobuf from "protobufjs";
+import { numberOfField } from "../../../model/perfetto-ftrace.js";
+import { projectRoot } from "../../../testing/places.js";
+import { handledOf, integerOf, TYPED_EVENTS, taskStateOf } from "./ftrace-events.js";
 
 test("integers are read as every dialect prints them", () => {
   assert.equal(integerOf(25), 25);
@@ -29,4 +33,22 @@ test("an interrupt's result is read from the word or the number", () => {
   assert.equal(handledOf("handled"), 1);
   assert.equal(handledOf("unhandled"), 0);
   assert.equal(handledOf("0x1 (1)"), 1);
+});
+
+test("the schema that other programs read our traces by has the numbers that we write, and no others", () => {
+  const schema = new protobuf.Root().loadSync(join(projectRoot, "src/export/perfetto/perfetto.proto"), {
+    keepCase: true,
+  });
+  const events = schema.lookupType("perfetto.protos.FtraceEvent").fields;
+  assert.deepEqual(
+    new Set(Object.keys(events)),
+    new Set(["timestamp", "pid", ...TYPED_EVENTS.keys()]),
+    "each event that is written has its message",
+  );
+  for (const [name, { field, parts }] of TYPED_EVENTS) {
+    assert.equal(events[name]?.id, field, name);
+    const { fields } = schema.lookupType(`perfetto.protos.${events[name]?.type}`);
+    for (const part of parts) assert.equal(fields[part.keys[0] as string]?.id, part.field, `${name}.${part.keys[0]}`);
+    for (const [key, { id }] of Object.entries(fields)) assert.equal(id, numberOfField(name, key), `${name}.${key}`);
+  }
 });

@@ -1,9 +1,10 @@
 /**
- * The trace events that Perfetto has a message for, and how each is encoded: message and field numbers of
- * protos/perfetto/trace/ftrace (v58). Fields are read by the kernel's own names; a dialect may hand them over as numbers
- * or as the text the kernel prints.
+ * The trace events that Perfetto has a message for, and how each is encoded; the numbers are those of
+ * model/perfetto-ftrace.ts. Fields are read by the kernel's own names; a dialect may hand them over as numbers or as the
+ * text the kernel prints.
  */
 import type { EventFields, FieldValue } from "../../../model/collected.js";
+import { numberOfEvent, numberOfField } from "../../../model/perfetto-ftrace.js";
 
 export type PartType = "int" | "text" | "pid" | "state" | "symbol" | "handled";
 
@@ -28,134 +29,113 @@ export interface TypedEvent {
   readonly closes?: Bracket;
 }
 
-const part = (field: number, type: PartType, ...keys: readonly string[]): Part => ({
-  field,
+/** `name` is Perfetto's, and the kernel's in most cases; `printed`: what the kernel's text calls it. */
+interface PartSpec {
+  readonly name: string;
+  readonly type: PartType;
+  readonly printed: readonly string[];
+  readonly required: boolean;
+}
+
+const part = (type: PartType, name: string, ...printed: readonly string[]): PartSpec => ({
+  name,
   type,
-  keys,
+  printed,
   required: true,
 });
-const extra = (field: number, type: PartType, ...keys: readonly string[]): Part => ({
-  field,
-  type,
-  keys,
+const extra = (type: PartType, name: string, ...printed: readonly string[]): PartSpec => ({
+  ...part(type, name, ...printed),
   required: false,
 });
 
-const wakeup = (field: number): TypedEvent => ({
-  field,
-  parts: [extra(1, "text", "comm"), part(2, "pid", "pid"), extra(3, "int", "prio"), extra(5, "int", "target_cpu")],
-  names: [["pid", "comm"]],
-});
-const softirq = (field: number): TypedEvent => ({ field, parts: [part(1, "int", "vec")], names: [] });
-const cpuhpEnter = (field: number): TypedEvent => ({
-  field,
-  parts: [part(1, "int", "cpu"), extra(2, "symbol", "fun"), part(3, "int", "idx", "step"), extra(4, "int", "target")],
-  names: [],
-  opens: "cpuhp",
-});
+function typed(
+  event: string,
+  parts: readonly PartSpec[],
+  more: Partial<Pick<TypedEvent, "names" | "opens" | "closes">> = {},
+): [string, TypedEvent] {
+  return [
+    event,
+    {
+      field: numberOfEvent(event),
+      parts: parts.map(({ name, type, printed, required }) => ({
+        field: numberOfField(event, name),
+        type,
+        keys: [name, ...printed],
+        required,
+      })),
+      names: [],
+      ...more,
+    },
+  ];
+}
 
-export const SCHED_SWITCH: TypedEvent = {
-  field: 4,
-  parts: [
-    extra(1, "text", "prev_comm"),
-    part(2, "pid", "prev_pid"),
-    extra(3, "int", "prev_prio"),
-    part(4, "state", "prev_state"),
-    extra(5, "text", "next_comm"),
-    part(6, "pid", "next_pid"),
-    extra(7, "int", "next_prio"),
-  ],
-  names: [
-    ["prev_pid", "prev_comm"],
-    ["next_pid", "next_comm"],
-  ],
-};
+const TASK = { names: [["pid", "comm"]] } as const;
+const WAKEUP = [extra("text", "comm"), part("pid", "pid"), extra("int", "prio"), extra("int", "target_cpu")];
+const VECTOR = [part("int", "vec")];
+const WORK = [extra("int", "work"), extra("symbol", "function")];
+const CPUHP = [part("int", "cpu"), extra("symbol", "fun"), part("int", "idx", "step"), extra("int", "target")];
 
 /** By the event's name. Plain text (`print`) is not here: Perfetto takes it for atrace's syntax and reports errors. */
-export const TYPED_EVENTS: ReadonlyMap<string, TypedEvent> = new Map<string, TypedEvent>([
-  ["sched_switch", SCHED_SWITCH],
-  ["sched_wakeup", wakeup(17)],
-  ["sched_waking", wakeup(20)],
-  ["sched_wakeup_new", wakeup(114)],
-  [
-    "sched_process_exit",
+export const TYPED_EVENTS: ReadonlyMap<string, TypedEvent> = new Map([
+  typed(
+    "sched_switch",
+    [
+      extra("text", "prev_comm"),
+      part("pid", "prev_pid"),
+      extra("int", "prev_prio"),
+      part("state", "prev_state"),
+      extra("text", "next_comm"),
+      part("pid", "next_pid"),
+      extra("int", "next_prio"),
+    ],
     {
-      field: 238,
-      parts: [extra(1, "text", "comm"), part(2, "pid", "pid"), extra(4, "int", "prio")],
-      names: [["pid", "comm"]],
-    },
-  ],
-  [
-    "sched_process_fork",
-    {
-      field: 239,
-      parts: [
-        extra(1, "text", "parent_comm", "comm"),
-        part(2, "pid", "parent_pid", "pid"),
-        extra(3, "text", "child_comm"),
-        part(4, "pid", "child_pid"),
+      names: [
+        ["prev_pid", "prev_comm"],
+        ["next_pid", "next_comm"],
       ],
-      names: [],
     },
-  ],
-  [
-    "sched_process_free",
-    { field: 240, parts: [extra(1, "text", "comm"), part(2, "pid", "pid"), extra(3, "int", "prio")], names: [] },
-  ],
-  [
+  ),
+  typed("sched_wakeup", WAKEUP, TASK),
+  typed("sched_waking", WAKEUP, TASK),
+  typed("sched_wakeup_new", WAKEUP, TASK),
+  typed("sched_process_exit", [extra("text", "comm"), part("pid", "pid"), extra("int", "prio")], TASK),
+  typed("sched_process_fork", [
+    extra("text", "parent_comm", "comm"),
+    part("pid", "parent_pid", "pid"),
+    extra("text", "child_comm"),
+    part("pid", "child_pid"),
+  ]),
+  typed("sched_process_free", [extra("text", "comm"), part("pid", "pid"), extra("int", "prio")], TASK),
+  typed(
     "sched_migrate_task",
-    {
-      field: 491,
-      parts: [
-        extra(1, "text", "comm"),
-        part(2, "pid", "pid"),
-        extra(3, "int", "prio"),
-        extra(4, "int", "orig_cpu"),
-        extra(5, "int", "dest_cpu"),
-      ],
-      names: [["pid", "comm"]],
-    },
-  ],
-  ["cpu_idle", { field: 13, parts: [part(1, "int", "state"), part(2, "int", "cpu_id")], names: [] }],
-  ["softirq_entry", { ...softirq(24), opens: "softirq" }],
-  ["softirq_exit", { ...softirq(25), closes: "softirq" }],
-  ["softirq_raise", softirq(26)],
-  [
-    "irq_handler_entry",
-    { field: 36, parts: [part(1, "int", "irq"), extra(2, "text", "name")], names: [], opens: "irq" },
-  ],
-  [
-    "irq_handler_exit",
-    { field: 37, parts: [part(1, "int", "irq"), extra(2, "handled", "ret")], names: [], closes: "irq" },
-  ],
-  [
-    "workqueue_execute_start",
-    { field: 58, parts: [extra(1, "int", "work"), extra(2, "symbol", "function")], names: [] },
-  ],
-  ["workqueue_execute_end", { field: 57, parts: [extra(1, "int", "work"), extra(2, "symbol", "function")], names: [] }],
-  ["sys_enter", { field: 329, parts: [part(1, "int", "id", "NR")], names: [] }],
-  ["sys_exit", { field: 330, parts: [part(1, "int", "id", "NR"), extra(2, "int", "ret")], names: [] }],
-  ["cpuhp_enter", cpuhpEnter(345)],
-  ["cpuhp_multi_enter", cpuhpEnter(344)],
-  [
-    "cpuhp_exit",
-    {
-      field: 343,
-      parts: [part(1, "int", "cpu"), part(2, "int", "idx", "step"), extra(3, "int", "ret"), extra(4, "int", "state")],
-      names: [],
-      closes: "cpuhp",
-    },
-  ],
-  [
-    "hrtimer_expire_entry",
-    {
-      field: 553,
-      parts: [part(1, "int", "hrtimer"), extra(2, "int", "now"), extra(3, "symbol", "function")],
-      names: [],
-      opens: "hrtimer",
-    },
-  ],
-  ["hrtimer_expire_exit", { field: 554, parts: [part(1, "int", "hrtimer")], names: [], closes: "hrtimer" }],
+    [
+      extra("text", "comm"),
+      part("pid", "pid"),
+      extra("int", "prio"),
+      extra("int", "orig_cpu"),
+      extra("int", "dest_cpu"),
+    ],
+    TASK,
+  ),
+  typed("cpu_idle", [part("int", "state"), part("int", "cpu_id")]),
+  typed("softirq_entry", VECTOR, { opens: "softirq" }),
+  typed("softirq_exit", VECTOR, { closes: "softirq" }),
+  typed("softirq_raise", VECTOR),
+  typed("irq_handler_entry", [part("int", "irq"), extra("text", "name")], { opens: "irq" }),
+  typed("irq_handler_exit", [part("int", "irq"), extra("handled", "ret")], { closes: "irq" }),
+  typed("workqueue_execute_start", WORK),
+  typed("workqueue_execute_end", WORK),
+  typed("sys_enter", [part("int", "id", "NR")]),
+  typed("sys_exit", [part("int", "id", "NR"), extra("int", "ret")]),
+  typed("cpuhp_enter", CPUHP, { opens: "cpuhp" }),
+  typed("cpuhp_multi_enter", CPUHP, { opens: "cpuhp" }),
+  typed("cpuhp_exit", [part("int", "cpu"), part("int", "idx", "step"), extra("int", "ret"), extra("int", "state")], {
+    closes: "cpuhp",
+  }),
+  typed("hrtimer_expire_entry", [part("int", "hrtimer"), extra("int", "now"), extra("symbol", "function")], {
+    opens: "hrtimer",
+  }),
+  typed("hrtimer_expire_exit", [part("int", "hrtimer")], { closes: "hrtimer" }),
 ]);
 
 /** `25`, `-1`, `0x19`, `0019` (decimal), `0x19 (25)`. */

@@ -12,7 +12,6 @@ import {
   handledOf,
   integerOf,
   type Part,
-  SCHED_SWITCH,
   TYPED_EVENTS,
   type TypedEvent,
   taskStateOf,
@@ -73,6 +72,7 @@ interface CpuState {
   open: OpenBracket[];
 }
 
+const SCHED_SWITCH = TYPED_EVENTS.get("sched_switch");
 const CLOSING: Readonly<Record<Bracket, TypedEvent | undefined>> = {
   irq: TYPED_EVENTS.get("irq_handler_exit"),
   softirq: TYPED_EVENTS.get("softirq_exit"),
@@ -103,62 +103,120 @@ export function writeFtrace(
   tasks: Pick<Tasks, "name">,
   time: TraceTime,
 ): FtraceCounts {
-  const cpus = new Map<number, CpuState>();
-  const typed = new Map<StringTable, (TypedEvent | null)[]>();
-  const counts = { written: 0, untyped: 0, undecoded: 0, closing: 0 };
-  let oldEnded = false;
+  const bundles = new FtraceBundles(writer, tasks, time);
+  feed((chunk, axisNs) => bundles.add(chunk, axisNs));
+  return bundles.end();
+}
+
+class FtraceBundles {
+  readonly #writer: TraceWriter;
+  readonly #tasks: Pick<Tasks, "name">;
+  readonly #time: TraceTime;
+  readonly #cpus = new Map<number, CpuState>();
+  /** By string table and name's id. */
+  readonly #typed = new Map<StringTable, (TypedEvent | null)[]>();
+  readonly #counts = { written: 0, untyped: 0, undecoded: 0, closing: 0 };
   /** Trace time of the last row of each CPU, typed or not. */
-  const lastSeen = new Float64Array(MAX_CPU + 1);
+  readonly #lastSeen = new Float64Array(MAX_CPU + 1);
+  #oldEnded = false;
+  /** Events written when bundles that lag were last looked for. */
+  #swept = 0;
 
-  const flush = (state: CpuState): void => {
-    if (state.bundle.length === 0) return;
-    writer.bundle(state.cpu, state.bundle.view());
-    state.bundle.rewind(0);
-  };
-  let swept = 0;
-  /** Writes the bundles that lag behind. */
-  const sweep = (): void => {
-    if (counts.written - swept < BUNDLE_LAG) return;
-    swept = counts.written;
-    for (const state of cpus.values()) if (swept - state.since >= BUNDLE_LAG) flush(state);
-  };
-  const stateOf = (cpu: number): CpuState => {
-    const known = cpus.get(cpu);
+  constructor(writer: TraceWriter, tasks: Pick<Tasks, "name">, time: TraceTime) {
+    this.#writer = writer;
+    this.#tasks = tasks;
+    this.#time = time;
+  }
+
+  add(chunk: EventChunk, axisNs: Float64Array): void {
+    if (chunk.boot === "new" && !this.#oldEnded) this.#endOldBoot();
+    let known = this.#typed.get(chunk.strings);
+    if (known === undefined) {
+      known = [];
+      this.#typed.set(chunk.strings, known);
+    }
+    for (let row = 0; row < chunk.count; row++) this.#row(chunk, row, axisNs[row] as number, known);
+  }
+
+  end(): FtraceCounts {
+    for (const state of this.#cpus.values()) this.#flush(state);
+    return this.#counts;
+  }
+
+  #row(chunk: EventChunk, row: number, axisNs: number, known: (TypedEvent | null)[]): void {
+    const { boot, strings } = chunk;
+    const cpu = chunk.cpu[row] as number;
+    const at = this.#time.at(boot, axisNs);
+    if (at !== null && cpu >= 0 && cpu <= MAX_CPU) this.#lastSeen[cpu] = at;
+    const event = chunk.kind[row] === EventKind.event ? typedEvent(chunk, row, known) : null;
+    if (event === null) {
+      this.#counts.untyped += 1;
+      return;
+    }
+    const fields = chunk.fields(row);
+    const pid = chunk.pid[row] as number;
+    const tid = tidOf(boot, pid < 0 ? Number(integerOf(fields.get("prev_pid")) ?? -1) : pid);
+    if (at === null || tid === null || cpu < 0 || cpu > MAX_CPU) {
+      this.#counts.undecoded += 1;
+      return;
+    }
+    const state = this.#stateOf(cpu);
+    const isSwitch = event === SCHED_SWITCH;
+    if (isSwitch && boot === "new" && state.boot === "old") this.#enterNewBoot(state, at, fields);
+    if (!this.#encode(state, boot, at, tid, event, fields)) {
+      this.#counts.undecoded += 1;
+      return;
+    }
+    this.#counts.written += 1;
+    this.#sweep();
+    this.#tasks.name(boot, tid, strings.stringOf(chunk.comm[row] as number), at);
+    for (const [pidKey, commKey] of event.names) {
+      const named = tidOf(boot, Number(integerOf(fields.get(pidKey)) ?? -1));
+      if (named !== null) this.#tasks.name(boot, named, String(fields.get(commKey) ?? ""), at);
+    }
+    if (isSwitch) {
+      state.boot = boot;
+      state.running = Number(integerOf(fields.get("next_pid")) ?? 0);
+      state.comm = String(fields.get("next_comm") ?? "");
+    } else noteBracket(state, event, fields, tid);
+  }
+
+  #stateOf(cpu: number): CpuState {
+    const known = this.#cpus.get(cpu);
     if (known !== undefined) return known;
-    const state: CpuState = {
-      cpu,
-      bundle: new WireBuffer(),
-      since: 0,
-      lastAt: 0,
-      boot: null,
-      running: 0,
-      comm: "",
-      open: [],
-    };
-    cpus.set(cpu, state);
+    const bundle = new WireBuffer();
+    const state: CpuState = { cpu, bundle, since: 0, lastAt: 0, boot: null, running: 0, comm: "", open: [] };
+    this.#cpus.set(cpu, state);
     return state;
-  };
+  }
 
-  /** Encodes one event into its CPU's bundle; false, and nothing written, where a needed field is missing. */
-  const encode = (
-    state: CpuState,
-    boot: Boot,
-    at: number,
-    tid: number,
-    event: TypedEvent,
-    fields: EventFields,
-  ): boolean => {
+  #flush(state: CpuState): void {
+    if (state.bundle.length === 0) return;
+    this.#writer.bundle(state.cpu, state.bundle.view());
+    state.bundle.rewind(0);
+  }
+
+  /** Writes the bundles that lag behind. */
+  #sweep(): void {
+    const { written } = this.#counts;
+    if (written - this.#swept < BUNDLE_LAG) return;
+    this.#swept = written;
+    for (const state of this.#cpus.values()) if (written - state.since >= BUNDLE_LAG) this.#flush(state);
+  }
+
+  /** Encodes one event into its CPU's bundle; false, and nothing written, if a needed field is missing. */
+  #encode(state: CpuState, boot: Boot, at: number, tid: number, event: TypedEvent, fields: EventFields): boolean {
     // Within a bundle times ascend: a row from before begins another.
-    if (at < state.lastAt || state.bundle.length >= BUNDLE_BYTES) flush(state);
+    if (at < state.lastAt || state.bundle.length >= BUNDLE_BYTES) this.#flush(state);
     const { bundle } = state;
     const start = bundle.length;
-    if (start === 0) state.since = counts.written;
+    if (start === 0) state.since = this.#counts.written;
     const outer = bundle.begin(EVENT);
     bundle.varintField(EVENT_TIMESTAMP, at);
     bundle.varintField(EVENT_PID, tid);
     const body = bundle.begin(lengthKey(event.field));
     for (const part of event.parts) {
-      if (!encodePart(writer, bundle, boot, part, fields) && part.required) {
+      if (!encodePart(this.#writer, bundle, boot, part, fields) && part.required) {
         bundle.rewind(start);
         return false;
       }
@@ -167,126 +225,77 @@ export function writeFtrace(
     bundle.end(outer);
     state.lastAt = at;
     return true;
-  };
+  }
 
-  const switchTo = (state: CpuState, boot: Boot, at: number, fields: EventFields): void => {
-    counts.closing += 1;
-    encode(state, boot, at, 0, SCHED_SWITCH, fields);
-  };
+  /** A switch that was not recorded. */
+  #switchTo(state: CpuState, boot: Boot, at: number, prev: Switched, next: Switched): void {
+    if (SCHED_SWITCH === undefined) return;
+    this.#counts.closing += 1;
+    const fields = new Map<string, string | number>([
+      ["prev_comm", prev.comm],
+      ["prev_pid", prev.pid],
+      ["prev_state", prev.state],
+      ["next_comm", next.comm],
+      ["next_pid", next.pid],
+    ]);
+    this.#encode(state, boot, at, 0, SCHED_SWITCH, fields);
+  }
 
   /** The old kernel is gone: what ran on its CPUs ends with the last that is known of each. */
-  const endOldBoot = (): void => {
-    oldEnded = true;
-    for (const state of cpus.values()) {
-      const at = Math.max(state.lastAt, lastSeen[state.cpu] as number);
+  #endOldBoot(): void {
+    this.#oldEnded = true;
+    for (const state of this.#cpus.values()) {
+      const at = Math.max(state.lastAt, this.#lastSeen[state.cpu] as number);
       for (const { closing, fields, pid } of state.open.reverse()) {
-        counts.closing += 1;
-        encode(state, "old", at, pid, closing, fields);
+        this.#counts.closing += 1;
+        this.#encode(state, "old", at, pid, closing, fields);
       }
       state.open = [];
       if (state.boot === "old" && state.running > 0) {
-        switchTo(
-          state,
-          "old",
-          at,
-          new Map<string, string | number>([
-            ["prev_comm", state.comm],
-            ["prev_pid", state.running],
-            ["prev_state", STATE_DEAD],
-            ["next_comm", `${IDLE_COMM}/${state.cpu}`],
-            ["next_pid", 0],
-          ]),
-        );
+        this.#switchTo(state, "old", at, { comm: state.comm, pid: state.running, state: STATE_DEAD }, idle(state.cpu));
       }
-      flush(state);
+      this.#flush(state);
     }
-  };
+  }
 
   /** Perfetto checks each switch against the one before: the new kernel's first comes from idle, for no time. */
-  const enterNewBoot = (state: CpuState, at: number, fields: EventFields): void => {
+  #enterNewBoot(state: CpuState, at: number, fields: EventFields): void {
     const pid = Number(integerOf(fields.get("prev_pid")) ?? 0);
     if (pid <= 0) return;
-    switchTo(
-      state,
-      "new",
-      at,
-      new Map<string, string | number>([
-        ["prev_comm", `${IDLE_COMM}/${state.cpu}`],
-        ["prev_pid", 0],
-        ["prev_state", 0],
-        ["next_comm", String(fields.get("prev_comm") ?? "")],
-        ["next_pid", pid],
-      ]),
-    );
-  };
+    this.#switchTo(state, "new", at, idle(state.cpu), { comm: String(fields.get("prev_comm") ?? ""), pid, state: 0 });
+  }
+}
 
-  const noteBracket = (state: CpuState, event: TypedEvent, fields: EventFields, tid: number): void => {
-    if (event.opens !== undefined) {
-      const closing = CLOSING[event.opens];
-      if (closing !== undefined && state.open.length < MAX_OPEN) {
-        state.open.push({ bracket: event.opens, closing, fields, pid: tid });
-      }
-    } else if (event.closes !== undefined) {
-      const at = state.open.findLastIndex(({ bracket }) => bracket === event.closes);
-      if (at >= 0) state.open.splice(at, 1);
-    }
-  };
+/** A task that a switch leaves, or enters. */
+interface Switched {
+  readonly comm: string;
+  readonly pid: number;
+  readonly state: number;
+}
 
-  feed((chunk, axisNs) => {
-    const { boot, strings, count } = chunk;
-    if (boot === "new" && !oldEnded) endOldBoot();
-    let known = typed.get(strings);
-    if (known === undefined) {
-      known = [];
-      typed.set(strings, known);
+const idle = (cpu: number): Switched => ({ comm: `${IDLE_COMM}/${cpu}`, pid: 0, state: 0 });
+
+/** How a row's event is encoded; null if Perfetto has no message for it. `known`: by the name's id. */
+function typedEvent(chunk: EventChunk, row: number, known: (TypedEvent | null)[]): TypedEvent | null {
+  const id = chunk.name[row] as number;
+  let event = known[id];
+  if (event === undefined) {
+    event = TYPED_EVENTS.get(chunk.strings.stringOf(id)) ?? null;
+    known[id] = event;
+  }
+  return event;
+}
+
+function noteBracket(state: CpuState, event: TypedEvent, fields: EventFields, tid: number): void {
+  if (event.opens !== undefined) {
+    const closing = CLOSING[event.opens];
+    if (closing !== undefined && state.open.length < MAX_OPEN) {
+      state.open.push({ bracket: event.opens, closing, fields, pid: tid });
     }
-    for (let row = 0; row < count; row++) {
-      const cpu = chunk.cpu[row] as number;
-      const at = time.at(boot, axisNs[row] as number);
-      if (at !== null && cpu >= 0 && cpu <= MAX_CPU) lastSeen[cpu] = at;
-      if (chunk.kind[row] !== EventKind.event) {
-        counts.untyped += 1;
-        continue;
-      }
-      const id = chunk.name[row] as number;
-      let event = known[id];
-      if (event === undefined) {
-        event = TYPED_EVENTS.get(strings.stringOf(id)) ?? null;
-        known[id] = event;
-      }
-      if (event === null) {
-        counts.untyped += 1;
-        continue;
-      }
-      const fields = chunk.fields(row);
-      const pid = chunk.pid[row] as number;
-      const tid = tidOf(boot, pid < 0 ? Number(integerOf(fields.get("prev_pid")) ?? -1) : pid);
-      if (at === null || tid === null || cpu < 0 || cpu > MAX_CPU) {
-        counts.undecoded += 1;
-        continue;
-      }
-      const state = stateOf(cpu);
-      if (event === SCHED_SWITCH && boot === "new" && state.boot === "old") enterNewBoot(state, at, fields);
-      if (!encode(state, boot, at, tid, event, fields)) {
-        counts.undecoded += 1;
-        continue;
-      }
-      counts.written += 1;
-      sweep();
-      tasks.name(boot, tid, strings.stringOf(chunk.comm[row] as number), at);
-      for (const [pidKey, commKey] of event.names) {
-        const named = tidOf(boot, Number(integerOf(fields.get(pidKey)) ?? -1));
-        if (named !== null) tasks.name(boot, named, String(fields.get(commKey) ?? ""), at);
-      }
-      if (event === SCHED_SWITCH) {
-        state.boot = boot;
-        state.running = Number(integerOf(fields.get("next_pid")) ?? 0);
-        state.comm = String(fields.get("next_comm") ?? "");
-      } else noteBracket(state, event, fields, tid);
-    }
-  });
-  for (const state of cpus.values()) flush(state);
-  return counts;
+  } else if (event.closes !== undefined) {
+    const at = state.open.findLastIndex(({ bracket }) => bracket === event.closes);
+    if (at >= 0) state.open.splice(at, 1);
+  }
 }
 
 /** Writes one field; false where the event lacks it or it is not of its type. */

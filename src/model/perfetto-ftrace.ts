@@ -1,7 +1,7 @@
 /**
  * The ftrace events of Perfetto's schema (protos/perfetto/trace/ftrace, v58) that a kernel trace holds: by the number of
- * their field in FtraceEvent, the event's name and its fields in the kernel's order of names. `symbol` fields hold an
- * address, or an id among the packet sequence's interned kernel symbols.
+ * their field in FtraceEvent, the event's name and its fields' numbers and names. `symbol` fields hold an address, or an
+ * id among the packet sequence's interned kernel symbols. Reader and writer of Perfetto traces take all numbers from here.
  */
 export type FieldKind = "int" | "uint" | "text" | "symbol" | "uints";
 
@@ -77,12 +77,23 @@ export const EVENTS: ReadonlyMap<number, EventSchema> = new Map([
   [554, event("hrtimer_expire_exit", "1 hrtimer uint")],
 ]);
 
-export const SCHED_SWITCH = 4;
-export const SCHED_WAKING = 20;
-export const PRINT = 3;
+const NUMBERS: ReadonlyMap<string, number> = new Map([...EVENTS].map(([number, { name }]) => [name, number]));
+
+/** The field of FtraceEvent that holds the event. Throws if the table lacks it: a bug of ours. */
+export function numberOfEvent(name: string): number {
+  const number = NUMBERS.get(name);
+  if (number === undefined) throw new RangeError(`Perfetto's schema, as far as it stands here, has no event ${name}`);
+  return number;
+}
+
+/** The number of an event's field. Throws as numberOfEvent does. */
+export function numberOfField(event: string, field: string): number {
+  for (const [number, { name }] of EVENTS.get(numberOfEvent(event))?.fields ?? []) if (name === field) return number;
+  throw new RangeError(`Perfetto's schema, as far as it stands here, has no field ${event}.${field}`);
+}
+
+/** GenericFtraceEvent, for events without a message of their own. */
 export const GENERIC = 327;
-export const FUNCGRAPH_ENTRY = 437;
-export const FUNCGRAPH_EXIT = 438;
 /** From here on an event describes itself (FtraceEventBundle.generic_event_descriptors). */
 export const FIRST_DESCRIBED = 65_536;
 
