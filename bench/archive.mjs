@@ -35,7 +35,7 @@ const FIRST_DAY_MS = Date.UTC(2026, 6, 1);
 
 /** The real updates that the synthetic ones are drawn from: every member of the recorded cohorts that is shipped. */
 async function realSamples() {
-  const { realCohort } = await from("testing/samples.js");
+  const { realCohort } = await from("testing/samples/samples.js");
   const cohorts = await Promise.all(
     ["base", "devices"].map((name) => realCohort(name, join(root, "traces/cohorts", name))),
   );
@@ -87,8 +87,8 @@ function lines(real, begin, end, total, random, detail) {
 
 async function add() {
   const { parseUpdateLine } = await from("analyze/cohort/parse-sample.js");
-  const { openArchive } = await from("archive/archive.js");
-  const { seededRandom } = await from("base/random.js");
+  const { openArchive } = await from("archive/store/archive.js");
+  const { seededRandom } = await from("base/numbers/random.js");
   const total = Number(options.updates);
   const real = await realSamples();
   const random = seededRandom(8);
@@ -111,8 +111,8 @@ async function add() {
 }
 
 async function compact() {
-  const { openArchive } = await from("archive/archive.js");
-  const { compactArchive } = await from("archive/compact.js");
+  const { openArchive } = await from("archive/store/archive.js");
+  const { compactArchive } = await from("archive/upkeep/compact.js");
   const archive = await openArchive(options.path);
   const begin = performance.now();
   await compactArchive(archive, { graceMs: 0, nowMs: Date.now() + 3_600_000 });
@@ -122,9 +122,9 @@ async function compact() {
 }
 
 async function ask() {
-  const { openArchive } = await from("archive/archive.js");
-  const { openForQueries } = await from("archive/query.js");
-  const { percentilesSql } = await from("archive/sql.js");
+  const { openArchive } = await from("archive/store/archive.js");
+  const { openForQueries } = await from("archive/query/query.js");
+  const { percentilesSql } = await from("archive/query/sql.js");
   const archive = await openArchive(options.path);
   const begin = performance.now();
   const engine = await openForQueries(archive.root, await archive.snapshot(), null);
@@ -156,7 +156,7 @@ async function ask() {
 
 /** What `blackout watch` does with an archive before it takes in anything: counters of all, and the updates of 7 days. */
 async function start() {
-  const { openArchiveStore } = await from("cli/watch/archive-store.js");
+  const { openArchiveStore } = await from("cli/watch/intake/archive-store.js");
   const { FleetTally } = await from("analyze/fleet/tally.js");
   const begin = performance.now();
   const cpu = process.cpuUsage();

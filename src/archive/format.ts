@@ -1,4 +1,10 @@
-/** The archive's format, normative in docs/archive-format.md: its folders, its tables, and what their columns mean. */
+/**
+ * The archive's format, normative in docs/archive-format.md: its folders, its tables, and what their columns mean. A
+ * column is declared here alone: rows, their reading, every engine's SQL, and the document's tables (a test) follow. A
+ * column that holds a field of the update's sample takes kind and nullability from the field's declaration.
+ */
+import { recordNode, type Schema, type SchemaNode } from "../base/schema.js";
+import { defectCount, updateSampleSchema, vmSample } from "../model/update-sample.js";
 
 export const ARCHIVE_FORMAT = "blackout-archive";
 export const ARCHIVE_VERSION = 1;
@@ -13,105 +19,188 @@ export const CAPTURES = "captures";
 /** What can be known of a column in every engine. `text` is UTF-8, `int` a signed 64-bit integer, `date` days. */
 export type ColumnKind = "text" | "int" | "date";
 
-export interface Column {
-  readonly name: string;
+export interface Column<N extends string = string> {
+  readonly name: N;
   readonly kind: ColumnKind;
   readonly nullable: boolean;
   /** What it means, with its unit. */
   readonly about: string;
+  /** It has so few values that a dictionary of them is smaller and faster (ClickHouse: up to 10,000). */
+  readonly few: boolean;
+  /**
+   * The field that it holds, in the sample, or in the item of the list that the table is of: `blackout.durationNs`. It is
+   * written and read back by that alone. Null: its value is worked out in store/rows.ts.
+   */
+  readonly field: string | null;
 }
 
-const column = (name: string, kind: ColumnKind, nullable: boolean, about: string): Column => ({
-  name,
-  kind,
-  nullable,
-  about,
-});
-const KEY: readonly Column[] = [
-  column("segment", "text", false, "the segment that the row was written in"),
-  column("update_id", "text", false, "the live update: 32 hexadecimal digits of its document's SHA-256"),
-];
+type Kind = "text" | "few" | "int" | "date";
+type Null = "null" | "not null";
+
+/** A column whose value is worked out in store/rows.ts, where the compiler asks for it by its name. */
+function made<const N extends string>(name: N, kind: Kind, nullable: Null, about: string): Column<N> & { field: null } {
+  const few = kind === "few";
+  return { name, kind: kind === "few" ? "text" : kind, nullable: nullable === "null", about, few, field: null };
+}
+
+/** A column that holds a field of `T`; its kind is the field's. */
+function holder<T>(schema: Schema<T>) {
+  return <const N extends string, const F extends FieldPath<T>>(
+    name: N,
+    field: F,
+    about: string,
+    few: "few" | "many" = "many",
+  ): Column<N> & { field: F } => {
+    const { kind, nullable } = storedAs(nodeAt(schema.node, field));
+    return { name, kind, nullable, about, few: few === "few", field };
+  };
+}
+
+/** `name`, `kernel.old`: the fields of one value, of a record and of the records in it. */
+type FieldPath<T> = {
+  [K in keyof T & string]: T[K] extends readonly unknown[] | null
+    ? never
+    : T[K] extends string | number | null
+      ? K
+      : `${K}.${keyof T[K] & string}`;
+}[keyof T & string];
+
+function nodeAt(node: SchemaNode, path: string): SchemaNode {
+  return path.split(".").reduce((at, name) => {
+    const { fields } = recordNode(at);
+    const field = fields[name];
+    if (field === undefined) throw new Error(`no field ${name} of ${path} is declared`);
+    return field.node;
+  }, node);
+}
+
+function storedAs(node: SchemaNode): { readonly kind: ColumnKind; readonly nullable: boolean } {
+  switch (node.kind) {
+    case "text":
+    case "choice":
+      return { kind: "text", nullable: false };
+    case "number":
+      return { kind: "int", nullable: false };
+    case "nullable":
+      return { ...storedAs(node.inner), nullable: true };
+    case "shared":
+      return storedAs(node.inner());
+    case "flag":
+    case "list":
+    case "map":
+    case "record":
+    case "either":
+      throw new Error(`a ${node.kind} is not one value`);
+  }
+}
+
+const sampleField = holder(updateSampleSchema);
+const vmField = holder(vmSample);
+const defectField = holder(defectCount);
+
+const KEY = [
+  made("segment", "text", "not null", "the segment that the row was written in"),
+  made("update_id", "text", "not null", "the live update: 32 hexadecimal digits of its document's SHA-256"),
+] as const;
 
 /** What updates are selected and grouped by: of the update, repeated in every table, so that no question needs a join. */
-const DIMENSIONS: readonly Column[] = [
-  column("day", "date", true, "when it was taken, UTC; null where not known or not from 1970 to 2299"),
-  column("host", "text", true, "the host's name"),
-  column("kernel_old", "text", true, "release of the old kernel"),
-  column("kernel_new", "text", true, "release of the new kernel"),
-  column("probe_level", "text", true, "what was recorded: markers, events, probes, graph"),
-  column("workload", "text", true, "the label `workload`"),
-  column("outcome", "text", false, "completed, aborted, failed, incomplete"),
-  column("basis", "text", true, "what the blackout was read from: vm-marks, vcpu, kernel-observed"),
-];
+const DIMENSIONS = [
+  made("day", "date", "null", "when it was taken, UTC; null where not known or not from 1970 to 2299"),
+  sampleField("host", "host", "the host's name"),
+  sampleField("kernel_old", "kernel.old", "release of the old kernel", "few"),
+  sampleField("kernel_new", "kernel.new", "release of the new kernel", "few"),
+  sampleField("probe_level", "probeLevel", "what was recorded: markers, events, probes, graph", "few"),
+  made("workload", "few", "null", "the label `workload`"),
+  sampleField("outcome", "outcome", "completed, aborted, failed, incomplete", "few"),
+  sampleField("basis", "blackout.basis", "what the blackout was read from: vm-marks, vcpu, kernel-observed", "few"),
+] as const;
 
-/** The tables, each a folder of Parquet files. */
-export const TABLES = {
+/** The tables, each a folder of Parquet files: their own columns, beside the key and, below `updates`, the dimensions. */
+const OWN_COLUMNS = {
   updates: [
-    ...KEY,
-    ...DIMENSIONS,
-    column("detail", "text", false, "what is kept of it: summary, causes"),
-    column("name", "text", false, "the capture's name"),
-    column("taken_ms", "int", true, "when, by the host's realtime clock: milliseconds since 1970"),
-    column("labels", "text", false, "all labels: a JSON object of texts, sorted by name"),
-    column("memory_kib", "int", true, "the new kernel's memory, KiB"),
-    column("outcome_reason", "text", false, "one sentence"),
-    column("blackout_ns", "int", true, "the blackout, ns"),
-    column("blackout_uncertainty_ns", "int", true, "± of it, ns"),
-    column("seam_ns", "int", true, "from the old boot's last event to the new boot's first, ns"),
-    column("seam_uncertainty_ns", "int", true, "± of it, ns"),
-    column("clock_method", "text", true, "how the two boots' clocks were tied together"),
-    column("causes", "int", true, "how many causes its blackout was attributed to; null where it was not"),
-    column("defect_errors", "int", false, "defects of severity error"),
-    column("defect_warnings", "int", false, "defects of severity warning"),
-    column("defect_notes", "int", false, "defects of severity note"),
-    column("defect_codes", "int", true, "rows of it in defects; null where only the sums above are known"),
-    column("capture", "text", true, "the capture's path in the archive, where it was kept"),
+    made("detail", "few", "not null", "what is kept of it: summary, causes"),
+    sampleField("name", "name", "the capture's name"),
+    sampleField("taken_ms", "takenAtMs", "when, by the host's realtime clock: milliseconds since 1970"),
+    made("labels", "text", "not null", "all labels: a JSON object of texts, sorted by name"),
+    sampleField("memory_kib", "memoryKiB", "the new kernel's memory, KiB"),
+    sampleField("outcome_reason", "outcomeReason", "one sentence"),
+    sampleField("blackout_ns", "blackout.durationNs", "the blackout, ns"),
+    sampleField("blackout_uncertainty_ns", "blackout.uncertaintyNs", "± of it, ns"),
+    sampleField("seam_ns", "seam.durationNs", "from the old boot's last event to the new boot's first, ns"),
+    sampleField("seam_uncertainty_ns", "seam.uncertaintyNs", "± of it, ns"),
+    sampleField("clock_method", "clockMethod", "how the two boots' clocks were tied together", "few"),
+    made("causes", "int", "null", "how many causes its blackout was attributed to; null where it was not"),
+    sampleField("defect_errors", "defects.error", "defects of severity error"),
+    sampleField("defect_warnings", "defects.warning", "defects of severity warning"),
+    sampleField("defect_notes", "defects.note", "defects of severity note"),
+    made("defect_codes", "int", "null", "rows of it in defects; null where only the sums above are known"),
+    made("capture", "text", "null", "the capture's path in the archive, where it was kept"),
   ],
   phases: [
-    ...KEY,
-    ...DIMENSIONS,
-    column("phase", "text", false, "prepare, freeze, kexec, restore, finish; no row where it was not seen"),
-    column("duration_ns", "int", false, "of the whole phase, not clipped to the blackout, ns"),
+    made("phase", "few", "not null", "prepare, freeze, kexec, restore, finish; no row where it was not seen"),
+    made("duration_ns", "int", "not null", "of the whole phase, not clipped to the blackout, ns"),
   ],
   vms: [
-    ...KEY,
-    ...DIMENSIONS,
-    column("vm_no", "int", false, "place in the update's list, from 0"),
-    column("vm", "text", false, "the VM's name"),
-    column("duration_ns", "int", true, "its blackout, ns"),
+    made("vm_no", "int", "not null", "place in the update's list, from 0"),
+    vmField("vm", "id", "the VM's name"),
+    vmField("duration_ns", "durationNs", "its blackout, ns"),
   ],
   causes: [
-    ...KEY,
-    ...DIMENSIONS,
-    column("cause_no", "int", false, "place in the update's list, from 0"),
-    column("part_no", "int", false, "place among the cause's parts, from 0"),
-    column("kind", "text", false, "session, file, device, initcall, …, seam, unattributed"),
-    column("cause", "text", false, "which: 0000:00:03.0, acpi_init"),
-    column("phase", "text", true, "in which phase; null between two"),
-    column("driver", "text", false, "a device's driver, else empty"),
-    column("part", "text", true, "what was done with it (shutdown, probe); null where that is not known"),
-    column("duration_ns", "int", false, "what this part of the cause took of the blackout, ns; rows add up to it"),
-    column("count", "int", false, "how often the cause ran: on its first part, 0 on the others, so that it adds up"),
+    made("cause_no", "int", "not null", "place in the update's list, from 0"),
+    made("part_no", "int", "not null", "place among the cause's parts, from 0"),
+    made("kind", "few", "not null", "session, file, device, initcall, …, seam, unattributed"),
+    made("cause", "text", "not null", "which: 0000:00:03.0, acpi_init"),
+    made("phase", "few", "null", "in which phase; null between two"),
+    made("driver", "few", "not null", "a device's driver, else empty"),
+    made("part", "few", "null", "what was done with it (shutdown, probe); null where that is not known"),
+    made("duration_ns", "int", "not null", "what this part of the cause took of the blackout, ns; rows add up to it"),
+    made("count", "int", "not null", "how often the cause ran: on its first part, 0 on the others, so that it adds up"),
   ],
   buckets: [
-    ...KEY,
-    ...DIMENSIONS,
-    column("measure", "text", false, "blackout, vm-blackout, or a phase"),
-    column("lowest_ns", "int", false, "the HDR bucket's lowest value, ns"),
-    column("highest_ns", "int", false, "its highest equivalent value, ns: what a percentile in it is"),
-    column("count", "int", false, "how many of the update's values are in it"),
+    made("measure", "few", "not null", "blackout, vm-blackout, or a phase"),
+    made("lowest_ns", "int", "not null", "the HDR bucket's lowest value, ns"),
+    made("highest_ns", "int", "not null", "its highest equivalent value, ns: what a percentile in it is"),
+    made("count", "int", "not null", "how many of the update's values are in it"),
   ],
   defects: [
-    ...KEY,
-    ...DIMENSIONS,
-    column("code", "text", false, "as in docs/capture-format.md"),
-    column("severity", "text", false, "error, warning, note"),
-    column("count", "int", false, "how many"),
+    defectField("code", "code", "as in docs/capture-format.md", "few"),
+    defectField("severity", "severity", "error, warning, note", "few"),
+    defectField("count", "count", "how many"),
   ],
 } as const satisfies Record<string, readonly Column[]>;
 
-export type TableName = keyof typeof TABLES;
-export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
+export type TableName = keyof typeof OWN_COLUMNS;
+export const TABLE_NAMES = Object.keys(OWN_COLUMNS) as readonly TableName[];
+
+/** Every column of each table, in the order of the format. */
+export const TABLES = Object.fromEntries(
+  TABLE_NAMES.map((table) => [table, [...KEY, ...DIMENSIONS, ...OWN_COLUMNS[table]]]),
+) as unknown as Readonly<Record<TableName, readonly Column[]>>;
+
+/** The columns that a table's rows bring; SQL adds the segment, and below `updates` what `u`, the update's place, stands for. */
+export const WRITTEN_COLUMNS: Readonly<Record<TableName, readonly Column[]>> = {
+  ...OWN_COLUMNS,
+  updates: TABLES.updates.filter(({ name }) => name !== "segment"),
+};
+
+type Written<T extends TableName> = T extends "updates"
+  ? (typeof KEY)[1] | (typeof DIMENSIONS)[number] | (typeof OWN_COLUMNS)["updates"][number]
+  : (typeof OWN_COLUMNS)[T][number];
+
+/** What a row must name: the columns whose values are worked out. */
+export type MadeRow<T extends TableName> = {
+  readonly [C in Extract<Written<T>, { readonly field: null }> as C["name"]]: string | number | null;
+};
+
+/** Within an update, rows are in its document's order, and no two have the same values of these. */
+export const ROW_ORDER: Readonly<Record<TableName, readonly string[]>> = {
+  updates: [],
+  phases: ["phase"],
+  vms: ["vm_no"],
+  causes: ["cause_no", "part_no"],
+  buckets: ["measure", "lowest_ns"],
+  defects: ["code", "severity"],
+};
 
 /** How much of an update is kept. `summary`: all but its causes. */
 export const DETAILS = ["summary", "causes"] as const;

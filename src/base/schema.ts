@@ -198,8 +198,14 @@ export function formatted<const N extends string, const F extends Fields>(
   return { ...whole, name, title: `blackout-${name}, version 1` };
 }
 
-/** The fields of a record, to be declared again in a wider or a narrower one. */
-export function fieldsOf(schema: Schema<unknown>): Readonly<Record<string, FieldNode>> {
-  const { node } = schema;
-  return node.kind === "record" ? node.fields : {};
+/** The node of a record, whatever names it; throws if the declaration is of anything else. */
+export function recordNode(node: SchemaNode): Extract<SchemaNode, { readonly kind: "record" }> {
+  switch (node.kind) {
+    case "record":
+      return node;
+    case "shared":
+      return recordNode(node.inner());
+    default:
+      throw new Error(`expected the declaration of a record, found that of a ${node.kind}`);
+  }
 }

@@ -9,16 +9,19 @@ import {
   BASES,
   CAUSE_KINDS,
   CLOCK_METHODS,
+  capture,
+  clockMethod,
   defectCounts,
   kernels,
   labels,
   ns,
   outcome,
   PHASES,
+  phaseName,
   severity,
   textOrNone,
 } from "./document-parts.js";
-import type { DefectDocument, LiveUpdateDocument } from "./live-update.js";
+import type { DefectDocument } from "./live-update.js";
 
 export { CAUSE_KINDS, type CauseKind } from "./document-parts.js";
 
@@ -40,9 +43,15 @@ const cause = record({
 /** What one cause took of one update's blackout. Each nanosecond of the blackout belongs to exactly one cause. */
 export type CauseSample = Of<typeof cause>;
 
-const defectCount = record({ code: text("As listed in capture-format.md."), severity, count: count() });
+export const defectCount = record({ code: text("As listed in capture-format.md."), severity, count: count() });
 export type DefectCount = Of<typeof defectCount>;
 
+export const vmSample = record({ id: text(), durationNs: ns });
+
+const seamDuration = record(
+  { durationNs: ns, uncertaintyNs: ns },
+  "From the old boot's last event to the new boot's first.",
+);
 const unknownDuration = { durationNs: null, uncertaintyNs: null };
 
 export const updateSampleSchema = formatted(
@@ -63,12 +72,9 @@ export const updateSampleSchema = formatted(
     outcomeReason: text(),
     blackout: record({ basis: nullable(choice(BASES)), durationNs: ns, uncertaintyNs: ns }),
     clockMethod: late(nullable(choice(CLOCK_METHODS), "How the two boots' clocks were tied together."), null),
-    seam: late(
-      record({ durationNs: ns, uncertaintyNs: ns }, "From the old boot's last event to the new boot's first."),
-      unknownDuration,
-    ),
+    seam: late(seamDuration, unknownDuration),
     phases: each(PHASES, ns, "Whole phases, not clipped to the blackout; null: not seen."),
-    vms: list(record({ id: text(), durationNs: ns })),
+    vms: list(vmSample),
     causes: nullable(
       list(cause),
       "What each cause took of the blackout: they add up to it exactly. Null where it was not attributed.",
@@ -107,8 +113,21 @@ export function causeKey(cause: Pick<CauseSample, "kind" | "id">): string {
   return `${cause.kind}:${cause.id}`;
 }
 
+/** What a live-update document must have to be a sample of: all documents have it; files from elsewhere are checked. */
+export const sampledDocumentSchema = record({
+  capture,
+  outcome,
+  outcomeReason: text(),
+  blackout: record({ basis: nullable(choice(BASES)), durationNs: ns, uncertaintyNs: ns }),
+  clock: late(record({ method: nullable(clockMethod) }), { method: null }),
+  seam: late(seamDuration, unknownDuration),
+  phases: list(record({ name: phaseName, durationNs: ns })),
+  vms: list(vmSample),
+  defects: list(defectCount),
+});
+
 /** The sample of an analysed update's document, which has neither causes nor date. */
-export function sampleOfDocument(document: LiveUpdateDocument, source: string): UpdateSample {
+export function sampleOfDocument(document: Of<typeof sampledDocumentSchema>, source: string): UpdateSample {
   const { capture, blackout } = document;
   const durations = new Map(document.phases.map(({ name, durationNs }) => [name, durationNs]));
   const defects = { error: 0, warning: 0, note: 0 };

@@ -2,8 +2,9 @@
  * The archive as tables of a ClickHouse server or cluster (docs/clickhouse.md): rows of any number of archives and of any
  * of their segments, and views that show those of the newest list of live segments that is whole.
  */
-import { type Column, type ColumnKind, TABLE_NAMES, type TableName } from "../format.js";
-import { columnsOf, ROW_ORDER } from "../store/segments.js";
+
+import { type Column, ROW_ORDER, TABLE_NAMES, TABLES, type TableName } from "../format.js";
+import { clickhouseType } from "../query/sql.js";
 
 export interface ClickhousePlace {
   readonly database: string;
@@ -16,17 +17,9 @@ export const SEGMENT_LISTS = "segment_lists";
 /** Which segments' rows were loaded, or were about to be: what is in it and live no more is to be deleted. */
 export const SEGMENT_LOADS = "segment_loads";
 
-const TYPES: Readonly<Record<ColumnKind, string>> = { text: "String", int: "Int64", date: "Date32" };
-
-/** Columns of so few values that a dictionary of them is smaller and faster (ClickHouse: up to 10,000). */
-const FEW_VALUES: ReadonlySet<string> = new Set([
-  ...["kernel_old", "kernel_new", "probe_level", "workload", "outcome", "basis", "detail", "clock_method"],
-  ...["phase", "kind", "driver", "part", "measure", "code", "severity"],
-]);
-
-function columnSql({ name, kind, nullable }: Column): string {
-  const type = nullable ? `Nullable(${TYPES[kind]})` : TYPES[kind];
-  return `${name} ${FEW_VALUES.has(name) ? `LowCardinality(${type})` : type}`;
+function columnSql(column: Column): string {
+  const type = clickhouseType(column);
+  return `${column.name} ${column.few ? `LowCardinality(${type})` : type}`;
 }
 
 /** A text in ClickHouse's SQL, where a backslash escapes. */
@@ -86,7 +79,7 @@ export function clickhouseTables(place: ClickhousePlace): readonly string[] {
       : `ReplicatedReplacingMergeTree('/clickhouse/tables/${path}/{database}/{table}', '${replica}')`;
   const statements = [`CREATE DATABASE IF NOT EXISTS ${clickhouseName(database)}${on}`];
   for (const table of TABLE_NAMES) {
-    const columns = [...columnsOf(table).map(columnSql), "INDEX by_day day TYPE minmax"];
+    const columns = [...TABLES[table].map(columnSql), "INDEX by_day day TYPE minmax"];
     const order = ["segment", "update_id", ...ROW_ORDER[table]].join(", ");
     const stored = named(cluster === null ? `${table}_rows` : `${table}_local`);
     statements.push(
@@ -113,7 +106,7 @@ export function clickhouseTables(place: ClickhousePlace): readonly string[] {
   // A cluster's shards must not each ask for the list: they could see different ones.
   const within = cluster === null ? "IN" : "GLOBAL IN";
   for (const table of TABLE_NAMES) {
-    const names = columnsOf(table).map(({ name }) => name);
+    const names = TABLES[table].map(({ name }) => name);
     statements.push(
       `CREATE VIEW IF NOT EXISTS ${named(table)}${on} AS\n  SELECT ${names.join(", ")}\n  FROM ${rowsTable(place, table)} FINAL\n  WHERE segment ${within} (SELECT segment FROM ${named("live_segments")})`,
     );

@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Engine, sqlFiles, sqlText } from "../engine.js";
-import { ArchiveError, type Segment, TABLE_NAMES, type TableName } from "../format.js";
+import { ArchiveError, type Segment, TABLE_NAMES, TABLES, type TableName } from "../format.js";
 import type { Archive } from "../store/archive.js";
-import { columnsOf, filesOf } from "../store/segments.js";
+import { filesOf } from "../store/segments.js";
 import type { ClickhouseServer } from "./clickhouse-server.js";
 import {
   type ClickhousePlace,
@@ -111,7 +111,7 @@ async function makeTables(server: ClickhouseServer, place: ClickhousePlace): Pro
     return;
   }
   for (const table of TABLE_NAMES) {
-    const missing = columnsOf(table).find(({ name }) => columns.get(`${table}_rows`)?.has(name) !== true);
+    const missing = TABLES[table].find(({ name }) => columns.get(`${table}_rows`)?.has(name) !== true);
     if (missing !== undefined) {
       throw new ArchiveError(
         `${server.name}: its table ${table}_rows has no column ${missing.name}: it was made by another version of blackout; push to a new database`,
@@ -184,7 +184,7 @@ async function load(
     // A push that was killed has sent some; of one that was sent in part, the rest is sent with what is there.
     const lacking = concerned.filter((segment) => before.get(segment.id) !== rowsOf(segment, table));
     if (lacking.length === 0) continue;
-    const columns = columnsOf(table).map(({ name }) => name);
+    const columns = TABLES[table].map(({ name }) => name);
     const files = filesOf(root, lacking, table);
     const [only] = files;
     if (files.length === 1 && only !== undefined) {

@@ -1,9 +1,9 @@
 /** A stranger's SQL over an archive: it reads the archive's tables, and can neither read nor write anything else. */
 
 import { Engine, engineWords, sqlFiles, sqlText } from "../engine.js";
-import { ArchiveError, TABLE_NAMES, type TableName } from "../format.js";
+import { ArchiveError, TABLE_NAMES, TABLES, type TableName } from "../format.js";
 import type { Snapshot } from "../store/commit-log.js";
-import { columnsOf, filesOf, quoteName } from "../store/segments.js";
+import { filesOf, quoteName } from "../store/segments.js";
 
 export interface QueryColumn {
   readonly name: string;
@@ -33,7 +33,7 @@ export async function createViews(engine: Engine, root: string, snapshot: Snapsh
 }
 
 function viewSelect(table: TableName, files: readonly string[]): string {
-  const columns = columnsOf(table);
+  const columns = TABLES[table];
   if (files.length === 0) {
     const none = columns.map(({ name, kind }) => `CAST(NULL AS ${TYPES[kind]}) AS ${quoteName(name)}`);
     return `SELECT ${none.join(", ")} WHERE false`;

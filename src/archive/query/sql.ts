@@ -5,8 +5,7 @@
 import { BOUND_CONFIDENCE, PERCENTILES } from "../../analyze/cohort/distribution.js";
 import { sizeForLowerBound, sizeForUpperBound } from "../../analyze/statistics/order-statistics.js";
 import { sqlText } from "../engine.js";
-import { type Column, type ColumnKind, SEGMENTS, TABLE_NAMES, type TableName } from "../format.js";
-import { columnsOf } from "../store/segments.js";
+import { type Column, type ColumnKind, SEGMENTS, TABLE_NAMES, TABLES, type TableName } from "../format.js";
 
 export const SQL_ENGINES = ["duckdb", "clickhouse", "trino", "spark", "bigquery"] as const;
 export type SqlEngine = (typeof SQL_ENGINES)[number];
@@ -18,10 +17,10 @@ export const LIVE_SEGMENTS = `${SEGMENTS}/live.parquet`;
 const CLICKHOUSE_TYPES: Readonly<Record<ColumnKind, string>> = { text: "String", int: "Int64", date: "Date32" };
 const TRINO_TYPES: Readonly<Record<ColumnKind, string>> = { text: "varchar", int: "bigint", date: "date" };
 
-/** A column's definition in ClickHouse. */
-export function clickhouseColumn({ name, kind, nullable }: Column): string {
+/** A column's type in ClickHouse. */
+export function clickhouseType({ kind, nullable }: Column): string {
   const type = CLICKHOUSE_TYPES[kind];
-  return `${name} ${nullable ? `Nullable(${type})` : type}`;
+  return nullable ? `Nullable(${type})` : type;
 }
 
 export interface SqlRequest {
@@ -38,10 +37,7 @@ export function viewsSql(engine: SqlEngine, request: SqlRequest): readonly strin
   return [...liveSql(engine, request), ...TABLE_NAMES.flatMap((table) => viewSql(engine, request, table))];
 }
 
-const names = (table: TableName): string =>
-  columnsOf(table)
-    .map(({ name }) => name)
-    .join(", ");
+const names = (table: TableName): string => TABLES[table].map(({ name }) => name).join(", ");
 
 function liveSql(engine: SqlEngine, { location, schema }: SqlRequest): readonly string[] {
   switch (engine) {
@@ -73,7 +69,7 @@ function viewSql(engine: SqlEngine, request: SqlRequest, table: TableName): read
         const source = /^https?:/.test(location) ? "s3" : "file";
         return `${source}(${sqlText(path)}, 'Parquet', ${sqlText(structure)})`;
       };
-      const structure = columnsOf(table).map(clickhouseColumn).join(", ");
+      const structure = TABLES[table].map((column) => `${column.name} ${clickhouseType(column)}`).join(", ");
       return [
         `CREATE OR REPLACE VIEW ${table} AS\n  SELECT ${names(table)}\n  FROM ${read(`${folder}/**/*.parquet`, structure)}\n  WHERE segment IN (SELECT segment FROM ${read(`${location}/${LIVE_SEGMENTS}`, "segment String")})`,
       ];
@@ -81,7 +77,7 @@ function viewSql(engine: SqlEngine, request: SqlRequest, table: TableName): read
     case "trino": {
       const keys = partitionBy.map(partitionColumn);
       const columns = [
-        ...columnsOf(table).map(({ name, kind }) => `${name} ${TRINO_TYPES[kind]}`),
+        ...TABLES[table].map(({ name, kind }) => `${name} ${TRINO_TYPES[kind]}`),
         ...keys.map((key) => `${key} varchar`),
       ];
       const [catalog, inner] = schema.includes(".") ? schema.split(".", 2) : ["hive", schema];

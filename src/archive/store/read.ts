@@ -2,7 +2,7 @@
 import type { UpdateSample } from "../../model/update-sample.js";
 import { type Engine, sqlFiles } from "../engine.js";
 import type { Segment, TableName } from "../format.js";
-import { type StoredRows, sampleOfRows } from "./rows.js";
+import { type StoredRow, sampleOfRows } from "./rows.js";
 import { filesOf } from "./segments.js";
 
 export interface ArchivedUpdate {
@@ -59,8 +59,6 @@ function batches(segments: readonly Segment[]): readonly (readonly Segment[])[] 
   return all;
 }
 
-type Row = Readonly<Record<string, string | number | null>>;
-
 async function* readBatch(
   engine: Engine,
   root: string,
@@ -81,18 +79,18 @@ async function* readBatch(
   const [counted] = await engine.rows<{ n: number }>("SELECT count(*) AS n FROM chosen");
   for (let from = 0; from < (counted?.n ?? 0); from += AT_ONCE) {
     const some = `chosen WHERE place > ${from} AND place <= ${from + AT_ONCE}`;
-    const children = async (table: TableName, order: string): Promise<ReadonlyMap<string, Row[]>> => {
+    const children = async (table: TableName, order: string): Promise<ReadonlyMap<string, StoredRow[]>> => {
       const place = source(table);
       if (place === null) return new Map();
-      const rows = await engine.rows<Row>(
+      const rows = await engine.rows<StoredRow>(
         `SELECT * FROM ${place} SEMI JOIN (SELECT update_id FROM ${some}) USING (update_id) ORDER BY update_id, ${order}`,
       );
       return grouped(rows);
     };
-    const heads = await engine.rows<Row>(`SELECT * FROM ${some} ORDER BY place`);
+    const heads = await engine.rows<StoredRow>(`SELECT * FROM ${some} ORDER BY place`);
     const phases = await children("phases", "phase");
     const vms = await children("vms", "vm_no");
-    const causes = detail === "causes" ? await children("causes", "cause_no, part_no") : new Map<string, Row[]>();
+    const causes = detail === "causes" ? await children("causes", "cause_no, part_no") : new Map<string, StoredRow[]>();
     const defects = await children("defects", "code, severity");
     yield heads.map((update): ArchivedUpdate => {
       const id = update.update_id as string;
@@ -101,8 +99,8 @@ async function* readBatch(
         phases: phases.get(id) ?? [],
         vms: vms.get(id) ?? [],
         causes: causes.get(id) ?? [],
-        defects: (defects.get(id) ?? []).map(({ code, severity, count }) => ({ code, severity, count })),
-      } as unknown as StoredRows;
+        defects: defects.get(id) ?? [],
+      };
       const capture = update.capture as string | null;
       const sample = sampleOfRows(rows, `${root}#${id.slice(0, 12)}`);
       return {
@@ -116,8 +114,8 @@ async function* readBatch(
   await engine.run("DROP TABLE IF EXISTS chosen");
 }
 
-function grouped(rows: readonly Row[]): ReadonlyMap<string, Row[]> {
-  const groups = new Map<string, Row[]>();
+function grouped(rows: readonly StoredRow[]): ReadonlyMap<string, StoredRow[]> {
+  const groups = new Map<string, StoredRow[]>();
   for (const row of rows) {
     const id = row.update_id as string;
     const group = groups.get(id);

@@ -1,16 +1,22 @@
-/** From updates to the rows of the archive's tables, and back. */
-
+/**
+ * From updates to the rows of the archive's tables, and back. Columns that hold a field are filled and read by their
+ * declaration (../format.ts); what stands here is what has no field of its own.
+ */
 import { HISTOGRAM_HIGHEST_NS } from "../../analyze/statistics/distributions/histogram-layout.js";
+import { type FieldNode, recordNode } from "../../base/schema.js";
 import { PHASES } from "../../model/live-update.js";
 import {
   CAUSE_KINDS,
   type CauseSample,
   countDefects,
   type DefectCount,
+  defectCount,
   type UpdateSample,
+  updateSampleSchema,
+  vmSample,
 } from "../../model/update-sample.js";
 import type { ColumnData } from "../engine.js";
-import type { ColumnKind, Detail, TableName } from "../format.js";
+import { type Column, type Detail, type MadeRow, type TableName, WRITTEN_COLUMNS } from "../format.js";
 import { bucketWidth } from "./buckets.js";
 import { canonicalJson, type IdentifiedUpdate } from "./document.js";
 import { dayOf } from "./partition.js";
@@ -22,17 +28,47 @@ export interface Incoming extends IdentifiedUpdate {
   readonly capture: string | null;
 }
 
-class Columns {
-  readonly data: readonly (ColumnData & { readonly values: (string | number | null)[] })[];
+type Value = string | number | null;
 
-  constructor(columns: Readonly<Record<string, ColumnKind>>) {
-    this.data = Object.entries(columns).map(([name, kind]) => ({ name, kind, values: [] }));
+/** The value of a field by its path, `blackout.durationNs`. */
+function getterOf(path: string): (of: object) => Value {
+  const [outer = "", inner] = path.split(".");
+  if (inner === undefined) return (of) => (of as Record<string, Value>)[outer] as Value;
+  return (of) => (of as Record<string, Record<string, Value>>)[outer]?.[inner] as Value;
+}
+
+/** The rows of one table, in columns, as the engine takes them. */
+class TableRows<T extends TableName> {
+  readonly #places: number[] = [];
+  readonly #columns: readonly (ColumnData & { readonly values: Value[] })[];
+  /** Of each column: the name it has in a row, and how its field is got if it holds one. */
+  readonly #names: readonly string[];
+  readonly #getters: readonly (((of: object) => Value) | null)[];
+
+  constructor(table: T) {
+    const columns: readonly Column[] = WRITTEN_COLUMNS[table];
+    this.#columns = columns.map(({ name, kind }) => ({ name, kind, values: [] }));
+    this.#names = columns.map(({ name }) => name);
+    this.#getters = columns.map(({ field }) => (field === null ? null : getterOf(field)));
   }
 
-  add(...row: readonly (string | number | null)[]): void {
-    for (let i = 0; i < row.length; i += 1) this.data[i]?.values.push(row[i] as string | number | null);
+  /** `u`: the update's place in the list; `of`: what the fields are of. */
+  add(u: number, row: MadeRow<T>, of: object): void {
+    const named: Readonly<Record<string, Value>> = row;
+    this.#places.push(u);
+    for (let i = 0; i < this.#columns.length; i += 1) {
+      const get = this.#getters[i] as ((of: object) => Value) | null;
+      this.#columns[i]?.values.push(get === null ? (named[this.#names[i] as string] as Value) : get(of));
+    }
+  }
+
+  get data(): readonly ColumnData[] {
+    return [{ name: "u", kind: "int", values: this.#places }, ...this.#columns];
   }
 }
+
+/** Columns of a row, all of them worked out. */
+const NOTHING = {};
 
 /**
  * The rows of updates by table, without what SQL adds: the segment, and in the tables below `updates` the update's id and
@@ -40,109 +76,35 @@ class Columns {
  */
 export function rowsOf(updates: readonly Incoming[]): Readonly<Record<TableName, readonly ColumnData[]>> {
   const rows = {
-    updates: new Columns({
-      u: "int",
-      update_id: "text",
-      day: "date",
-      host: "text",
-      kernel_old: "text",
-      kernel_new: "text",
-      probe_level: "text",
-      workload: "text",
-      outcome: "text",
-      basis: "text",
-      detail: "text",
-      name: "text",
-      taken_ms: "int",
-      labels: "text",
-      memory_kib: "int",
-      outcome_reason: "text",
-      blackout_ns: "int",
-      blackout_uncertainty_ns: "int",
-      seam_ns: "int",
-      seam_uncertainty_ns: "int",
-      clock_method: "text",
-      causes: "int",
-      defect_errors: "int",
-      defect_warnings: "int",
-      defect_notes: "int",
-      defect_codes: "int",
-      capture: "text",
-    }),
-    phases: new Columns({ u: "int", phase: "text", duration_ns: "int" }),
-    vms: new Columns({ u: "int", vm_no: "int", vm: "text", duration_ns: "int" }),
-    causes: new Columns({
-      u: "int",
-      cause_no: "int",
-      part_no: "int",
-      kind: "text",
-      cause: "text",
-      phase: "text",
-      driver: "text",
-      part: "text",
-      duration_ns: "int",
-      count: "int",
-    }),
-    buckets: new Columns({ u: "int", measure: "text", lowest_ns: "int", highest_ns: "int", count: "int" }),
-    defects: new Columns({ u: "int", code: "text", severity: "text", count: "int" }),
+    updates: new TableRows("updates"),
+    phases: new TableRows("phases"),
+    vms: new TableRows("vms"),
+    causes: new TableRows("causes"),
+    buckets: new TableRows("buckets"),
+    defects: new TableRows("defects"),
   };
   for (const [u, { id, sample, detail, capture }] of updates.entries()) {
-    const { blackout, seam, defects, kernel } = sample;
-    rows.updates.add(
-      u,
-      id,
-      dayOf(sample.takenAtMs),
-      sample.host,
-      kernel.old,
-      kernel.new,
-      sample.probeLevel,
-      sample.labels.workload ?? null,
-      sample.outcome,
-      blackout.basis,
+    const head: MadeRow<"updates"> = {
+      update_id: id,
+      day: dayOf(sample.takenAtMs),
+      workload: sample.labels.workload ?? null,
       detail,
-      sample.name,
-      sample.takenAtMs,
-      canonicalJson(sample.labels),
-      sample.memoryKiB,
-      sample.outcomeReason,
-      blackout.durationNs,
-      blackout.uncertaintyNs,
-      seam.durationNs,
-      seam.uncertaintyNs,
-      sample.clockMethod,
-      sample.causes?.length ?? null,
-      defects.error,
-      defects.warning,
-      defects.note,
-      sample.defectCodes?.length ?? null,
+      labels: canonicalJson(sample.labels),
+      causes: sample.causes?.length ?? null,
+      defect_codes: sample.defectCodes?.length ?? null,
       capture,
-    );
-    const bucket = (measure: string, ns: number | null, counts: Map<number, number> | null = null): void => {
-      if (ns === null || ns > HISTOGRAM_HIGHEST_NS) return;
-      const width = bucketWidth(ns);
-      const lowest = ns - (ns % width);
-      if (counts !== null) counts.set(lowest, (counts.get(lowest) ?? 0) + 1);
-      else rows.buckets.add(u, measure, lowest, lowest + width - 1, 1);
     };
-    bucket("blackout", blackout.durationNs);
+    rows.updates.add(u, head, sample);
+    addBuckets(rows.buckets, u, sample);
     for (const phase of PHASES) {
       const ns = sample.phases[phase];
-      if (ns === null) continue;
-      rows.phases.add(u, phase, ns);
-      bucket(phase, ns);
+      if (ns !== null) rows.phases.add(u, { phase, duration_ns: ns }, NOTHING);
     }
-    const vmBuckets = new Map<number, number>();
-    for (const [vmNo, vm] of sample.vms.entries()) {
-      rows.vms.add(u, vmNo, vm.id, vm.durationNs);
-      bucket("vm-blackout", vm.durationNs, vmBuckets);
-    }
-    for (const [lowest, count] of vmBuckets) {
-      rows.buckets.add(u, "vm-blackout", lowest, lowest + bucketWidth(lowest) - 1, count);
-    }
+    for (const [vmNo, vm] of sample.vms.entries()) rows.vms.add(u, { vm_no: vmNo }, vm);
     if (detail === "causes") {
       for (const [causeNo, cause] of (sample.causes ?? []).entries()) addCause(rows.causes, u, causeNo, cause);
     }
-    for (const { code, severity, count } of sample.defectCodes ?? []) rows.defects.add(u, code, severity, count);
+    for (const defect of sample.defectCodes ?? []) rows.defects.add(u, {}, defect);
   }
   return {
     updates: rows.updates.data,
@@ -154,55 +116,110 @@ export function rowsOf(updates: readonly Incoming[]): Readonly<Record<TableName,
   };
 }
 
-function addCause(columns: Columns, u: number, causeNo: number, cause: CauseSample): void {
-  const { kind, id, phase, detail, parts, totalNs, count } = cause;
-  if (parts.length === 0) columns.add(u, causeNo, 0, kind, id, phase, detail, null, totalNs, count);
-  for (const [partNo, part] of parts.entries()) {
-    columns.add(u, causeNo, partNo, kind, id, phase, detail, part.name, part.totalNs, partNo === 0 ? count : 0);
+function addBuckets(rows: TableRows<"buckets">, u: number, { blackout, phases, vms }: UpdateSample): void {
+  const lowestOf = (ns: number): number => ns - (ns % bucketWidth(ns));
+  const add = (measure: string, lowest: number, count: number): void =>
+    rows.add(u, { measure, lowest_ns: lowest, highest_ns: lowest + bucketWidth(lowest) - 1, count }, NOTHING);
+  const fits = (ns: number | null): ns is number => ns !== null && ns <= HISTOGRAM_HIGHEST_NS;
+  if (fits(blackout.durationNs)) add("blackout", lowestOf(blackout.durationNs), 1);
+  for (const phase of PHASES) {
+    const ns = phases[phase];
+    if (fits(ns)) add(phase, lowestOf(ns), 1);
   }
+  const counts = new Map<number, number>();
+  for (const { durationNs } of vms) {
+    if (!fits(durationNs)) continue;
+    const lowest = lowestOf(durationNs);
+    counts.set(lowest, (counts.get(lowest) ?? 0) + 1);
+  }
+  for (const [lowest, count] of counts) add("vm-blackout", lowest, count);
 }
+
+function addCause(rows: TableRows<"causes">, u: number, causeNo: number, given: CauseSample): void {
+  const { kind, id: cause, phase, detail: driver, parts } = given;
+  const add = (partNo: number, part: string | null, ns: number, count: number): void =>
+    rows.add(
+      u,
+      { cause_no: causeNo, part_no: partNo, kind, cause, phase, driver, part, duration_ns: ns, count },
+      NOTHING,
+    );
+  if (parts.length === 0) add(0, null, given.totalNs, given.count);
+  for (const [partNo, { name, totalNs }] of parts.entries()) add(partNo, name, totalNs, partNo === 0 ? given.count : 0);
+}
+
+/** A row as it is read back. */
+export type StoredRow = Readonly<Record<string, Value>>;
 
 /** Rows as they are read back; each list sorted as its update's document has it. */
 export interface StoredRows {
-  readonly update: Readonly<Record<string, string | number | null>>;
-  readonly phases: readonly { readonly phase: string; readonly duration_ns: number }[];
-  readonly vms: readonly { readonly vm: string; readonly duration_ns: number | null }[];
-  readonly causes: readonly Readonly<Record<string, string | number | null>>[];
-  readonly defects: readonly DefectCount[];
+  readonly update: StoredRow;
+  readonly phases: readonly StoredRow[];
+  readonly vms: readonly StoredRow[];
+  readonly causes: readonly StoredRow[];
+  readonly defects: readonly StoredRow[];
 }
 
-/** The update of its rows; `causes` is null where they were not kept, whatever the update had. */
-export function sampleOfRows({ update, phases, vms, causes, defects }: StoredRows, source: string): UpdateSample {
-  const text = (name: string): string => update[name] as string;
-  const textOrNull = (name: string): string | null => (update[name] ?? null) as string | null;
-  const number = (name: string): number => update[name] as number;
-  const numberOrNull = (name: string): number | null => (update[name] ?? null) as number | null;
-  const durations = new Map(phases.map(({ phase, duration_ns }) => [phase, duration_ns]));
-  return {
-    source,
-    name: text("name"),
-    host: textOrNull("host"),
-    takenAtMs: numberOrNull("taken_ms"),
-    kernel: { old: textOrNull("kernel_old"), new: textOrNull("kernel_new") },
-    probeLevel: textOrNull("probe_level"),
-    labels: JSON.parse(text("labels")) as Record<string, string>,
-    memoryKiB: numberOrNull("memory_kib"),
-    outcome: text("outcome") as UpdateSample["outcome"],
-    outcomeReason: text("outcome_reason"),
-    blackout: {
-      basis: textOrNull("basis") as UpdateSample["blackout"]["basis"],
-      durationNs: numberOrNull("blackout_ns"),
-      uncertaintyNs: numberOrNull("blackout_uncertainty_ns"),
-    },
-    clockMethod: textOrNull("clock_method") as UpdateSample["clockMethod"],
-    seam: { durationNs: numberOrNull("seam_ns"), uncertaintyNs: numberOrNull("seam_uncertainty_ns") },
-    phases: Object.fromEntries(PHASES.map((name) => [name, durations.get(name) ?? null])) as UpdateSample["phases"],
-    vms: vms.map(({ vm, duration_ns }) => ({ id: vm, durationNs: duration_ns })),
-    causes: numberOrNull("causes") === null || text("detail") !== "causes" ? null : causesOfRows(causes),
-    defects: { error: number("defect_errors"), warning: number("defect_warnings"), note: number("defect_notes") },
-    // Engines order texts by their UTF-8, JavaScript by its UTF-16.
-    defectCodes: numberOrNull("defect_codes") === null ? null : countDefects(defects),
+type RowReader = (row: StoredRow) => unknown;
+
+/** A record's value from a row; each of its fields is held by a column, or is a record whose fields are. */
+function recordReader(
+  fields: Readonly<Record<string, FieldNode>>,
+  columns: ReadonlyMap<string, string>,
+  path = "",
+): RowReader {
+  const readers = Object.entries(fields).map(
+    ([name, field]) => [name, fieldReader(field, columns, `${path}${name}`)] as const,
+  );
+  return (row) => {
+    const record: Record<string, unknown> = {};
+    for (const [name, read] of readers) record[name] = read(row);
+    return record;
   };
+}
+
+function fieldReader({ node }: FieldNode, columns: ReadonlyMap<string, string>, path: string): RowReader {
+  const column = columns.get(path);
+  if (column !== undefined) return (row) => row[column] ?? null;
+  return recordReader(recordNode(node).fields, columns, `${path}.`);
+}
+
+function columnsByField(table: TableName): ReadonlyMap<string, string> {
+  return new Map(WRITTEN_COLUMNS[table].flatMap(({ name, field }) => (field === null ? [] : [[field, name] as const])));
+}
+
+/** The fields of a sample that no single column holds. */
+const UNHELD = {
+  labels: ({ update }: StoredRows): UpdateSample["labels"] => JSON.parse(update.labels as string),
+  phases: ({ phases }: StoredRows): UpdateSample["phases"] => {
+    const durations = new Map(phases.map((row) => [row.phase, row.duration_ns as number]));
+    return Object.fromEntries(PHASES.map((name) => [name, durations.get(name) ?? null])) as UpdateSample["phases"];
+  },
+  vms: ({ vms }: StoredRows): UpdateSample["vms"] => vms.map((row) => readVm(row) as UpdateSample["vms"][number]),
+  // Null if they were not kept, whatever the update had.
+  causes: ({ update, causes }: StoredRows): UpdateSample["causes"] =>
+    (update.causes ?? null) === null || update.detail !== "causes" ? null : causesOfRows(causes),
+  // Engines order texts by their UTF-8, JavaScript by its UTF-16.
+  defectCodes: ({ update, defects }: StoredRows): UpdateSample["defectCodes"] =>
+    (update.defect_codes ?? null) === null ? null : countDefects(defects.map((row) => readDefect(row) as DefectCount)),
+};
+
+const readVm = recordReader(recordNode(vmSample.node).fields, columnsByField("vms"));
+const readDefect = recordReader(recordNode(defectCount.node).fields, columnsByField("defects"));
+
+const SAMPLE_READERS = Object.entries(recordNode(updateSampleSchema.node).fields)
+  .filter(([name]) => name !== "format" && name !== "version")
+  .map(([name, field]): readonly [string, (rows: StoredRows) => unknown] => {
+    const unheld = Object.entries(UNHELD).find(([each]) => each === name)?.[1];
+    if (unheld !== undefined) return [name, unheld];
+    const read = fieldReader(field, columnsByField("updates"), name);
+    return [name, ({ update }) => read(update)];
+  });
+
+/** The update of its rows. */
+export function sampleOfRows(rows: StoredRows, source: string): UpdateSample {
+  const sample: Record<string, unknown> = { source };
+  for (const [name, read] of SAMPLE_READERS) sample[name] = read(rows);
+  return sample as unknown as UpdateSample;
 }
 
 function causesOfRows(rows: StoredRows["causes"]): readonly CauseSample[] {

@@ -4,28 +4,16 @@ import { createReadStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Engine, sqlFiles, sqlText } from "../engine.js";
-import { type Column, type Segment, type SegmentFile, TABLE_NAMES, TABLES, type TableName } from "../format.js";
+import { ROW_ORDER, type Segment, type SegmentFile, TABLE_NAMES, TABLES, type TableName } from "../format.js";
 import { type PendingSync, randomName, temporaryName } from "./durable.js";
 import { type Incoming, rowsOf } from "./rows.js";
 
-/** Within an update, rows are in its document's order, and no two have the same values of these. */
-export const ROW_ORDER: Readonly<Record<TableName, readonly string[]>> = {
-  updates: [],
-  phases: ["phase"],
-  vms: ["vm_no"],
-  causes: ["cause_no", "part_no"],
-  buckets: ["measure", "lowest_ns"],
-  defects: ["code", "severity"],
-};
-
 const PARQUET = "(FORMAT parquet, COMPRESSION zstd)";
 
-/** Every column of a table, in the order of the format. */
-export function columnsOf(table: TableName): readonly Column[] {
-  return TABLES[table];
-}
-
-/** Writes the updates of one partition; what `pending` holds must be flushed before the segment is committed. By host and time, so that what is alike lies together and packs well. */
+/**
+ * Writes the updates of one partition; what `pending` holds must be flushed before the segment is committed. By host and
+ * time, so that what is alike lies together and packs well.
+ */
 export async function writeSegment(
   engine: Engine,
   root: string,
@@ -48,7 +36,7 @@ export async function writeSegment(
     if (count === 0) continue;
     if (table !== "updates") await engine.createTable(`new_${table}`, rows[table]);
     const own = new Set(rows[table].map(({ name }) => name));
-    const select = columnsOf(table).map(({ name }) => {
+    const select = TABLES[table].map(({ name }) => {
       if (name === "segment") return `${sqlText(id)} AS segment`;
       return `${own.has(name) ? "r" : "t"}.${quoteName(name)}`;
     });
@@ -89,7 +77,7 @@ export async function mergeSegments(
     const rows = counted?.rows ?? 0;
     if (table === "updates") updates = rows;
     if (rows === 0) continue;
-    const select = columnsOf(table).map(({ name }) => {
+    const select = TABLES[table].map(({ name }) => {
       return name === "segment" ? `${sqlText(id)} AS segment` : quoteName(name);
     });
     // By host, then by update: segments hold no common order beyond that.

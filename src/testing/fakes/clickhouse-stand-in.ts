@@ -7,8 +7,8 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
 import { Engine, sqlText } from "../../archive/engine.js";
-import { TABLE_NAMES } from "../../archive/format.js";
-import { columnsOf, quoteName, ROW_ORDER } from "../../archive/store/segments.js";
+import { ROW_ORDER, TABLE_NAMES, TABLES } from "../../archive/format.js";
+import { quoteName } from "../../archive/store/segments.js";
 
 /** What runs the statements. Throws `Refusal` for what ClickHouse would refuse. */
 export interface StandInEngine {
@@ -159,7 +159,7 @@ export class ModelEngine implements StandInEngine {
   async #make(): Promise<void> {
     if (this.#made) return;
     for (const table of TABLE_NAMES) {
-      const columns = columnsOf(table).map(({ name, kind }) => `${quoteName(name)} ${DUCKDB_TYPES[kind]}`);
+      const columns = TABLES[table].map(({ name, kind }) => `${quoteName(name)} ${DUCKDB_TYPES[kind]}`);
       const key = ["segment", "update_id", ...ROW_ORDER[table]].map(quoteName).join(", ");
       await this.engine.run(`CREATE TABLE ${table}_rows (${columns.join(", ")}, PRIMARY KEY (${key}))`);
     }
@@ -176,7 +176,7 @@ export class ModelEngine implements StandInEngine {
     const tables = ["segment_lists", "segment_loads", "live_segments", ...TABLE_NAMES];
     const lines = tables.map((table) => ({ table, name: "archive" }));
     for (const table of TABLE_NAMES) {
-      for (const { name } of columnsOf(table)) lines.push({ table: `${table}_rows`, name });
+      for (const { name } of TABLES[table]) lines.push({ table: `${table}_rows`, name });
     }
     return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
   }
