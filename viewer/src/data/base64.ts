@@ -1,9 +1,12 @@
-/** Base64 of deflate, opened a chunk at a time with the browser's own means: the whole text never lies decoded twice. */
+/**
+ * Decodes base64 of deflate a chunk at a time, with the browser's own functions: the whole text is never in memory
+ * twice.
+ */
 
-/** A multiple of four characters, so that chunks decode each for itself. */
+/** A multiple of four characters, so that each chunk decodes by itself. */
 const CHUNK = 1 << 20;
 
-/** Rejects where the text is not base64, or what it holds not deflate. */
+/** Rejects if the text is not base64, or its content not deflate. */
 export async function inflateBase64(text: string): Promise<Uint8Array> {
   let at = 0;
   const packed = new ReadableStream<Uint8Array<ArrayBuffer>>({

@@ -1,4 +1,4 @@
-/** Files opened on the page: told apart by what is in them, not by their names. Every error says what to do. */
+/** Files opened on the page: recognized by content, not by name. Every error names what to do. */
 
 import { err, ok, type Result } from "../../../src/base/result.js";
 import type { LiveUpdate, LiveUpdateDocument } from "../../../src/model/live-update.js";
@@ -21,7 +21,7 @@ export async function sourcesInFile(file: Blob): Promise<Result<readonly Source[
   if (start.startsWith("<")) return sourcesInReport(await file.text());
   if (start.startsWith("{")) return sourcesInJson(await file.text());
   if (begins(PACKET)) return sourcesInTrace(file, false);
-  return err("it is neither a blackout report, nor a trace or JSON that blackout wrote");
+  return err("it is not a blackout report, a trace or JSON that blackout wrote");
 }
 
 const GZIP = [0x1f, 0x8b];
@@ -35,21 +35,21 @@ async function firstUnpacked(file: Blob): Promise<number | null> {
   return first?.value?.[0] ?? null;
 }
 
-/** A `.pftrace` that blackout wrote; as it is, or packed by gzip as the Perfetto UI takes it, too. */
+/** A `.pftrace` that blackout wrote, plain or gzipped (the Perfetto UI reads both). */
 async function sourcesInTrace(file: Blob, packed: boolean): Promise<Result<readonly Source[], string>> {
   const read = () => updateInTrace(packed ? file.stream().pipeThrough(new DecompressionStream("gzip")) : file.stream());
   const update = await read();
   if (!update.ok) return update;
   const { document, spans, printk } = update.value;
-  // Without attribution an entry has no causes: of very many spans, trees would take seconds.
+  // Without attribution an entry has no causes: for very many spans, trees would take seconds.
   const listed = notBuilt(update.value) === null ? update.value : { document, spans, printk };
   return ok([{ entry: reportEntry(listed), read }]);
 }
 
 async function sourcesInReport(text: string): Promise<Result<readonly Source[], string>> {
-  // Parsed, never put into this page: a parsed document runs no script and loads nothing.
+  // Parsed, never inserted into this page: a parsed document runs no script and loads nothing.
   const library = await libraryOf(new DOMParser().parseFromString(text, "text/html"));
-  if (!library.ok) return err(`it is no blackout report that this viewer reads: ${library.error}`);
+  if (!library.ok) return err(`this viewer cannot read the report: ${library.error}`);
   return ok(library.value.sources);
 }
 
@@ -71,7 +71,9 @@ function sourcesInJson(text: string): Result<readonly Source[], string> {
   for (const value of documents) {
     const document = asDocument(value);
     if (document === null) {
-      return err("its JSON is no blackout-live-update document of version 1; make it with “blackout analyze --json”");
+      return err(
+        "its JSON is not a blackout-live-update document of version 1; make one with “blackout analyze --json”",
+      );
     }
     const update = updateOfDocument(document);
     sources.push({ entry: reportEntry(update), read: () => Promise.resolve(ok(update)) });
@@ -87,7 +89,7 @@ function parsed(text: string): Result<unknown, string> {
   }
 }
 
-/** Checks what the viewer relies on; the rest of the schema is the writer's word. */
+/** Checks what the viewer relies on; the rest of the schema is trusted. */
 function asDocument(value: unknown): LiveUpdateDocument | null {
   const document = value as Partial<LiveUpdateDocument> | null;
   const right =
@@ -99,7 +101,7 @@ function asDocument(value: unknown): LiveUpdateDocument | null {
   return right ? (document as LiveUpdateDocument) : null;
 }
 
-/** The document alone has no spans of functions or devices: its sessions and VMs are what can be drawn. */
+/** A document alone has no spans of functions or devices: only its sessions and VMs can be drawn. */
 function updateOfDocument(document: LiveUpdateDocument): LiveUpdate {
   const builder = new SpanTableBuilder();
   const add = (kind: "session" | "marker", name: string, detail: string, begin: number | null, end: number | null) => {

@@ -1,4 +1,4 @@
-/** Where live updates come from: each source has what a list shows of it, and can be read whole. */
+/** Where live updates come from: each source has the entry that a list shows, and can be read completely. */
 
 import { err, ok, type Result } from "../../../src/base/result.js";
 import type { LiveUpdate } from "../../../src/model/live-update.js";
@@ -8,7 +8,7 @@ import { inflateBase64 } from "./base64.js";
 
 export interface Source {
   readonly entry: ReportEntry;
-  /** Read anew each time, so that only what is open takes memory. */
+  /** Read again each time, so that only open updates take memory. */
   readonly read: () => Promise<Result<LiveUpdate, string>>;
 }
 

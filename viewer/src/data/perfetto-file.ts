@@ -1,6 +1,6 @@
 /**
- * Perfetto traces as files: the update inside one that blackout wrote, and a trace made of an open update by the writer
- * of the command line. A file is read as far as its update goes, and no size in it is believed.
+ * Perfetto traces as files: reads the update inside a trace that blackout wrote, and writes an open update as a trace,
+ * with the command line's writer. A file is read only up to the end of its update, and no size in it is trusted.
  */
 
 import { VarintReader, WireReader } from "../../../src/base/bytes/wire.js";
@@ -11,9 +11,9 @@ import type { LiveUpdate } from "../../../src/model/live-update.js";
 import { decodeLiveUpdate, encodeLiveUpdate } from "../../../src/report/update-codec.js";
 import { analysisOf } from "../model/analysis.js";
 
-/** The update stands behind the file's first packets: a trace without it in these has none. */
+/** The update follows the file's first packets: if it is not among these, the trace has no update. */
 const SEARCHED_BYTES = 4 << 20;
-/** A packet of blackout's is not longer. */
+/** No packet that blackout writes is longer. */
 const MOST_PACKET_BYTES = 16 << 20;
 const MOST_PACKED_BYTES = 256 << 20;
 /** Ten million spans, unpacked; more than this page could draw. */
@@ -32,7 +32,7 @@ export async function updateInTrace(trace: ReadableStream<Uint8Array>): Promise<
   return update.ok ? update : err(`it is a trace of blackout, but ${update.error}; ${AGAIN}`);
 }
 
-/** A trace of all that a report has of an update: no events of the scheduler or of interrupts, which it does not hold. */
+/** A trace of everything that a report has of an update; it has no events of the scheduler or of interrupts. */
 export async function traceOfUpdate(update: LiveUpdate): Promise<Blob> {
   const packed = new Blob([encodeLiveUpdate(update) as Uint8Array<ArrayBuffer>])
     .stream()
@@ -62,7 +62,7 @@ async function carriedPieces(trace: ReadableStream<Uint8Array>): Promise<Result<
       if (key !== PACKET_KEY) {
         return err(
           pieces.length === 0 && reader.at > 1
-            ? `it begins as a Perfetto trace, but at byte ${reader.at - 1} no packet begins; ${AGAIN}`
+            ? `it begins like a Perfetto trace, but at byte ${reader.at - 1} there is no packet; ${AGAIN}`
             : "it is neither a blackout report, nor a trace or JSON that blackout wrote",
         );
       }
@@ -73,9 +73,7 @@ async function carriedPieces(trace: ReadableStream<Uint8Array>): Promise<Result<
       }
       const packet = await reader.bytes(size);
       if (packet === null && packets === 0) {
-        return err(
-          "it is neither a blackout report, nor a trace or JSON that blackout wrote; or it is a trace cut short",
-        );
+        return err("it is not a blackout report, a trace or JSON that blackout wrote; or it is a truncated trace");
       }
       if (packet === null) {
         return err(`the trace ends early: a packet of ${size} bytes begins at byte ${reader.at}, the last; ${AGAIN}`);
@@ -95,11 +93,11 @@ async function carriedPieces(trace: ReadableStream<Uint8Array>): Promise<Result<
   }
   if (pieces.length > 0) return ok(pieces);
   return err(
-    `it is a Perfetto trace without an analysed live update in it, so there is nothing that this page can draw; open it in the Perfetto UI, or ${WRITE_IT}, and drop that here`,
+    `it is a Perfetto trace without an analysed live update in it, so this page has nothing to draw; open it in the Perfetto UI, or ${WRITE_IT}, and drop that here`,
   );
 }
 
-/** What a packet carries of an update; null where it carries nothing, or makes no sense. */
+/** The part of an update in a packet; null if there is none, or if it is malformed. */
 function carriedIn(packet: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | null {
   const fields = new WireReader(packet);
   while (fields.next()) {
@@ -130,7 +128,7 @@ async function unpacked(pieces: Uint8Array<ArrayBuffer>[]): Promise<Result<Uint8
   return ok(new Uint8Array(await new Blob(parts).arrayBuffer()));
 }
 
-/** A stream a byte, a number, a stretch at a time; null at its end. */
+/** Reads a stream by bytes, numbers and stretches; null at its end. */
 class StreamReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array(0);
@@ -158,7 +156,7 @@ class StreamReader {
     return this.#chunk[this.#used++] as number;
   }
 
-  /** Of at most 35 bits: a size. */
+  /** A size, of at most 35 bits. */
   async varint(): Promise<number | null> {
     const read: number[] = [];
     for (let byte: number | null = 0x80; byte !== null && byte >= 0x80 && read.length < 5; ) {

@@ -1,6 +1,6 @@
 /**
  * Hands a trace to the Perfetto UI in a window of its own: the UI answers PONG to PING once it listens, and then takes
- * the trace by postMessage (its documented way; nothing is uploaded). Each way it can go wrong is a sentence.
+ * the trace by postMessage (its documented way; nothing is uploaded). Each way to fail has a message.
  */
 
 export type Handover = { readonly what: "handed-over" } | { readonly what: "failed"; readonly reason: string };
@@ -40,7 +40,7 @@ export function handOver({
       resolve(result);
     };
     const listen = (event: MessageEvent) => {
-      // Only the window that was opened, and only while it still shows the UI.
+      // Only from the window that was opened, and only while it still shows the UI.
       if (event.source !== ui || event.origin !== origin || event.data !== "PONG") return;
       ui.postMessage({ perfetto: { buffer, title, fileName, keepApiOpen: true } }, origin);
       settle({ what: "handed-over" });

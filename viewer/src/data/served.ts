@@ -1,4 +1,4 @@
-/** What the page knows of the server it came from: where each update's trace is. Nothing where it came from a file. */
+/** The server that the page came from, and where each update's trace is; nothing if the page came from a file. */
 import { fileStem } from "../model/format.js";
 import { type Handover, handOver } from "./perfetto-handover.js";
 
@@ -22,13 +22,13 @@ export function servedBy(page: Document): Served | null {
   }
 }
 
-/** The trace of update `index`, and where it goes; read before the click that hands it over is used up. */
+/** The trace of update `index`, and where to send it; read before the browser's permission from the click expires. */
 export async function traceFor(
   served: Served,
   index: number,
 ): Promise<{ trace: ServedTrace; buffer: ArrayBuffer } | string> {
   const trace = served.traces[index];
-  if (trace === undefined) return "This update was opened from a file of its own: the server has no trace of it.";
+  if (trace === undefined) return "This update was opened from a separate file: the server has no trace of it.";
   try {
     const answer = await fetch(trace.path);
     if (!answer.ok) return `The server could not make the trace (${answer.status}).`;

@@ -1,4 +1,4 @@
-/** What the query of the state finds, worked out once per timeline and query. */
+/** The matches of the state's query, computed once per timeline and query. */
 import { type Found, search } from "../model/search.js";
 import type { Timeline } from "../model/timeline.js";
 

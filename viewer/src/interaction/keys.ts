@@ -1,4 +1,7 @@
-/** Keys to actions. Letters by their place on the keyboard (`event.code`), so that WASD is one cluster everywhere. */
+/**
+ * From keys to actions. Letters go by their position on the keyboard (`event.code`), so that WASD is one cluster
+ * everywhere.
+ */
 
 import { METRICS } from "../layout/scene.js";
 import { nsAt } from "../layout/viewport.js";
@@ -26,23 +29,23 @@ export const KEYS: readonly (readonly [string, string])[] = [
   ["A  D", "pan left and right"],
   ["Ctrl wheel", "zoom at the pointer; without Ctrl: scroll the lanes, over the head: zoom"],
   ["Shift wheel", "pan"],
-  ["drag", "select a range: its duration, its causes, who had each nanosecond"],
+  ["drag", "select a range: its duration, its causes, the owner of each nanosecond"],
   ["Shift drag", "pan"],
-  ["click", "select; double-click: fit, beside all spans: the whole update"],
+  ["click", "select; double-click: fit; double-click outside all spans: the whole update"],
   [".  ,", "next and previous span in the lane; also → and ←"],
   ["↑  ↓", "enclosing span, enclosed span"],
-  ["[  ]", "follow a device, file or session back and on, over the kexec"],
+  ["[  ]", "follow a device, file or session backward and forward, across the kexec"],
   ["F", "fit the selection, or the range"],
   ["0", "back to the whole update"],
-  ["/", "search; Enter and Shift Enter walk through what is found; device:e1000 asks one kind"],
+  ["/", "search; Enter and Shift Enter step through the matches; device:e1000 searches one kind"],
   ["M", "mark the instant under the pointer, with a note"],
-  ["C", "show the critical chain alone"],
+  ["C", "show only the critical chain"],
   ["T", "the spans in view as a table"],
   ["Esc", "clear selection, range and search"],
   ["?", "this help"],
 ];
 
-/** The actions a key stands for, none where it is not one of ours. `width` is that of the plots, in pixels. */
+/** The actions of a key; empty if the viewer does not use it. `width` is that of the plots, in pixels. */
 export function actionsForKey(press: KeyPress, state: State, width: number): readonly Action[] {
   if (press.key === "?") return [{ what: "help", shown: !state.help }];
   if (press.key === "Escape") return [{ what: "clear" }];
@@ -84,7 +87,7 @@ export function actionsForKey(press: KeyPress, state: State, width: number): rea
     default:
       break;
   }
-  // By the character: these lie elsewhere on other keyboards.
+  // By character: these keys are elsewhere on other keyboards.
   switch (press.key) {
     case ".":
       return stepActions(state, "ArrowRight");
@@ -106,7 +109,7 @@ function flowActions(state: State, by: 1 | -1): readonly Action[] {
   return row === null ? [] : shown(state, timeline, { what: "span", row });
 }
 
-/** The next or previous thing that the search finds, from the selection on. */
+/** The next or previous match of the search, counted from the selection. */
 export function searchActions(state: State, backwards: boolean): readonly Action[] {
   const timeline = timelineOf(state);
   if (timeline === null) return [];
@@ -124,7 +127,7 @@ export function searchActions(state: State, backwards: boolean): readonly Action
   return next === null ? [] : shown(state, timeline, next);
 }
 
-/** Selects a thing, and brings it into view where it is not; too small to be seen, it is fitted. */
+/** Selects a thing and brings it into view; if it is too small to be seen, it is fitted. */
 export function shown(state: State, timeline: Timeline, selection: Selection): readonly Action[] {
   const actions: Action[] = [{ what: "select", selection }];
   const place = placeOf(timeline, selection);
@@ -139,7 +142,7 @@ export function shown(state: State, timeline: Timeline, selection: Selection): r
   return actions;
 }
 
-/** The group that a thing is drawn in; null for what the head draws. */
+/** The group in which a thing is drawn; null if the head draws it. */
 function groupOf(timeline: Timeline, selection: Selection): GroupId | null {
   switch (selection.what) {
     case "span":

@@ -1,16 +1,16 @@
 /**
- * The state in the address: everything someone else needs to see the same, as `#page=…&update=…`. Read back without
- * trust: what does not parse is left out, never an error.
+ * The state in the address: everything another person needs to see the same, as `#page=…&update=…`. It is read as
+ * untrusted input: what does not parse is ignored, never an error.
  */
 import type { Selection, State, Theme } from "./state.js";
 import { type Mark, openedIndex, PAGES, PANELS, type Place, type Range } from "./state.js";
 
 const SELECTIONS = ["span", "node", "phase", "printk", "defect", "silence"] as const;
-/** Marks and notes beyond these would make an address that programs cut. */
+/** More marks and longer notes would make an address that programs truncate. */
 const MOST_MARKS = 40;
 const MOST_NOTE = 200;
 
-/** Without `#`; empty where there is nothing to say but the defaults. */
+/** Without `#`; empty if everything has its default. */
 export function linkOf(state: State): string {
   const out = new URLSearchParams();
   const index = openedIndex(state.opened);
@@ -23,7 +23,7 @@ export function linkOf(state: State): string {
     const moved = state.views.some(
       (view, i) => view.beginNs !== axes[i]?.homeNs[0] || view.endNs !== axes[i]?.homeNs[1],
     );
-    // Fractions of a nanosecond keep a deep zoom where it is.
+    // Fractions of a nanosecond keep the position at a deep zoom.
     if (moved) out.set("view", state.views.map((view) => `${short(view.beginNs)},${short(view.endNs)}`).join(";"));
   }
   const { selection, range } = state;
@@ -68,7 +68,7 @@ function short(ns: number): string {
   return `${Number(ns.toFixed(3))}`;
 }
 
-/** What a link says, to be put over the state; and which update it wants opened. */
+/** What a link sets, to be applied to the state, and the update that it opens. */
 export interface Linked {
   readonly saved: Partial<State>;
   readonly update: number | null;

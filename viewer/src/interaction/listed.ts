@@ -1,4 +1,4 @@
-/** The updates that the filter lets through, in the order asked for: what plots and table show. */
+/** The updates that pass the filter, in the requested order: what plots and table show. */
 import { PHASES } from "../../../src/model/live-update.js";
 import type { ReportEntry } from "../../../src/report/report-index.js";
 import { parseFilter } from "../model/updates/filter.js";
@@ -9,7 +9,7 @@ export interface Listed {
   readonly kept: readonly number[];
   /** The same in the order of the table. */
   readonly rows: readonly number[];
-  /** Why the filter is not applied; null where it is. */
+  /** Why the filter is not applied; null if it is. */
   readonly error: string | null;
 }
 
@@ -33,7 +33,7 @@ function sorted(kept: readonly number[], entries: readonly ReportEntry[], sort: 
   const { compare } = new Intl.Collator("en", { numeric: true });
   return [...kept].sort((a, b) => {
     const [x, y] = [value(entries[a] as ReportEntry), value(entries[b] as ReportEntry)];
-    // What is unknown stands last, whichever way the rest is sorted.
+    // Unknown values come last in either direction.
     if (x === null || y === null) return x === y ? a - b : x === null ? 1 : -1;
     const by = typeof x === "number" && typeof y === "number" ? x - y : compare(String(x), String(y));
     return by * sign || a - b;

@@ -1,4 +1,4 @@
-/** Pointer and wheel over one timeline, to actions. */
+/** From pointer and wheel over one timeline to actions. */
 import { type Hit, hitAt, METRICS, partAt, type Scene } from "../layout/scene.js";
 import { nsAt, nsPerPixel } from "../layout/viewport.js";
 import type { Timeline } from "../model/timeline.js";
@@ -96,7 +96,7 @@ export function attachPointer(target: PointerTarget): void {
     const { x, y } = local(event);
     const found = hit(x, y);
     if (found?.what === "group") dispatch({ what: "fold", id: found.id });
-    // What is selected is of the first update: its rows mean nothing in the second.
+    // The selection belongs to the first update: its rows have no meaning in the second.
     else if (partAt(x, y) !== "gutter" && side === "one") dispatch({ what: "select", selection: found });
   });
   element.addEventListener("pointercancel", () => {
@@ -132,7 +132,7 @@ export function attachPointer(target: PointerTarget): void {
         dispatch({ what: "pan", axis, byNs: by * nsPerPixel(now, target.width()) });
         return;
       }
-      // Over the lanes a plain wheel scrolls them, and at their end the page: left to the browser.
+      // Over the lanes a plain wheel scrolls them, and the page at their end: the browser does this.
       if (!event.ctrlKey && (partAt(x, y) === "lanes" || partAt(x, y) === "gutter")) return;
       event.preventDefault();
       // A pinch arrives as ctrl and wheel in finer steps.

@@ -1,6 +1,6 @@
 /**
- * All the state there is, and the one function that changes it. Every view is a function of this state; events become
- * actions; nothing else remembers anything.
+ * All state, and the one function that changes it. Every view is a function of this state; events become actions. Other
+ * modules keep only caches that can be computed again.
  */
 
 import { assertNever } from "../../../src/base/result.js";
@@ -27,7 +27,7 @@ export interface Range {
   readonly endNs: number;
 }
 
-/** An instant someone marked, with what they noted. */
+/** A marked instant, with its note. */
 export interface Mark {
   readonly axis: number;
   readonly atNs: number;
@@ -52,7 +52,7 @@ export interface Pointer {
   readonly hit: Hit | null;
 }
 
-/** What a link can hold of the opened update; `views` are empty for home. */
+/** The part of the opened update's state that a link can carry; `views` is empty for home. */
 export interface Place {
   readonly views: readonly View[];
   readonly selection: Selection | null;
@@ -66,7 +66,7 @@ export interface Sort {
 }
 
 export interface Notice {
-  /** Counts up, so that the same words twice are two notices. */
+  /** Increases, so that the same text twice is two notices. */
   readonly id: number;
   readonly error: boolean;
   readonly text: string;
@@ -85,9 +85,9 @@ export interface State {
   readonly selection: Selection | null;
   readonly range: Range | null;
   readonly marks: readonly Mark[];
-  /** Index of the mark whose note has just been asked for. */
+  /** Index of the mark whose note is being edited. */
   readonly noting: number | null;
-  /** To be put back when the update named by a link has been read. */
+  /** To be restored when the update named by a link has been read. */
   readonly pending: Place | null;
   readonly pointer: Pointer | null;
   /** Ids of groups shown as a heading only. */
@@ -96,7 +96,10 @@ export interface State {
   readonly showChain: boolean;
   /** Tree nodes (by number) whose children are shown. */
   readonly unfolded: ReadonlySet<number>;
-  /** By selector, what a cause would take of what it took: 0 to 1; and those that would run in parallel. */
+  /**
+   * By selector, the share of its duration that a cause would still take: 0 to 1; and the causes that would run in
+   * parallel.
+   */
   readonly costs: ReadonlyMap<string, number>;
   readonly parallel: ReadonlySet<string>;
   /** Names of curves left out of the plots. */
@@ -107,7 +110,7 @@ export interface State {
   readonly budgetNs: number | null;
   readonly sort: Sort | null;
   readonly theme: Theme;
-  /** Whether someone chose the theme, so that a link carries it. */
+  /** Whether the user chose the theme, so that a link carries it. */
   readonly themeChosen: boolean;
   readonly help: boolean;
   readonly notices: readonly Notice[];
@@ -237,7 +240,7 @@ function toggled<T>(set: ReadonlySet<T>, member: T): ReadonlySet<T> {
   return next;
 }
 
-/** What was at home stays at home, though home is another on another page. */
+/** A view at home stays at home, although home differs between pages. */
 function atHomeAs(next: State, before: State): State {
   const home = homeViews(before);
   const was = before.views.every((view, i) => view.beginNs === home[i]?.beginNs && view.endNs === home[i]?.endNs);
@@ -279,7 +282,7 @@ export function reduce(state: State, action: Action): State {
       if (state.other.what === "loading" && state.other.index === index) {
         next = atHomeAs({ ...next, other: { what: "ready", index, timeline } }, next);
       }
-      // An answer to a question no longer asked: another update was opened meanwhile.
+      // A stale answer: another update was opened in the meantime.
       if (state.opened.what !== "loading" || state.opened.index !== index) return next;
       const { pending } = state;
       next = { ...next, opened: { what: "ready", index, timeline } };
@@ -348,7 +351,7 @@ export function reduce(state: State, action: Action): State {
         help: false,
         query: "",
         noting: null,
-        // Details of nothing: back to where one begins.
+        // No selection has no details: back to the start.
         panel: state.panel === "details" && state.marks.length === 0 ? "about" : state.panel,
       };
     case "point":
@@ -393,7 +396,7 @@ export function reduce(state: State, action: Action): State {
       return { ...state, help: action.shown };
     case "notice": {
       const id = (state.notices.at(-1)?.id ?? 0) + 1;
-      // Errors stay until they are dismissed; of passing words only the last is shown.
+      // Errors stay until they are dismissed; of other notices only the last is shown.
       const kept = state.notices.filter((notice) => notice.error).slice(-8);
       return { ...state, notices: [...kept, { id, error: action.error, text: action.text }] };
     }

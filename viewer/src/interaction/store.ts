@@ -1,4 +1,4 @@
-/** Holds the state, and tells the views of a change once per frame, however many actions came in between. */
+/** Holds the state, and notifies the views of changes once per frame, however many actions there were. */
 import { type Action, reduce, type State } from "./state.js";
 
 export type Dispatch = (action: Action) => void;
@@ -34,7 +34,7 @@ export function createStore(first: State, schedule: (flush: () => void) => void)
   };
 }
 
-/** A view that renders only when what it reads of the state has changed. */
+/** A view that renders only if the part of the state that it reads has changed. */
 export function whenChanged(read: (state: State) => readonly unknown[], render: (state: State) => void) {
   let seen: readonly unknown[] | null = null;
   return (state: State): void => {

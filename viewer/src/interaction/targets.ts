@@ -1,4 +1,4 @@
-/** Where a selected thing lies in time, and what its neighbours are: what keys and double-clicks act upon. */
+/** Where a selected thing is in time, and its neighbours: the targets of keys and double-clicks. */
 
 import { indexInLane } from "../layout/scene.js";
 import { analysisOf } from "../model/analysis.js";
@@ -13,7 +13,7 @@ export interface Place {
   readonly endNs: number;
 }
 
-/** null where the thing is on no axis (a phase that was not seen, a line that could not be placed). */
+/** null if the thing is on no axis (a phase that was not seen, a line that could not be placed). */
 export function placeOf(timeline: Timeline, selection: Selection): Place | null {
   const { update, axes } = timeline;
   const axisOf = (boot: "old" | "new" | null) =>

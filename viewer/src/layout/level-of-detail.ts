@@ -1,8 +1,8 @@
 /**
- * Spans to rectangles: at most one per pixel besides the wide ones, whatever the lane holds. Spans narrower than a pixel
- * are merged with their neighbours in it, and pixels of the same kind and cover are merged into runs. The search skips
- * to each pixel's end by doubling strides, so that a frame costs the width of the window times a logarithm, not the
- * number of spans.
+ * From spans to rectangles: at most one per pixel, and the wide ones, however many spans the lane has. Spans narrower
+ * than a pixel are merged with their neighbours in it, and pixels of the same kind and cover are merged into runs. The
+ * search skips to each pixel's end by doubling strides, so that a frame costs the width of the window times a
+ * logarithm, not the number of spans.
  */
 import { firstAbove, firstAboveNear, type Lane, type PointLane } from "../model/lanes.js";
 import { nsPerPixel, type View } from "./viewport.js";
@@ -20,7 +20,7 @@ export interface Rects {
   width: Float32Array;
   /** Row of the span table (spans), or index of the item (points): the first, or the worst, of those merged. */
   row: Uint32Array;
-  /** How many stand behind it: 1, or more where merged. */
+  /** How many it stands for: 1, or more if merged. */
   count: Uint32Array;
   /** WHOLE, or how densely covered. */
   shade: Uint8Array;
@@ -67,7 +67,7 @@ export function layoutLane(lane: Lane, view: View, width: number, into: Rects, k
   const { begin, end, rows, covered } = lane;
   const perPixel = nsPerPixel(view, width);
   const scale = 1 / perPixel;
-  // A pixel further left, for spans of no length on the very edge: they end where the view begins.
+  // A pixel further left, for spans without length on the very edge: they end where the view begins.
   let i = firstAbove(end, view.beginNs - perPixel);
   let filledTo = -2;
   while (i < rows.length && (begin[i] as number) < view.endNs) {

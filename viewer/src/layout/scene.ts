@@ -1,5 +1,5 @@
 /**
- * The scene: what stands where, top to bottom, for one axis and one set of folded groups. Painter and pointer read the
+ * The scene: what is where, from top to bottom, for one axis and one set of folded groups. Painter and pointer read the
  * same scene, so that what is clicked is what was drawn.
  */
 import type { Bands } from "../model/analysis.js";
@@ -79,8 +79,8 @@ export function visibleItems(scene: Scene, top: number, bottom: number): readonl
 }
 
 /**
- * Where a span is drawn: y of its lane's middle, from below the head; null where it is on no lane, or its group is
- * folded. Costs the lanes of its group times a logarithm: for single spans, not for all.
+ * Where a span is drawn: y of its lane's middle, counted from below the head; null if it is on no lane, or its group is
+ * folded. The cost is the number of lanes of its group times a logarithm: for single spans, not for all.
  */
 export function middleOf(scene: Scene, timeline: Timeline, row: number): number | null {
   const { spans } = timeline.update;
@@ -94,7 +94,7 @@ export function middleOf(scene: Scene, timeline: Timeline, row: number): number 
   return null;
 }
 
-/** Index of a row in a lane; -1 where it is not in it. */
+/** Index of a row in a lane; -1 if it is not there. */
 export function indexInLane(lane: Lane, row: number, begin: number): number {
   for (let i = firstAbove(lane.begin, begin) - 1; i >= 0 && lane.begin[i] === begin; i--) {
     if (lane.rows[i] === row) return i;
@@ -122,9 +122,9 @@ export function partAt(x: number, y: number): Part {
   return y < HEAD_HEIGHT ? "head" : "lanes";
 }
 
-/** How many pixels beside a narrow span still mean it. */
+/** How many pixels next to a narrow span still select it. */
 const REACH = 3;
-/** A crowd within reach is not searched to its end: the pointer moves, and a frame is short. */
+/** At most this many spans within reach are examined: the pointer moves, and a frame is short. */
 const MOST_TRIED = 20_000;
 
 /** `x`, `y` from the timeline's corner; `width` of the plot without the gutter. */
@@ -182,7 +182,7 @@ function hitLane(track: Track, index: number, ns: number, reach: number): Hit | 
   const lane = track.lanes[index];
   if (lane === undefined) return null;
   const from = firstAbove(lane.end, ns - reach);
-  // Under the pointer first; else the longest in reach, of as many as a pointer can mean.
+  // First the span under the pointer; else the longest within reach, among the nearest few.
   let best = -1;
   let bestLength = -1;
   const until = Math.min(lane.rows.length, from + MOST_TRIED);

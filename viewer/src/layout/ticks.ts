@@ -16,7 +16,7 @@ export function ticksFor(view: View, width: number, apart: number): Ticks {
   return { stepNs: step, firstNs: first, count: Math.max(0, Math.floor((view.endNs - first) / step) + 1) };
 }
 
-/** A mark's label in the unit of the step's size, with as many decimals as tell neighbours apart: `1.25 s`. */
+/** A mark's label in the unit of the step's size, with enough decimals to distinguish neighbours: `1.25 s`. */
 export function tickLabel(ns: number, stepNs: number, viewEdgeNs: number): string {
   if (ns === 0) return "0";
   const size = Math.max(Math.abs(viewEdgeNs), stepNs);

@@ -1,13 +1,13 @@
-/** The viewport: which part of an axis is seen, and how it maps to pixels. All functions are pure. */
+/** The viewport: the visible part of an axis, and how it maps to pixels. All functions are pure. */
 
 export interface View {
   readonly beginNs: number;
   readonly endNs: number;
 }
 
-/** Closer than this nothing is left to see: times are integers, and ten of them span the window. */
+/** No closer than this: times are integers, and ten of them span the window. */
 const NARROWEST_NS = 10;
-/** How far out one may zoom: this many times what there is. */
+/** The farthest zoom: this many times the extent of the data. */
 const WIDEST = 1.5;
 
 export function nsPerPixel(view: View, width: number): number {
@@ -35,7 +35,7 @@ export function panned(view: View, bounds: readonly [number, number], byNs: numb
   return held({ beginNs: view.beginNs + byNs, endNs: view.endNs + byNs }, bounds);
 }
 
-/** A view onto the interval, with air at both sides; an instant gets a microsecond. */
+/** A view of the interval, with a margin on both sides; an instant gets a microsecond. */
 export function fitted(bounds: readonly [number, number], beginNs: number, endNs: number): View {
   const air = Math.max((endNs - beginNs) * 0.1, NARROWEST_NS);
   const width = endNs - beginNs + 2 * air;
@@ -44,7 +44,7 @@ export function fitted(bounds: readonly [number, number], beginNs: number, endNs
   return held({ beginNs: centre - Math.max(width, least) / 2, endNs: centre + Math.max(width, least) / 2 }, bounds);
 }
 
-/** Keeps a tenth of the window over what there is, so that nobody gets lost in the void. */
+/** Keeps a tenth of the window over the data, so that panning cannot lose it. */
 function held(view: View, bounds: readonly [number, number]): View {
   const width = view.endNs - view.beginNs;
   const least = bounds[0] - width * 0.9;

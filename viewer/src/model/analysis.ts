@@ -1,7 +1,7 @@
 /**
- * Attribution in the viewer's own terms: the span tree laid out as bands, the causes one may change. Worked out from the
- * update when it is opened, by the functions that the command line uses; where a capture's data does not carry it,
- * everything here is empty and nothing of it is shown.
+ * Attribution for the viewer: the span tree as bands, and the causes that can be changed. Computed when the update is
+ * opened, by the functions that the command line uses. If the data carries no attribution, everything here is empty and
+ * not shown.
  */
 
 import { buildTrees } from "../../../src/analyze/attribution/build.js";
@@ -15,12 +15,12 @@ import type { LiveUpdate } from "../../../src/model/live-update.js";
 import { SPAN_KINDS, type SpanKind } from "../../../src/model/span-table.js";
 import { isAttributed } from "../../../src/report/update-codec.js";
 
-/** Pieces of the blackout side by side, in order of time, without gaps: each a node of the tree, or what is left over. */
+/** Pieces of the blackout in order of time, without gaps: each a node of the tree, or a remainder. */
 export interface Bands {
   readonly label: string;
   readonly begin: Float64Array;
   readonly end: Float64Array;
-  /** Index into `nodes`; of a remainder, that of the node it is left over in. */
+  /** Index into `nodes`; for a remainder, that of the node that contains it. */
   readonly node: Uint32Array;
   /** 1 where no child of the node covers it. */
   readonly remainder: Uint8Array;
@@ -28,7 +28,7 @@ export interface Bands {
 
 export interface Analysis {
   readonly update: AttributedUpdate | null;
-  /** The blackout's tree; null where the blackout is not known. */
+  /** The blackout's tree; null if the blackout is unknown. */
   readonly root: TreeNode | null;
   readonly outside: readonly TreeNode[];
   /** All nodes of the root's tree, parents first; what selections and links name by number. */
@@ -53,11 +53,11 @@ const EMPTY: Analysis = {
   findings: [],
   silences: [],
 };
-/** Of more spans, trees take seconds: they are built when they are asked for, so that the spans are drawn at once. */
+/** For more spans, trees take seconds: they are built on request, so that the spans are drawn at once. */
 export const BUILT_AT_ONCE = 400_000;
 const made = new WeakMap<LiveUpdate, Analysis>();
 
-/** What is known of the update so far; of very many spans without trees, until `analyseWhole` was asked for them. */
+/** The analysis of the update so far; for very many spans without trees, until `analyseWhole` builds them. */
 export function analysisOf(update: LiveUpdate): Analysis {
   const known = made.get(update);
   if (known !== undefined) return known;
@@ -70,17 +70,17 @@ export function analysisOf(update: LiveUpdate): Analysis {
   return analysis;
 }
 
-/** Builds the trees, however many spans there are: a second or so for each three million. */
+/** Builds the trees, however many spans there are: about a second per three million. */
 export function analyseWhole(update: LiveUpdate): Analysis {
   const analysis = isAttributed(update) ? analyse(update) : EMPTY;
   made.set(update, analysis);
   return analysis;
 }
 
-/** Why there are no trees yet, where they could be built; null otherwise. */
+/** Why there are no trees yet although they could be built; null otherwise. */
 export function notBuilt(update: LiveUpdate): string | null {
   if (!isAttributed(update) || update.spans.count <= BUILT_AT_ONCE || analysisOf(update).update !== null) return null;
-  return `Not shown yet: accounts, span tree, critical chain, findings and what-if. Of ${update.spans.count.toLocaleString("en")} spans they take seconds.`;
+  return `Not shown yet: accounts, span tree, critical chain, findings and what-if. For ${update.spans.count.toLocaleString("en")} spans they take seconds.`;
 }
 
 function analyse(update: AttributedUpdate): Analysis {
@@ -111,12 +111,12 @@ function analyse(update: AttributedUpdate): Analysis {
   };
 }
 
-/** A cause as it stands on the critical chain; of an initcall that probes devices, the devices. */
+/** A cause on the critical chain; for an initcall that probes devices, the devices. */
 function isCause(node: TreeNode): boolean {
   return isCauseNode(node) && !(node.kind === "initcall" && node.children.some(({ kind }) => kind === "device"));
 }
 
-/** Goes down from the root until `stop`; what lies between the nodes found is a remainder. */
+/** Goes down from the root until `stop`; the time between the nodes found is a remainder. */
 function bandsOf(
   label: string,
   root: TreeNode,
@@ -154,7 +154,7 @@ function bandsOf(
   };
 }
 
-/** Number of the node a finding's span is of; -1 where the tree has it no more. */
+/** Number of the node of a finding's span; -1 if the tree does not contain it. */
 export function nodeOf({ nodes }: Analysis, span: FindingSpan): number {
   return nodes.findIndex(
     (node) =>
@@ -162,7 +162,7 @@ export function nodeOf({ nodes }: Analysis, span: FindingSpan): number {
   );
 }
 
-/** Numbers of the nodes that hold a node, the outermost first. */
+/** Numbers of the nodes that contain a node, the outermost first. */
 export function above({ nodes }: Analysis, node: number): readonly number[] {
   const found = nodes[node];
   const path: number[] = [];
@@ -181,7 +181,7 @@ function holds(outer: TreeNode, node: TreeNode): boolean {
   );
 }
 
-/** The kind whose colour a node is drawn in. */
+/** The kind that gives a node its colour. */
 export function colourKind(node: TreeNode): SpanKind {
   if (node.kind === "kthread" || node.kind === "idle") return "task";
   return (SPAN_KINDS as readonly string[]).includes(node.kind) ? (node.kind as SpanKind) : "unattributed";

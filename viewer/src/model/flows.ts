@@ -1,4 +1,4 @@
-/** Flows: the spans that are one thing at several times: a device's shutdown and probe, a file through its phases. */
+/** Flows: spans of one thing at several times, such as a device's shutdown and probe, or a file through its phases. */
 import type { LiveUpdate } from "../../../src/model/live-update.js";
 import { SPAN_KINDS } from "../../../src/model/span-table.js";
 import { kindSet } from "./timeline.js";
@@ -12,7 +12,7 @@ export interface Flows {
 
 const JOINED = kindSet("session", "file", "device");
 const DEVICE = SPAN_KINDS.indexOf("device");
-/** More curves than this hide what they join. */
+/** More curves than this would hide what they connect. */
 const MOST_CURVES = 64;
 const made = new WeakMap<LiveUpdate, Flows>();
 

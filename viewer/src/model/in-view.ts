@@ -1,4 +1,4 @@
-/** The spans of a view as a list, for tables: the longest first, as many as a table can hold. */
+/** The spans of a view as a list for tables, the longest first, up to a table's limit. */
 import type { View } from "../layout/viewport.js";
 import { firstAbove } from "./lanes.js";
 import type { Axis } from "./timeline.js";

@@ -7,7 +7,7 @@ import type { SpanTable } from "../../../src/model/span-table.js";
 export interface Lane {
   /** Rows of the span table, ascending in begin. */
   readonly rows: Uint32Array;
-  /** Begin and end of `rows`, beside each other for the search, in nanoseconds. */
+  /** Begin and end of `rows`, interleaved for the search, in nanoseconds. */
   readonly begin: Float64Array;
   readonly end: Float64Array;
   /** How much of the lane is covered before each of `rows`, in nanoseconds, and after the last; length + 1. */
@@ -19,11 +19,11 @@ export interface PointLane {
   /** Index of each instant in its source (printk, defects), ascending in `at`. */
   readonly items: Uint32Array;
   readonly at: Float64Array;
-  /** 0 error, 1 warning, 2 ordinary, 3 debug: the worse stands before the lesser where instants share a pixel. */
+  /** 0 error, 1 warning, 2 ordinary, 3 debug: if instants share a pixel, the most severe is shown. */
   readonly severity: Uint8Array;
 }
 
-/** Lanes of one track, and how many spans lie deeper than MOST_LANES and are not in them. */
+/** Lanes of one track, and how many spans are nested deeper than MOST_LANES and left out. */
 export interface Packed {
   readonly lanes: readonly Lane[];
   readonly deeper: number;
@@ -38,7 +38,7 @@ const UNPLACED = 255;
  * Packs spans of one track into as few lanes as keep a child below its parent: each goes into the first lane that is
  * free at its begin and below its parent's. `ordered` are rows in drawing order (see order.ts), so that nesting comes
  * out as a flame graph whether or not the parent column is filled. `depths` has a byte for each row of the table and is
- * shared by the tracks of a timeline; a parent counts where it is of the same track.
+ * shared by the tracks of a timeline; a parent counts if it is in the same track.
  */
 export function packLanes(
   table: Pick<SpanTable, "beginNs" | "endNs" | "parent">,
@@ -62,7 +62,7 @@ export function packLanes(
       deeper++;
       continue;
     }
-    // A lane that was skipped for a deeper one still has to exist, though it may stay empty.
+    // A lane that was skipped for a deeper one must still exist, although it may stay empty.
     while (lastEnd.length <= depth) {
       lastEnd.push(Number.NEGATIVE_INFINITY);
       sizes.push(0);
@@ -111,7 +111,9 @@ export function packPoints(items: readonly { readonly at: number; readonly sever
   };
 }
 
-/** The first index in `sorted` (ascending) from `from` on whose value exceeds `value`; its length where none does. */
+/**
+ * The first index in `sorted` (ascending), from `from` on, whose value exceeds `value`; the length if there is none.
+ */
 export function firstAbove(sorted: Float64Array, value: number, from = 0): number {
   let low = from;
   let high = sorted.length;
@@ -123,7 +125,7 @@ export function firstAbove(sorted: Float64Array, value: number, from = 0): numbe
   return low;
 }
 
-/** The same, found by strides that double: what is near `from` is found in a few steps however long the lane is. */
+/** The same, found by doubling strides: a result near `from` takes few steps, however long the lane is. */
 export function firstAboveNear(sorted: Float64Array, value: number, from: number): number {
   let low = from;
   let stride = 1;

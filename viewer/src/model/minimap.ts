@@ -5,7 +5,7 @@ import type { Axis } from "./timeline.js";
 export interface MinimapLine {
   /** Index into SPAN_KINDS, for the colour. */
   readonly kind: number;
-  /** 0 nothing, 1 to 4 ever more covered. */
+  /** 0 nothing, 1 to 4 increasingly covered. */
   readonly levels: Uint8Array;
 }
 

@@ -1,4 +1,4 @@
-/** What happened in a range: how much of what kind, the largest causes, and who had each nanosecond. */
+/** What happened in a range: sums by kind, the largest causes, and the owner of each nanosecond. */
 import { partition, unattributed } from "../../../src/analyze/causes/partition.js";
 import { SPAN_KINDS, type SpanKind } from "../../../src/model/span-table.js";
 import { firstAbove } from "./lanes.js";
@@ -30,13 +30,13 @@ export interface RangeStatistics {
   readonly count: number;
   readonly kinds: readonly KindSum[];
   readonly causes: readonly CauseSum[];
-  /** null where there are more spans than can be resolved at once. */
+  /** null if there are more spans than can be resolved at once. */
   readonly shares: readonly Share[] | null;
 }
 
-/** Those that run beside everything else, or are no cause, do not take a nanosecond from what does. */
+/** Spans that run in parallel with everything else, or that are not causes, do not own nanoseconds. */
 const NO_CAUSE = kindSet("phase", "blackout", "task", "printk", "marker", "unattributed");
-/** Partitioning sorts objects: beyond this it would be felt while dragging. */
+/** Partitioning sorts objects: beyond this, dragging would lag. */
 const MOST_PARTITIONED = 40_000;
 const MOST_CAUSES = 10;
 

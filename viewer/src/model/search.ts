@@ -1,21 +1,21 @@
-/** Search over a live update: names, details and log lines that hold the text; `kind:text` asks one kind only. */
+/** Search in a live update: names, details and log lines that contain the text; `kind:text` searches one kind only. */
 import type { LiveUpdate } from "../../../src/model/live-update.js";
 import { SPAN_KINDS, type SpanKind } from "../../../src/model/span-table.js";
 
 export interface Found {
-  /** By string id: 1 where spans of that name are found. */
+  /** By string id: 1 if spans of that name match. */
   readonly names: Uint8Array;
-  /** By string id: 1 where spans with that detail are found. */
+  /** By string id: 1 if spans with that detail match. */
   readonly details: Uint8Array;
   /** Index into SPAN_KINDS, -1 for all. */
   readonly kind: number;
-  /** Items of the kernel log that are found, ascending in time. */
+  /** Items of the kernel log that match, ascending in time. */
   readonly lines: readonly number[];
   /** Spans and lines. */
   readonly count: number;
 }
 
-/** What was found before or after a place. */
+/** The match before or after a place. */
 export type FoundItem =
   | { readonly what: "span"; readonly row: number }
   | { readonly what: "printk"; readonly item: number };
@@ -31,7 +31,7 @@ export function search(update: LiveUpdate, query: string): Found | null {
   const { spans, printk } = update;
   const holds = spans.strings.map((candidate) => (candidate.toLowerCase().includes(text) ? 1 : 0));
   const names = Uint8Array.from(holds);
-  // An empty detail is no detail, also for a query of a kind alone.
+  // An empty detail never matches, also for a query with only a kind.
   const details = Uint8Array.from(holds, (hit, id) => (id === 0 || text === "" ? 0 : hit));
   const asksLog = named < 0 || SPAN_KINDS[named] === "printk";
   const lines = asksLog
@@ -45,15 +45,15 @@ export function search(update: LiveUpdate, query: string): Found | null {
   return { ...found, count };
 }
 
-/** Whether a row is among what is found. */
+/** Whether a row matches. */
 export function isFound(found: Found, { spans }: LiveUpdate, row: number): boolean {
   if (found.kind !== EVERY_KIND && spans.kind[row] !== found.kind) return false;
   return found.names[spans.name[row] as number] === 1 || found.details[spans.detail[row] as number] === 1;
 }
 
 /**
- * The found thing next to `fromNs` (and past `current` of the same instant) in time; goes round at the end. null where
- * nothing is found.
+ * The match next to `fromNs` in time (and past `current` at the same instant); wraps around at the end. null if there
+ * is no match.
  */
 export function nextFound(
   update: LiveUpdate,
@@ -64,7 +64,7 @@ export function nextFound(
   const sign = backwards ? -1 : 1;
   const start = from === null ? Number.NEGATIVE_INFINITY : from.atNs * sign;
   const { spans, printk } = update;
-  // Of each: the nearest beyond the place, and the very first, for going round.
+  // For each: the nearest beyond the place, and the very first, for wrapping around.
   let best: FoundItem | null = null;
   let bestAt = Number.POSITIVE_INFINITY;
   let first: FoundItem | null = null;

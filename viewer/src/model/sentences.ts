@@ -1,4 +1,4 @@
-/** What is known and what is not, as sentences: the header, the tables and the details all speak through these. */
+/** What is seen and what is not, as sentences for the header, the tables and the details. */
 
 import { assertNever } from "../../../src/base/result.js";
 import type { LiveUpdateDocument, Outcome, PhaseDocument } from "../../../src/model/live-update.js";
@@ -19,12 +19,12 @@ export function outcomeWord(outcome: Outcome): string {
   }
 }
 
-/** What the blackout's two ends are; or why there is no number. */
+/** What the blackout's two ends rest on, or why there is no number. */
 export function blackoutSentence(document: LiveUpdateDocument): string {
   const { blackout, clock } = document;
   if (blackout.durationNs === null) {
     if (clock.method === "none") {
-      return "The two kernels' clocks could not be tied together, so no duration that crosses the kexec is given. Each kernel has a time axis of its own.";
+      return "The two kernels' clocks could not be linked, so no duration across the kexec is shown. Each kernel has a time axis of its own.";
     }
     const missing = [blackout.beginNs === null ? "its begin" : null, blackout.endNs === null ? "its end" : null].filter(
       (part) => part !== null,
@@ -39,9 +39,9 @@ export function blackoutSentence(document: LiveUpdateDocument): string {
     case "vcpu":
       return "From the last entry to or exit from a guest in the old kernel to the first in the new one, of the first VM to stop and the last to run.";
     case "kernel-observed":
-      return "Kernel-observed: from freeze begin to restore end. No mark says when the VMs stood still, so theirs was longer.";
+      return "Kernel-observed: from the begin of freeze to the end of restore. No mark shows when the VMs stood still; their blackout was longer.";
     case null:
-      return "What its two ends rest on is not stated.";
+      return "The evidence for its two ends is not stated.";
     default:
       return assertNever(blackout.basis);
   }
@@ -55,13 +55,13 @@ export function clockSentence(document: LiveUpdateDocument): string {
     case "x86-tsc":
       return `Both kernels were traced on the TSC, which runs on through the kexec${bound}.`;
     case "clock-pairs":
-      return `The kernels’ clocks are tied by readings of TSC and trace clock taken together${bound}.`;
+      return `The kernels’ clocks are linked by simultaneous readings of TSC and trace clock${bound}.`;
     case "kvm-clock":
-      return `The kernels’ clocks are tied by kvm-clock’s offsets in both kernel logs${bound}.`;
+      return `The kernels’ clocks are linked by the kvm-clock offsets in both kernel logs${bound}.`;
     case "realtime":
-      return `The kernels’ clocks are tied by wall-clock anchors in both boots${bound}.`;
+      return `The kernels’ clocks are linked by wall-clock anchors in both boots${bound}.`;
     case "single":
-      return "Events of one kernel only: its own clock suffices.";
+      return "Events of one kernel only: its own clock is enough.";
     case "none":
       return "No clock link: two separate axes.";
     default:
@@ -69,7 +69,7 @@ export function clockSentence(document: LiveUpdateDocument): string {
   }
 }
 
-/** Why a phase has no duration: what was not seen, and when it can have been. Empty where both ends were seen. */
+/** Why a phase has no duration: what was not seen, and when it can have happened. Empty if both ends were seen. */
 export function unseenSentence(phase: PhaseDocument): string {
   const parts: string[] = [];
   if (phase.beginNs === null) parts.push(`begin not seen${rangeText(phase.beginRangeNs)}`);
@@ -86,14 +86,14 @@ function rangeText(range: readonly [number | null, number | null] | null): strin
   return "";
 }
 
-/** What the phase's ends were read from. */
+/** The evidence for the phase's ends. */
 export function evidenceText(phase: PhaseDocument): string {
   const { begin, end } = phase.evidence;
   const text = [begin, end].map((found) => (found === null ? "–" : visibleText(found.event)));
   return text[0] === text[1] ? (text[0] as string) : text.join(" → ");
 }
 
-/** The duration of a range, with the clock link's ± where it runs from one kernel into the other. */
+/** The duration of a range, with the clock link's ± if it crosses from one kernel into the other. */
 export function rangeDuration(document: LiveUpdateDocument, beginNs: number, endNs: number): string {
   const { seam, clock } = document;
   const crosses = seam.beginNs !== null && seam.endNs !== null && beginNs < seam.endNs && endNs > seam.beginNs;

@@ -1,9 +1,9 @@
-/** A table's strings made visible once each, however often they are drawn. */
+/** A table's strings, each made visible once, however often it is drawn. */
 import { visibleText } from "./format.js";
 
 const made = new WeakMap<readonly string[], (string | undefined)[]>();
 
-/** `strings[id]` through `visibleText`; empty where there is none. */
+/** `strings[id]` through `visibleText`; empty if there is none. */
 export function visibleStrings(strings: readonly string[]): (id: number) => string {
   const known = made.get(strings) ?? [];
   made.set(strings, known);

@@ -1,6 +1,6 @@
 /**
  * The timeline: a live update sorted into axes, groups, tracks and lanes, once, when it is opened. With a clock link
- * there is one axis; without, each boot has its own, and nothing of one is ever drawn on the other.
+ * there is one axis. Without, each boot has its own axis, and its events are never drawn on the other.
  */
 import type { AxisName, LiveUpdate, LiveUpdateDocument, PhaseName } from "../../../src/model/live-update.js";
 import { SPAN_KINDS, type SpanKind, type SpanTable } from "../../../src/model/span-table.js";
@@ -30,7 +30,7 @@ export type Track =
       readonly boot: number;
       readonly label: string;
       readonly lanes: readonly Lane[];
-      /** Spans that lie deeper than lanes go and are not drawn. */
+      /** Spans nested too deeply for the lanes; they are not drawn. */
       readonly deeper: number;
     }
   | {
@@ -42,7 +42,7 @@ export type Track =
   | BandTrack
   | SilenceTrack;
 
-/** An interrupt line over the kexec: from where it was last served before to where it was first served after. */
+/** An interrupt line across the kexec: from the last time it was served before to the first time after. */
 export interface SilenceTrack {
   readonly what: "silence";
   readonly boot: number;
@@ -77,9 +77,9 @@ export interface Axis {
   readonly groups: readonly Group[];
   /** First begin and last end of all that is drawn. */
   readonly boundsNs: readonly [number, number];
-  /** Where to look first: the phases and the blackout, with some air. */
+  /** The first view: the phases and the blackout, with a margin. */
   readonly homeNs: readonly [number, number];
-  /** What the minimap shows: the bounds, but no further from home than home is long; hosts log for weeks. */
+  /** What the minimap shows: the bounds, but no further from home than home's own length; logs cover weeks. */
   readonly mapNs: readonly [number, number];
 }
 
@@ -142,7 +142,7 @@ const GROUP_OF_KIND: Readonly<Record<SpanKind, GroupId | null>> = {
   printk: "printk",
 };
 
-/** Whether times of both boots may stand on one axis: with a link, and not where only one boot has a clock. */
+/** Whether times of both boots may share an axis: if there is a link, and both boots have a clock. */
 export function hasJointAxis(document: LiveUpdateDocument): boolean {
   return document.clock.method !== "none" && document.clock.method !== "single";
 }
@@ -167,7 +167,7 @@ function countOfBands(tracks: readonly BandTrack[]): number {
   return tracks.reduce((sum, { bands }) => sum + bands.begin.length, 0);
 }
 
-/** The timeline with the accounts in it that were not built when it was opened; its lanes are not sorted anew. */
+/** The timeline with the accounts that were not built when it was opened; its lanes are kept. */
 export function withAnalysis(timeline: Timeline): Timeline {
   const { update } = timeline;
   analyseWhole(update);
@@ -339,7 +339,7 @@ function sortRows(spans: SpanTable, axis: AxisName, order: Uint32Array): SortedR
   const only = axis === "old" ? 1 : 2;
   for (let row = 0; row < spans.count; row++) {
     const boot = spans.boot[row] as number;
-    // Without a link a span over both boots has no place on either axis: the phase table tells of it.
+    // Without a link, a span over both boots has no place on either axis: the phase table shows it.
     if (axis !== "joint" && boot !== only) continue;
     const groupIndex = GROUP_OF_KIND_INDEX[spans.kind[row] as number] as number;
     if (groupIndex === NO_GROUP) continue;
@@ -407,7 +407,7 @@ function idOf(ids: Map<string, number>, text: string): number {
   return ids.size - 1;
 }
 
-/** A file belongs to its enclosing session; where that is not recorded, to the one in its name, `session token`. */
+/** A file belongs to its enclosing session; if that is not recorded, to the one in its name, `session token`. */
 function sessionName(spans: SpanTable, row: number): string {
   const text = spans.strings[spans.name[row] as number] ?? "";
   if (SPAN_KINDS[spans.kind[row] as number] === "file") {
@@ -444,7 +444,7 @@ function trackLabel(spans: SpanTable, group: GroupId, row: number): string {
   }
 }
 
-/** Sessions as they came: their names are hexadecimal, and a staircase is read more easily than an alphabet. */
+/** Sessions in the order they came: their names are hexadecimal, and a staircase is easier to read than an alphabet. */
 function byFirstBegin(tracks: readonly Track[]): readonly Track[] {
   const first = (track: Track) => (track.what === "spans" ? (track.lanes[0]?.begin[0] ?? 0) : 0);
   return [...tracks].sort((a, b) => first(a) - first(b));

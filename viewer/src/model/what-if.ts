@@ -1,4 +1,4 @@
-/** What the blackout would be if causes took less: sliders to assumptions, by the command line's own replay. */
+/** What the blackout would be if causes took less: from sliders to assumptions, with the command line's own replay. */
 
 import { blame } from "../../../src/analyze/attribution/views/blame.js";
 import { parseSelector } from "../../../src/analyze/attribution/views/selector.js";
@@ -6,7 +6,7 @@ import { whatIf } from "../../../src/analyze/attribution/views/what-if.js";
 import type { WhatIf } from "../../../src/model/documents/attribution.ts";
 import type { Analysis } from "./analysis.js";
 
-/** A cause one may turn down: all of one device, initcall, file… in the blackout. */
+/** A cause that can be reduced: all of one device, initcall, file… in the blackout. */
 export interface Knob {
   /** As `blackout what-if --set` takes it. */
   readonly selector: string;
@@ -25,7 +25,7 @@ export function knobsOf({ root }: Analysis): readonly Knob[] {
   for (const by of ["device", "initcall", "function", "userspace", "file", "cpu", "notifier"] as const) {
     for (const cause of blame([root], by, null).causes) {
       if (FIXED.has(cause.kind)) continue;
-      // A name may hold what globs mean; those causes cannot be named by one.
+      // A name may contain characters of patterns; such causes cannot be selected.
       if (/[*?[\]\\/]/.test(cause.id)) continue;
       const selector = `${cause.kind}:${cause.id}`;
       const totalNs = (knobs.get(selector)?.totalNs ?? 0) + cause.totalNs;
@@ -38,7 +38,7 @@ export function knobsOf({ root }: Analysis): readonly Knob[] {
 /** Aliases that `--parallel` takes and that make sense for a whole update. */
 export const PARALLEL = ["device-shutdown", "device-probe", "fd-retrieve"] as const;
 
-/** null where the blackout is not known. */
+/** null if the blackout is unknown. */
 export function supposed(
   { update, root }: Analysis,
   costs: ReadonlyMap<string, number>,

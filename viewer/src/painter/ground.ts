@@ -1,4 +1,4 @@
-/** Draws what lies behind the lanes: grid, what is outside the blackout, the seam; and its edges over them. */
+/** Draws what is behind the lanes: grid, shade outside the blackout, seam; and the seam's edges over them. */
 import { HEAD_HEIGHT } from "../layout/scene.js";
 import { ticksFor } from "../layout/ticks.js";
 import type { Palette } from "./palette.js";
@@ -53,7 +53,7 @@ function paintGridLines(tools: Tools, frame: Frame): void {
   }
 }
 
-/** The seam hatched, each edge fading over the ± it is known to. */
+/** The seam, hatched, each edge fading over its ±. */
 export function paintSeam(tools: Tools, frame: Frame, top: number, bottom: number): void {
   const { context, hatch } = tools;
   const { palette, scene } = frame;

@@ -12,7 +12,7 @@ export const REGIONS_TOP = METRICS.overview;
 export const RIBBON_TOP = REGIONS_TOP + METRICS.regions;
 export const RULER_TOP = RIBBON_TOP + METRICS.ribbon;
 
-/** The whole axis in small, a line for each group, with the window on it. */
+/** The whole axis, small, one line per group, with the window marked. */
 export function paintMinimap(tools: Tools, frame: Frame): void {
   const { context, plot, hatch } = tools;
   const { palette, scene, view } = frame;
@@ -158,7 +158,7 @@ export function paintHeadLabels(tools: Tools, frame: Frame): void {
   context.fillStyle = palette.quiet;
   context.fillText("Phases", 26, RIBBON_TOP + (METRICS.ribbon - 9) / 2 + 3);
   context.fillStyle = palette.faint;
-  // Without a seen begin of the blackout the zero is the axis' first event; so it always is on the new boot's own.
+  // If the begin of the blackout was not seen, zero is the axis's first event, as always on the new boot's own axis.
   const atBlackout = frame.scene.axis.name !== "new" && frame.update.document.blackout.beginNs === 0;
   const zero = atBlackout ? "0 = blackout begins" : "0 = first event";
   context.fillText(zero, 26, RULER_TOP + METRICS.ruler / 2 - 1);

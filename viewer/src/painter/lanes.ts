@@ -14,7 +14,7 @@ import { type Frame, fitText, heldX, MONO, outline, type Paint, type Pen, SANS, 
 const IRQ_KIND = SPAN_KINDS.indexOf("irq");
 const FILE_KIND = SPAN_KINDS.indexOf("file");
 const UNATTRIBUTED_KIND = SPAN_KINDS.indexOf("unattributed");
-/** Spans that are not sought, or not on the chain where that is shown, step back to this. */
+/** Opacity of spans that do not match the search, or are not on the shown chain. */
 const STEPPED_BACK = 0.22;
 
 export function paintLanes(tools: Tools, frame: Frame): void {
@@ -111,7 +111,7 @@ function paintSpans(tools: Tools, frame: Frame, item: Extract<SceneItem, { what:
     let next: Paint;
     if (kind === UNATTRIBUTED_KIND) next = hatch;
     else if (shade !== WHOLE) {
-      // What is alone must be seen, however short it is.
+      // A single span must be visible, however short it is.
       next = palette.slivers[kind]?.[scratch.count[i] === 1 ? 3 : shade] ?? palette.faint;
     } else if (wide < 3) next = palette.slivers[kind]?.[3] ?? palette.faint;
     // Knuth's multiplicative hash spreads neighbouring ids over the shades.
@@ -151,7 +151,7 @@ function paintSpans(tools: Tools, frame: Frame, item: Extract<SceneItem, { what:
   if (selection?.what === "span") paintSelected(tools, frame, lane, selection.row, top, tall);
 }
 
-/** Runs hide single spans: those that are sought are drawn over them, as many as a frame has time for. */
+/** Runs hide single spans: matches are drawn over them, as many as a frame has time for. */
 function paintMatches(tools: Tools, frame: Frame, lane: Lane, matches: Found, top: number, tall: number): void {
   const { context, plot } = tools;
   const { view, palette, update } = frame;
@@ -182,7 +182,7 @@ function paintSelected(tools: Tools, frame: Frame, lane: Lane, row: number, top:
   outline(tools.context, frame.palette, x, top, Math.max(2, heldX(tools, frame, lane.end[at] as number) - x), tall);
 }
 
-/** In its session's lane a file goes by its token: the name is `session token`. */
+/** In its session's lane a file is labelled by its token: the name is `session token`. */
 function spanLabel(name: string, kind: number): string {
   return kind === FILE_KIND ? name.slice(name.lastIndexOf(" ") + 1) : name;
 }
@@ -195,7 +195,7 @@ function fadeEdge(context: Pen, ground: string, x: number, y: number, w: number,
   context.fillRect(x, y, w, h);
 }
 
-/** The blackout's accounts at one level: nothing between the bands, and what no cause covers is hatched. */
+/** The blackout's accounts at one level: no gap between bands, and time without a cause is hatched. */
 function paintBands(tools: Tools, frame: Frame, item: Extract<SceneItem, { what: "lane" }>, bands: Bands): void {
   const { context, plot, glyph, hatch } = tools;
   const { palette, view, selection, update } = frame;
@@ -240,7 +240,7 @@ function textHash(text: string): number {
   return hash;
 }
 
-/** No span, for nothing ran: a line between the last time served and the first, with its length on it. */
+/** Not a span, because nothing ran: a line from the last time served to the first, labelled with its length. */
 function paintSilence(
   tools: Tools,
   frame: Frame,

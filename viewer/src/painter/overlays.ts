@@ -1,4 +1,4 @@
-/** Draws what lies over the lanes: the selected range, marks, flows, the pointer's line. */
+/** Draws what is over the lanes: the selected range, marks, flows, the pointer's line. */
 import { HEAD_HEIGHT, METRICS, middleOf } from "../layout/scene.js";
 import { humanDuration, visibleText } from "../model/format.js";
 import { rangeDuration } from "../model/sentences.js";
@@ -31,7 +31,7 @@ export function paintPointer(tools: Tools, frame: Frame): void {
   tools.context.fillRect(Math.round(frame.pointerX - METRICS.gutter), RULER_TOP, 1, frame.height);
 }
 
-/** Each mark a flag on the ruler and a line; from one to the next, in the order of time, the distance. */
+/** Each mark is a flag on the ruler and a line; between successive marks, the distance. */
 export function paintMarks(tools: Tools, frame: Frame): void {
   const { context, plot } = tools;
   const { palette, height, axis } = frame;
@@ -75,7 +75,7 @@ export function paintMarks(tools: Tools, frame: Frame): void {
   });
 }
 
-/** What is one thing in both kernels, joined by a curve over the seam. */
+/** A thing that is in both kernels is connected by a curve over the seam. */
 export function paintFlows(tools: Tools, frame: Frame): void {
   const { context } = tools;
   const { scene, timeline, update, palette, scrollY, selection } = frame;

@@ -1,4 +1,4 @@
-/** Draws one timeline: the head (minimap, kernels, phases, ruler) and the lanes under it. */
+/** Draws one timeline: the head (minimap, kernels, phases, ruler) and the lanes below it. */
 import { rects } from "../layout/level-of-detail.js";
 import { HEAD_HEIGHT, METRICS } from "../layout/scene.js";
 import { hatchPattern, paintBlackoutEdges, paintGround } from "./ground.js";
@@ -28,7 +28,7 @@ export function createPainter(canvas: HTMLCanvasElement): (frame: Frame, pixelRa
   };
 }
 
-/** The same drawing with any pen. `hatch` is what it fills hatched areas with. */
+/** The same drawing with any pen. `hatch` fills hatched areas. */
 export function paintWith(context: Pen, hatch: Paint, scratch: ReturnType<typeof rects>, frame: Frame): void {
   context.textBaseline = "middle";
   context.font = `11px ${MONO}`;

@@ -1,4 +1,4 @@
-/** The canvas' colours in both themes. Phases keep the shared phase colours; all else is kept quieter than they are. */
+/** The canvas's colours in both themes. Phases have the shared phase colours; everything else is quieter. */
 import { SPAN_KINDS, type SpanKind } from "../../../src/model/span-table.js";
 import type { Theme } from "../interaction/state.js";
 
@@ -13,18 +13,18 @@ export interface Palette {
   readonly strong: string;
   readonly accent: string;
   readonly accentWash: string;
-  /** Laid over what is outside the blackout. */
+  /** Laid over the time outside the blackout. */
   readonly outside: string;
   readonly hatch: string;
   readonly hatchGround: string;
   readonly spanInk: string;
   /** By printk and defect severity: error, warning, ordinary, debug. */
   readonly severity: readonly [string, string, string, string];
-  /** By index of SPAN_KINDS: a few near shades, told apart by name. */
+  /** By index of SPAN_KINDS: a few similar shades, chosen by name. */
   readonly kinds: readonly (readonly string[])[];
-  /** The same, stronger, for spans of a pixel or two, which pale colours would lose; by how densely they stand. */
+  /** The same, stronger, for spans of a pixel or two, which would be lost in pale colours; by density. */
   readonly slivers: readonly (readonly string[])[];
-  /** Spans that are sought. */
+  /** Spans that match the search. */
   readonly sought: string;
   readonly mark: string;
   /** Curves over the seam. */
@@ -35,7 +35,7 @@ export interface Palette {
 
 export const SHADES = 6;
 
-/** Hue in degrees and saturation in percent of each kind; hues of neighbours in the drawing lie apart. */
+/** Hue in degrees and saturation in percent of each kind; neighbours in the drawing have distant hues. */
 const HUES: Readonly<Record<SpanKind, readonly [number, number]>> = {
   phase: [0, 0],
   blackout: [240, 8],
@@ -125,7 +125,7 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
   },
 };
 
-/** A kind's colour where it stands alone, in tables and bars; the same in both themes. */
+/** A kind's colour on its own, in tables and bars; the same in both themes. */
 export function kindColour(kind: SpanKind): string {
   const [hue, saturation] = HUES[kind];
   return `hsl(${hue} ${saturation + 8}% 57%)`;

@@ -50,13 +50,13 @@ export interface Frame {
   readonly selection: Selection | null;
   readonly range: Range | null;
   readonly marks: readonly Mark[];
-  /** What is sought; null while nothing is. */
+  /** The search; null if there is none. */
   readonly matches: Found | null;
-  /** Rows of the critical chain, drawn stronger; empty where it is not known. */
+  /** Rows of the critical chain, drawn stronger; empty if it is unknown. */
   readonly chain: ReadonlySet<number>;
   /** Pairs of rows that are one thing before and after the kexec. */
   readonly flows: readonly (readonly [number, number])[];
-  /** x of the pointer in the timeline, where it is over it. */
+  /** x of the pointer in the timeline, if it is over it. */
   readonly pointerX: number | null;
   /** Index of this timeline's axis. */
   readonly axis: number;
@@ -78,7 +78,7 @@ export const MONO = 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono
 
 export const toX = (tools: Tools, frame: Frame, ns: number): number => xOf(frame.view, tools.plot, ns);
 
-/** `x` held to just beyond the plot: canvas coordinates lose precision far outside. */
+/** `x` limited to just beyond the plot: canvas coordinates lose precision far outside. */
 export const heldX = (tools: Tools, frame: Frame, ns: number): number =>
   Math.min(Math.max(toX(tools, frame, ns), -50), tools.plot + 50);
 
@@ -109,7 +109,7 @@ export function outline(pen: Pen, palette: Palette, x: number, y: number, w: num
   pen.strokeRect(x, y, Math.max(1, w), h);
 }
 
-/** The text, or as much of its head and tail as fits: the ends of ids tell them apart. */
+/** The text, or as much of its head and tail as fits: the ends of ids distinguish them. */
 export function fitText(pen: Pen, text: string, room: number): string {
   const wide = pen.measureText(text).width;
   if (wide <= room) return text;

@@ -24,7 +24,7 @@ interface Saved {
 
 const HATCH = "url(#hatch)";
 
-/** The frame as one SVG document. `measure` tells the width of a text in a CSS font. */
+/** The frame as one SVG document. `measure` returns the width of a text in a CSS font. */
 export function svgOf(frame: Frame, measure: (text: string, font: string) => number): string {
   const { width, height, palette } = frame;
   const pen = new SvgPen(measure);
@@ -219,7 +219,7 @@ function short(value: number): string {
   return `${Number(value.toFixed(2))}`;
 }
 
-/** Text for an attribute or an element; names come from captures. What XML cannot hold was made visible before. */
+/** Text for an attribute or an element; names come from captures. Characters that XML forbids were replaced before. */
 function attribute(text: string): string {
   const names: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
   return text.replace(/[&<>"]/g, (character) => names[character] ?? character);

@@ -1,5 +1,5 @@
 /**
- * Where, in the order of the report, updates began to take longer or less: the test of `blackout history`, over the
+ * Where, in the order of the report, updates begin to take more or less time: the test of `blackout history` on the
  * updates that a page lists. Seeded, so that the same updates give the same answer.
  */
 import { DEFAULT_FLOORS, floorOf } from "../../../../src/analyze/compare/levels.js";
@@ -20,28 +20,28 @@ export interface Level {
 export interface Change {
   /** Place in the list of the first update after the change. */
   readonly at: number;
-  /** By how much updates take longer after it (Hodges and Lehmann), and its interval where enough are known. */
+  /** By how much updates take longer after it (Hodges and Lehmann), and its interval if there are enough durations. */
   readonly shiftNs: number;
   readonly intervalNs: readonly [number, number] | null;
   /** Share of the median before. */
   readonly relative: number;
   readonly pValue: number;
-  /** It is there, and too small to matter (the floors of `blackout compare`). */
+  /** The change is shown, but too small to matter (the floors of `blackout compare`). */
   readonly belowFloor: boolean;
 }
 
 export interface Changes {
   readonly changes: readonly Change[];
-  /** One more than there are changes; empty where nothing was looked for. */
+  /** One more than the number of changes; empty if no search was made. */
   readonly levels: readonly Level[];
-  /** How many neighbours each value that was looked at is the median of: 1 unless there are very many. */
+  /** How many neighbours each tested value is the median of: 1 unless there are very many. */
   readonly updatesPerPoint: number;
 }
 
 const NONE: Changes = { changes: [], levels: [], updatesPerPoint: 1 };
-/** Fewer cannot show a change at the level asked for. */
+/** Fewer cannot show a change at the required level. */
 export const LEAST_FOR_CHANGES = 10;
-/** `history` looks at 300; a page that is waited for at fewer: the search costs the square. */
+/** `history` tests 300 values; an interactive page fewer, because the search costs the square. */
 const MOST_POINTS = 200;
 const PERMUTATIONS = 999;
 

@@ -1,4 +1,4 @@
-/** Two updates side by side: what of their blackouts' difference is whose. */
+/** Two updates side by side: the difference of their blackouts by cause. */
 import { criticalChain } from "../../../../src/analyze/attribution/views/chain.js";
 import type { Analysis } from "../analysis.js";
 
@@ -14,7 +14,7 @@ export interface CauseDifference {
 
 /**
  * Causes by identity, the largest difference first; the differences add up to that of the blackouts, since each chain
- * adds up to its blackout. null where one of them has no tree.
+ * adds up to its blackout. null if one of them has no tree.
  */
 export function differenceOf(one: Analysis, other: Analysis): readonly CauseDifference[] | null {
   if (one.update === null || one.root === null || other.update === null || other.root === null) return null;

@@ -1,8 +1,8 @@
 /**
- * The filter of the table of updates: terms that must all hold.
+ * The filter of the table of updates: terms that must all be true.
  *
  *     kexec > 4s            a phase, or `blackout`, or `defects`, compared (also spelt phase:kexec > 4s)
- *     device:e1000          one of its larger causes is of that kind and has that in its name
+ *     device:e1000          one of its larger causes has that kind and name
  *     device:e1000 > 200ms  … and takes that long in all
  *     outcome:completed     kernel:7.3  clock:tsc  name:base
  *     word                  the name, or a kernel's release, holds it
@@ -33,7 +33,7 @@ const COMPARISONS: Readonly<Record<string, (a: number, b: number) => boolean>> =
 };
 const TERM = /^\s*(-?)((?:"[^"]*"|[^\s<>="])+)(?:\s*(<=|>=|<|>|=)\s*([\d.]+)\s*([a-zµμ]*))?(?=\s|$)/u;
 
-/** The error says which part is not understood, and what was expected. */
+/** The error names the part that is not understood, and what was expected. */
 export function parseFilter(text: string): Result<Filter, string> {
   const terms: Filter[] = [];
   let rest = text;
@@ -84,7 +84,7 @@ function termOf(
     if (compare !== null) return err(`“${subject}” cannot be compared with a number`);
     return ok(known);
   }
-  if (value === "") return err(`“${subject}” names nothing: expected something after the colon`);
+  if (value === "") return err(`“${subject}” is incomplete: expected a name after the colon`);
   const taken = (entry: ReportEntry) =>
     entry.causes.reduce((sum, cause) => (cause.kind === key && holds(cause.name) ? sum + cause.ns : sum), 0);
   if (compare === null) return ok((entry) => taken(entry) > 0);
@@ -92,7 +92,7 @@ function termOf(
   return limit.ok ? ok((entry) => compare(taken(entry), limit.value)) : limit;
 }
 
-/** What a subject measures of an update; null where it is no measure. */
+/** The measure of an update that a subject names; null if it is not a measure. */
 function measureOf(key: string, value: string): ((entry: ReportEntry) => number | null) | null {
   if (key !== "" && key !== "phase") return null;
   const phase = (PHASES as readonly string[]).indexOf(value);
@@ -103,8 +103,8 @@ function measureOf(key: string, value: string): ((entry: ReportEntry) => number 
 
 function limitOf(number: string, unit: string, isCount: boolean): Result<number, string> {
   const value = Number(number);
-  if (!Number.isFinite(value)) return err(`“${number}” is no number`);
-  if (isCount) return unit === "" ? ok(value) : err("defects are counted: no unit was expected");
+  if (!Number.isFinite(value)) return err(`“${number}” is not a number`);
+  if (isCount) return unit === "" ? ok(value) : err("defects are a count: remove the unit");
   const scale = UNITS[unit];
   return scale === undefined ? err(`“${number}${unit}” needs a unit: ns, us, ms, s or min`) : ok(value * scale);
 }

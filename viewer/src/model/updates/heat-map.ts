@@ -5,7 +5,7 @@ export interface HeatMap {
   readonly rows: readonly {
     readonly name: string;
     readonly kind: string;
-    /** Of each update; NaN where it is not among its larger causes. */
+    /** For each update; NaN if the cause is not among its larger ones. */
     readonly ns: Float64Array;
     readonly least: number;
     readonly most: number;
@@ -17,7 +17,7 @@ const MOST_ROWS = 14;
 
 /** Sorted by how far apart the updates are in each cause: the span from the 10th to the 90th percentile. */
 export function heatMapOf(causes: readonly (readonly EntryCause[])[]): HeatMap {
-  // By name, then kind: a joined key for each of ten thousand updates' causes takes longer than all the rest.
+  // By name, then kind: a joined key per cause of ten thousand updates takes longer than everything else.
   const byName = new Map<string, { name: string; kind: string; ns: Float64Array }[]>();
   causes.forEach((list, update) => {
     for (const { kind, name, ns } of list) {
@@ -38,7 +38,7 @@ export function heatMapOf(causes: readonly (readonly EntryCause[])[]): HeatMap {
   const rows = [...byName.values()].flat().map((line) => {
     const known = line.ns.filter((ns) => !Number.isNaN(ns)).sort();
     const at = (share: number) => known[Math.round((known.length - 1) * share)] as number;
-    // A cause that only some updates have varies by all of itself.
+    // A cause that only some updates have varies by its whole duration.
     const from = known.length < causes.length ? 0 : at(0.1);
     return { ...line, least: at(0), most: at(1), median: at(0.5), apart: at(0.9) - from };
   });

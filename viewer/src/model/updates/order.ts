@@ -1,12 +1,14 @@
-/** The order spans are drawn in: by begin, of equal begins the longer first, so that what encloses comes first. */
+/**
+ * The drawing order of spans: by begin, and for equal begins the longer first, so that the enclosing span comes first.
+ */
 
 const DIGIT = 11;
 const BUCKETS = 1 << DIGIT;
 const KEY_BITS = 32;
 
 /**
- * Row numbers of `begin` and `end` in drawing order. Sorted by radix, since millions of rows are compared too slowly;
- * a table already in order costs one pass. Keys are times of 32 bits; what they do not tell apart is compared.
+ * Row numbers of `begin` and `end` in drawing order. Radix sort, because comparing millions of rows is too slow; a
+ * table already in order costs one pass. Keys are times of 32 bits; equal keys are compared.
  */
 export function drawingOrder(begin: Float64Array, end: Float64Array, count: number): Uint32Array {
   let rows = new Uint32Array(count);
@@ -58,7 +60,7 @@ function isOrdered(begin: Float64Array, end: Float64Array, count: number): boole
   return true;
 }
 
-/** Rows of one key are few and mostly in order: looked at in pairs, sorted only where they are not. */
+/** Rows of one key are few and mostly in order: compared in pairs, and sorted only if needed. */
 function orderTies(begin: Float64Array, end: Float64Array, rows: Uint32Array, keys: Uint32Array): void {
   const compare = (a: number, b: number) =>
     (begin[a] as number) - (begin[b] as number) || (end[b] as number) - (end[a] as number) || a - b;

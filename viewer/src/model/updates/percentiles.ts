@@ -1,4 +1,4 @@
-/** Percentile curves of few samples, and how far up they can be believed. */
+/** Percentile curves of few samples, and how far up the samples support them. */
 
 export interface PercentileCurve {
   /** 1 / (1 - q) of each sample's quantile q, ascending. */
@@ -28,8 +28,8 @@ export function percentileCurve(samples: readonly number[]): PercentileCurve {
 const MOST_POINTS = 1500;
 
 /**
- * The curve with at most 1500 of its points, evenly along the axis as it is drawn (the logarithm of x), the first and
- * the last always among them: what is left out lies within a pixel of what is kept.
+ * The curve with at most 1500 of its points, evenly along the axis as it is drawn (the logarithm of x), always with the
+ * first and the last: points left out are within a pixel of those kept.
  */
 export function thinned(curve: PercentileCurve): PercentileCurve {
   const n = curve.x.length;
