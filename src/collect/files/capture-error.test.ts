@@ -63,7 +63,7 @@ test("docs/capture-format.md states the limits that hold", () => {
     `| one file, unpacked | ${memberBytes / 2 ** 30} GiB |`,
     `| files and folders | ${members.toLocaleString("en")} |`,
     `| a path | ${pathLength} characters, ${depth} folders deep, 255 bytes each part |`,
-    `| unpacked bytes for each packed one, beyond the first 64 MiB | ${ratio.toLocaleString("en")} |`,
+    `| unpacked bytes per packed byte, beyond the first 64 MiB | ${ratio.toLocaleString("en")} |`,
   ]) {
     assert.ok(document.includes(row), row);
   }
@@ -71,7 +71,7 @@ test("docs/capture-format.md states the limits that hold", () => {
 
 const fault = (path: string): string | null => pathFault(path, DEFAULT_LIMITS);
 
-test("a path is usable where it is relative, printable and free of parts that lead elsewhere", () => {
+test("a path is usable if it is relative, printable and free of parts that lead elsewhere", () => {
   for (const good of ["capture.json", "old/per_cpu/cpu0/stats", "a b/ü", "..a", "a..", "a/...", "-"]) {
     assert.equal(fault(good), null, good);
   }

@@ -82,7 +82,7 @@ export const READER_LIMITS = {
     usual: 256 << 20,
     most: IN_MEMORY,
     what: "a section of a trace.dat before its events, unpacked: kallsyms is the largest",
-    beyond: "passed over, `trace-dat-truncated`; refused where nothing can be read without it",
+    beyond: "skipped, `trace-dat-truncated`; the file is refused if nothing can be read without it",
   },
   "packed-trace-bytes": {
     unit: "bytes",
@@ -102,14 +102,14 @@ export const READER_LIMITS = {
     unit: "bytes",
     usual: 16 << 20,
     most: IN_MEMORY,
-    what: "what one packed packet of a Perfetto trace unpacks to (Perfetto makes them of 512 KiB)",
-    beyond: "passed over, `perfetto-damaged`",
+    what: "the unpacked size of one packed packet of a Perfetto trace (Perfetto writes 512 KiB)",
+    beyond: "skipped, `perfetto-damaged`",
   },
   "perfetto-events": {
     unit: "count",
     usual: 16_000_000,
     most: 32_000_000,
-    what: "events of a Perfetto trace that are held at once, to be sorted: some 60 bytes each, and what they hold",
+    what: "events of a Perfetto trace that are held for sorting: some 60 bytes each, and their contents",
     beyond: "left out, `perfetto-too-many`",
   },
 } as const satisfies Readonly<Record<string, ReaderLimit>>;

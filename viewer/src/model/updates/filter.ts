@@ -5,8 +5,8 @@
  *     device:e1000          one of its larger causes has that kind and name
  *     device:e1000 > 200ms  … and takes that long in all
  *     outcome:completed     kernel:7.3  clock:tsc  name:base
- *     word                  the name, or a kernel's release, holds it
- *     -term                 the term does not hold
+ *     word                  the name, or a kernel's release, contains it
+ *     -term                 the term is not true
  */
 
 import { err, ok, type Result } from "../../../../src/base/result.js";
