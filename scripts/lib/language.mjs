@@ -173,7 +173,9 @@ const plainText = (line) =>
 
 function phraseFaults(file, { line, text }) {
   // A phrase may be broken over two lines of a comment.
-  const lines = text.split("\n").map((part) => part.replace(/^\s*(\*(?!\/)|\/\/)?\s*/, ""));
+  // Code in a template is not text.
+  const prose = text.replace(/\$\{[^{}]*\}/g, (hole) => `X${"\n".repeat(hole.split("\n").length - 1)}`);
+  const lines = prose.split("\n").map((part) => part.replace(/^\s*(\*(?!\/)|\/\/)?\s*/, ""));
   const begins = lines.map((_, index) => lines.slice(0, index).reduce((sum, part) => sum + part.length + 1, 0));
   return phrases.flatMap(({ pattern, instead }) =>
     [...lines.join(" ").matchAll(pattern)].map((match) => {

@@ -1,4 +1,4 @@
-/** Reads the report in the page and ties state, views and events together. */
+/** Reads the report in the page and connects state, views and events. */
 
 import { renderBar } from "./chrome/bar.js";
 import { fill, h } from "./chrome/dom.js";
@@ -32,8 +32,8 @@ import { buildTimeline, GROUPS, type Timeline } from "./model/timeline.js";
 async function start(app: Element): Promise<void> {
   const library = await libraryOf(document);
   if (!library.ok) {
-    const said = h("p", { class: "state error", role: "alert" }, `This report cannot be read: ${library.error}.`);
-    fill(app, h("main", {}, h("h1", { class: "hidden" }, "blackout"), said));
+    const status = h("p", { class: "state error", role: "alert" }, `This report cannot be read: ${library.error}.`);
+    fill(app, h("main", {}, h("h1", { class: "hidden" }, "blackout"), status));
     return;
   }
   const { title, sources } = library.value;
@@ -52,7 +52,7 @@ async function start(app: Element): Promise<void> {
   } else if (page === "timeline" && entries.length > 0) {
     store.dispatch({ what: "opening", index: 0 });
   } else {
-    // Nothing is opened that the link's places could be in.
+    // No update is open to which the link's positions could apply.
     store.dispatch({ what: "restore", saved: { pending: null } });
   }
   if (linked.compareWith !== null && page === "compare")
@@ -78,11 +78,7 @@ function mount(app: Element, store: Store, shelf: Source[]): void {
     "div",
     { class: "empty", hidden: true },
     h("h1", {}, "No live update is open."),
-    h(
-      "p",
-      {},
-      "Drop reports, traces of “blackout perfetto”, or what “blackout analyze --json” prints, onto this page.",
-    ),
+    h("p", {}, "Drop reports, traces of “blackout perfetto”, or output of “blackout analyze --json” onto this page."),
   );
   const timelinePage = h(
     "main",
@@ -186,7 +182,7 @@ function mount(app: Element, store: Store, shelf: Source[]): void {
       }
     },
   );
-  // The table follows the view once it rests: a table of elements each frame would make zooming stutter.
+  // The table follows the view once it rests: building a table for each frame would make zooming stutter.
   let resting = 0;
   on(
     (state) => [state.views, state.folded, state.panel],
@@ -244,7 +240,7 @@ function mount(app: Element, store: Store, shelf: Source[]): void {
   });
 }
 
-/** What is in the panel, under an id of its own for what it is about. */
+/** The contents of the panel, with an id for their subject. */
 function detailsIn(panel: HTMLElement): HTMLElement {
   const known = panel.querySelector<HTMLElement>("#details");
   if (known !== null) return known;
@@ -253,7 +249,7 @@ function detailsIn(panel: HTMLElement): HTMLElement {
   return made;
 }
 
-/** The address follows the state once it rests, and the state follows the address when someone changes that. */
+/** The address follows the state once it rests, and the state follows the address if the user changes it. */
 function followAddress(store: Store): void {
   let timer = 0;
   let written = location.hash.replace(/^#/, "");
@@ -302,7 +298,7 @@ function onKey(event: KeyboardEvent, store: Store, focusSearch: () => void, plot
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const target = event.target as HTMLElement;
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) return;
-  // An open dialog has the keys: Escape closes it, and letters are not the timeline's.
+  // An open dialog receives the keys: Escape closes it, and letters do not reach the timeline.
   if (document.querySelector("dialog[open]:not(#help)") !== null) return;
   const state = store.state();
   if (state.help && event.key !== "?" && event.key !== "Escape") return;
@@ -312,7 +308,7 @@ function onKey(event: KeyboardEvent, store: Store, focusSearch: () => void, plot
     return;
   }
   if (state.page === "updates" && event.key !== "?" && event.key !== "Escape") return;
-  // Arrows belong to the timeline only when it has the focus: elsewhere they scroll.
+  // Arrows go to the timeline only if it has the focus: elsewhere they scroll.
   if (event.code.startsWith("Arrow") && target.closest(".timeline") === null) return;
   const press = { code: event.code, key: event.key, shift: event.shiftKey };
   const actions = actionsForKey(press, state, plotWidth());
@@ -335,7 +331,7 @@ function open(index: number, store: Store, shelf: readonly Source[]): void {
     .catch((error: unknown) => failed(error instanceof Error ? error.message : String(error)));
 }
 
-/** Adds what is in the files; each that cannot be used is said by name, and does not stop the others. */
+/** Adds the updates in the files; a file that cannot be used is reported by name, and the others are still added. */
 async function addFiles(files: readonly File[], store: Store, shelf: Source[]): Promise<void> {
   const added: Source[] = [];
   for (const file of files) {
@@ -354,9 +350,9 @@ async function addFiles(files: readonly File[], store: Store, shelf: Source[]): 
   if (added.length === 1) store.dispatch({ what: "opening", index: first });
 }
 
-/** Renders, and gives the focus back to the control in the same place: a keyboard must not lose its way. */
+/** Renders, and returns the focus to the control in the same place, so that keyboard users keep their position. */
 function keepingFocus(root: HTMLElement, render: () => void): void {
-  // What is empty has no focus to keep; and asking where it is scrolled to would lay the page out for nothing.
+  // An empty element has no focus to keep; and reading its scroll position would force a layout for nothing.
   if (root.childElementCount === 0) {
     render();
     return;

@@ -3,7 +3,7 @@ import { fill, h } from "./chrome/dom.js";
 import { handOver } from "./data/perfetto-handover.js";
 import { visibleText } from "./model/format.js";
 
-/** What the server tells the page of the trace. */
+/** The server's description of the trace. */
 interface Offer {
   readonly url: string;
   readonly title: string;
@@ -19,7 +19,7 @@ function offerIn(page: Document): Offer {
 
 async function start(app: Element): Promise<void> {
   const offer = offerIn(document);
-  const said = h("p", { class: "said", id: "said", role: "status" });
+  const status = h("p", { class: "status", id: "status", role: "status" });
   const button = h("button", { class: "open-button", id: "hand-over", disabled: true }, "Open in the Perfetto UI");
   const { host } = new URL(offer.url);
   fill(
@@ -31,40 +31,40 @@ async function start(app: Element): Promise<void> {
       h("h1", {}, visibleText(offer.title)),
       h(
         "p",
-        { class: "said" },
-        `${(offer.bytes / 1e6).toFixed(1)} MB of trace, handed to ${host} inside this browser: it is not uploaded. `,
+        { class: "status" },
+        `${(offer.bytes / 1e6).toFixed(1)} MB of trace, passed to ${host} inside this browser: it is not uploaded. `,
         offer.redacted
-          ? "Kernel addresses, command lines and KASLR’s place are left out."
-          : "Kernel addresses, command lines and KASLR’s place are in it, as asked.",
+          ? "Kernel addresses, command lines and the KASLR offset are left out."
+          : "Kernel addresses, command lines and the KASLR offset are included, as requested.",
       ),
       h("p", {}, button),
-      said,
+      status,
       h("p", {}, h("a", { href: "trace", download: offer.fileName }, `Download ${visibleText(offer.fileName)}`)),
     ),
   );
-  said.textContent = "Reading the trace…";
+  status.textContent = "Reading the trace…";
   let buffer: ArrayBuffer;
   try {
     const answer = await fetch("trace");
-    if (!answer.ok) throw new Error(`the server said ${answer.status}`);
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
     buffer = await answer.arrayBuffer();
   } catch (error) {
-    said.textContent = `The trace could not be read: ${error instanceof Error ? error.message : String(error)}. Is “blackout open” still running?`;
+    status.textContent = `The trace could not be read: ${error instanceof Error ? error.message : String(error)}. Is “blackout open” still running?`;
     return;
   }
-  said.textContent = "";
+  status.textContent = "";
   button.disabled = false;
   button.focus();
   button.addEventListener("click", () => {
     button.disabled = true;
-    said.textContent = `Waiting for ${host}…`;
+    status.textContent = `Waiting for ${host}…`;
     void handOver({ ...offer, buffer }).then(async (result) => {
       button.disabled = false;
       if (result.what === "failed") {
-        said.textContent = result.reason;
+        status.textContent = result.reason;
         return;
       }
-      said.textContent = "Handed over. This page can be closed.";
+      status.textContent = "The trace was passed on. This page can be closed.";
       await fetch("done", { method: "POST" }).catch(() => undefined);
     });
   });

@@ -1,4 +1,4 @@
-/** Every page, panel and dialog for those who do not see the canvas, or hold no mouse. */
+/** Every page, panel and dialog for users who do not see the canvas, or do not use a mouse. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -24,9 +24,9 @@ before(() => {
   many = report("many", ...[1, 2, 3, 4, 5, 6].map((i) => `cohorts/base/0${i}.tar.gz`));
 });
 
-/** What axe finds, but for what it calls minor, by rule and place. */
+/** What axe finds, except minor faults, by rule and place. */
 async function faults(page) {
-  // Evaluated, not added as an element: the page's policy lets no other script in.
+  // Evaluated, not added as an element: the page's policy allows no other script.
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
   return violations
@@ -107,7 +107,7 @@ for (const colorScheme of ["light", "dark"]) {
   );
 }
 
-test("a report that cannot be read is a page without faults, too", { skip }, () =>
+test("the page of a report that cannot be read also has no faults", { skip }, () =>
   withPage(url, async (page) => assert.deepEqual(await faults(page), []), {
     init: () => {
       document.addEventListener("readystatechange", () => {
@@ -118,7 +118,7 @@ test("a report that cannot be read is a page without faults, too", { skip }, () 
   }),
 );
 
-/** Everything that a mouse can press, and a name for each. */
+/** Everything that a mouse can press, with a name for each. */
 const pressable = () => {
   const known = (element) =>
     `${element.tagName.toLowerCase()}${element.id ? `#${element.id}` : ""}.${element.className} ${(element.getAttribute("aria-label") ?? element.textContent).slice(0, 30)}`;
@@ -127,7 +127,7 @@ const pressable = () => {
   return (
     [...document.querySelectorAll("button, a[href], input, select, textarea, summary, .timeline")]
       .filter((element) => shown(element) && !element.disabled)
-      // Tabs and the like are one stop, and walked by arrows.
+      // Groups such as tabs are one stop; arrows move within them.
       .filter((element) => element.tabIndex >= 0)
       .map(known)
   );
@@ -147,7 +147,7 @@ async function walk(page) {
       const { top, bottom } = at.getBoundingClientRect();
       return { name: window.nameOf(at), seen, inSight: bottom > 0 && top < innerHeight };
     });
-    // Behind the last comes the browser's own bar, then the first.
+    // After the last comes the browser's own bar, then the first.
     if (found !== null) reached.push(found);
   }
   const names = new Set(reached.map(({ name }) => name));
@@ -169,7 +169,7 @@ async function walk(page) {
   return reached.length;
 }
 
-test("Tab reaches all that can be pressed, and the focus is seen", { skip }, async () => {
+test("Tab reaches everything that can be pressed, and the focus is visible", { skip }, async () => {
   await withPage(url, async (page) => {
     for (const panel of PANELS) {
       await page.click(`#tab-${panel}`);
@@ -187,7 +187,7 @@ test("Tab reaches all that can be pressed, and the focus is seen", { skip }, asy
   });
 });
 
-test("without a mouse: from the list of updates to a finding's span, and back", { skip }, () =>
+test("the keyboard alone leads from the list of updates to a finding's span, and back", { skip }, () =>
   withPage(many, async (page) => {
     const focused = () => page.evaluate(() => document.activeElement?.className);
     for (let i = 0; i < 60 && (await focused()) !== "row-button"; i++) await page.keyboard.press("Tab");
@@ -205,7 +205,7 @@ test("without a mouse: from the list of updates to a finding's span, and back", 
     await drawn(page);
     await page.waitForFunction(() => location.hash.includes("select=node"));
     assert.match(page.url(), /view=/, "and fitted");
-    // Help lists every key, keeps the focus inside, and gives it back.
+    // Help lists every key, keeps the focus inside, and returns it.
     const before = await page.evaluate(() => document.activeElement?.id);
     await page.keyboard.press("?");
     await page.waitForFunction(() => document.querySelector("#help[open]")?.contains(document.activeElement));

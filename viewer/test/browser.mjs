@@ -43,14 +43,17 @@ export function useBrowser() {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Opens the page at `url` (`init` runs in it before its own script), runs `look`, and holds that nothing was complained of or asked for besides. */
+  /**
+   * Opens the page at `url` (`init` runs in it before its own script), runs `look`, and asserts that there was no error
+   * and no other request.
+   */
   async function withPage(url, look, { init, ...options } = {}) {
     const page = await browser.newPage({ viewport: { width: 1400, height: 950 }, colorScheme: "light", ...options });
     if (init !== undefined) await page.addInitScript(init);
     const complaints = [];
     const asked = [];
     page.on("console", (message) => {
-      // Of the tests' own reading of pixels, not of the page.
+      // Caused by the tests' own reading of pixels, not by the page.
       if (!message.text().startsWith("Canvas2D: Multiple readback")) complaints.push(message.text());
     });
     page.on("pageerror", (error) => complaints.push(error.stack));
@@ -70,7 +73,7 @@ export function useBrowser() {
     }
   }
 
-  /** A report of `updates` in a file of its own, as a file:// address. */
+  /** A report of `updates` in a separate file, as a file:// address. */
   function reportFile(updates, { title = "a report", change = (html) => html } = {}) {
     const file = join(folder, `${Math.random().toString(36).slice(2)}.html`);
     writeFileSync(file, change(renderReport(updates, template, title)));

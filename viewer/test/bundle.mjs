@@ -1,4 +1,4 @@
-/** The viewer's pure modules, bundled for Node as the browser gets them. */
+/** The viewer's pure modules, bundled for Node as for the browser. */
 import { join } from "node:path";
 import { build } from "esbuild";
 

@@ -35,7 +35,7 @@ export async function plainUpdate(root, dist) {
   ]);
   const builder = new SpanTableBuilder();
 
-  // local clock seconds of the old boot, TSC of the new one -> nanoseconds, both tied at (13435 M counts, 4.469839 s)
+  // local clock seconds of the old boot, TSC of the new one -> nanoseconds, linked at (13435 M counts, 4.469839 s)
   const oldNs = (seconds) => Math.round(Number(seconds) * 1e9);
   const newNs = (micros) => Math.round((Number(micros) * 1e9 - 13_434_807_566) / COUNTS_PER_NS + 4_469_839_000);
   const events = [];
@@ -296,7 +296,7 @@ export async function plainUpdate(root, dist) {
           file: "new/trace",
           line: 71,
           byte: null,
-          message: "A line was found that is no event: `<script>alert(1)</script>`.",
+          message: "A line is not an event: `<script>alert(1)</script>`.",
           advice: "Record with trace_pipe_raw, which needs no guessing.",
           boot: "new",
           count: 3,
@@ -323,7 +323,7 @@ export async function plainUpdate(root, dist) {
 
 const pick = ({ beginNs, endNs }) => ({ beginNs, endNs });
 
-/** `update` again with every duration of its document scaled, as another update of the same kind might have measured. */
+/** `update` with every duration of its document scaled, as another update of the same kind might have. */
 export function scaledUpdate(update, name, factor) {
   const scale = (ns) => (ns === null ? null : Math.round(ns * factor));
   const { document } = update;

@@ -23,7 +23,7 @@ before(() => {
   url = report("plain", "plain.tar.gz");
 });
 
-/** What the link says of `name`, once the address has caught up with the state. */
+/** The value of `name` in the link, once the address has caught up with the state. */
 const link = async (page, name) => {
   await drawn(page);
   await page.waitForSelector("html[data-address=current]", { state: "attached" });
@@ -201,7 +201,7 @@ test("[ and ] follow a session's file over the kexec and back", { skip }, () =>
   }),
 );
 
-test("M marks with a note; distances between marks are told; a link brings all of it back", { skip }, () =>
+test("M marks with a note; distances between marks are shown; a link restores all of it", { skip }, () =>
   withPage(url, async (page) => {
     const box = await timelineBox(page);
     await page.mouse.move(box.x + 500, box.y + 300);
@@ -235,7 +235,7 @@ test("M marks with a note; distances between marks are told; a link brings all o
   }),
 );
 
-test("a link changed by hand in the address is followed, and nonsense in it is left out", { skip }, () =>
+test("a link that is edited in the address is followed, and nonsense in it is ignored", { skip }, () =>
   withPage(`${url}#view=9,1&select=span,1e99&range=x&marks=,;;1,,a&theme=purple&fold=nothing`, async (page) => {
     assert.equal(await viewOf(page), null);
     await page.evaluate(() => {
@@ -246,7 +246,7 @@ test("a link changed by hand in the address is followed, and nonsense in it is l
   }),
 );
 
-test("T tells what is drawn as a table; it follows the view, and selects", { skip }, () =>
+test("T shows the drawing as a table, which follows the view and can select", { skip }, () =>
   withPage(url, async (page) => {
     await page.keyboard.press("t");
     await page.waitForSelector("#panel table.spans");
@@ -294,7 +294,7 @@ test("the tree unfolds to causes, every level adds up, a node leads to its recor
   }),
 );
 
-test("a slider on a cause redraws the bound at once, as the command line has it", { skip }, () =>
+test("a slider on a cause redraws the estimate at once, as on the command line", { skip }, () =>
   withPage(url, async (page) => {
     await page.click("#tab-whatif");
     const ns = async () => Number(await page.getAttribute(".what-if-figure", "data-ns"));
@@ -309,7 +309,7 @@ test("a slider on a cause redraws the bound at once, as the command line has it"
   }),
 );
 
-test("C shows the critical path alone", { skip }, () =>
+test("C shows only the critical path", { skip }, () =>
   withPage(url, async (page) => {
     const before = await picture(page);
     await page.keyboard.press("c");
@@ -322,7 +322,7 @@ test("C shows the critical path alone", { skip }, () =>
   }),
 );
 
-test("the picture and the view can be taken away", { skip }, () =>
+test("the picture and the view can be saved and copied", { skip }, () =>
   withPage(url, async (page) => {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     const choose = async (label) => {
@@ -390,7 +390,7 @@ test("the keyboard alone reaches everything, and nothing traps it", { skip }, ()
   }),
 );
 
-test("a very large update is drawn at once, says what it leaves out, and builds it when asked", { skip }, async () => {
+test("a very large update is drawn at once, names what it leaves out, and builds it on request", { skip }, async () => {
   const { decodeLiveUpdate } = await import(join(dist, "report/update-codec.js"));
   const { SPAN_KINDS } = await import(join(dist, "model/span-table.js"));
   const { enlarged } = await import(join(root, "bench/viewer/synthetic.mjs"));
@@ -400,7 +400,7 @@ test("a very large update is drawn at once, says what it leaves out, and builds 
   await withReport([large], async (page) => {
     const groups = () => page.$$eval("#groups .chip", (all) => all.map((chip) => chip.firstChild.textContent));
     assert.match(await page.textContent("#summary"), /Not shown yet: accounts.*Of 400,001 spans/s);
-    assert.ok((await groups()).includes("Interrupt silence"), "what costs little is there");
+    assert.ok((await groups()).includes("Interrupt silence"), "everything cheap is there");
     await page.click("#tab-tree");
     await page.waitForFunction(() => /Not shown yet/.test(document.querySelector("#details").textContent));
     const bands = () => page.textContent("#groups .chip:first-child .chip-count");

@@ -1,7 +1,7 @@
 /**
- * What is drawn, compared with pictures kept in goldens/. Fonts differ between machines, so that text is not drawn and
- * measures the same everywhere; what is left is compared at half size, with room for a browser's way of smoothing edges.
- * UPDATE_GOLDEN=1 writes the pictures anew: look at them before they are committed.
+ * Compares the drawing with the pictures in goldens/. Fonts differ between machines, so text is not drawn and has the
+ * same width everywhere; the rest is compared at half size, with tolerance for a browser's smoothing of edges.
+ * UPDATE_GOLDEN=1 writes the pictures again: look at them before committing.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -16,7 +16,7 @@ const { folder, withPage, reportFile } = useBrowser();
 const goldens = join(import.meta.dirname, "goldens");
 const { UPDATE_ADVICE, updatingGoldens, writeGolden } = await import(join(dist, "testing/golden.js"));
 const updating = updatingGoldens();
-/** Of 255, and how many pixels of the halved picture may differ by more. */
+/** Tolerance of 255 per pixel, and how many pixels of the halved picture may differ by more. */
 const TOLERATED = 32;
 const MOST_DIFFERENT = 40;
 
@@ -61,8 +61,8 @@ async function fixedSize(page) {
 }
 
 /**
- * How many pixels of the canvas at half its size differ from the golden picture; the canvas itself, as a PNG's data
- * address, where there is none.
+ * How many pixels of the canvas at half its size differ from the golden picture; if there is no picture, the canvas as
+ * a PNG data URL.
  */
 async function compared(page, selector, golden) {
   const known = existsSync(golden) ? `data:image/png;base64,${readFileSync(golden).toString("base64")}` : null;
@@ -134,7 +134,7 @@ test("plots, strips and heat map of two cohorts look as they did", { skip }, () 
   }),
 );
 
-test("what disappears is noticed: the seam, and each group of lanes by itself", {
+test("a missing part is noticed: the seam, and each group of lanes by itself", {
   skip: skip || updating,
 }, async () => {
   const golden = join(goldens, "plain-light.golden.png");

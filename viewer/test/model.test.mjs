@@ -49,7 +49,7 @@ test("packing puts every span in one lane, and no two of a lane overlap", () => 
   );
 });
 
-test("a child lies below its parent, also where the two begin and end together", () => {
+test("a child is below its parent, also if both begin and end together", () => {
   const table = {
     ...tableOf([
       [0, 10],
@@ -175,7 +175,7 @@ test("ruler marks have distinct labels and enough room", () => {
   );
 });
 
-test("what few samples support is said as order statistics have it", () => {
+test("the reach of few samples follows from order statistics", () => {
   assert.ok(v.supportedQuantile(4) < 0.5 && v.supportedQuantile(5) >= 0.5);
   assert.ok(v.supportedQuantile(28) < 0.9 && v.supportedQuantile(29) >= 0.9);
   assert.ok(v.supportedQuantile(298) < 0.99 && v.supportedQuantile(299) >= 0.99);
@@ -187,7 +187,7 @@ test("what few samples support is said as order statistics have it", () => {
   );
 });
 
-test("durations read well and control characters are seen", () => {
+test("durations are readable and control characters visible", () => {
   assert.equal(v.humanDuration(5_214_506_369), "5.215 s");
   assert.equal(v.humanDuration(92_300), "92.3 µs");
   assert.equal(v.humanDuration(641), "641 ns");
@@ -212,7 +212,7 @@ const entry = (given) => ({
   ...given,
 });
 
-test("the filter's terms hold for what they say", () => {
+test("the filter's terms match what they describe", () => {
   const holds = (text, given = {}) => {
     const parsed = v.parseFilter(text);
     assert.ok(parsed.ok, `${text}: ${parsed.error}`);
@@ -250,7 +250,7 @@ test("the filter's terms hold for what they say", () => {
   fc.assert(fc.property(fc.string(), (text) => typeof v.parseFilter(text).ok === "boolean"));
 });
 
-test("a budget reads back as it was written", () => {
+test("a budget is parsed as it was written", () => {
   for (const text of ["5s", "250ms", "1.5s", "3us", "7ns"]) assert.equal(v.durationInput(v.parseBudget(text)), text);
   for (const text of ["", "5", "s", "-1s", "0s", "1e999s"]) assert.equal(v.parseBudget(text), null, text);
 });
@@ -286,7 +286,7 @@ test("a change of the series is placed, sized and held between levels; unknown u
   assert.ok(levels[1].medianNs - levels[0].medianNs > 2.5e8);
   assert.deepEqual(v.changesOf(series.slice(0, 24)).changes, []);
   assert.deepEqual(v.changesOf(series.slice(0, 9)).levels, [], "too few to look");
-  // Of very many, neighbours are summed up first; the change is found all the same, as near as a point is wide.
+  // With very many, neighbours are combined first; the change is still found, to within the width of a point.
   const many = v.changesOf(Array.from({ length: 1000 }, (_, i) => noise(i) + (i >= 700 ? 3e8 : 0)));
   assert.equal(many.updatesPerPoint, 5);
   assert.ok(Math.abs(many.changes[0].at - 700) <= 5);

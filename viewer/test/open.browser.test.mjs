@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 import { dist, launchOptions, root, skip } from "./browser.mjs";
 
-/** Answers PONG once it listens, which is late, as in the real one; keeps what it is given. */
+/** Answers PONG once it listens, which is late, as in the real UI; keeps what it receives. */
 const FAKE_UI = `<!doctype html><title>ui</title><script>
 window.got = [];
 const answers = !location.pathname.startsWith("/silent");
@@ -45,11 +45,11 @@ const start = (...args) => run("open", "--print-url", ...args, join(root, "trace
 async function run(...args) {
   const child = spawn(process.execPath, [join(dist, "cli/main.js"), ...args]);
   children.add(child);
-  let said = "";
+  let printed = "";
   child.stderr.on("data", (part) => {
-    said += part;
+    printed += part;
   });
-  const ended = once(child, "exit").then(([code]) => ({ code, said }));
+  const ended = once(child, "exit").then(([code]) => ({ code, printed }));
   const [line] = await Promise.race([once(child.stdout, "data"), ended.then((end) => [JSON.stringify(end)])]);
   return { url: String(line).trim(), ended, stop: () => child.kill() };
 }
@@ -94,26 +94,28 @@ test("the trace, its title and the startup commands reach the UI, and the comman
   );
   assert.equal(of("AddNoteAtTimestamp")[0][0], String(begin));
   assert.match(of("RunQueryAndShowTab")[0][0], /t\.name = 'Phases'/);
-  const { code, said } = await ended;
+  const { code, printed } = await ended;
   assert.equal(code, 0);
-  assert.match(said, /has the trace/);
+  assert.match(printed, /has the trace/);
   assert.deepEqual(complaints, []);
   await context.close();
 });
 
-test("a window that is closed, one that is blocked, a UI that never answers: each is a sentence", {
+test("a closed window, a blocked window and a UI that never answers each give a message", {
   skip,
 }, async () => {
   const { url, stop } = await start("--ui", `${uiUrl}/silent`);
   const { context, page } = await pageAt(url);
   const [window] = await Promise.all([context.waitForEvent("page"), page.click("#hand-over")]);
   await window.close();
-  await page.waitForFunction(() => /closed before it took the trace/.test(document.querySelector("#said").textContent));
+  await page.waitForFunction(() =>
+    /closed before it took the trace/.test(document.querySelector("#status").textContent),
+  );
   await page.evaluate(() => {
     window.open = () => null;
   });
   await page.click("#hand-over");
-  await page.waitForFunction(() => /allow pop-ups/.test(document.querySelector("#said").textContent));
+  await page.waitForFunction(() => /allow pop-ups/.test(document.querySelector("#status").textContent));
   // The download is the fallback, and is the trace.
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("a[download]")]);
   assert.equal(download.suggestedFilename(), "plain.pftrace");
@@ -128,24 +130,24 @@ test("a window that is closed, one that is blocked, a UI that never answers: eac
   await again.goto(url);
   await again.waitForSelector("#hand-over:not([disabled])");
   await again.click("#hand-over");
-  await again.waitForFunction(() => /did not answer within 30 s/.test(document.querySelector("#said").textContent));
+  await again.waitForFunction(() => /did not answer within 30 s/.test(document.querySelector("#status").textContent));
   await impatient.close();
   stop();
 });
 
-test("a taken port and nobody's interest end with a message and exit code 3", { skip }, async () => {
+test("a port in use, and a page that nobody opens, end with a message and exit code 3", { skip }, async () => {
   const taken = new URL(uiUrl).port;
   const first = await start("--port", taken);
-  const { code, said } = await first.ended;
+  const { code, printed } = await first.ended;
   assert.equal(code, 3);
-  assert.match(said, new RegExp(`port ${taken} of 127.0.0.1 is taken`));
+  assert.match(printed, new RegExp(`port ${taken} of 127.0.0.1 is taken`));
   const second = await start("--patience", "200ms");
   const late = await second.ended;
   assert.equal(late.code, 3);
-  assert.match(late.said, /nobody took the trace/);
+  assert.match(late.printed, /nobody took the trace/);
 });
 
-test("--unredacted keeps what is there, and the page says so", { skip }, async () => {
+test("--unredacted keeps everything, and the page states it", { skip }, async () => {
   const { url, stop } = await start("--unredacted", "--ui", uiUrl);
   const { context, page } = await pageAt(url);
   assert.match(await page.textContent("main"), /are in it, as asked/);
@@ -172,8 +174,8 @@ test("blackout serve shows a folder's captures, and hands each to the UI", { ski
   const [{ title, size }] = await window.evaluate(() => globalThis.got);
   assert.equal(title, "plain");
   assert.ok(size > 100_000);
-  const text = await page.evaluate(() => document.querySelector("#perfetto-said").textContent);
-  assert.match(text, /Handed over|Waiting/);
+  const text = await page.evaluate(() => document.querySelector("#perfetto-status").textContent);
+  assert.match(text, /passed on|Waiting/);
   assert.deepEqual(complaints, []);
   await context.close();
   stop();
@@ -181,13 +183,13 @@ test("blackout serve shows a folder's captures, and hands each to the UI", { ski
   assert.equal(code, 0);
 });
 
-test("a folder without captures, and one that is not there, are sentences", { skip }, async () => {
-  for (const [folder, said] of [
+test("a folder without captures, and a missing folder, give a message", { skip }, async () => {
+  for (const [folder, printed] of [
     [join(root, "docs"), /holds no captures: expected folders with a capture.json/],
     [join(root, "nowhere"), /nowhere is not there/],
   ]) {
     const end = await (await run("serve", "--print-url", folder)).ended;
     assert.equal(end.code, 3);
-    assert.match(end.said, said);
+    assert.match(end.printed, printed);
   }
 });

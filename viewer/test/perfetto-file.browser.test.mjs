@@ -61,10 +61,10 @@ test("a trace of ours is opened whole: the picture is the report's own", { skip 
   }),
 );
 
-test("a trace that cannot be opened is named with what is wrong and what to do", { skip }, () =>
+test("a trace that cannot be opened is named, with what is wrong and what to do", { skip }, () =>
   withPage(url, async (page) => {
     const at = trace.indexOf(CARRIED);
-    assert.ok(at > 0 && at < 4096, "the update stands near the beginning");
+    assert.ok(at > 0 && at < 4096, "the update is near the beginning");
     const damaged = Buffer.from(trace);
     damaged.fill(0xff, at + 2000, at + 2064);
     const huge = Buffer.concat([Buffer.from([0x0a]), varint(2 ** 34), Buffer.alloc(64)]);
@@ -86,13 +86,17 @@ test("a trace that cannot be opened is named with what is wrong and what to do",
       /cut\.pftrace: the trace ends early.*copy it again/,
       /damaged\.pftrace: the live update in the trace is damaged|damaged\.pftrace: it is a trace of blackout, but/,
       /huge\.pftrace: it is a Perfetto trace without/,
-      /text\.pftrace: it is neither a blackout report/,
+      /text\.pftrace: it is not a blackout report/,
       /wrong\.pftrace: it is a trace of blackout, but a live update in the report does not begin with BLKU/,
       /bomb\.pftrace: the live update in the trace unpacks to more/,
     ]) {
       assert.match(notices, part);
     }
-    assert.equal(await page.locator("#page-timeline:not([hidden]) .timeline").count(), 1, "and what was open stays");
+    assert.equal(
+      await page.locator("#page-timeline:not([hidden]) .timeline").count(),
+      1,
+      "and the open update stays open",
+    );
   }),
 );
 
@@ -116,7 +120,7 @@ test("the button explains itself and downloads a trace that Perfetto and the vie
     for (const held of [text, unpacked])
       assert.doesNotMatch(held, /(?<![0-9a-z])(?!f{13})ffff[0-9a-f]{12}(?![0-9a-z])/);
     assert.match(
-      await page.textContent("#perfetto-said"),
+      await page.textContent("#perfetto-status"),
       /plain\.pftrace has [\d.]+ MB\. Drop it on ui\.perfetto\.dev/,
     );
   });

@@ -12,7 +12,7 @@ before(async () => {
 /** Where the ribbon of the phases lies in the timeline. */
 const RIBBON_Y = 73;
 
-test("the head tells name, kernels, blackout with its ±, basis, clock and defects", { skip }, () =>
+test("the head shows name, kernels, blackout with its ±, basis, clock and defects", { skip }, () =>
   withReport([plain], async (page) => {
     const text = await page.textContent("#overview");
     for (const part of ["plain", "Completed", "7.3.4-luo", "5.218 s", "± 92.3 µs", "vm-marks", "TSC and trace clock"]) {
@@ -53,7 +53,7 @@ test("a click on a span shows that span; arrows walk to its neighbours", { skip 
     const rows = [...spans.name].flatMap((id, row) => (spans.strings[id] === name ? [row] : []));
     const lengths = rows.map((row) => String(spans.endNs[row] - spans.beginNs[row]));
     assert.ok(lengths.includes(await page.getAttribute("#details .exact[data-ns]", "data-ns")));
-    // Kernels have functions of one name in two modules: the exact begin tells spans apart.
+    // Kernels have functions with the same name in two modules: the exact begin distinguishes spans.
     const begin = () => page.textContent("#details .exact >> nth=0");
     const first = await begin();
     await page.focus(".timeline");
@@ -123,13 +123,13 @@ test("several updates are plotted, listed, and opened by a click", { skip }, () 
   });
 });
 
-test("without a clock link there are two axes, no blackout, and sentences that say so", { skip }, () =>
+test("without a clock link there are two axes, no blackout, and sentences that explain it", { skip }, () =>
   withReport([unlinkedUpdate(plain)], async (page) => {
     assert.equal(await page.locator(".timeline").count(), 2);
     const text = await page.textContent("main");
     for (const part of [
       "Blackout unknown",
-      "could not be tied together",
+      "could not be linked",
       "two separate axes",
       "begin not seen (not before +1 µs)",
     ]) {
@@ -200,7 +200,7 @@ test("hostile names stay text", { skip }, () => {
   });
 });
 
-test("a damaged report says so in a sentence", { skip }, async () => {
+test("a damaged report gives a message", { skip }, async () => {
   const page = await newPage();
   const change = (html) => html.replace(/(id="blackout-update-0"[^>]*>".{400}).{40}/, "$1");
   await page.goto(reportFile([plain], { change }));

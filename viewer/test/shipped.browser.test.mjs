@@ -1,4 +1,4 @@
-/** Every shipped capture, as `blackout report` writes it, looked at in a browser from file://. */
+/** Opens every shipped capture, as `blackout report` writes it, in a browser from file://. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -17,7 +17,7 @@ const archives = (under) =>
     .filter((name) => name.endsWith(".tar.gz"))
     .map((name) => join("traces", under, name));
 
-/** The report of `captures`, and what `blackout analyze --json` says of each. */
+/** The report of `captures`, and the output of `blackout analyze --json` for each. */
 async function reportOf(name, captures) {
   const file = join(folder, `${name}.html`);
   const paths = captures.map((path) => join(root, path));
@@ -29,7 +29,7 @@ async function reportOf(name, captures) {
   return { url: pathToFileURL(file).href, documents };
 }
 
-/** Holds that each phase that was seen is drawn, and that a click on it says what analysis says. */
+/** Asserts that each seen phase is drawn, and that a click on it shows the analysis's values. */
 async function phasesAreRight(page, document) {
   const seen = document.phases.filter((phase) => phase.durationNs !== null);
   assert.ok(seen.length > 0);
@@ -56,7 +56,7 @@ async function phasesAreRight(page, document) {
 }
 
 for (const capture of archives(".")) {
-  test(`${capture}: phases are drawn and say their durations`, { skip }, async () => {
+  test(`${capture}: phases are drawn and show their durations`, { skip }, async () => {
     const { url, documents } = await reportOf(capture.replaceAll("/", "-"), [capture]);
     await withPage(url, (page) => phasesAreRight(page, documents[0]));
   });

@@ -24,7 +24,7 @@ before(() => {
   url = pathToFileURL(file).href;
 });
 
-const said = (page) => page.textContent("#filter-said");
+const status = (page) => page.textContent("#filter-status");
 const filter = async (page, text) => {
   await page.fill("#filter", text);
   await page.waitForFunction(
@@ -35,21 +35,21 @@ const filter = async (page, text) => {
 };
 const rows = (page) => page.locator("#updates tbody tr[data-update]").count();
 
-test("the filter narrows table and plots, sorts, and says what it does not understand", { skip }, () =>
+test("the filter narrows table and plots, sorts, and names what it does not understand", { skip }, () =>
   withPage(url, async (page) => {
     assert.equal(await rows(page), 12);
-    assert.match(await page.textContent("#updates"), /base\/01.*devices\/01/s, "names that are alike get their folder");
+    assert.match(await page.textContent("#updates"), /base\/01.*devices\/01/s, "equal names get their folder");
     await filter(page, "device:0000:00:06.0");
-    assert.equal(await said(page), "6 of 12 updates", "the devices cohort has four more e1000s");
+    assert.equal(await status(page), "6 of 12 updates", "the devices cohort has four more e1000s");
     assert.equal(await rows(page), 6);
     await filter(page, "-device:0000:00:06.0 kexec > 1s");
-    assert.equal(await said(page), "6 of 12 updates");
+    assert.equal(await status(page), "6 of 12 updates");
     assert.match(await page.textContent("#updates tbody"), /^1base\/01/);
     await filter(page, "kexec >");
-    assert.match(await said(page), /needs a comparison/);
+    assert.match(await status(page), /needs a comparison/);
     assert.equal(await page.getAttribute("#filter", "aria-invalid"), "true");
     await page.fill("#filter", "");
-    await page.waitForFunction(() => document.querySelector("#filter-said").textContent === "12 updates");
+    await page.waitForFunction(() => document.querySelector("#filter-status").textContent === "12 updates");
     await page.click('[data-sort="blackout"]');
     await drawn(page);
     const blackouts = await page.$$eval("#updates tbody tr[data-update] td:nth-child(4)", (cells) =>
@@ -60,9 +60,9 @@ test("the filter narrows table and plots, sorts, and says what it does not under
       [...blackouts].sort((a, b) => b - a),
     );
     await page.fill("#budget", "5s");
-    await page.waitForFunction(() => /over 5 s/.test(document.querySelector("#filter-said").textContent));
+    await page.waitForFunction(() => /over 5 s/.test(document.querySelector("#filter-status").textContent));
     const over = blackouts.filter((ns) => ns > 5e9).length;
-    assert.match(await said(page), new RegExp(`, ${over} over 5 s`));
+    assert.match(await status(page), new RegExp(`, ${over} over 5 s`));
     await page.waitForSelector("html[data-address=current]", { state: "attached" });
     assert.match(page.url(), /budget=5000000000/);
     assert.match(page.url(), /sort=-blackout/);
@@ -138,11 +138,11 @@ test("files dropped on the page are opened, and each that cannot be is named wit
     const notices = await page.textContent("#notices");
     for (const part of [
       "capture.tar.gz: it is a capture, or an archive; write a report of it",
-      "<b>notes.txt: it is neither",
+      "<b>notes.txt: it is not a blackout report",
       "empty: the file is empty",
       "half.json: line 1 is not JSON",
-      "page.html: it is no blackout report",
-      "schema.json: its JSON is no blackout-live-update document",
+      "page.html: this viewer cannot read the report",
+      "schema.json: its JSON is not a blackout-live-update document",
     ]) {
       assert.ok(notices.includes(part), `${part} in ${notices}`);
     }

@@ -1,10 +1,10 @@
-/** The bar at the top: title, pages, search, what can be done with what is shown. */
+/** The bar at the top: title, pages, search, and actions on what is shown. */
 import { openedIndex, type Page, type State } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
 import { visibleText } from "../model/format.js";
 import { fill, h } from "./dom.js";
 
-/** What the share menu offers; each does its work and says so. */
+/** The entries of the share menu; each acts and shows a notice. */
 export interface Sharing {
   readonly label: string;
   readonly run: () => void;
@@ -69,7 +69,7 @@ export function renderBar(
       : null,
     several && state.page === "timeline" ? stepper(state, index, dispatch) : null,
     h("span", { class: "spacer" }),
-    // It searches the update that is shown; the list of updates has a filter of its own.
+    // It searches the shown update; the list of updates has its own filter.
     state.page === "updates" ? null : search,
     menu,
     h("button", { class: "quiet-button", id: "open-files", onclick: ways.openFiles }, "Open…"),
@@ -93,7 +93,7 @@ export function renderBar(
   );
 }
 
-/** From one update to the next without going back to the list. */
+/** From one update to the next without returning to the list. */
 function stepper(state: State, index: number, dispatch: Dispatch): HTMLElement {
   const step = (to: number, label: string, text: string) =>
     h(

@@ -1,4 +1,4 @@
-/** Elements from code. Text goes in as text, never as markup: names in a capture are untrusted. */
+/** Creates elements. Text is inserted as text, never as markup: names in a capture are untrusted. */
 
 type Child = Node | string | null;
 
@@ -24,12 +24,12 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Replaces all that is in `element`. */
+/** Replaces the contents of `element`. */
 export function fill(element: Element, ...children: readonly Child[]): void {
   element.replaceChildren(...children.filter((child) => child !== null));
 }
 
-/** A small square of a colour, which is no inline style: the policy forbids those in markup, not the CSSOM. */
+/** A small coloured square. The policy forbids inline styles in markup, but not through the CSSOM. */
 export function swatch(colour: string): HTMLElement {
   const mark = h("span", { class: "swatch", "aria-hidden": "true" });
   mark.style.backgroundColor = colour;

@@ -1,4 +1,4 @@
-/** The head of an update: which it is, its outcome, its blackout, and how sure that is. */
+/** The head of an update: its name, its outcome, its blackout with the ±. */
 import type { LiveUpdateDocument } from "../../../src/model/live-update.js";
 import type { State } from "../interaction/state.js";
 import { timelineOf } from "../interaction/state.js";
@@ -24,7 +24,7 @@ export function renderSummary(root: Element, state: State, dispatch: Dispatch): 
     return;
   }
   const { document } = timeline.update;
-  // As the list has it: cohorts name their captures alike, and the list tells them apart.
+  // The name in the list: cohorts name their captures alike, and the list distinguishes them.
   const name = (opened.what === "ready" ? state.entries[opened.index]?.name : undefined) ?? document.capture.name;
   fill(
     root,
@@ -43,13 +43,13 @@ export function renderSummary(root: Element, state: State, dispatch: Dispatch): 
       ),
     ),
     blackoutFigure(document),
-    h("p", { class: "said" }, `${blackoutSentence(document)} ${clockSentence(document)}`),
+    h("p", { class: "status" }, `${blackoutSentence(document)} ${clockSentence(document)}`),
     buildOffer(timeline.update, dispatch),
     document.outcome === "completed"
       ? null
       : h(
           "p",
-          { class: "said outcome-reason" },
+          { class: "status outcome-reason" },
           `${outcomeWord(document.outcome)}: ${visibleText(document.outcomeReason)}`,
         ),
   );

@@ -1,4 +1,4 @@
-/** Words to the reader that pass (a link was copied), and errors that stay until dismissed. */
+/** Notices that disappear (a link was copied), and errors that stay until dismissed. */
 import type { State } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
 import { visibleText } from "../model/format.js";

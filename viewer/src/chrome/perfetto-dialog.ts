@@ -1,6 +1,6 @@
 /**
- * The way into the Perfetto UI: where the page is served, a button that hands the trace over; from a file, the trace as a
- * download, made here of what the report holds, and why that is not the same.
+ * The way into the Perfetto UI. If the page is served, a button hands the trace over. From a file, the trace is a
+ * download, made from the contents of the report; the dialog explains the difference.
  */
 import { traceOfUpdate } from "../data/perfetto-file.js";
 import { handOverTrace, type Served, traceFor } from "../data/served.js";
@@ -14,7 +14,7 @@ export function showPerfetto(dialog: HTMLDialogElement, state: State, served: Se
   const close = h("button", { class: "quiet-button", onclick: () => dialog.close() }, "Close ", h("kbd", {}, "Esc"));
   const timeline = timelineOf(state);
   const title = h("h2", {}, "Open in the Perfetto UI");
-  if (timeline === null) fill(dialog, title, h("p", { class: "said" }, "Open an update first."), close);
+  if (timeline === null) fill(dialog, title, h("p", { class: "status" }, "Open an update first."), close);
   else if (served?.traces[openedIndex(state.opened)] === undefined)
     offerDownload(dialog, title, close, timeline, served);
   else offerHandOver(dialog, title, close, openedIndex(state.opened), served);
@@ -28,21 +28,21 @@ function offerHandOver(
   index: number,
   served: Served,
 ): void {
-  const said = h("p", { class: "said", role: "status", id: "perfetto-said" }, "Making the trace…");
+  const status = h("p", { class: "status", role: "status", id: "perfetto-status" }, "Making the trace…");
   const button = h("button", { class: "open-button", id: "perfetto-hand-over", disabled: true }, "Hand over");
-  fill(dialog, title, said, h("p", { class: "dialog-actions" }, button, close));
+  fill(dialog, title, status, h("p", { class: "dialog-actions" }, button, close));
   void traceFor(served, index).then((made) => {
     if (typeof made === "string") {
-      said.textContent = made;
+      status.textContent = made;
       return;
     }
     const { host } = new URL(made.trace.url);
-    said.textContent = `${(made.buffer.byteLength / 1e6).toFixed(1)} MB, for ${host}; it stays in this browser.`;
+    status.textContent = `${(made.buffer.byteLength / 1e6).toFixed(1)} MB, for ${host}; it stays in this browser.`;
     button.disabled = false;
     button.addEventListener("click", () => {
-      said.textContent = `Waiting for ${host}…`;
+      status.textContent = `Waiting for ${host}…`;
       void handOverTrace(made).then((result) => {
-        said.textContent = result.what === "failed" ? result.reason : "Handed over.";
+        status.textContent = result.what === "failed" ? result.reason : "The trace was passed on.";
       });
     });
   });
@@ -56,21 +56,21 @@ function offerDownload(
   served: Served | null,
 ): void {
   const fileName = `${fileStem(update.document.capture.name)}.pftrace`;
-  const said = h("p", { class: "said", role: "status", id: "perfetto-said" });
+  const status = h("p", { class: "status", role: "status", id: "perfetto-status" });
   const button = h("button", { class: "open-button", id: "perfetto-download" }, `Download ${fileName}`);
   button.addEventListener("click", () => {
     button.disabled = true;
-    said.textContent = "Making the trace…";
-    // Painted first: the writer holds the page while it writes.
+    status.textContent = "Making the trace…";
+    // Painted first: the page does not respond while the writer runs.
     requestAnimationFrame(() =>
       setTimeout(() => {
         void traceOfUpdate(update)
           .then((trace) => {
             save(trace, fileName);
-            said.textContent = `${fileName} has ${(trace.size / 1e6).toFixed(1)} MB. Drop it on ui.perfetto.dev, or open it there with Ctrl+O.`;
+            status.textContent = `${fileName} has ${(trace.size / 1e6).toFixed(1)} MB. Drop it on ui.perfetto.dev, or open it there with Ctrl+O.`;
           })
           .catch((error: unknown) => {
-            said.textContent = `The trace could not be made: ${error instanceof Error ? error.message : String(error)}.`;
+            status.textContent = `The trace could not be made: ${error instanceof Error ? error.message : String(error)}.`;
           })
           .finally(() => {
             button.disabled = false;
@@ -83,21 +83,21 @@ function offerDownload(
     title,
     h(
       "p",
-      { class: "said" },
+      { class: "status" },
       served === null
-        ? "A page opened from a file may not hand data to another page. It can write the trace instead: drop that on the Perfetto UI, where it stays in your browser."
-        : "This update was opened from a file of its own: the server has no capture of it. The trace can be written from what this page holds.",
+        ? "A page opened from a file may not pass data to another page. It can write the trace to a file instead: drop the file on the Perfetto UI, where it stays in your browser."
+        : "This update was opened from a separate file: the server has no capture of it. This page can write the trace from its own data.",
     ),
     h(
       "p",
-      { class: "said" },
-      "In it is what this report shows, redacted as the report is: phases, spans, sessions, devices, the kernels’ logs",
+      { class: "status" },
+      "The trace contains what this report shows, redacted in the same way: phases, spans, sessions, devices, the kernels’ logs",
       notBuilt(update) === null ? ", the span tree and the critical chain. " : ". ",
-      "The scheduler’s and interrupts’ own events are in the capture alone. With them, set up to look at the blackout:",
+      "Only the capture has the events of the scheduler and of interrupts. To open it with them, zoomed to the blackout:",
     ),
     h("pre", { class: "commands" }, "blackout open CAPTURE"),
-    h("p", { class: "said" }, `CAPTURE is the folder or archive of ${visibleText(update.document.capture.name)}.`),
-    said,
+    h("p", { class: "status" }, `CAPTURE is the folder or archive of ${visibleText(update.document.capture.name)}.`),
+    status,
     h("p", { class: "dialog-actions" }, button, close),
   );
 }

@@ -1,4 +1,4 @@
-/** The search field in the bar: what is found, and a walk through it. */
+/** The search field in the bar: the matches, and stepping through them. */
 import { foundIn } from "../interaction/found.js";
 import { searchActions } from "../interaction/keys.js";
 import { type State, timelineOf } from "../interaction/state.js";
@@ -11,7 +11,7 @@ export interface SearchBox {
   readonly focus: () => void;
 }
 
-/** A keystroke in a table of millions costs tens of milliseconds: it waits until typing pauses. */
+/** Searching a table of millions takes tens of milliseconds: it waits until typing pauses. */
 const PAUSE_MS = 120;
 
 export function createSearchBox(store: Store, leave: () => void): SearchBox {
@@ -22,7 +22,7 @@ export function createSearchBox(store: Store, leave: () => void): SearchBox {
     placeholder: "Search  /",
     autocomplete: "off",
     spellcheck: "false",
-    "aria-label": "Search spans and kernel log; device:text asks one kind",
+    "aria-label": "Search spans and kernel log; device:text searches one kind",
   });
   let timer = 0;
   const ask = () => {

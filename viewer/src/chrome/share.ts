@@ -1,4 +1,4 @@
-/** What is shown, to take away: as a link, as JSON, as PNG, as SVG. */
+/** Saves or copies the current view: as a link, as JSON, as PNG, as SVG. */
 import { spanAt } from "../../../src/model/span-table.js";
 import { linkOf } from "../interaction/link.js";
 import { type State, timelineOf } from "../interaction/state.js";
@@ -11,7 +11,7 @@ import { svgOf } from "../painter/svg.js";
 import type { Sharing } from "./bar.js";
 import { save } from "./dom.js";
 
-/** `frames` are the timelines as they are drawn, all their lanes; `pictures` their canvases. */
+/** `frames` are the timelines as drawn, with all lanes; `pictures` their canvases. */
 export function sharingOf(
   store: Store,
   frames: () => readonly Frame[],
@@ -23,7 +23,7 @@ export function sharingOf(
       await navigator.clipboard.writeText(text);
       say(`${what} copied.`);
     } catch {
-      say(`${what} could not be copied: the browser does not give this page the clipboard.`, true);
+      say(`${what} could not be copied: the browser does not allow this page to use the clipboard.`, true);
     }
   };
   const name = () => fileStem(timelineOf(store.state())?.update.document.capture.name ?? "blackout");
@@ -64,7 +64,7 @@ export function sharingOf(
   ];
 }
 
-/** Several timelines under each other, as on the page. */
+/** Several timelines below each other, as on the page. */
 function joined(pictures: readonly HTMLCanvasElement[]): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(...pictures.map((picture) => picture.width));

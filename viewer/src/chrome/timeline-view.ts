@@ -19,7 +19,7 @@ export interface TimelineView {
   readonly render: (state: State) => void;
   /** Width of the plot without the gutter, in CSS pixels. */
   readonly plotWidth: () => number;
-  /** What would be drawn now; null where there is nothing to draw on. `whole` is all lanes, not only those in sight. */
+  /** What would be drawn now; null if there is nothing to draw on. `whole`: all lanes, not only the visible ones. */
   readonly frame: (state: State, whole: boolean) => Frame | null;
   readonly destroy: () => void;
 }
@@ -38,7 +38,7 @@ export function createTimelineView(store: Store, timeline: Timeline, axis: numbe
       tabindex: 0,
       role: "application",
       "data-ribbon-y": METRICS.overview + METRICS.regions + 4,
-      "aria-label": `Timeline${of}; arrow keys walk its spans, W A S D zoom and pan, T lists the spans in view as a table, ? lists all keys`,
+      "aria-label": `Timeline${of}; arrow keys step through its spans, W A S D zoom and pan, T lists the spans in view as a table, ? lists all keys`,
     },
     canvas,
     spacer,
@@ -132,7 +132,7 @@ export function createTimelineView(store: Store, timeline: Timeline, axis: numbe
   return { element, render, plotWidth, frame, destroy: () => observer.disconnect() };
 }
 
-/** All joins over the seam, and every step of the selected thing's own way. */
+/** All connections over the seam, and every step of the selected thing's flow. */
 function flowsShown(timeline: Timeline, state: State): readonly (readonly [number, number])[] {
   const { of, overSeam } = flowsOf(timeline.update);
   const way = state.selection?.what === "span" ? of.get(state.selection.row) : undefined;
@@ -140,7 +140,7 @@ function flowsShown(timeline: Timeline, state: State): readonly (readonly [numbe
   return [...overSeam, ...way.slice(1).map((row, i) => [way[i] as number, row] as const)];
 }
 
-/** Two lines: what, and how long. */
+/** Two lines: name and duration. */
 function tooltipText(timeline: Timeline, hit: Hit): readonly [string, string] | null {
   const { update } = timeline;
   switch (hit.what) {

@@ -63,7 +63,7 @@ async function carriedPieces(trace: ReadableStream<Uint8Array>): Promise<Result<
         return err(
           pieces.length === 0 && reader.at > 1
             ? `it begins like a Perfetto trace, but at byte ${reader.at - 1} there is no packet; ${AGAIN}`
-            : "it is neither a blackout report, nor a trace or JSON that blackout wrote",
+            : "it is not a blackout report, a trace or JSON that blackout wrote",
         );
       }
       const size = await reader.varint();

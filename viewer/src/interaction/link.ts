@@ -112,7 +112,7 @@ function list(text: string | null): string[] {
   return (text ?? "").split(",").filter((part) => part !== "");
 }
 
-/** All or nothing: a list with one bad number is no list. */
+/** All or nothing: a list with one bad number is ignored. */
 function numbers(text: string | null): number[] {
   if (text === null || text === "") return [];
   const values = text.split(",").map(Number);

@@ -61,7 +61,7 @@ export function visibleText(text: string): string {
   });
 }
 
-/** The text, or its head and tail where it is longer than `most` characters: the ends of ids tell them apart. */
+/** The text, or its head and tail if it is longer than `most` characters: the ends of ids distinguish them. */
 export function middleCut(text: string, most: number): string {
   if (text.length <= most) return text;
   const head = Math.ceil((most - 1) / 3);
@@ -84,7 +84,9 @@ export function durationInput(ns: number): string {
   return `${ns / (scale as number)}${unit}`;
 }
 
-/** A capture's name as the beginning of a file's name: nothing that a shell or a file system could take amiss. */
+/**
+ * A capture's name as the beginning of a file's name: without characters that a shell or a file system could misread.
+ */
 export function fileStem(name: string): string {
   return name.replace(/[^\w.-]+/g, "-").slice(0, 80) || "blackout";
 }

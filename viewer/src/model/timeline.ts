@@ -75,7 +75,7 @@ export interface Axis {
   readonly blackout: { readonly beginNs: number; readonly endNs: number } | null;
   readonly seam: SeamBand | null;
   readonly groups: readonly Group[];
-  /** First begin and last end of all that is drawn. */
+  /** First begin and last end of everything drawn. */
   readonly boundsNs: readonly [number, number];
   /** The first view: the phases and the blackout, with a margin. */
   readonly homeNs: readonly [number, number];

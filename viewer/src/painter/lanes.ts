@@ -85,8 +85,8 @@ function paintLaneLabel(tools: Tools, frame: Frame, item: Extract<SceneItem, { w
   context.fillText(fitText(context, track.label, METRICS.gutter - 36), 26, item.y + item.height / 2);
   if (track.what !== "spans" || track.deeper === 0 || track.lanes.length < 2) return;
   context.fillStyle = frame.palette.severity[1];
-  const said = `${track.deeper.toLocaleString("en")} too deep, not drawn`;
-  context.fillText(fitText(context, said, METRICS.gutter - 36), 26, item.y + item.height * 1.5);
+  const status = `${track.deeper.toLocaleString("en")} too deep, not drawn`;
+  context.fillText(fitText(context, status, METRICS.gutter - 36), 26, item.y + item.height * 1.5);
 }
 
 function paintSpans(tools: Tools, frame: Frame, item: Extract<SceneItem, { what: "lane" }>, lane: Lane): void {

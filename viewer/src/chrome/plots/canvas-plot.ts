@@ -1,4 +1,4 @@
-/** A small plot on a canvas of its own: sized to its place, told of the pointer. */
+/** A small plot on its own canvas: sized to its place, with pointer events. */
 import { h } from "../dom.js";
 
 export interface CanvasPlot {
@@ -8,10 +8,10 @@ export interface CanvasPlot {
 
 export interface CanvasPlotOptions {
   readonly height: number;
-  /** What it shows, in words. */
+  /** What it shows, as text. */
   readonly label: string;
   readonly draw: (context: CanvasRenderingContext2D, width: number, height: number) => void;
-  /** What is under a point, in words, and the update it stands for; null where there is nothing. */
+  /** What is under a point, as text, and its update; null if there is nothing. */
   readonly at: (
     x: number,
     y: number,

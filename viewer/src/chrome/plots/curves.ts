@@ -9,7 +9,7 @@ export interface Curve {
   readonly name: string;
   readonly colour: string;
   readonly width: number;
-  /** Of each update, null where unknown. */
+  /** For each update, null if unknown. */
   readonly valuesNs: readonly (number | null)[];
 }
 

@@ -1,4 +1,4 @@
-/** Causes by update: which cause took how long in which update, so that what differs between them is seen. */
+/** Causes by update: how long each cause took in each update, to show what differs between them. */
 import type { State } from "../../interaction/state.js";
 import { humanDuration, middleCut, visibleText } from "../../model/format.js";
 import { type HeatMap, heatMapOf } from "../../model/updates/heat-map.js";
@@ -30,9 +30,9 @@ export function heatMap(
           [176, 58, 8],
         ];
   const colour = (ns: number, row: HeatMap["rows"][number]) => {
-    // Within its own line: a cause of a millisecond that doubles matters as much as one of a second.
+    // Relative to its own line: a cause of a millisecond that doubles matters as much as one of a second.
     const share = row.most === row.least ? 0.5 : (ns - row.least) / (row.most - row.least);
-    // In steps that no eye tells apart: a colour that is the last one again need not be set.
+    // In steps too small to see: an unchanged colour need not be set again.
     const level = 0.12 + (0.88 * Math.round(share * SHADES)) / SHADES;
     const mix = (i: number) => Math.round((hue[0]?.[i] ?? 0) * (1 - level) + (hue[1]?.[i] ?? 0) * level);
     return `rgb(${mix(0)} ${mix(1)} ${mix(2)})`;

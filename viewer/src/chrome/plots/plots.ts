@@ -17,7 +17,7 @@ import { stripPlot } from "./strip-plot.js";
 const HEIGHT = 210;
 const DRAWN_AT_ONCE = 1000;
 
-/** Draws the plots of the updates `kept` anew; returns what destroys them. */
+/** Draws the plots of the updates `kept` again; returns a function that destroys them. */
 export function renderPlots(root: Element, state: State, kept: readonly number[], dispatch: Dispatch): () => void {
   const entries = kept.map((index) => state.entries[index] as ReportEntry);
   const curves = curvesOf(entries, state.theme);
@@ -67,13 +67,13 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
       figure("Percentiles", percentileCaption(known), percentiles),
       figure("Update by update", seriesCaption, series),
       figure(
-        "Share of updates that took at most so long",
+        "Share of updates that took at most this long",
         "The empirical distribution of each line; steps are single updates.",
         ecdf,
       ),
       figure(
         "Spread",
-        "Each dot an update, on a logarithmic axis; the bar is the median. Click a dot to open it.",
+        "Each dot is an update, on a logarithmic axis; the bar is the median. Click a dot to open it.",
         spread,
       ),
     ),
@@ -87,10 +87,10 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
     heat = heatMap(kept, state, say, open);
     if (heat !== null) {
       const caption =
-        "Those that differ most between the updates, each line from its least (pale) to its most; beside the name its median.";
+        "Causes that differ most between the updates; each line from its minimum (pale) to its maximum, with the median next to the name.";
       root.querySelector(".plots")?.append(figure("Causes by update", caption, heat.element, "heat-map"));
     }
-    // The search for changes takes longer than all plots: what there is to see comes first.
+    // The search for changes takes longer than all plots, so the plots come first.
     const known = knownChanges(state.entries, kept);
     let changes = known;
     const seriesChart = seriesPlot(series, shown, kept, () => changes, state, open, say);
@@ -107,7 +107,7 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
       }, 20);
     }
   };
-  // Percentiles and table first: of thousands of updates, the other plots come a moment later.
+  // Percentiles and table first: with thousands of updates, the other plots follow a moment later.
   let later = 0;
   let searching = 0;
   if (kept.length <= DRAWN_AT_ONCE) rest();
@@ -131,7 +131,7 @@ export function renderPlots(root: Element, state: State, kept: readonly number[]
 
 const SERIES_CAPTION = "In the report’s order. Click a point to open its timeline.";
 
-/** Each change of the blackout as a sentence, as `blackout history` tells it. */
+/** Each change of the blackout as a sentence, as `blackout history` prints it. */
 function changesText({ changes, levels, updatesPerPoint }: Changes, kept: readonly number[], state: State): string {
   if (levels.length === 0)
     return `${SERIES_CAPTION} Change points need ${LEAST_FOR_CHANGES} updates with a known blackout.`;
@@ -139,15 +139,15 @@ function changesText({ changes, levels, updatesPerPoint }: Changes, kept: readon
   const how = `(E-divisive${each}, p ≤ ${CHANGE_LEVEL})`;
   if (changes.length === 0) return `${SERIES_CAPTION} No change point in the blackout ${how}.`;
   const name = (place: number) => visibleText(state.entries[kept[place] as number]?.name ?? "");
-  const told = changes.slice(0, MOST_TOLD).map(({ at, shiftNs, intervalNs, relative, belowFloor }) => {
+  const sentences = changes.slice(0, MOST_TOLD).map(({ at, shiftNs, intervalNs, relative, belowFloor }) => {
     const by = `${shiftNs >= 0 ? "longer" : "shorter"} by ${humanDuration(Math.abs(shiftNs))}`;
     const size = `${relative >= 0 ? "+" : "−"}${(Math.abs(relative) * 100).toFixed(1)} %`;
     const sure =
       intervalNs === null ? "" : `; 95 % interval ${humanDuration(intervalNs[0])} to ${humanDuration(intervalNs[1])}`;
-    return `from ${(at + 1).toLocaleString("en")} (${name(at)}) ${by} (${size}${sure})${belowFloor ? ", too little to matter" : ""}`;
+    return `from ${(at + 1).toLocaleString("en")} (${name(at)}) ${by} (${size}${sure})${belowFloor ? ", too small to matter" : ""}`;
   });
   const more = changes.length > MOST_TOLD ? `; ${changes.length - MOST_TOLD} more` : "";
-  return `${SERIES_CAPTION} The blackout changes ${how}: ${told.join("; ")}${more}.`;
+  return `${SERIES_CAPTION} The blackout changes ${how}: ${sentences.join("; ")}${more}.`;
 }
 
 const MOST_TOLD = 4;
@@ -155,7 +155,7 @@ const MOST_TOLD = 4;
 function percentileCaption(n: number): string {
   if (n === 0) return "No update has a known duration.";
   const reach = quantileName(Math.floor(supportedQuantile(n) * 1000) / 1000);
-  return `Solid up to ${reach}, the highest percentile that ${plural(n, "update")} bound from above with 95 % confidence; dashed beyond: the sample itself.`;
+  return `Solid up to ${reach}, the highest percentile that ${plural(n, "update")} bound from above with 95 % confidence. Dashed beyond: only the sample itself.`;
 }
 
 function axes(state: State, xLabels: (values: number[]) => string[]): uPlot.Axis[] {
@@ -180,7 +180,7 @@ function axes(state: State, xLabels: (values: number[]) => string[]): uPlot.Axis
 const yScale = (state: State): uPlot.Scale =>
   state.logScale ? { distr: 3 } : { range: (_, _min, max) => [0, Math.max(1, max ?? 1) * 1.06] };
 
-/** Tables of one x are put together as they are: uPlot's own join is slow for tens of thousands of points. */
+/** Tables with the same x are combined directly: uPlot's own join is slow for tens of thousands of points. */
 function joined(tables: readonly uPlot.AlignedData[]): uPlot.AlignedData {
   const [first, ...rest] = tables;
   if (first === undefined) return [[1]] as uPlot.AlignedData;
@@ -208,7 +208,7 @@ function budgetLine(state: State): (plot: uPlot) => void {
   };
 }
 
-/** The median of each stretch between changes, where there is more than one. */
+/** The median of each stretch between changes, if there is more than one. */
 function levelLines(levels: () => readonly Level[], colour: string): (plot: uPlot) => void {
   return (plot) => {
     if (levels().length < 2) return;
@@ -360,7 +360,7 @@ function percentilePlot(root: HTMLElement, curves: readonly Curve[], state: Stat
   );
 }
 
-/** Found once for what is listed: a theme or a hidden curve changes nothing of it. */
+/** Computed once per list: a theme or a hidden curve does not change it. */
 const found = new WeakMap<readonly number[], { readonly entries: readonly ReportEntry[]; readonly changes: Changes }>();
 
 function knownChanges(entries: readonly ReportEntry[], kept: readonly number[]): Changes | null {

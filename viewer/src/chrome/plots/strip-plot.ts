@@ -1,4 +1,4 @@
-/** Every update a dot on the line of its blackout and of each phase: spread, clusters and outliers at a glance. */
+/** Every update is a dot on the lines of its blackout and phases: spread, clusters and outliers at a glance. */
 
 import type { State } from "../../interaction/state.js";
 import { humanDuration, visibleText } from "../../model/format.js";
@@ -10,15 +10,15 @@ const LEFT = 74;
 const RIGHT = 14;
 const BOTTOM = 22;
 
-/** More dots than these are drawn smaller, and where they lie on each other as one that is stronger. */
+/** More dots than this are drawn smaller, and dots on top of each other as one stronger dot. */
 const MANY = 200;
 const DOT = 5;
 const SMALL_DOT = 2;
-/** Of one small dot; of more on each other it is what painting them one over the other would give. */
+/** Opacity of one small dot; several have the opacity of painting them one over the other. */
 const SMALL_ALPHA = 0.35;
 const MOST_OVER = 12;
 
-/** Dots by the cell that they fall into: ten thousand updates are a few hundred rectangles for each depth. */
+/** Dots by cell: ten thousand updates are a few hundred rectangles for each depth. */
 function crowd(
   context: CanvasRenderingContext2D,
   curve: Curve,
@@ -63,7 +63,7 @@ export function stripPlot(
       most = Math.max(most, value);
     }
   }
-  // Phases differ by thousands: only a logarithm shows them on one axis.
+  // Phases differ by factors of thousands: only a logarithm shows them on one axis.
   const [low, high] = [Math.floor(Math.log10(Math.min(least, most))), Math.ceil(Math.log10(most * 1.05))];
   const xOf = (ns: number, width: number) =>
     LEFT + ((Math.log10(Math.max(ns, 10 ** low)) - low) / Math.max(1, high - low)) * (width - LEFT - RIGHT);

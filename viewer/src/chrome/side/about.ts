@@ -1,4 +1,4 @@
-/** What an update rests upon, and where to look first: shown while nothing is selected. */
+/** What an update's numbers rest on, and where to look first: shown while nothing is selected. */
 import type { LiveUpdateDocument } from "../../../../src/model/live-update.js";
 import { spanAt } from "../../../../src/model/span-table.js";
 import { shown } from "../../interaction/keys.js";

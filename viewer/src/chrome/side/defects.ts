@@ -1,10 +1,10 @@
-/** What could not be decoded, or is missing: counted always, listed on demand. */
+/** What could not be decoded, or is missing: always counted, listed on demand. */
 import type { DefectDocument, LiveUpdateDocument } from "../../../../src/model/live-update.js";
 import type { Dispatch } from "../../interaction/store.js";
 import { humanOffset, plural, visibleText } from "../../model/format.js";
 import { h } from "../dom.js";
 
-/** A list longer than this is cut, and says so: each row is elements, and a report may hold thousands. */
+/** A longer list is cut, with a note: each row has elements, and a report may have thousands. */
 const SHOWN = 500;
 
 export function defectsPart(document: LiveUpdateDocument, dispatch: Dispatch): HTMLElement {
@@ -19,7 +19,7 @@ export function defectsPart(document: LiveUpdateDocument, dispatch: Dispatch): H
     defects.length > SHOWN
       ? h(
           "p",
-          { class: "said" },
+          { class: "status" },
           `${defects.length - SHOWN === 1 ? "1 entry more is" : `${(defects.length - SHOWN).toLocaleString("en")} entries more are`} not listed here; “blackout analyze --json” lists all.`,
         )
       : null,

@@ -1,4 +1,4 @@
-/** The details panel: all that is known of the selected thing, and of the selected range. */
+/** The details panel: everything about the selected thing, and about the selected range. */
 import type { Evidence } from "../../../../src/model/live-update.js";
 import { SpanFlag, spanAt } from "../../../../src/model/span-table.js";
 import { PHASE_COLOURS } from "../../../../src/report/phase-colours.js";
@@ -98,8 +98,10 @@ function selectionPart(timeline: Timeline, selection: Selection, dispatch: Dispa
       if (span.detail !== "") rows.push(["Detail", visibleText(span.detail)]);
       rows.push(["Evidence", visibleText(span.evidence) || "–"]);
       const notes = [
-        (span.flags & SpanFlag.beginUnseen) !== 0 ? "Its begin was not seen: it began no earlier than shown." : null,
-        (span.flags & SpanFlag.endUnseen) !== 0 ? "Its end was not seen: it ended no later than shown." : null,
+        (span.flags & SpanFlag.beginUnseen) !== 0
+          ? "Its begin was not seen: it did not begin earlier than shown."
+          : null,
+        (span.flags & SpanFlag.endUnseen) !== 0 ? "Its end was not seen: it did not end later than shown." : null,
         (span.flags & SpanFlag.inferred) !== 0 ? "Its cause is inferred, not recorded." : null,
       ].filter((note) => note !== null);
       return panel(
@@ -188,7 +190,7 @@ function selectionPart(timeline: Timeline, selection: Selection, dispatch: Dispa
         h(
           "p",
           { class: "note" },
-          "The line’s handler did not run in between: what the device raised then is lost, or waits in the device.",
+          "The line’s handler did not run in between: interrupts raised by the device are lost, or wait in the device.",
         ),
         fit,
       );
@@ -256,14 +258,14 @@ function sharesPart(found: RangeStatistics, whole: number): HTMLElement {
     return h(
       "section",
       { class: "detail" },
-      h("h3", {}, "Who had each nanosecond"),
-      h("p", { class: "note" }, "There are too many spans in this range to say; select a shorter one."),
+      h("h3", {}, "Owner of each nanosecond"),
+      h("p", { class: "note" }, "This range has too many spans to compute this; select a shorter range."),
     );
   }
   return h(
     "section",
     { class: "detail" },
-    h("h3", {}, "Who had each nanosecond"),
+    h("h3", {}, "Owner of each nanosecond"),
     h(
       "div",
       { class: "share-stack", "aria-hidden": "true" },
@@ -332,7 +334,7 @@ function kindsPart(found: RangeStatistics): HTMLElement | null {
     "section",
     { class: "detail" },
     h("h3", {}, "Sums by kind"),
-    h("p", { class: "note" }, "Nested and parallel spans each in full: these sums may exceed the range."),
+    h("p", { class: "note" }, "Nested and parallel spans each count in full: these sums may exceed the range."),
     h(
       "table",
       { class: "sums", id: "range-kinds" },

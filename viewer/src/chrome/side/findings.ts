@@ -1,4 +1,4 @@
-/** What to fix first: each finding with its number, what to do, and ways to the spans it rests on. */
+/** What to fix first: each finding with its number, what to do, and links to its spans. */
 import type { Finding, FindingSpan } from "../../../../src/analyze/findings/finding.js";
 import { shown } from "../../interaction/keys.js";
 import { type State, timelineOf } from "../../interaction/state.js";
@@ -7,7 +7,7 @@ import { type Analysis, analysisOf, nodeName, nodeOf } from "../../model/analysi
 import { humanDuration, humanOffset, visibleText } from "../../model/format.js";
 import { fill, h } from "../dom.js";
 
-/** Spans named of one finding; more are counted. */
+/** Spans listed per finding; further ones are counted. */
 const SHOWN = 6;
 
 export function renderFindings(root: Element, state: State, dispatch: Dispatch): void {
@@ -29,7 +29,7 @@ export function renderFindings(root: Element, state: State, dispatch: Dispatch):
     h(
       "p",
       { class: "hint" },
-      "Gains of different findings overlap where their spans do, and must not be added up: What if answers for several at once.",
+      "Gains of findings overlap if their spans do, and must not be added up: use What if for several at once.",
     ),
     h("ol", { class: "findings" }, ...analysis.findings.map((finding) => item(finding, analysis, jump))),
   );

@@ -1,4 +1,4 @@
-/** The phases as a table: the ribbon's equivalent for eyes and readers that a canvas does not serve. */
+/** The phases as a table: the ribbon's equivalent for screen readers and eyes that a canvas does not serve. */
 
 import type { PhaseDocument } from "../../../../src/model/live-update.js";
 import { PHASE_COLOURS } from "../../../../src/report/phase-colours.js";
@@ -97,7 +97,7 @@ function cells(
   ];
 }
 
-/** How much of the blackout lies in this phase: prepare and finish may be outside it. */
+/** How much of the blackout is in this phase: prepare and finish may be outside it. */
 function share(
   phase: PhaseDocument,
   blackout: { readonly beginNs: number | null; readonly endNs: number | null; readonly durationNs: number | null },

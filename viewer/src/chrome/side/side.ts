@@ -1,4 +1,4 @@
-/** The panel beside the timeline: tabs, and under them what the chosen one holds. */
+/** The panel next to the timeline: tabs, and below them the contents of the chosen tab. */
 import { isAttributed } from "../../../../src/report/update-codec.js";
 import { type Panel, type State, timelineOf } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";

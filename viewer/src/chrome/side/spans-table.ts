@@ -1,4 +1,4 @@
-/** The spans in view as a table: what the canvas draws, for eyes and readers that it does not serve. */
+/** The spans in view as a table: the canvas's equivalent for screen readers and eyes that it does not serve. */
 import { spanAt } from "../../../../src/model/span-table.js";
 import { type State, timelineOf } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
@@ -19,7 +19,7 @@ export function renderSpansTable(root: Element, state: State, dispatch: Dispatch
     if (view === undefined) return [];
     const { count, rows } = longestInView(axis, view, state.folded, SHOWN);
     const where = axis.name === "joint" ? "in view" : `in view, ${axis.name} kernel`;
-    const said =
+    const status =
       count > rows.length
         ? `The ${rows.length} longest of ${plural(count, "span")} ${where}`
         : `${plural(count, "span")} ${where}, the longest first`;
@@ -27,7 +27,7 @@ export function renderSpansTable(root: Element, state: State, dispatch: Dispatch
       h(
         "table",
         { class: "spans" },
-        h("caption", {}, said),
+        h("caption", {}, status),
         h(
           "thead",
           {},

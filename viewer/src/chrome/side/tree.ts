@@ -10,7 +10,7 @@ import { kindColour } from "../../painter/palette.js";
 import { fill, h, swatch } from "../dom.js";
 import { buildOffer } from "../updates/build-offer.js";
 
-/** Children listed of one node: longer lists are cut, and say so. */
+/** Children listed per node: longer lists are cut, with a note. */
 const SHOWN = 60;
 
 export function renderTree(root: Element, state: State, dispatch: Dispatch): void {
@@ -18,7 +18,7 @@ export function renderTree(root: Element, state: State, dispatch: Dispatch): voi
   const analysis = timeline === null ? null : analysisOf(timeline.update);
   if (timeline === null || analysis === null || analysis.root === null) {
     const later = timeline === null ? null : buildOffer(timeline.update, dispatch);
-    fill(root, later ?? h("p", { class: "hint" }, "The blackout is not known, so nothing is shared out."));
+    fill(root, later ?? h("p", { class: "hint" }, "The blackout is unknown, so it cannot be broken down."));
     return;
   }
   const numbers = new Map(analysis.nodes.map((node, i) => [node, i]));
@@ -55,7 +55,7 @@ export function renderTree(root: Element, state: State, dispatch: Dispatch): voi
     h(
       "table",
       { class: "tree" },
-      h("caption", {}, "Every level and what is left over add up to the one above"),
+      h("caption", {}, "Each level, with its remainder, adds up to the level above"),
       h("tbody", {}, ...rows),
     ),
   );

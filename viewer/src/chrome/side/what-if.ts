@@ -1,4 +1,4 @@
-/** Sliders on what causes cost, and the blackout that would be left: an estimate between two bounds. */
+/** Sliders for the cost of causes, and the blackout that would remain: an estimate between two bounds. */
 import { type State, timelineOf } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
 import { analysisOf } from "../../model/analysis.js";
@@ -13,7 +13,7 @@ export function renderWhatIf(root: Element, state: State, dispatch: Dispatch): v
   const analysis = timeline === null ? null : analysisOf(timeline.update);
   if (timeline === null || analysis === null || analysis.root === null) {
     const later = timeline === null ? null : buildOffer(timeline.update, dispatch);
-    fill(root, later ?? h("p", { class: "hint" }, "The blackout is not known, so there is nothing to change."));
+    fill(root, later ?? h("p", { class: "hint" }, "The blackout is unknown, so there is nothing to change."));
     return;
   }
   const known = root.querySelector<HTMLElement>(
@@ -52,7 +52,7 @@ export function renderWhatIf(root: Element, state: State, dispatch: Dispatch): v
   const same = state.costs.size === 0 && state.parallel.size === 0;
   fill(
     answer,
-    h("h3", {}, same ? "The blackout as it was" : "The blackout that would be left"),
+    h("h3", {}, same ? "The blackout as it was" : "The blackout that would remain"),
     h(
       "p",
       { class: "what-if-figure", title: exactDuration(result.durationNs), "data-ns": result.durationNs },
@@ -104,7 +104,7 @@ function slider(
   );
 }
 
-/** What it was, and on it where it would end, with the bounds. */
+/** The measured blackout, and on it the estimated end, with the bounds. */
 function bar(before: number, lower: number, estimate: number, upper: number): HTMLElement {
   const scale = 100 / Math.max(before, upper, 1);
   const part = (name: string, from: number, to: number) => {

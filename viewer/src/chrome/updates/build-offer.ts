@@ -1,10 +1,10 @@
-/** What is not shown of a very large update, and the button that builds it. */
+/** What is not yet shown of a very large update, and the button that builds it. */
 import type { LiveUpdate } from "../../../../src/model/live-update.js";
 import type { Dispatch } from "../../interaction/store.js";
 import { notBuilt } from "../../model/analysis.js";
 import { h } from "../dom.js";
 
-/** null where nothing is left to build. */
+/** null if nothing is left to build. */
 export function buildOffer(update: LiveUpdate, dispatch: Dispatch): HTMLElement | null {
   const why = notBuilt(update);
   if (why === null) return null;
@@ -12,8 +12,8 @@ export function buildOffer(update: LiveUpdate, dispatch: Dispatch): HTMLElement 
   button.addEventListener("click", () => {
     button.disabled = true;
     button.textContent = "Building…";
-    // Painted first: the page stands still meanwhile.
+    // Painted first: the page does not respond in the meantime.
     requestAnimationFrame(() => setTimeout(() => dispatch({ what: "analyse" }), 0));
   });
-  return h("p", { class: "said not-built" }, why, " ", button);
+  return h("p", { class: "status not-built" }, why, " ", button);
 }

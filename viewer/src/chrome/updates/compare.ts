@@ -1,4 +1,7 @@
-/** Two updates, one under the other, aligned at the blackout's begin, zoomed as one; and their difference by cause. */
+/**
+ * Two updates, one below the other, aligned at the begin of the blackout and zoomed together; and their difference by
+ * cause.
+ */
 import { PHASES } from "../../../../src/model/live-update.js";
 import { openedIndex, type Side, type State, timelineOf, timelineOn } from "../../interaction/state.js";
 import { type Store, whenChanged } from "../../interaction/store.js";
@@ -12,7 +15,7 @@ import type { PageView } from "./updates-page.js";
 
 /** Rows of the difference; the rest is summed, so that the column still adds up. */
 const SHOWN = 40;
-/** A list to choose from holds no more: beyond it, the table of updates is the way. */
+/** A list to choose from has at most this many entries: for more, use the table of updates. */
 const MOST_CHOICES = 2000;
 
 export function createComparePage(store: Store): PageView {
@@ -65,7 +68,7 @@ export function createComparePage(store: Store): PageView {
             h("strong", {}, document?.blackout.durationNs == null ? "" : humanDuration(document.blackout.durationNs)),
             h(
               "span",
-              { class: "said" },
+              { class: "status" },
               opened.what === "loading"
                 ? "Reading…"
                 : opened.what === "failed"
@@ -106,7 +109,7 @@ function renderDifference(root: Element, state: State): void {
       h(
         "p",
         { class: "hint" },
-        "Choose two updates: they are drawn one under the other, aligned at the blackout’s begin.",
+        "Choose two updates: they are drawn one below the other, aligned at the begin of the blackout.",
       ),
     );
     return;
@@ -171,7 +174,7 @@ function renderDifference(root: Element, state: State): void {
       ? h(
           "p",
           { class: "hint" },
-          "No difference by cause: one of the two has no known blackout, or carries no attribution.",
+          "No difference by cause: the blackout of one of the two is unknown, or one has no attribution.",
         )
       : h(
           "table",

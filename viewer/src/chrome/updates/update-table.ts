@@ -1,4 +1,7 @@
-/** The updates as a table, one a row; a row opens its timeline. Only rows in sight are elements, however many there are. */
+/**
+ * The updates as a table, one per row; a row opens its timeline. Only visible rows have elements, however many there
+ * are.
+ */
 import { PHASES } from "../../../../src/model/live-update.js";
 import { PHASE_COLOURS } from "../../../../src/report/phase-colours.js";
 import type { ReportEntry } from "../../../../src/report/report-index.js";
@@ -9,9 +12,9 @@ import { exactDuration, humanDuration, visibleText } from "../../model/format.js
 import { outcomeWord } from "../../model/sentences.js";
 import { fill, h, swatch } from "../dom.js";
 
-/** Height of a row as the style has it, in CSS pixels. */
+/** Height of a row in the style sheet, in CSS pixels. */
 const ROW = 26;
-/** Rows kept above and below those in sight. */
+/** Rows kept above and below the visible ones. */
 const SPARE = 12;
 const COLUMNS = ["update", "outcome", "blackout", ...PHASES, "clock link", "defects"] as const;
 const NUMBERS: ReadonlySet<string> = new Set(["blackout", ...PHASES, "defects"]);

@@ -1,4 +1,4 @@
-/** Many updates at a glance: a filter, plots of what it lets through, and a table of the same. */
+/** Many updates at a glance: a filter, and plots and a table of the updates that pass it. */
 import { listedOf } from "../../interaction/listed.js";
 import { openedIndex, type State } from "../../interaction/state.js";
 import { type Store, whenChanged } from "../../interaction/store.js";
@@ -11,7 +11,7 @@ export interface PageView {
   readonly element: HTMLElement;
 }
 
-/** Plots of thousands are drawn anew once typing pauses. */
+/** Plots of thousands are drawn again once typing pauses. */
 const PAUSE_MS = 150;
 
 export function createUpdatesPage(store: Store): PageView {
@@ -19,7 +19,7 @@ export function createUpdatesPage(store: Store): PageView {
   const plots = h("section", { id: "plots", "aria-label": "Plots of the updates" });
   const table = createUpdateTable(dispatch);
   const updates = h("section", { id: "updates", "aria-label": "Updates" }, table.element);
-  const said = h("p", { class: "filter-said", id: "filter-said", role: "status" });
+  const status = h("p", { class: "filter-status", id: "filter-status", role: "status" });
   const filter = field("filter", "Filter: kexec > 4s  device:e1000  -outcome:failed", "Filter of the updates", (text) =>
     dispatch({ what: "filter", filter: text }),
   );
@@ -30,7 +30,7 @@ export function createUpdatesPage(store: Store): PageView {
     "main",
     { id: "page-updates", class: "page" },
     h("h1", { class: "hidden" }, "Live updates"),
-    h("div", { class: "filter" }, filter, budget, said),
+    h("div", { class: "filter" }, filter, budget, status),
     h("h2", { class: "hidden" }, "Plots"),
     plots,
     updates,
@@ -71,8 +71,8 @@ export function createUpdatesPage(store: Store): PageView {
         budget.value = state.budgetNs === null ? "" : durationInput(state.budgetNs);
       const { kept, error } = listedOf(state);
       filter.setAttribute("aria-invalid", `${error !== null}`);
-      said.className = error === null ? "filter-said" : "filter-said error";
-      said.textContent = error ?? `${countText(kept.length, state.entries.length)}${overText(state, kept)}`;
+      status.className = error === null ? "filter-status" : "filter-status error";
+      status.textContent = error ?? `${countText(kept.length, state.entries.length)}${overText(state, kept)}`;
     },
   );
   return { element };
