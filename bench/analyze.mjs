@@ -25,7 +25,7 @@ try {
   const isPages = (path) => path.startsWith("ring/per_cpu/") && path.endsWith("/trace_pipe_raw");
   const grown = [...files.keys()].filter((path) => (values.raw ? isPages(path) : path === "ring/trace"));
   for (const [path, bytes] of files) {
-    // The counts in stats are those of one round; and pages would be read instead of text.
+    // The counts in stats are those of one round; pages would be read instead of text.
     if (path.startsWith("ring/per_cpu/") && !(values.raw && isPages(path))) continue;
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     if (!grown.includes(path)) writeFileSync(join(folder, path), bytes);

@@ -1,7 +1,7 @@
 /**
  * The archive at fleet size: adding analysed updates, bytes on disk, percentiles by kernel with intervals, and how each
- * grows; and what a service that watches takes to start on it. Updates are resampled from the recorded cohorts, each with
- * a name, host, day and kernel of its own.
+ * grows; and how long `blackout watch` takes to start on it. Updates are resampled from the recorded cohorts, each with
+ * its own name, host, day and kernel.
  *
  *     node bench/archive.mjs [--updates 1000000] [--sizes 10000,100000] [--detail summary|causes] [--keep FOLDER]
  */
@@ -33,7 +33,7 @@ const DAYS = Number(options.days);
 const KERNELS = ["7.2.13-fleet", "7.3.1-fleet", "7.3.4-fleet", "7.4.0-fleet"];
 const FIRST_DAY_MS = Date.UTC(2026, 6, 1);
 
-/** The real updates that the synthetic ones are drawn from: every member of the recorded cohorts that is shipped. */
+/** The real updates from which the synthetic ones are drawn: every member of the shipped cohorts. */
 async function realSamples() {
   const { realCohort } = await from("testing/samples/samples.js");
   const cohorts = await Promise.all(
@@ -42,12 +42,14 @@ async function realSamples() {
   return cohorts.flatMap(({ updates }) => updates);
 }
 
-/** Lines as `blackout cohort --json` prints them, of updates number `begin` to `end` of `total`, in the order of time. */
+/**
+ * Lines as `blackout cohort --json` prints them, of updates number `begin` to `end` of `total`, in the order of time.
+ */
 function lines(real, begin, end, total, random, detail) {
   const made = [];
   for (let i = begin; i < end; i += 1) {
     const sample = real[random.below(real.length)];
-    // Each duration off by a few per cent, log-normal, so that values are as many as updates; sums stay sums.
+    // Each duration differs by a few per cent, log-normal, so that there are as many values as updates; sums stay sums.
     const factor = Math.exp(0.08 * random.normal());
     const scaled = (ns) => (ns === null ? null : Math.round(ns * factor * Math.exp(0.01 * random.normal())));
     const day = Math.floor((i * DAYS) / total);
@@ -154,7 +156,7 @@ async function ask() {
   };
 }
 
-/** What `blackout watch` does with an archive before it takes in anything: counters of all, and the updates of 7 days. */
+/** What `blackout watch` reads from an archive at its start: counters of all updates, and the updates of 7 days. */
 async function start() {
   const { openArchiveStore } = await from("cli/watch/intake/archive-store.js");
   const { FleetTally } = await from("analyze/fleet/tally.js");

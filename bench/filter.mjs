@@ -1,5 +1,5 @@
 /**
- * What a filter saves: the same file read whole and with a filter that wants a hundredth of its events, by raw pages, a
+ * What a filter saves: the same file read whole and with a filter that selects a hundredth of its events, as raw pages,
  * trace.dat and ftrace text; and `blackout events` printing both. See README.md.
  */
 import { spawnSync } from "node:child_process";
@@ -34,7 +34,7 @@ function prepare(folder) {
   return span.map((stamp) => Number(stamp) / 1e9);
 }
 
-/** Milliseconds of this process's own time to read the file, and how many rows the filter wants. */
+/** Milliseconds of CPU time to read the file, and how many rows the filter selects. */
 function read(path, text) {
   const asked = filterFrom({ filter: text, name: [] });
   if (!asked.ok) throw new Error(asked.error);
@@ -59,7 +59,7 @@ function read(path, text) {
   return { ms: median(runs.map(({ ms }) => ms)), rows: runs[0].rows };
 }
 
-/** The same of the command that prints, node's start included. */
+/** The same for the command that prints, including the start of Node.js. */
 function print(path, text) {
   const out = openSync("/dev/null", "w");
   const runs = Array.from({ length: 3 }, () => {

@@ -1,6 +1,6 @@
 /**
  * How fast the ftrace text reader is, and how much memory it takes, on 240 MB of real trace text; and, in the same run,
- * a bare loop that does nothing but count the newlines of the same bytes. See README.md.
+ * a bare loop that only counts the newlines of the same bytes. See README.md.
  */
 import {
   closeSync,
@@ -45,7 +45,7 @@ function member(archive, suffix) {
   throw new Error(`${archive} holds no ${suffix}`);
 }
 
-/** A real trace: the large one beside the checkout where there is one, else the one that is shipped. */
+/** A real trace: the large one beside the checkout if it exists, else the shipped one. */
 function realTrace() {
   const part = values.layout === "graph" ? "new/trace" : "ring/trace";
   const large = resolve(root, "../shared/captures/busy.tar.gz");
@@ -94,7 +94,7 @@ function fileSource(path) {
   };
 }
 
-/** The process's own peak: getrusage's is handed down from the parent through fork. */
+/** The process's own peak: that of getrusage is inherited from the parent through fork. */
 function peakKb() {
   const status = existsSync("/proc/self/status") ? readFileSync("/proc/self/status", "latin1") : "";
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS);

@@ -1,4 +1,4 @@
-/** What the benchmarks share: real recordings as input, workers in processes of their own, the table. */
+/** What the benchmarks share: real recordings as input, workers in separate processes, the table. */
 import { spawnSync } from "node:child_process";
 import {
   closeSync,
@@ -48,16 +48,16 @@ export function fileSource(path) {
   };
 }
 
-/** The process's own peak: getrusage's is handed down from the parent through fork. */
+/** The process's own peak: that of getrusage is inherited from the parent through fork. */
 export function peakKb() {
   const status = existsSync("/proc/self/status") ? readFileSync("/proc/self/status", "latin1") : "";
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS);
 }
 
 /**
- * Runs `script` again with `options`; what it prints is JSON. Where BENCH_PROFILES names a folder, a profile of the
- * process is summed up there, in a text of the script's name and of what is measured; where BENCH_CLINIC does, Clinic.js
- * leaves its reports there.
+ * Runs `script` again with `options`; it prints JSON. If BENCH_PROFILES names a folder, a summary of the process's
+ * profile is written there, named by the script and by what is measured; if BENCH_CLINIC names one, Clinic.js writes
+ * its reports there.
  */
 export function inProcess(script, options) {
   if (process.env.BENCH_CLINIC !== undefined) return underClinic(process.env.BENCH_CLINIC, script, options);
@@ -79,10 +79,10 @@ export function inProcess(script, options) {
   return JSON.parse(child.stdout);
 }
 
-/** What Clinic.js is asked for, each in a run of its own. */
+/** The tools of Clinic.js, each in a separate run. */
 const CLINIC_TOOLS = ["flame", "doctor"];
 
-/** As inProcess, under each of Clinic.js' tools; the last run's answer. */
+/** Like inProcess, under each tool of Clinic.js; returns the last run's answer. */
 function underClinic(folder, script, options) {
   const what = fileNameOf(script, options);
   const answers = CLINIC_TOOLS.map((tool) => {
@@ -90,10 +90,10 @@ function underClinic(folder, script, options) {
     const child = spawnSync(
       process.execPath,
       [clinic, tool, "--open=false", "--dest", folder, "--name", what, "--", process.execPath, script, ...options],
-      // NO_INSIGHT: it neither asks for, nor sends, statistics of its use.
+      // NO_INSIGHT: it does not send usage statistics, and does not ask to.
       { encoding: "utf8", maxBuffer: 1 << 28, env: { ...process.env, NO_INSIGHT: "1" } },
     );
-    // It prints beside what it runs.
+    // It prints in addition to what it runs.
     const answer = /^.*?(\{"results".*\})/m.exec(child.stdout)?.[1];
     if (child.status !== 0 || answer === undefined) throw new Error(`clinic ${tool}: ${child.stderr}${child.stdout}`);
     console.log(`${relative(process.cwd(), join(folder, `${what}.clinic-${tool}.html`))}`);
@@ -109,7 +109,7 @@ function fileNameOf(script, options) {
 
 const whatOf = (script, options) => `${basename(script, ".mjs")} ${options[options.indexOf("--only") + 1]}`;
 
-/** Functions by their own time, down to a hundredth of the whole. */
+/** Functions by self time, down to a hundredth of the total. */
 function profileText(what, { nodes, samples, timeDeltas }) {
   const own = new Map(nodes.map(({ id }) => [id, 0]));
   for (const [i, id] of samples.entries()) own.set(id, own.get(id) + timeDeltas[i]);
@@ -129,7 +129,7 @@ function profileText(what, { nodes, samples, timeDeltas }) {
   return `${what}\nnode ${process.version}, ${(all / 1e6).toFixed(1)} s, own time of each function\n\n${lines.join("\n")}\n`;
 }
 
-/** Runs `work` so many times: milliseconds by the clock and of processor time, and what it returned. */
+/** Runs `work` this many times: milliseconds of wall time and of CPU time, and its results. */
 export function timed(runs, work) {
   return Array.from({ length: runs }, () => {
     const begin = performance.now();
@@ -183,7 +183,7 @@ export function repeatPages(pages, paths, rounds) {
   return [first, first + BigInt(rounds) * span];
 }
 
-/** Where the records stand that set the time: kernel include/linux/ring_buffer.h. */
+/** Where the time records are: kernel include/linux/ring_buffer.h. */
 function absoluteStamps(bytes) {
   const found = [];
   for (let page = 0; page < bytes.length; page += PAGE) {
@@ -205,7 +205,10 @@ export function ringPages(files) {
   return [0, 1].map((cpu) => files.get(`ring/per_cpu/cpu${cpu}/trace_pipe_raw`));
 }
 
-/** Writes pages of the large recording's ring, a file a CPU, as a trace.dat of version 6. They are in memory meanwhile. */
+/**
+ * Writes pages of the large recording's ring, one file per CPU, as a trace.dat of version 6. They are in memory in the
+ * meantime.
+ */
 export async function writeTraceDat(dist, paths, into) {
   const { writeTraceDat6 } = await import(join(root, dist, "testing/fakes/trace-dat-writer.js"));
   const files = members(largeRecording());
@@ -229,7 +232,7 @@ export async function writeTraceDat(dist, paths, into) {
   writeFileSync(into, writeTraceDat6(content));
 }
 
-/** A line of the nop tracer: what stands before the seconds, and after them. */
+/** A line of the nop tracer: the parts before and after the seconds. */
 const STAMP = /^(.{16}-\d+ +\[\d+\] \S+ +)(\d+)(\.\d{6}: )/;
 
 /** The trace's body again and again, each time later by its whole span, until the file has `bytes` bytes. */

@@ -1,6 +1,6 @@
 /**
- * Peak memory of reading alone: a trace of each dialect and size becomes the event table, whose chunks are looked at and
- * let go, in a process of its own. See README.md.
+ * Peak memory of reading: a trace of each dialect and size is read into the event table, and each chunk is dropped
+ * after use, in a separate process. See README.md.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -31,7 +31,7 @@ const { values } = parseArgs({
   },
 });
 
-/** Reads all events of the trace, every column looked at. */
+/** Reads all events of the trace, with every column. */
 async function read(path) {
   const { openTraceFile } = await import(join(root, values.dist, "collect/readers/trace-file.js"));
   const opened = openTraceFile(path, { defect() {} });
@@ -49,10 +49,10 @@ async function read(path) {
   return events;
 }
 
-/** Of the process that makes the traces: it would be counted as memory of reading. */
+/** Made in another process: it would be counted as memory of reading. */
 const files = values.folder === undefined ? members(largeRecording()) : new Map();
 
-/** The ring again and again, as a folder that `blackout events` takes. */
+/** The ring, repeated, as a folder that `blackout events` reads. */
 function makePages(folder, bytes) {
   const rings = ringPages(files);
   const paths = rings.map((_, cpu) => join(folder, `per_cpu/cpu${cpu}/trace_pipe_raw`));

@@ -1,12 +1,12 @@
 /**
  * What recording costs: rounds of live updates in QEMU, each round with every level and with none, paired within the
- * round, so that the machine's drift falls on all alike. The blackouts are those of the observer outside the guest.
+ * round, so that the machine's drift affects all equally. The blackouts are those of the observer outside the guest.
  *
  *   node bench/overhead.mjs --kernel BZIMAGE [--rounds 30] [-o overhead] [--accel kvm|tcg] [--limit SECONDS]
  *
- * What was made is kept in the folder, and not made again: a series that was interrupted goes on, and `--rounds 0` prints
- * what there is. One update is made at a time: two would slow each other. At the end one update of each level is collected
- * too, for the tool's own estimate of what its recording costs.
+ * Finished updates are kept in the folder: an interrupted series continues, and `--rounds 0` prints the existing
+ * results. One update runs at a time: two would slow each other. At the end one update of each level is collected too,
+ * for the tool's own estimate of what its recording costs.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -33,7 +33,7 @@ const { DEFAULT_CAPTURE_OPTIONS } = await load("cli/input/capture-options.js");
 const { withCapture } = await load("cli/input/load.js");
 
 const CONFIDENCE = 0.95;
-/** What the levels may cost: upper bounds of the median ratio. */
+/** Limits of the levels: upper bounds of the median ratio. */
 const ALLOWED = { markers: 1.01, events: 1.03, probes: 1.08 };
 
 const ESTIMATE = "estimate";
@@ -42,7 +42,7 @@ const rounds = Number(values.rounds);
 if (rounds > 0) await makeRounds();
 await report();
 
-/** The order changes from round to round: what comes first finds another machine than what comes last. */
+/** The order changes from round to round: the machine's state differs between the first and the last. */
 function orderOf(round) {
   const random = seededRandom(round);
   return LAB_LEVELS.map((level) => ({ level, at: random.below(1 << 30) }))
@@ -65,7 +65,7 @@ async function makeRounds() {
     const lab = openLab({
       ...{ kernel: values.kernel, next: values.kernel, sessions: 2, files: 2, mib: 4, nics: 1, cpus: 2 },
       ...{ workload: "memfd", selftests: null, rootfs: null },
-      // By bootconfig no probe is armed inside the blackout, as the recorder's documentation has it.
+      // With a bootconfig, no probe is armed inside the blackout (docs/recorder.md).
       ...{
         armBy: level === "probes" || level === "graph" ? "bootconfig" : "cmdline",
         carrier: "folder",
@@ -94,7 +94,7 @@ function blackoutOf(round, level) {
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).blackout_ns : null;
 }
 
-/** At most so much of the blackout is the recording's own, by the costs that the recorder measured in the guest. */
+/** Upper bound on the recording's share of the blackout, by the costs that the recorder measured in the guest. */
 async function estimateOf(level) {
   const path = join(values.out, ESTIMATE, level);
   if (!existsSync(path)) return "-";

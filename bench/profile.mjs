@@ -1,6 +1,6 @@
 /**
- * Profiles every reader by the benchmarks' own runs: `npm run profile`, into profiles/. With --clinic by Clinic.js' flame
- * and doctor, as pages to look at; it is installed in clinic/ where it is missing. See README.md.
+ * Profiles every reader in the benchmarks' runs: `npm run profile`, into profiles/. With --clinic, by flame and doctor
+ * of Clinic.js, as pages to open; it is installed in clinic/ if it is missing. See README.md.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
@@ -21,7 +21,7 @@ function installClinic() {
   if (existsSync(join(cwd, "node_modules/clinic"))) return;
   console.log("Clinic.js is installed in bench/clinic (154 MB)");
   const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd, stdio: "inherit" });
-  if (status !== 0) throw new Error("Clinic.js cannot be installed: 'npm ci' in bench/clinic says why");
+  if (status !== 0) throw new Error("Clinic.js cannot be installed: run 'npm ci' in bench/clinic to see why");
 }
 
 const pages = join(root, "out/clinic");

@@ -1,6 +1,6 @@
 /**
- * How fast raw ring-buffer pages become the event table, and, in the same run, a bare walk over the same pages that only
- * counts their records: what JavaScript can do at best. See README.md.
+ * How fast raw ring-buffer pages are read into the event table, and, in the same run, a bare walk over the same pages
+ * that only counts records: the best that JavaScript can do. See README.md.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -91,7 +91,7 @@ async function ringSource(folder) {
   });
 }
 
-/** Reads the source and lets `use` look at each chunk. */
+/** Reads the source and calls `use` with each chunk. */
 function reading(source, use) {
   let events = 0;
   source.read({

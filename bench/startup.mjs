@@ -1,4 +1,4 @@
-/** CPU time of start-up: `--version` and `--help` beside bare node, interleaved in one run. */
+/** CPU time of start-up: `--version` and `--help` compared with bare node, interleaved in one run. */
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";

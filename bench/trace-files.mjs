@@ -1,6 +1,6 @@
 /**
- * How fast trace.dat (both versions, packed by zstd) and Perfetto traces become the event table, how fast Perfetto traces
- * are written, and beside them, in the same run, the decompressor alone and `trace-cmd report`. See README.md.
+ * How fast trace.dat (both versions, packed by zstd) and Perfetto traces are read into the event table, and Perfetto
+ * traces written; for comparison, in the same run, the decompressor alone and `trace-cmd report`. See README.md.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
@@ -31,11 +31,13 @@ const { values } = parseArgs({
     folder: { type: "string" },
   },
 });
-/** As many as raw-pages.mjs is run with. */
+/** The same number as in raw-pages.mjs. */
 const WARM_RUNS = 41;
 const from = (path) => import(join(root, values.dist, path));
 
-/** The large recording's ring, repeated, as a trace.dat of version 6, then of 7 by trace-cmd itself, and as Perfetto's. */
+/**
+ * The large recording's ring, repeated, as a trace.dat of version 6, then of 7 by trace-cmd itself, and as Perfetto's.
+ */
 async function prepare(folder) {
   const pages = ringPages(members(largeRecording()));
   const paths = pages.map((_, cpu) => join(folder, `cpu${cpu}`));
@@ -148,7 +150,7 @@ const workers = {
 if (values.folder !== undefined) {
   const work = await workers[values.only](values.folder);
   const most = Number(values.runs);
-  // What takes a twentieth of a second is compiled only after some runs; what takes seconds, within one.
+  // Short work is compiled only after some runs; work of several seconds, within one.
   const runs =
     values.only === "trace.dat v6" ? WARM_RUNS : values.only.startsWith("Perfetto") ? Math.min(3, most) : most;
   process.stdout.write(JSON.stringify({ results: timed(runs, work), peakKb: peakKb() }));

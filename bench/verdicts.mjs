@@ -1,6 +1,6 @@
 /**
- * How often a verdict is wrong, and how often it finds what is there: against cohorts whose truth is known, and against
- * rules in use elsewhere. Prints the Markdown tables of docs/compare.md. Build first (`npm run build`).
+ * How often a verdict is wrong, and how often it finds a real change: on cohorts with known truth, compared with rules
+ * in use elsewhere. Prints the Markdown tables of docs/compare.md. Build first (`npm run build`).
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -61,7 +61,7 @@ const MODELS = [
   ["lognormal", "interleaved", "lognormal, drift, in turn"],
 ];
 
-/** Large cohorts are slow to compare, and rarely alarm: the floor holds there. */
+/** Large cohorts are slow to compare, and rarely raise alarms, because of the floor. */
 const timesOf = (n, most) => Math.min(most, n <= 30 ? simulations : Math.ceil(simulations / 5));
 
 console.log(

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Gates a cohort of captures against a budget and a baseline, and leaves what a CI system wants to keep.
+# Checks a cohort of captures against a budget and a baseline, and writes the files that a CI system keeps.
 #
 #   examples/gate.sh BUDGET BASELINE CANDIDATE OUT
 #
-# BASELINE and CANDIDATE are cohorts (a folder of captures, a file of analysed updates); OUT is a folder.
-# Exit codes are the gate's: 0 passed, 1 failed, 2 usage or budget, 3 unusable input, 4 too few data.
+# BASELINE and CANDIDATE are cohorts (a folder of captures, a file of analysed updates); OUT is a folder. Exit codes are
+# the gate's: 0 passed, 1 failed, 2 usage or budget, 3 unusable input, 4 too few data.
 set -eu
 
 if [ $# -ne 4 ]; then

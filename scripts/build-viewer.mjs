@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Checks the viewer's types and makes its pages in viewer/ of the output folder (first argument, default dist): each one
- * file, its script and style inside, with a policy that lets these two run and nothing else.
+ * Checks the viewer's types and makes its pages in viewer/ of the output folder (first argument, default dist). Each
+ * page is one file with its script and style inside, and a policy that allows nothing else to run.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -28,7 +28,7 @@ const style = `${uplot.trim()}\n${own.outputFiles[0].text.trim()}`;
 const hash = (text) => `'sha256-${createHash("sha256").update(text, "utf8").digest("base64")}'`;
 const template = readFileSync(join(root, "viewer/src/page.html.template"), "utf8");
 
-/** One page: the script of `entry`, the style, and a policy that lets these run and nothing else. */
+/** One page: the script of `entry`, the style, and a policy that allows only these. */
 async function page(entry, name, ...more) {
   const { outputFiles } = await build({
     entryPoints: [join(root, "viewer/src", entry)],
@@ -60,7 +60,7 @@ async function page(entry, name, ...more) {
   console.log(`${file}: ${(Buffer.byteLength(text) / 1024).toFixed(0)} KiB`);
 }
 
-// From file:// the report asks for nothing; served, it may ask the server it came from for traces.
+// From file:// the report requests nothing; served, it may request traces from its own server.
 await page("main.ts", "report-template.html");
 await page("main.ts", "served-template.html", "connect-src 'self'");
 await page("open.ts", "open-template.html", "connect-src 'self'");

@@ -1,4 +1,4 @@
-/** Builds dist from src: compiles, builds the viewer, copies what else is read, removes what has no source any more. */
+/** Builds dist from src: compiles, builds the viewer, copies other assets, removes output without a source. */
 import { existsSync } from "node:fs";
 import { copyAssets, forgetIfIncomplete, makeExecutable, pruneStale } from "./lib/dist.mjs";
 import { inProject } from "./lib/project.mjs";

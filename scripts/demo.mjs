@@ -1,4 +1,6 @@
-/** Shows the whole of it on a real recording: installs and builds what is missing, then answers, reports and exports. */
+/**
+ * Demonstrates blackout on a real recording: installs and builds what is missing, then analyses, reports and exports.
+ */
 import { mkdirSync } from "node:fs";
 import { build } from "./build.mjs";
 import { inProject } from "./lib/project.mjs";

@@ -1,7 +1,7 @@
 /**
- * Writes the JSON documents of every capture there is (the shipped ones and, where it is present, the full set beside
- * the checkout), so that two builds can be compared: `node scripts/documents.mjs -o before`, then `diff -r before after`.
- * With `--cli DIST/cli/main.js`, the documents of another build. docs/format-changelog.md names what may differ.
+ * Writes the JSON documents of every capture (the shipped ones and, if present, the full set beside the checkout), so
+ * that two builds can be compared: `node scripts/documents.mjs -o before`, then `diff -r before after`. With `--cli
+ * DIST/cli/main.js`, the documents of another build. docs/format-changelog.md names what may differ.
  */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { main, StepFailure, say } from "./lib/step.mjs";
 
 const run = promisify(execFile);
 
-/** What is asked of one capture; each is a command line without the capture. */
+/** The commands for one capture, as command lines without the capture. */
 const questions = {
   analyze: ["analyze"],
   findings: ["findings"],

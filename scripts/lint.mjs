@@ -1,4 +1,6 @@
-/** Biome's rules, and this project's own: which room may import which, what documents point at, and how text is written. */
+/**
+ * Biome's rules, and this project's own: which room may import which, what documents point at, and how text is written.
+ */
 import { readFileSync } from "node:fs";
 import { allLanguageFaults, ratchetFaults } from "./lib/language.mjs";
 import { allLinkFaults } from "./lib/links.mjs";

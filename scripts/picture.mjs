@@ -1,4 +1,4 @@
-/** Takes the README's picture anew: the report of traces/plain.tar.gz in Chromium. Build first. */
+/** Takes the README's picture: the report of traces/plain.tar.gz in Chromium. Build first. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

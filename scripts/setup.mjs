@@ -1,6 +1,6 @@
 /**
  * Installs what is missing: the packages of package-lock.json and, with --for-tests, the Debian programs that tests
- * compare with. Needs Node.js and npm only. Does nothing, quickly, where nothing is missing.
+ * compare with. Needs only Node.js and npm. Returns quickly if nothing is missing.
  */
 import { installTools } from "./lib/debian-tools.mjs";
 import { install, isInstalled } from "./lib/node-modules.mjs";
@@ -11,8 +11,8 @@ export async function setup({ forTests = false } = {}) {
   if (major < 20 || (major === 20 && minor < 19)) {
     throw new StepFailure(`Node.js 20.19 or later is needed, this is ${process.versions.node}`);
   }
-  // One waits for the npm registry, the other for Debian's archive: together they wait once. Both are let finish, so
-  // that neither is killed half way because the other failed.
+  // One waits for the npm registry, the other for Debian's archive, so they run in parallel. Both may finish, so that
+  // neither is killed half-way because the other failed.
   const outcomes = await Promise.allSettled([isInstalled() || install(), forTests && installTools()]);
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }

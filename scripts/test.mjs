@@ -10,7 +10,7 @@ import { exitCodeOf, main, StepFailure, say, step } from "./lib/step.mjs";
 import { lint } from "./lint.mjs";
 import { setup } from "./setup.mjs";
 
-/** A test that hangs fails, and says which it was, long before a CI job is killed without a word. */
+/** A test that hangs fails with its name, long before CI kills the job silently. */
 const testTimeoutMs = 300_000;
 
 function testFiles(patterns) {

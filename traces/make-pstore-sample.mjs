@@ -1,10 +1,11 @@
 /**
- * Makes the samples of pstore: traces/dialects/pstore.tar.gz, a live update whose next kernel found the old one's console
- * in ramoops, and traces/dialects/pstore-crash/, what ramoops keeps of a kernel that panics, with the log it had before.
+ * Makes the samples of pstore: traces/dialects/pstore.tar.gz, a live update whose next kernel found the old one's
+ * console in ramoops, and traces/dialects/pstore-crash/, what ramoops keeps of a kernel that panics, with the log it
+ * had before.
  *
  *     npm run build && node traces/make-pstore-sample.mjs BZIMAGE [update|crash]
  *
- * Needs what the lab needs (docs/lab.md). The console is small, so that its ring is full long before the kexec.
+ * Needs what the lab needs (docs/lab.md). The console is small, so its ring is full long before the kexec.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -25,7 +26,10 @@ function run(program, args, options = {}) {
   if (error !== undefined || status !== 0) throw new Error(`${program} ended with ${error?.message ?? status}`);
 }
 
-/** A live update, without what this sample is not about: the serial console, which knows all that pstore does, and symbols. */
+/**
+ * A live update without parts that this sample does not need: the serial console, which has everything that pstore has,
+ * and symbols.
+ */
 function updateSample() {
   const made = join(folder, "made");
   const blackout = join(project, "dist/cli/main.js");
@@ -39,7 +43,9 @@ function updateSample() {
   run("tar", ["--sort=name", "--owner=0", "--group=0", "-C", folder, "-czf", join(samples, "pstore.tar.gz"), "pstore"]);
 }
 
-/** First boot: the log is saved, and the kernel panics. Second boot, by a reset that leaves memory alone: pstore is saved. */
+/**
+ * First boot: the log is saved, and the kernel panics. Second boot, after a reset that keeps memory: pstore is saved.
+ */
 const INIT = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mkdir -p /proc /sys /dev /out
@@ -71,7 +77,7 @@ async function crashSample() {
     { path: "init", content: Buffer.from(INIT), executable: true },
   ];
   writeFileSync(initrd, gzipSync(packInitramfs(files), { level: 1 }));
-  // Where KASLR puts the kernel decides where the memory is that ramoops reserves.
+  // The kernel's KASLR offset decides which memory ramoops reserves.
   const words = `console=ttyS0 panic=-1 nokaslr ${RAMOOPS}`;
   run("timeout", [
     ...["240", "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "512", "-nographic", "-nodefaults"],

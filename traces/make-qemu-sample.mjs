@@ -4,8 +4,8 @@
  *
  *     npm run build && node traces/make-qemu-sample.mjs BZIMAGE
  *
- * Needs qemu-system-x86_64 and a static busybox. QEMU 7.2 has no vmstate_downtime_* events; they are asked for all the
- * same, so that a newer one logs them.
+ * Needs qemu-system-x86_64 and a static busybox. QEMU 7.2 has no vmstate_downtime_* events; they are enabled anyway, so
+ * that a newer QEMU logs them.
  */
 import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ const samples = join(import.meta.dirname, "dialects/qemu");
 const folder = mkdtempSync(join(tmpdir(), "blackout-qemu-"));
 const LIMIT_MS = 120_000;
 
-/** What docs/capture-format.md tells to log. */
+/** The events that docs/capture-format.md lists. */
 const EVENTS = [
   ...["runstate_set", "vm_state_notify", "migrate_set_state", "savevm_section_*", "savevm_state_*", "vmstate_save"],
   ...["qemu_loadvm_state_section*", "loadvm_state_*", "vmstate_load", "vmstate_load_state", "vmstate_load_state_end"],
@@ -35,7 +35,7 @@ echo guest is up
 while :; do :; done
 `;
 
-/** Starts a QEMU of the one configuration that both need, and speaks QMP with it. */
+/** Starts a QEMU with the configuration that both need, and connects to its QMP monitor. */
 async function startQemu(log, more) {
   const qmp = `${log}.qmp`;
   const machine = ["-accel", "tcg", "-cpu", "max", "-m", "128", "-nographic", "-nodefaults"];

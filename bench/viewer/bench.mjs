@@ -1,5 +1,5 @@
 /**
- * How quick the viewer is in a real browser: an update of five million spans, the shipped captures, ten thousand
+ * How fast the viewer is in a real browser: an update of five million spans, the shipped captures, ten thousand
  * updates. See ../README.md. Options: --spans N, --only large|shipped|many, --keep FOLDER.
  */
 import { execFileSync } from "node:child_process";
@@ -72,7 +72,7 @@ if (wanted("shipped")) {
     "<!doctype html><p class=timeline>x<script>requestAnimationFrame(() => performance.mark('blackout:painted'))</script>",
   );
   const { browser, page, cpuMs } = await opened(file, ".timeline", "blackout:painted");
-  row("a page of one letter, for the machine's share of it", ms((await marks(page)).painted), "");
+  row("a page of one letter, as the machine's own share", ms((await marks(page)).painted), "");
   row("  the main thread's CPU time up to there", ms(cpuMs), "");
   await browser.close();
   for (const capture of ["plain.tar.gz", "tsc-persistent.tar.gz", "v72-v73.tar.gz"]) {

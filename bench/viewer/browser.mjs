@@ -1,4 +1,4 @@
-/** Chromium for measuring: what the main thread did in each frame, and how much memory the page took. */
+/** Chromium for measurements: the main thread's work in each frame, and the page's memory. */
 import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
@@ -39,7 +39,7 @@ async function traced(page, categories, act) {
 
 /**
  * Runs `act` and returns the main thread's time on a CPU, in ms, up to the end of the task in which the page set the
- * mark `name`: what a navigation costs where nobody else wants the CPU.
+ * mark `name`: the cost of a navigation on an idle CPU.
  */
 export async function cpuToMark(page, name, act) {
   const events = await traced(page, ["toplevel", "blink.user_timing"], act);
@@ -83,7 +83,7 @@ export async function frameWork(page, act) {
     const end = begins[i + 1] ?? Number.POSITIVE_INFINITY;
     let wall = 0;
     let cpu = 0;
-    // What a frame costs: the task that draws it, and those until the next one begins.
+    // The cost of a frame: the task that draws it, and those until the next one begins.
     while (at < outer.length && outer[at].ts < end) {
       if (outer[at].ts + outer[at].dur > begin) {
         wall += outer[at].dur;

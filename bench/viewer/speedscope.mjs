@@ -1,7 +1,7 @@
 /**
- * The viewer beside speedscope: the same spans, chosen as a file on an open page, until they are drawn. speedscope gets
- * them as Chrome's JSON, the one format of ours that it reads, as complete events by task; the viewer as the report.
- * Run `npm ci` in this folder first. See ../README.md. Options: --spans N,N,…, --patience SECONDS.
+ * The viewer compared with speedscope: from choosing the same spans as a file on an open page until they are drawn.
+ * speedscope gets Chrome's JSON, the only format of blackout's that it reads, with complete events by task; the viewer
+ * gets the report. Run `npm ci` in this folder first. See ../README.md. Options: --spans N,N,…, --patience SECONDS.
  */
 import { execFileSync } from "node:child_process";
 import {
@@ -34,7 +34,7 @@ const root = resolve(import.meta.dirname, "../..");
 const dist = resolve(root, values.dist);
 const peer = join(import.meta.dirname, "node_modules/speedscope/dist/release/index.html");
 if (!existsSync(peer)) {
-  console.error("speedscope is not there: run npm ci in bench/viewer");
+  console.error("speedscope is not installed: run npm ci in bench/viewer");
   process.exit(2);
 }
 const { version } = JSON.parse(readFileSync(join(peer, "../../../package.json"), "utf8"));
@@ -51,7 +51,7 @@ execFileSync(process.execPath, [join(dist, "cli/main.js"), "report", "-o", plain
 const coded = /id="blackout-update-0"[^>]*>"([^"]*)"/.exec(readFileSync(plainReport, "utf8"))[1];
 const plain = decodeLiveUpdate(inflateRawSync(Buffer.from(coded, "base64"))).value;
 
-/** Chrome's JSON, a complete event a span, written piece by piece: it may be longer than a string can be. */
+/** Chrome's JSON, one complete event per span, written in pieces: it may be longer than the longest string. */
 function writeChromeJson(file, { spans }) {
   const fd = openSync(file, "w");
   let block = '{"traceEvents":[';
@@ -68,7 +68,9 @@ function writeChromeJson(file, { spans }) {
   closeSync(fd);
 }
 
-/** From the choice of `file` on the page at `url` until `drawn` holds in it, and the frame after; or why it never does. */
+/**
+ * From choosing `file` on the page at `url` until `drawn` is true in it, and the next frame; or why that never happens.
+ */
 async function measured(url, file, input, drawn, failed) {
   const browser = await launch();
   try {
@@ -92,7 +94,7 @@ async function measured(url, file, input, drawn, failed) {
     await page.setInputFiles(input, file);
     const began = Date.now();
     while (wrong === null && Date.now() - began < patience) {
-      // A page that is busy does not answer: it is given the rest of the time to.
+      // A busy page does not answer: it has the rest of the time to do so.
       const state = await Promise.race([
         page.evaluate(drawn).catch((error) => `${error.message.split("\n")[0]}`),
         new Promise((late) => setTimeout(late, began + patience - Date.now(), false)),

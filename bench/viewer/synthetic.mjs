@@ -1,11 +1,11 @@
 /**
- * A large update made of a real one: its spans again and again, each copy squeezed into a slot of the same time and
- * given to tasks and CPUs of its own, so that lanes, nesting and the mix of kinds stay those of a recording.
+ * A large update made from a real one: its spans repeated, each copy squeezed into a slot of the same time with its own
+ * tasks and CPUs, so that lanes, nesting and the mix of kinds are those of a recording.
  */
 
-/** Copies side by side at the same time, each with its own pids and CPUs. */
+/** Copies side by side in time, each with its own pids and CPUs. */
 const SIDE_BY_SIDE = 25;
-/** These stand once for the whole update. */
+/** These exist once for the whole update. */
 const ONCE = new Set(["phase", "blackout", "seam"]);
 
 export function enlarged(update, wanted, kinds) {
@@ -44,7 +44,7 @@ export function enlarged(update, wanted, kinds) {
   return { document: update.document, printk: update.printk, spans: table };
 }
 
-/** `count` list entries drawn from real ones, each a little different, the same each time. */
+/** `count` list entries drawn from real ones, each slightly different; every run gives the same. */
 export function manyUpdates(updates, count) {
   let seed = 7;
   const random = () => {

@@ -1,13 +1,13 @@
-/** Programs that the tests compare against, and that npm does not have: found, or installed from Debian. */
+/** Programs that the tests compare against and npm does not have: finds them, or installs them from Debian. */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { exitCodeOf, StepFailure, say } from "./step.mjs";
 
-/** Debian's own interpreter sees Debian's modules; a python3 earlier on the PATH need not. */
+/** Debian's own interpreter sees Debian's modules; another python3 earlier on the PATH may not. */
 const python = "/usr/bin/python3";
 
-/** What each is for is what a reader is told when it cannot be had; `find` says how it is found. */
+/** `use` is printed if the program is missing; `find` is how to look for it. */
 const tools = [
   { find: "command", name: "chromium", package: "chromium", use: "the tests of the viewer in a browser" },
   { find: "command", name: "java", package: "default-jre-headless", use: "the test that reads logs with HdrHistogram" },
@@ -87,7 +87,7 @@ function isFound({ find, name }) {
 
 const missingTools = () => tools.filter((tool) => !isFound(tool));
 
-/** The beginning of a command line that runs as root without asking, or null. */
+/** The beginning of a command line that runs as root without a password, or null. */
 async function asRoot() {
   if (process.getuid?.() === 0) return [];
   if (isOnPath("sudo") && (await exitCodeOf("sudo", ["-n", "true"], { quiet: true })) === 0) return ["sudo", "-n"];
@@ -95,9 +95,9 @@ async function asRoot() {
 }
 
 /**
- * Installs the tools that are missing, where that can be done. What cannot be had here (no apt-get, no root, no archive
- * within reach) is said in one sentence each, and the tests that need it skip themselves. Where the archive answers and
- * the installation still fails, CI fails too: tests must not vanish from it unnoticed.
+ * Installs the missing tools, if possible. Prints one line for each that cannot be installed (no apt-get, no root,
+ * archive not reachable); the tests that need it skip themselves. If the archive answers and the installation still
+ * fails, CI fails too: tests must not disappear from it unnoticed.
  */
 export async function installTools() {
   const missing = missingTools();
@@ -106,11 +106,11 @@ export async function installTools() {
   const root = isOnPath("apt-get") ? await asRoot() : null;
   if (root !== null) {
     say(`installing for the tests: ${packages.join(" ")} (apt-get)`);
-    // A package may bring a service (prometheus does): it is to be there, not to run. In runlevel 1 invoke-rc.d(8)
-    // starts nothing, and systemctl(1) that believes itself offline neither.
+    // A package may bring a service (prometheus does), which must not start. invoke-rc.d(8) starts nothing in runlevel
+    // 1, and systemctl(1) starts nothing offline.
     const quietly = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "SYSTEMD_OFFLINE=1"];
     const [program, ...args] = [...root, "env", ...quietly, "apt-get"];
-    // Another apt-get may be at work, as at the first start of a cloud machine.
+    // Another apt-get may be running, as at the first start of a cloud machine.
     args.push("-q", "-y", "-o", "DPkg::Lock::Timeout=300");
     const updated = await exitCodeOf(program, [...args, "-o", "APT::Update::Error-Mode=any", "update"], {
       quiet: true,

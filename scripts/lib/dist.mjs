@@ -1,4 +1,4 @@
-/** Keeps dist what the sources are: nothing stale, nothing missing. */
+/** Keeps dist in step with the sources: nothing stale, nothing missing. */
 import {
   chmodSync,
   copyFileSync,
@@ -15,12 +15,12 @@ import { inProject } from "./project.mjs";
 
 const source = inProject("src");
 const dist = inProject("dist");
-/** What tsc remembers of its last run. */
+/** tsc's notes on its last run. */
 const buildInfo = join(dist, ".tsbuildinfo");
-/** The list of copied files, so that a copy can be told from what other build steps write. */
+/** The list of copied files, to distinguish them from the output of other build steps. */
 const assetList = join(dist, ".assets.json");
 
-/** Paths of the files under a folder, relative to it, sorted; none where it does not exist. */
+/** Paths of the files under a folder, relative to it, sorted; empty if it does not exist. */
 export function filesUnder(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -29,7 +29,9 @@ export function filesUnder(folder) {
     .sort();
 }
 
-/** Removes what tsc once wrote for a source that is no more: an old test must not go on passing. Returns what it removed. */
+/**
+ * Removes what tsc wrote for a source that no longer exists, so that an old test cannot pass. Returns what it removed.
+ */
 export function pruneStale() {
   const stale = filesUnder(dist).filter((path) => {
     if (!path.endsWith(".js") || existsSync(join(source, path.replace(/\.js$/, ".ts")))) return false;
@@ -52,7 +54,10 @@ function firstSource(script) {
   }
 }
 
-/** tsc trusts its notes, not the files: where an output is gone, its notes go too, and it writes all anew. */
+/**
+ * tsc trusts its notes, not the files: if an output is missing, the notes are removed too, and it writes everything
+ * again.
+ */
 export function forgetIfIncomplete() {
   const complete = filesUnder(source)
     .filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts"))
@@ -64,7 +69,7 @@ function isNewSource(path) {
   return !existsSync(buildInfo) || statSync(join(source, path)).mtimeMs > statSync(buildInfo).mtimeMs;
 }
 
-/** Copies what the compiled modules read beside themselves. Tests read their golden files from src. */
+/** Copies the files that compiled modules read from their own folder. Tests read their golden files from src. */
 export function copyAssets() {
   const assets = filesUnder(source).filter((path) => !/\.(ts|md)$/.test(path) && !path.includes(".golden"));
   const before = existsSync(assetList) ? JSON.parse(readFileSync(assetList, "utf8")) : [];
@@ -78,7 +83,7 @@ export function copyAssets() {
   writeFileSync(assetList, `${JSON.stringify(assets)}\n`);
 }
 
-/** npm makes it executable when it installs the package; in a checkout nobody does. */
+/** npm makes it executable when it installs the package; in a checkout the build does. */
 export function makeExecutable(path) {
   if (existsSync(path)) chmodSync(path, 0o755);
 }

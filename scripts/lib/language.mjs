@@ -13,7 +13,7 @@ const longestSentence = 40;
 
 /** Phrases that read as translated, and what to write instead. `\b` and case are the pattern's own business. */
 export const phrases = [
-  { pattern: /(?<!\bthere )\b(is|are|was|were|be) none\b/gi, instead: '"not a …", "ignored" or "no … found"' },
+  { pattern: /(?<![Tt]here )\b(is|are|was|were|be) none\b/g, instead: '"not a …", "ignored" or "no … found"' },
   {
     pattern: /(?<!\bthere )(?<!\bthis )\b(is|are|was|were) no(?= [a-z])(?! longer| more\b| less\b| later| two\b)/gi,
     instead: '"is not a …"',

@@ -1,11 +1,11 @@
-/** Whether node_modules holds what package-lock.json says. */
+/** Whether node_modules agrees with package-lock.json. */
 import { existsSync, readFileSync } from "node:fs";
 import { inProject } from "./project.mjs";
 import { run, say } from "./step.mjs";
 
 /**
- * Compares what npm noted in node_modules/.package-lock.json with package-lock.json. Times of change are no guide: git
- * sets them anew on every checkout. Packages for other platforms are optional, and may be absent.
+ * Compares what npm noted in node_modules/.package-lock.json with package-lock.json. Modification times do not help:
+ * git sets them on every checkout. Packages for other platforms are optional, and may be absent.
  */
 export function isInstalled() {
   const wanted = packagesOf("package-lock.json");

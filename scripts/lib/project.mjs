@@ -1,4 +1,4 @@
-/** Where things are. */
+/** Paths of the project. */
 import { join, resolve } from "node:path";
 
 export const root = resolve(import.meta.dirname, "../..");

@@ -1,13 +1,13 @@
 /**
  * What each room may import of the project: the import rule of docs/architecture.md, for every room, in one table. A
- * test may import any room; what it tests still has to hold the rule.
+ * test may import any room; the module it tests may not.
  */
 import { readFileSync } from "node:fs";
 import { dirname, join, posix, relative } from "node:path";
 import { filesUnder } from "./dist.mjs";
 import { root as projectRoot } from "./project.mjs";
 
-/** Room (a folder) to the rooms that its files may import, beside their own. The order is from the bottom up. */
+/** Room (a folder) to the rooms that its files may import, besides their own. The order is from the bottom up. */
 export const rooms = {
   "src/base": [],
   "src/model": ["src/base"],
@@ -29,7 +29,7 @@ export const rooms = {
     "src/recorder",
     "src/lab",
   ],
-  // What the tests share: it may use all, and only tests may use it.
+  // What tests share: it may use every room, and only tests may use it.
   "src/testing": [
     "src/base",
     "src/model",
@@ -45,14 +45,14 @@ export const rooms = {
   "viewer/src": ["src/base", "src/model", "src/analyze", "src/report"],
 };
 
-/** Rooms whose files run in a browser: nothing of Node.js. */
+/** Rooms whose files run in a browser, without Node.js. */
 const browserRooms = ["viewer/src"];
 
 /** Single files that may import single files of other rooms, each with its reason. */
 const exceptions = [
   {
     file: "viewer/src/data/perfetto-file.ts",
-    // The viewer writes traces in the browser, by the exporter's pure writer: there is no second one.
+    // The viewer writes traces in the browser with the exporter's pure writer, to have only one.
     may: ["src/export/perfetto/perfetto.ts", "src/export/perfetto/carried-update.ts"],
   },
 ];
@@ -70,7 +70,7 @@ export function importFaults(file, text) {
   const faults = [];
   for (const [, specifier] of text.matchAll(importPattern)) {
     if (specifier.startsWith("node:") && browserRooms.includes(room)) {
-      faults.push(`${file}: imports ${specifier}; ${room} runs in a browser, which has nothing of Node.js`);
+      faults.push(`${file}: imports ${specifier}; ${room} runs in a browser, which has no Node.js modules`);
     }
     if (!specifier.startsWith(".")) continue;
     const target = posix.normalize(posix.join(dirname(file), specifier)).replace(/\.js$/, ".ts");
@@ -78,7 +78,7 @@ export function importFaults(file, text) {
     if (other === room || (other === null && !target.startsWith("src/"))) continue;
     if (other !== null && rooms[room].includes(other)) continue;
     if (exceptions.some((exception) => exception.file === file && exception.may.includes(target))) continue;
-    const allowed = rooms[room].length === 0 ? "nothing of the other rooms" : `only ${rooms[room].join(", ")}`;
+    const allowed = rooms[room].length === 0 ? "no other room" : `only ${rooms[room].join(", ")}`;
     faults.push(`${file}: imports ${target}; ${room} may import ${allowed}`);
   }
   return faults;

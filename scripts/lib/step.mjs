@@ -1,14 +1,14 @@
-/** Steps of a script: each says what it does and how long it took, and a step that fails ends the script. */
+/** Steps of a script: each prints what it does and how long it took; a failed step ends the script. */
 import { spawn } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { root } from "./project.mjs";
 
-/** A failure that is the user's to read: its message alone is printed, never a stack. */
+/** A failure for the user: only its message is printed, never a stack. */
 export class StepFailure extends Error {}
 
 /**
- * Runs a program from the project's root. Without `quiet` it writes where this script does; with it, its output is
- * printed only if it fails. Nothing is read from stdin. Resolves to its exit code (128 + the signal's number if killed).
+ * Runs a program from the project's root. Without `quiet` its output goes where this script's goes; with it, output is
+ * printed only on failure. It gets no stdin. Resolves to its exit code (128 + the signal's number if killed).
  */
 export function exitCodeOf(program, args, { quiet = false, env = {} } = {}) {
   return new Promise((done, fail) => {
@@ -21,7 +21,7 @@ export function exitCodeOf(program, args, { quiet = false, env = {} } = {}) {
     child.stdout?.on("data", (part) => output.push(part));
     child.stderr?.on("data", (part) => output.push(part));
     child.on("error", (error) => {
-      // Only a program that is not there can be named better than Node.js does.
+      // For a missing program, Node.js's own message does not name it well.
       fail(error.code === "ENOENT" ? new StepFailure(`${program} is not installed`) : error);
     });
     child.on("close", (code) => {
@@ -43,7 +43,7 @@ export function runNode(args, options) {
   return run(process.execPath, args, options);
 }
 
-/** Says what is being done, and afterwards how long it took. */
+/** Prints what is being done, and afterwards how long it took. */
 export async function step(what, work) {
   const began = performance.now();
   say(what);
@@ -56,9 +56,9 @@ export function say(text) {
   process.stderr.write(`== ${text}\n`);
 }
 
-/** Runs a script's main function where the script is what was started, and not where it is imported. */
+/** Runs a script's main function if the script was started, not if it was imported. */
 export async function main(meta, work) {
-  // The path that was typed may lead through a symbolic link; the module's own never does.
+  // The path on the command line may contain a symbolic link; the module's own does not.
   if (realpathSync(process.argv[1]) !== meta.filename) return;
   try {
     process.exitCode = (await work(process.argv.slice(2))) ?? 0;

@@ -26,7 +26,7 @@ export default async function* report(events) {
       files.set(path, { tests: file.tests + 1, ms: file.ms + (data.nesting === 0 ? data.details.duration_ms : 0) });
       const title = `${path}:${data.line ?? 1}: ${data.name}`;
       if (type === "test:fail" && !data.todo) {
-        // A suite that fails because of what is in it adds nothing.
+        // A suite that fails only because of its tests adds no information.
         if (data.details.error?.failureType === "subtestsFailed") continue;
         failures.push(title);
         yield `\nFAILED ${title}\n${indented(reasonOf(data.details.error))}\n\n`;
@@ -44,7 +44,7 @@ export default async function* report(events) {
   yield `\n${summary.map((line) => `# ${line}\n`).join("")}`;
 }
 
-/** The runner wraps what a test threw in an error of its own. */
+/** The runner wraps the test's error in its own. */
 function reasonOf(error) {
   const cause = error?.cause ?? error;
   return typeof cause === "string" ? cause : inspect(cause, { depth: 6, colors: false });

@@ -5,7 +5,9 @@
  */
 import { type ClockDomain, countOf, type Instant } from "./time.js";
 
-/** From `fromCount` on (the first segment: also before it) the axis reads `axisNs` + (count - fromCount) * nsPerCount. */
+/**
+ * From `fromCount` on (the first segment: also before it) the axis reads `axisNs` + (count - fromCount) * nsPerCount.
+ */
 export interface ClockSegment {
   readonly fromCount: bigint;
   /** Nanoseconds on the axis, an integer below 2^53. */

@@ -33,7 +33,8 @@ export function defect(input: DefectInput): Defect {
 
 /**
  * Collects defects in bounded memory: of each code in each file the first `keep` are kept whole, and all further ones
- * are counted in one more, so that a hostile file of bad lines costs no more than a short one and nothing goes uncounted.
+ * are counted in one more, so that a hostile file of bad lines costs no more than a short one and nothing goes
+ * uncounted.
  */
 export class DefectLog {
   readonly #kept: Defect[] = [];

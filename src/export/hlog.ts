@@ -48,8 +48,8 @@ export function writeHlog(entries: readonly HlogEntry[], origin: HlogOrigin): st
 }
 
 /**
- * The library's encoding, with two fields as Java writes them: it says that counts are shifted by one bucket, which they
- * are not, and writes the conversion ratio 1.0 as an integer, which reads as 5e-324.
+ * The library's encoding, with two fields as Java writes them: it says that counts are shifted by one bucket, which
+ * they are not, and writes the conversion ratio 1.0 as an integer, which reads as 5e-324.
  */
 function encodeHistogram(histogram: Histogram): string {
   const encoded = Buffer.from(encodeIntoCompressedBase64(histogram), "base64");
@@ -216,7 +216,9 @@ function isOrigin(value: unknown): value is HlogOrigin {
   );
 }
 
-/** `[Tag=NAME,]start,length,max,histogram`, the fields delimited by a comma or a blank, as Java's scanner takes them. */
+/**
+ * `[Tag=NAME,]start,length,max,histogram`, the fields delimited by a comma or a blank, as Java's scanner takes them.
+ */
 function parseInterval(
   line: string,
   inflatable: number,

@@ -211,7 +211,9 @@ function lastWords(consoleLog: string): string {
   return lines.length === 0 ? " Its console is empty." : ` Its console ends:\n${lines.slice(-12).join("\n")}`;
 }
 
-/** Labels that only updates have which are not recorded in the usual way; the others were made before there was another. */
+/**
+ * Labels that only updates have which are not recorded in the usual way; the others were made before there was another.
+ */
 export const UNUSUAL_LABELS = ["arm_by", "carrier", "probes", "backup"] as const;
 
 /** What a capture of this lab is labelled with, whichever kernel wrote it. */

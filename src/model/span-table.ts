@@ -46,8 +46,8 @@ export interface Span {
   /** The cause's name: function, initcall, `session token`, `irq name`, task. */
   readonly name: string;
   /**
-   * What tells its cause from others of its kind: session, `session token`, device address, function. The same cause has
-   * one identity in both kernels and in all sources.
+   * What tells its cause from others of its kind: session, `session token`, device address, function. The same cause
+   * has one identity in both kernels and in all sources.
    */
   readonly id: string;
   /** What was done with it: `shutdown`, `probe`, `preserve`, `freeze`, `retrieve`, `finish`, `create`; or empty. */

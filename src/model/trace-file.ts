@@ -3,7 +3,10 @@ import type { EventSource } from "./collected.js";
 
 export type Membership<T> = Pick<ReadonlySet<T>, "has">;
 
-/** Which events are read at all. Pages wholly outside `from` to `to` are not even read, records of other events cost next to nothing. */
+/**
+ * Which events are read at all. Pages wholly outside `from` to `to` are not even read, records of other events cost
+ * next to nothing.
+ */
 export interface RecordFilter {
   /** Null: all. */
   readonly names: Membership<string> | null;

@@ -1,7 +1,7 @@
 #!/bin/sh
-# blackout's recorder: what a host writes down of one live update, before the kexec and after it.
-# One POSIX sh file (dash, busybox ash); needs tracefs, awk, cat, cksum, cut, dd, grep, gzip, head, mkdir, od, rmdir, sed,
-# sort, tail, tr, uname; sha256sum for --hash-sessions.
+# blackout's recorder: what a host writes down of one live update, before the kexec and after it. One POSIX sh file
+# (dash, busybox ash); needs tracefs, awk, cat, cksum, cut, dd, grep, gzip, head, mkdir, od, rmdir, sed, sort, tail, tr,
+# uname; sha256sum for --hash-sessions.
 #
 # It writes to tracefs, to its state folder and to the capture it is asked for, and nowhere else. Each change of tracefs
 # is put down in the state folder's journal before it is made, so that `disarm` can take it back and `status` can tell
@@ -466,7 +466,8 @@ make_instance() { # NAME WHY
 }
 
 # Fprobes (Linux 6.5, CONFIG_FPROBE_EVENTS) hook a function through ftrace, without a kprobe's full registers, and a
-# return through the function graph's shadow stack: Documentation/trace/fprobetrace.rst. tracefs' README lists what there is.
+# return through the function graph's shadow stack: Documentation/trace/fprobetrace.rst. tracefs' README lists what
+# there is.
 has_fprobes() { [ -e "$TRACING/dynamic_events" ] && grep -q '^[[:space:]]*f\[:' "$TRACING/README" 2> /dev/null; }
 # dynamic_events (since 5.0) is also there for other kinds of probes alone.
 PROBES_FILE=''
@@ -476,7 +477,8 @@ if [ -n "$TRACING" ] && [ -e "$TRACING/kprobe_events" ]; then
 elif [ -n "$TRACING" ] && has_fprobes; then PROBES_FILE=dynamic_events; fi
 
 # choose_probes: $KIND, and $KIND_WHY. $CHEAPER is what measure_costs has found, if it could. In instructions of an
-# emulated 7.3.4 both cost the same at a call (870), fprobes a sixth more at a return (1,500): without a measurement, kprobes.
+# emulated 7.3.4 both cost the same at a call (870), fprobes a sixth more at a return (1,500): without a measurement,
+# kprobes.
 CHEAPER=''
 choose_probes() {
   KIND=kprobe
@@ -494,8 +496,8 @@ choose_probes() {
     else KIND_WHY='this kernel has fprobes, too; which cost less here cannot be told'; fi
   else KIND=$CHEAPER KIND_WHY="measured here: $CHEAPER_WHY"; fi
 }
-# probe_lines FUNCTION RETURNS ARGUMENTS: the definitions of one row of the table, as KIND has it, added to $definitions;
-# without a fork, since the new kernel does it inside the blackout.
+# probe_lines FUNCTION RETURNS ARGUMENTS: the definitions of one row of the table, as KIND has it, added to
+# $definitions; without a fork, since the new kernel does it inside the blackout.
 probe_lines() {
   call=p return=r suffix=''
   if [ $KIND = fprobe ]; then call=f return=f suffix=%return; fi
@@ -793,9 +795,9 @@ save_boot() { # FOLDER [EARLIER-FOLDER]: what takes long is not read again where
   kernel_log | redact log > "$1/dmesg"
 }
 
-# What the next kernel needs of the state folder, as one archive in a file that outlives the kexec: a memfd that the owner
-# of /dev/liveupdate preserves in a session, as /proc/PID/fd/N. To be written before it is preserved, for a preserved memfd
-# does not grow (shmem_freeze, mm/shmem.c).
+# What the next kernel needs of the state folder, as one archive in a file that outlives the kexec: a memfd that the
+# owner of /dev/liveupdate preserves in a session, as /proc/PID/fd/N. To be written before it is preserved, for a
+# preserved memfd does not grow (shmem_freeze, mm/shmem.c).
 to_carrier() {
   [ -n "$CARRIER" ] || return 0
   # shellcheck disable=SC2046 # words are meant
@@ -830,8 +832,8 @@ to_disk() { sync "$1"/* 2> /dev/null || sync; }
 # --- session names as hashes -----------------------------------------------------------------------------------------
 
 # A name becomes as many bytes as it has, so that pages need not be laid out anew: HMAC-SHA256 (RFC 2104) of
-# "session\0NAME", hexadecimal, after `session-` where there is room for 12 digits of it. The first 20 characters of that
-# are what `blackout archive export --anonymise` makes of the name with the same key.
+# "session\0NAME", hexadecimal, after `session-` where there is room for 12 digits of it. The first 20 characters of
+# that are what `blackout archive export --anonymise` makes of the name with the same key.
 
 # A short key could be tried out, and with it the names.
 SHORTEST_KEY=16
@@ -967,10 +969,10 @@ FIND_NAMES='
     }
   }'
 
-# Lines of a sub-buffer file on standard input (od -tu4): where a probe that names a session has its name, `name AT NAME`;
-# and what lies behind a page's data, or in a record that was given up, and may be anything: `rest AT BYTES`.
-# The layout: include/linux/ring_buffer.h, kernel/trace/ring_buffer.c (rb_event_length, RB_MISSED_STORED).
-# shellcheck disable=SC2016 # awk's
+# Lines of a sub-buffer file on standard input (od -tu4): where a probe that names a session has its name, `name AT
+# NAME`; and what lies behind a page's data, or in a record that was given up, and may be anything: `rest AT BYTES`. The
+# layout: include/linux/ring_buffer.h, kernel/trace/ring_buffer.c (rb_event_length, RB_MISSED_STORED). shellcheck
+# disable=SC2016 # awk's
 FIND_PROBES='
   function rest(at, end,   i) {
     for (i = int((at + 3) / 4); i < end / 4; i++) if (WORD[i]) { print "rest", base + at, end - at; return }
@@ -1198,9 +1200,9 @@ now_ns() {
     break
   done < "$ROOT/proc/timer_list"
 }
-# Nanoseconds of one `read` of a byte, by the quickest of a dozen rounds, each so short that on a busy host, too, some are
-# not interrupted. dd tells its own time; busybox's does not, and is timed with its start, the same in all rounds, among
-# five times as many reads.
+# Nanoseconds of one `read` of a byte, by the quickest of a dozen rounds, each so short that on a busy host, too, some
+# are not interrupted. dd tells its own time; busybox's does not, and is timed with its start, the same in all rounds,
+# among five times as many reads.
 READS=1000
 ns_of_read() {
   for round in 1 2 3 4 5 6 7 8 9 10 11 12; do dd if="$ROOT/dev/zero" of=/dev/null bs=1 count=$READS 2>&1; done |
@@ -1380,7 +1382,8 @@ plan() {
   echo "# the next kernel's command line: $(kernel_cmdline 2> /dev/null)"
 }
 
-# What the next kernel reads before it looks for a bootconfig (early_param of kernel/liveupdate); the rest may stand there.
+# What the next kernel reads before it looks for a bootconfig (early_param of kernel/liveupdate); the rest may stand
+# there.
 EARLY_WORDS='kho=on liveupdate=on'
 # ring_words: those that reserve the rings, in $WORDS.
 ring_words() {
@@ -1414,8 +1417,8 @@ ring_words() {
     done
   fi
 }
-# $BUFFER_SIZE: of each CPU's buffer in the next kernel, which clears all of them before anything else runs: 16 MiB on each
-# of two CPUs took 2 % of a blackout's instructions (bench/README.md). MAX_BUFFERS_KIB on all CPUs together.
+# $BUFFER_SIZE: of each CPU's buffer in the next kernel, which clears all of them before anything else runs: 16 MiB on
+# each of two CPUs took 2 % of a blackout's instructions (bench/README.md). MAX_BUFFERS_KIB on all CPUs together.
 MAX_BUFFERS_KIB=262144
 choose_buffer_size() {
   [ -z "$BUFFER_SIZE" ] || return 0
@@ -1470,8 +1473,8 @@ kernel_cmdline() {
 BOOTCONFIG_MAX=32767
 
 # The next kernel armed by a bootconfig (Documentation/admin-guide/bootconfig.rst): kernel.* are words of the command
-# line, which so is not limited to x86's 2,047; ftrace.* (Documentation/trace/boottime-trace.rst) defines LUO's probes at
-# the core initcalls, so that nobody need arm them inside the blackout.
+# line, which so is not limited to x86's 2,047; ftrace.* (Documentation/trace/boottime-trace.rst) defines LUO's probes
+# at the core initcalls, so that nobody need arm them inside the blackout.
 bootconfig_text() {
   ring_words
   words=$WORDS

@@ -244,7 +244,9 @@ function writeColumn(out: WireBuffer, column: NumberColumn, count: number, predi
   out.raw(part.view());
 }
 
-/** `from`: what differences count from: the row's begin, its own number, or the value before. `scratch`: room for it. */
+/**
+ * `from`: what differences count from: the row's begin, its own number, or the value before. `scratch`: room for it.
+ */
 function readColumn(
   reader: UpdateReader,
   name: string,

@@ -1,4 +1,6 @@
-/** Mutated inputs for the readers: what a hostile or damaged file may hold, and the bounds that reading it must keep. */
+/**
+ * Mutated inputs for the readers: what a hostile or damaged file may hold, and the bounds that reading it must keep.
+ */
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

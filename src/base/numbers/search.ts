@@ -1,4 +1,7 @@
-/** Index of the first item for which `holds`, the list's length where it holds for none. From there on it must hold for all. */
+/**
+ * Index of the first item for which `holds`, the list's length where it holds for none. From there on it must hold for
+ * all.
+ */
 export function firstIndexWhere<T>(list: readonly T[], holds: (item: T) => boolean): number {
   let low = 0;
   let high = list.length;

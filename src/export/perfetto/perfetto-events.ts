@@ -1,7 +1,7 @@
 /**
- * Any trace's events as a Perfetto trace, without an analysis: what Perfetto has a message for as ftrace events, so that
- * it draws CPUs and threads; function graphs as slices of their task; every other event as an instant of its task, with
- * its fields. `docs/perfetto-export.md` says what a live update's own file holds beyond that.
+ * Any trace's events as a Perfetto trace, without an analysis: what Perfetto has a message for as ftrace events, so
+ * that it draws CPUs and threads; function graphs as slices of their task; every other event as an instant of its task,
+ * with its fields. `docs/perfetto-export.md` says what a live update's own file holds beyond that.
  */
 import { type EventChunk, EventKind } from "../../model/collected.js";
 import { type PerfettoEventFeed, writeFtrace } from "./packets/ftrace.js";

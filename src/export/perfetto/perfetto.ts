@@ -1,6 +1,6 @@
 /**
- * A live update as a Perfetto trace (docs/perfetto-export.md): one file for ui.perfetto.dev or trace_processor, with the
- * analysed document and its spans as track events, and scheduling and interrupts of both boots as ftrace events.
+ * A live update as a Perfetto trace (docs/perfetto-export.md): one file for ui.perfetto.dev or trace_processor, with
+ * the analysed document and its spans as track events, and scheduling and interrupts of both boots as ftrace events.
  */
 import type { LiveUpdate, LiveUpdateDocument } from "../../model/live-update.js";
 import { machineWithTsc } from "../../model/machine.js";

@@ -214,9 +214,9 @@ const COHORT_TEXT =
 const percentText = (share: number): string => `${Number((100 * share).toPrecision(6))} %`;
 
 /**
- * When so many updates over the limit breach it. `bounds`: where the score test rejects, at 95 % and with the continuity
- * correction, that the percentile is within the limit: what PromQL can compute of the gate's exact binomial bound.
- * `sample`: where the sample's own percentile (type 7) is over the limit, but for where it is interpolated.
+ * When so many updates over the limit breach it. `bounds`: where the score test rejects, at 95 % and with the
+ * continuity correction, that the percentile is within the limit: what PromQL can compute of the gate's exact binomial
+ * bound. `sample`: where the sample's own percentile (type 7) is over the limit, but for where it is interpolated.
  */
 function breach(statistic: Statistic, decideBy: Budget["decideBy"], over: string, updates: string): string {
   if (statistic.kind === "max") return `${over} > 0`;

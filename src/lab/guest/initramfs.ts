@@ -19,7 +19,9 @@ interface Entry {
   readonly device: readonly [number, number];
 }
 
-/** Packs files, the folders above them, and `dev/console`, without which init has no standard output. Not compressed. */
+/**
+ * Packs files, the folders above them, and `dev/console`, without which init has no standard output. Not compressed.
+ */
 export function packInitramfs(files: readonly InitramfsFile[]): Buffer {
   const none = new Uint8Array(0);
   const entries = new Map<string, Entry>();

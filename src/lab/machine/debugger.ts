@@ -1,7 +1,8 @@
 /**
  * Makes a kernel function fail, from outside the guest: QEMU's gdb server stops the machine where the function is
- * called, and lets it go on as if the function had returned an error at once. For what no workload can bring about, as a
- * memfd's freeze that is refused. GDB remote protocol: https://sourceware.org/gdb/current/onlinedocs/gdb.html/Remote-Protocol.html
+ * called, and lets it go on as if the function had returned an error at once. For what no workload can bring about, as
+ * a memfd's freeze that is refused. GDB remote protocol:
+ * https://sourceware.org/gdb/current/onlinedocs/gdb.html/Remote-Protocol.html
  */
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,7 +35,9 @@ const register = (all: string, index: number): string =>
 const withRegister = (all: string, index: number, value: bigint): string =>
   all.slice(0, index * REGISTER_BYTES * 2) + littleEndian(value) + all.slice((index + 1) * REGISTER_BYTES * 2);
 
-/** The registers after a `ret` from a function's first instruction with `result`; `returnTo` is what its stack holds. */
+/**
+ * The registers after a `ret` from a function's first instruction with `result`; `returnTo` is what its stack holds.
+ */
 export function returned(all: string, returnTo: string, result: bigint): string {
   const popped = withRegister(all, RSP, integerOf(register(all, RSP)) + BigInt(REGISTER_BYTES));
   return withRegister(withRegister(popped, RAX, result), RIP, integerOf(returnTo));

@@ -1,4 +1,6 @@
-/** Builds a kernel for the lab from Debian's source package, with the options that a live update and its recording need. */
+/**
+ * Builds a kernel for the lab from Debian's source package, with the options that a live update and its recording need.
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";

@@ -16,8 +16,8 @@ const QEMU = "qemu-system-x86_64";
 const KVM_BOOT_MS = 10_000;
 
 /**
- * KVM where this kernel really starts under it. A device that can be opened, and even a machine that can be made, is not
- * enough: in some nested guests its kernel then runs thousands of times too slowly.
+ * KVM where this kernel really starts under it. A device that can be opened, and even a machine that can be made, is
+ * not enough: in some nested guests its kernel then runs thousands of times too slowly.
  */
 export function usableAccelerator(kernel: string): Promise<UsableAccelerator> {
   if (!existsSync("/dev/kvm")) return Promise.resolve("tcg");

@@ -1,9 +1,9 @@
 /**
- * The clock outside the guest. The guest's second serial line is a socket here; the workload shakes hands over it
- * (`?`, answered `!`) next to its pause and its resume, and then tells how far the mark was from the quickest of the
- * handshakes on its own clock: `P INDEX NS ±NS TSC` and `R INDEX NS ±NS TSC`. A lone byte would be as late as this process'
- * event loop is, 30 ms on a busy machine; the quickest of some handshakes is good to half of what it took. TSC is the
- * guest's time-stamp counter at the mark, for machines whose time is not the host's.
+ * The clock outside the guest. The guest's second serial line is a socket here; the workload shakes hands over it (`?`,
+ * answered `!`) next to its pause and its resume, and then tells how far the mark was from the quickest of the
+ * handshakes on its own clock: `P INDEX NS ±NS TSC` and `R INDEX NS ±NS TSC`. A lone byte would be as late as this
+ * process' event loop is, 30 ms on a busy machine; the quickest of some handshakes is good to half of what it took. TSC
+ * is the guest's time-stamp counter at the mark, for machines whose time is not the host's.
  */
 import { createServer, type Server } from "node:net";
 import { err, ok, type Result } from "../../base/result.js";
@@ -29,7 +29,9 @@ const LINE_BYTES = 100;
 const HANDSHAKES = 1_000;
 const REPORT = /^([PR])(?: (\d{1,3}) (-?\d{1,15}) (\d{1,15}) (\d{1,19}))?$/;
 
-/** What the guest writes, byte by byte, with the time at which each chunk came. `answer` is called for each handshake. */
+/**
+ * What the guest writes, byte by byte, with the time at which each chunk came. `answer` is called for each handshake.
+ */
 export class ObserverLine {
   #line = "";
   #handshakes: bigint[] = [];

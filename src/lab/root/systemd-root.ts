@@ -48,7 +48,9 @@ const isLink = (root: string, path: string): boolean => {
   return existsSync(folder) && readdirSync(folder).includes(name);
 };
 
-/** The shared library's name has the version: usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-262.so, or usr/lib64/…. */
+/**
+ * The shared library's name has the version: usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-262.so, or usr/lib64/….
+ */
 function versionOf(root: string): number | null {
   for (const lib of ["usr/lib", "usr/lib64"]) {
     const folder = join(root, lib);

@@ -1,7 +1,7 @@
 /**
- * A process that works on an archive until it is killed: for the crash test. `add` adds updates of its own and of others,
- * and says when it begins, and
- * prints each id once it is acknowledged; `compact` compacts, with no grace at all for others.
+ * A process that works on an archive until it is killed: for the crash test. `add` adds updates of its own and of
+ * others, and says when it begins, and prints each id once it is acknowledged; `compact` compacts, with no grace at all
+ * for others.
  */
 import { writeSync } from "node:fs";
 import { ArchiveError } from "../../archive/format.js";

@@ -71,7 +71,9 @@ export interface MadeBoot {
   readonly cmdline?: string;
 }
 
-/** Files of a capture with the given boots; what is not given is not there (but `uname`, so that both are one build). */
+/**
+ * Files of a capture with the given boots; what is not given is not there (but `uname`, so that both are one build).
+ */
 export function madeCapture(
   boots: { readonly old?: MadeBoot; readonly new?: MadeBoot },
   more: Readonly<Record<string, string | Uint8Array>> = {},

@@ -1,6 +1,6 @@
 /**
- * ClickHouse's HTTP interface, as far as a push needs it, before whatever engine a test has: ClickHouse's own (chdb), or
- * for CI a model of it in DuckDB. Requests are kept as they came, and answered badly where a test wants that.
+ * ClickHouse's HTTP interface, as far as a push needs it, before whatever engine a test has: ClickHouse's own (chdb),
+ * or for CI a model of it in DuckDB. Requests are kept as they came, and answered badly where a test wants that.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -3,7 +3,9 @@
 export interface TarMember {
   readonly name: string;
   readonly data?: string | Uint8Array;
-  /** `0` file (unless given), `1` hard link, `2` symlink, `3` character device, `4` block device, `5` folder, `6` FIFO. */
+  /**
+   * `0` file (unless given), `1` hard link, `2` symlink, `3` character device, `4` block device, `5` folder, `6` FIFO.
+   */
   readonly type?: string;
   readonly link?: string;
   /** What the header says the size is, where that is not the data's. */

@@ -1,6 +1,7 @@
 /**
  * A made-up host for the recorder: /proc, /sys and /dev as plain files. What tracefs does by itself (an instance's
- * files come and go with its folder) is done by `mkdir` and `rmdir` of the tree's own, which `env` names to the recorder.
+ * files come and go with its folder) is done by `mkdir` and `rmdir` of the tree's own, which `env` names to the
+ * recorder.
  */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

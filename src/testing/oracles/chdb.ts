@@ -1,4 +1,6 @@
-/** ClickHouse's engine, npm's chdb: 546 MB, so installed from test-packages/chdb only where BLACKOUT_CHDB=1 asks for it. */
+/**
+ * ClickHouse's engine, npm's chdb: 546 MB, so installed from test-packages/chdb only where BLACKOUT_CHDB=1 asks for it.
+ */
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";

@@ -32,8 +32,8 @@ const CAUSES = 20;
 const OWN_NOISE = 0.1;
 
 /**
- * `n` updates a side, of five phases and twenty causes; rows 0 … n − 1 are the baseline's. The candidate's blackout is longer by
- * `shift` of a second (all of it in one cause). Times of taking, by row, in `atMs`.
+ * `n` updates a side, of five phases and twenty causes; rows 0 … n − 1 are the baseline's. The candidate's blackout is
+ * longer by `shift` of a second (all of it in one cause). Times of taking, by row, in `atMs`.
  */
 export function simulate(
   random: Random,

@@ -1,4 +1,6 @@
-/** Packages that one test needs and that are too large for the project's own install: each in a folder of test-packages. */
+/**
+ * Packages that one test needs and that are too large for the project's own install: each in a folder of test-packages.
+ */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

@@ -168,7 +168,9 @@ const STATE_BITS: ReadonlyMap<string, number> = new Map([
 /** `+`: preempted while runnable. */
 const PREEMPTED = 0x100;
 
-/** prev_state as the kernel's bits, from the number or from its letters (`D`, `R+`, `S|D`); null where it is neither. */
+/**
+ * prev_state as the kernel's bits, from the number or from its letters (`D`, `R+`, `S|D`); null where it is neither.
+ */
 export function taskStateOf(value: FieldValue | undefined): number | bigint | null {
   const number = integerOf(value);
   if (number !== null || typeof value !== "string") return number;

@@ -39,7 +39,10 @@ export interface FtraceCounts {
 /** Perfetto refuses bundles of higher CPUs. */
 const MAX_CPU = 1023;
 const BUNDLE_BYTES = 16 * 1024;
-/** A quiet CPU's bundle is written after so many events of all: whoever reads the trace in order holds what it lags behind. */
+/**
+ * A quiet CPU's bundle is written after so many events of all: whoever reads the trace in order holds what it lags
+ * behind.
+ */
 const BUNDLE_LAG = 16_384;
 const EVENT = lengthKey(2);
 const EVENT_TIMESTAMP = varintKey(1);

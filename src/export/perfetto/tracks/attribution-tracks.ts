@@ -1,4 +1,7 @@
-/** The tracks that show where the time went: the span tree, the critical chain, devices over the kexec, interrupt silence. */
+/**
+ * The tracks that show where the time went: the span tree, the critical chain, devices over the kexec, interrupt
+ * silence.
+ */
 
 import { buildTrees, type UpdateTrees } from "../../../analyze/attribution/build.js";
 import { silences } from "../../../analyze/attribution/on-cpu.js";

@@ -68,7 +68,9 @@ interface Slice {
   readonly flow?: { readonly starts?: number; readonly ends?: number };
 }
 
-/** Slices on a track and, where they overlap, on further ones of the same name and parent: Perfetto draws these as one. */
+/**
+ * Slices on a track and, where they overlap, on further ones of the same name and parent: Perfetto draws these as one.
+ */
 function writeSlices(writer: TraceWriter, first: number, input: TrackInput, slices: readonly Slice[]): void {
   const intervals = {
     begin: slices.map(({ begin }) => begin),
@@ -300,7 +302,10 @@ function phasesTrack(parent: number, phases: readonly PhaseDocument[]): TrackInp
   };
 }
 
-/** Whose file it is, from `session token`; a token that is a number is the same in decimal (probes) and hexadecimal (marks). */
+/**
+ * Whose file it is, from `session token`; a token that is a number is the same in decimal (probes) and hexadecimal
+ * (marks).
+ */
 export function fileKey(name: string): string {
   const blank = name.lastIndexOf(" ");
   const session = name.slice(0, Math.max(0, blank));

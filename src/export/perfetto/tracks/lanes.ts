@@ -3,7 +3,9 @@
  * on the first track where it fits inside what is open there. One pass, nothing kept but what is open.
  */
 
-/** Tracks that are searched; an interval that fits none of these gets one to itself, so a hostile table stays linear. */
+/**
+ * Tracks that are searched; an interval that fits none of these gets one to itself, so a hostile table stays linear.
+ */
 export const MAX_SEARCHED = 64;
 
 export interface Intervals {

@@ -22,7 +22,10 @@ const SHOWN_BY_DOCUMENT: ReadonlySet<SpanKind> = new Set(["phase", "blackout", "
 
 type Place = "document" | "named" | "device" | "kind" | "task" | "cpu";
 
-/** What tells a row's track from another's of the same kind: its name, whether a VMM logged it, nothing, its task, or its CPU. */
+/**
+ * What tells a row's track from another's of the same kind: its name, whether a VMM logged it, nothing, its task, or
+ * its CPU.
+ */
 function placeOf(kind: SpanKind): Place {
   switch (kind) {
     case "phase":
@@ -74,7 +77,9 @@ const FILE_FLOWS = 1_000_000_000;
 /** What arrows join, of one file, in this order; a second call of the same kind only looks up. */
 const FILE_STEPS: readonly string[] = ["preserve", "freeze", "retrieve", "finish"];
 
-/** The rows that one file's arrow goes through: flow id, negative where it ends there. Only arrows that cross the kexec. */
+/**
+ * The rows that one file's arrow goes through: flow id, negative where it ends there. Only arrows that cross the kexec.
+ */
 function fileFlows(table: SpanTable, time: TraceTime): ReadonlyMap<number, number> {
   const flows = new Map<number, number>();
   if (!time.joint) return flows;
