@@ -13,8 +13,8 @@ function microseconds(ns: number): string {
 const PROCESS = 1;
 
 /**
- * Rows as objects of `traceEvents`, each with a newline and a comma before all but the first. Rows of the time NaN are
- * not wanted.
+ * Rows as objects of `traceEvents`, each with a newline and a comma before all but the first. Rows with the time NaN
+ * are skipped.
  */
 export class ChromeJson {
   readonly #out: (text: string) => void;

@@ -39,7 +39,7 @@ test("what is written is read back, whatever the values and labels", () => {
       const entries = samples.map((sample, i) => entry(MEASURES[i] as string, sample));
       const text = writeHlog(entries, origin);
       assert.match(text, /^[\x20-\x7e\n]*$/);
-      assert.equal(text.split("\n").length, 5 + entries.length, "a line each, and none that a label has made");
+      assert.equal(text.split("\n").length, 5 + entries.length, "one line each, and no line from a label");
       const log = readHlog(text);
       assert.ok(log.ok, log.ok ? "" : log.error);
       assert.deepEqual(log.value.origin, origin);
@@ -110,7 +110,7 @@ test("Java's HistogramLogProcessor reads it", { skip: hasJava ? false : "no java
       assert.ok(rows.length >= 2);
       for (const row of rows) {
         const [value, quantile, count] = row.split(",").map(Number) as [number, number, number];
-        // Java prints the upper end of the lowest bucket too, where this library gives its lower end at 0 %.
+        // Java prints the upper end of the lowest bucket too; this library gives its lower end at 0 %.
         assert.equal(histogram.getValueAtPercentile(Math.max(100 * quantile, 1e-9)), value);
         assert.ok(count <= histogram.totalCount);
       }
@@ -153,7 +153,7 @@ function compressed(payload: Uint8Array, cookie = 0x1c849314): string {
 const damaged: readonly (readonly [string, string, RegExp])[] = [
   ["too few fields", "Tag=a,0.0,1.0", /^line 2: found 2 fields, expected/],
   [
-    "a number that is none",
+    "a malformed number",
     `Tag=a,zero,0,0,${encoded([2])}`,
     /^line 2: StartTimestamp is "zero", expected a decimal number/,
   ],
@@ -198,7 +198,7 @@ const damaged: readonly (readonly [string, string, RegExp])[] = [
 ];
 
 for (const [what, lines, expected] of damaged) {
-  test(`an error says the line and what is wrong: ${what}`, () => {
+  test(`an error names the line and what is wrong: ${what}`, () => {
     const log = readHlog(`# first\n${lines}\n`);
     assert.ok(!log.ok);
     assert.match(log.error, expected);
@@ -206,7 +206,7 @@ for (const [what, lines, expected] of damaged) {
   });
 }
 
-test("whatever the text, it is read or refused with a sentence", () => {
+test("any text is read or refused with a message", () => {
   const good = writeHlog([entry("blackout", [1, 1_000_000]), entry("kexec", [7])], ORIGIN);
   fc.assert(
     fc.property(

@@ -1,6 +1,6 @@
 /**
  * Histogram logs (.hlog): one line per tag with a compressed HDR histogram, as Java's HistogramLogWriter writes and its
- * HistogramLogProcessor reads them. docs/hlog.md says which rules of that format are kept, and why.
+ * HistogramLogProcessor reads them. docs/hlog.md lists the rules of that format that are kept, and why.
  */
 
 import { deflateSync, inflateSync } from "node:zlib";
@@ -10,7 +10,7 @@ import { unzigzag, VarintReader } from "../base/bytes/wire.js";
 import { err, ok, type Result } from "../base/result.js";
 import type { CohortDifference } from "../model/documents/percentiles.js";
 
-/** What blackout writes of itself into a log, in a comment that other readers skip. */
+/** blackout's own data in a log, in a comment that other readers skip. */
 export interface HlogOrigin {
   readonly cohort: CohortKey & { readonly differences: readonly CohortDifference[] };
   /** Updates that were left out of the log. */
@@ -21,16 +21,16 @@ export interface HlogOrigin {
 export interface HlogEntry {
   readonly tag: string;
   readonly histogram: Histogram;
-  /** The sum of its values, as exactly as it is known: the line's interval length. */
+  /** The sum of its values, as exact as known: the line's interval length. */
   readonly totalNs: number;
 }
 
 const LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"';
-/** Interval_Max is in milliseconds where values are nanoseconds: the Java writer's own default ratio. */
+/** Interval_Max is in milliseconds if values are nanoseconds: the Java writer's own default ratio. */
 const MAX_VALUE_UNIT_RATIO = 1e6;
 const ORIGIN = "#[Blackout: ";
 
-/** The log's text. A tag must hold none of the format's delimiters (RangeError: a bug in the caller, not in input). */
+/** The log's text. A tag must not contain the format's delimiters (RangeError: a bug in the caller, not in input). */
 export function writeHlog(entries: readonly HlogEntry[], origin: HlogOrigin): string {
   const lines = [
     "#[Written by blackout: durations of live updates in nanoseconds, one line per phase and for the blackout]",
@@ -48,8 +48,8 @@ export function writeHlog(entries: readonly HlogEntry[], origin: HlogOrigin): st
 }
 
 /**
- * The library's encoding, with two fields as Java writes them: it says that counts are shifted by one bucket, which
- * they are not, and writes the conversion ratio 1.0 as an integer, which reads as 5e-324.
+ * The library's encoding, with two fields corrected to what Java writes. The library states a shift of the counts by
+ * one bucket, which is wrong, and writes the conversion ratio 1.0 as an integer, which reads as 5e-324.
  */
 function encodeHistogram(histogram: Histogram): string {
   const encoded = Buffer.from(encodeIntoCompressedBase64(histogram), "base64");
@@ -85,7 +85,7 @@ export interface Hlog {
   readonly tags: readonly HlogTag[];
 }
 
-/** Bounds of what is read, far above any log of durations of live updates. */
+/** Limits on what is read, far above any log of durations of live updates. */
 export const HLOG_LIMITS = {
   /** Of the file. */
   bytes: 64 << 20,
@@ -98,8 +98,8 @@ export const HLOG_LIMITS = {
 } as const;
 
 /**
- * Reads a log; intervals of one tag are added up. The error is a sentence with the line's number. Whatever the text
- * says, memory stays within HLOG_LIMITS.
+ * Reads a log; intervals of one tag are added up. The error is a sentence with the line's number. For any text, memory
+ * stays within HLOG_LIMITS.
  */
 export function readHlog(text: string): Result<Hlog, string> {
   if (text.length > HLOG_LIMITS.bytes) {
@@ -120,8 +120,8 @@ export function readHlog(text: string): Result<Hlog, string> {
     if (line > HLOG_LIMITS.lines) return fail(`more than ${HLOG_LIMITS.lines} lines`);
     if (content.startsWith(ORIGIN)) {
       const found = parseOrigin(content);
-      if (found === null) return fail("blackout's own comment is damaged: write the log anew");
-      if (origin !== null) return fail("a second comment of blackout's: give the logs one by one, not joined");
+      if (found === null) return fail("blackout's own comment is damaged: write the log again");
+      if (origin !== null) return fail("a second comment of blackout: give the logs one by one, not joined");
       origin = found;
       continue;
     }
@@ -250,7 +250,7 @@ const cookieBase = (cookie: number): number => (cookie & ~0xf0) >>> 0;
 
 function decodeHistogram(base64: string, inflatable: number): Result<DecodedHistogram, string> {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64) || base64.length % 4 !== 0) {
-    return err(`the histogram is no base64: ${shown(base64)}`);
+    return err(`the histogram is not base64: ${shown(base64)}`);
   }
   const bytes = Buffer.from(base64, "base64");
   if (bytes.length < 8) return err(`the histogram is cut: ${bytes.length} bytes`);
@@ -261,7 +261,7 @@ function decodeHistogram(base64: string, inflatable: number): Result<DecodedHist
   }
   const length = bytes.readUInt32BE(4);
   if (length !== bytes.length - 8) {
-    return err(`the histogram is cut: it says ${length} compressed bytes, ${bytes.length - 8} are there`);
+    return err(`the histogram is cut: its header states ${length} compressed bytes, ${bytes.length - 8} are there`);
   }
   let payload: Buffer;
   try {
@@ -279,13 +279,13 @@ function decodeHistogram(base64: string, inflatable: number): Result<DecodedHist
 
 function decodePayload(payload: Buffer): Result<DecodedHistogram, string> {
   if (payload.length < HEADER_BYTES || cookieBase(payload.readUInt32BE(0)) !== V2_COOKIE) {
-    return err("the histogram's inflated bytes are no V2 histogram");
+    return err("the histogram's inflated bytes are not a V2 histogram");
   }
-  // The normalizing index offset (byte 8) says how a writer kept its counts in memory; those written are in order.
+  // The normalizing index offset (byte 8) describes the writer's memory; the written counts are in order.
   const [length, digits] = [payload.readUInt32BE(4), payload.readInt32BE(12)];
   const [lowest, highest] = [Number(payload.readBigInt64BE(16)), Number(payload.readBigInt64BE(24))];
   if (length !== payload.length - HEADER_BYTES) {
-    return err(`the histogram says ${length} bytes of counts, ${payload.length - HEADER_BYTES} are there`);
+    return err(`the histogram states ${length} bytes of counts, ${payload.length - HEADER_BYTES} are there`);
   }
   if (digits < 1 || digits > 5) return err(`the histogram has ${digits} significant digits, expected 1 to 5`);
   if (lowest < 1 || highest < 2 * lowest || highest > Number.MAX_SAFE_INTEGER) {

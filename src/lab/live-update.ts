@@ -23,20 +23,20 @@ import { runMachine } from "./machine/machine.js";
 import type { Observation } from "./machine/observer.js";
 
 export interface LabResult {
-  /** Pages that came back, and those that did not hold what they should; null where none was restored. */
+  /** Pages that were restored, and those with wrong content; null if none was restored. */
   readonly pages: { readonly checked: number; readonly bad: number } | null;
-  /** Linux' own tests, as they ended in the new kernel; null where none did. */
+  /** Results of Linux's own tests in the new kernel; null if none ended. */
   readonly selftests: readonly { readonly name: string; readonly passed: boolean }[] | null;
   readonly observedNs: bigint | null;
-  /** Of the observer's blackout. */
+  /** ± of the observer's blackout. */
   readonly observedWithinNs: bigint | null;
-  /** Whether tracefs, after `disarm`, was as before `arm`; null where the guest did not get that far. */
+  /** Whether tracefs, after `disarm`, was as before `arm`; null if the guest did not get that far. */
   readonly leftNothing: boolean | null;
   /** Recorder verbs that failed in the guest. */
   readonly failures: readonly string[];
-  /** How often the guest was started: more than once where it ended before it armed the recorder. */
+  /** How often the guest was started: more than once if it ended before it armed the recorder. */
   readonly attempts: number;
-  /** Whether the guest was stopped, after the limit, or because its new kernel hung as it was to. */
+  /** Whether the guest was stopped: after the limit, or because its new kernel hung as intended. */
   readonly stopped: "timed-out" | "hung" | null;
 }
 
@@ -49,7 +49,7 @@ export interface Lab {
   close(): void;
 }
 
-/** Compiles the workload and packs both boots' initramfs. The error is a sentence for people. */
+/** Compiles the workload and packs both boots' initramfs. The error is a sentence for the user. */
 export function openLab(options: LabOptions): Result<Lab, string> {
   for (const kernel of new Set([options.kernel, options.next])) {
     if (!existsSync(kernel)) return err(`There is no kernel at ${kernel}.`);
@@ -74,7 +74,7 @@ export function openLab(options: LabOptions): Result<Lab, string> {
   if (!words.ok || words.value.code !== 0) {
     close();
     return err(
-      words.ok ? `The recorder cannot tell the kernel's command line: ${words.value.stderr.trim()}` : words.error,
+      words.ok ? `The recorder cannot print the kernel's command line: ${words.value.stderr.trim()}` : words.error,
     );
   }
   const guest = makeGuest(options, folder, workload);
@@ -85,18 +85,18 @@ export function openLab(options: LabOptions): Result<Lab, string> {
   const { sessions, files, mib, level, fault, armBy, carrier, probes, backup, hashSessions, cmdline } = options;
   const same = options.kernel === options.next ? " lab.same=--same-build" : "";
   const ways = `lab.by=${armBy} lab.carrier=${carrier} lab.probes=${probes ?? ""} lab.backup=${backup ? "yes" : "no"} lab.hash=${hashSessions ? "yes" : "no"}${same}`;
-  // KHO's scratch areas hold what the next kernel allocates before it knows what is preserved.
+  // KHO's scratch areas are for what the next kernel allocates before it has read what is preserved.
   const recorded = level === "none" ? "kho=on liveupdate=on" : words.value.stdout.trim();
   const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} ${guest.value.words} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault} ${ways}${cmdline === "" ? "" : ` ${cmdline}`}`;
   return ok({ options, folder, guest: guest.value, commandLine, close });
 }
 
-/** An emulated kernel was seen to crash at 0.06 s, in common_startup_64, on a machine with a load of 25. */
+/** On a machine with a load of 25, an emulated kernel crashed at 0.06 s, in common_startup_64. */
 const ATTEMPTS = 3;
 
 /**
- * Runs one update and lays its capture out at `to`, which must not exist. A guest that ended before it armed the
- * recorder is no update at all, and is started anew, three times in all.
+ * Runs one update and writes its capture to `to`, which must not exist. A guest that ended before it armed the recorder
+ * did not make an update: it is started again, up to three times in total.
  */
 export async function runLiveUpdate(
   lab: Lab,
@@ -156,7 +156,7 @@ async function attemptUpdate(
         const neverArmed = end.kind === "powered-off";
         const why = neverArmed
           ? salvaged.error
-          : "The guest was stopped before it had collected: give more time (--limit).";
+          : "The guest was stopped before it had collected: allow more time (--limit).";
         return err({ message: `${why}${lastWords(consoleLog)}`, neverArmed });
       }
     }
@@ -187,17 +187,17 @@ const EBUSY = -16;
 const LOOK_MS = 100;
 
 /**
- * Waits until the guest tells where the freeze of a memfd begins, which never fails by itself, sets the trap there, and
- * tells the guest to go on. Null, or why the freeze was not refused.
+ * Waits until the guest reports the address of a memfd's freeze, which never fails by itself, sets a breakpoint there,
+ * and lets the guest continue. Null, or why the freeze was not refused.
  */
 async function refuseFreeze(out: string, gdb: string, limitMs: number, ended: AbortSignal): Promise<string | null> {
   const asked = join(out, "refuse");
   while (!existsSync(asked)) {
-    if (ended.aborted) return "the guest never asked for its freeze to be refused";
+    if (ended.aborted) return "the guest never requested that its freeze be refused";
     await sleep(LOOK_MS);
   }
   const told = readFileSync(asked, "utf8").trim();
-  if (!/^[0-9a-f]{16}$/.test(told)) return "the guest's kernel does not tell where its freeze begins";
+  if (!/^[0-9a-f]{16}$/.test(told)) return "the guest's kernel does not show the address of its freeze";
   const trap = await failFirstCall(gdb, { address: BigInt(`0x${told}`), result: EBUSY }, limitMs);
   if (!trap.ok) return trap.error;
   writeFileSync(join(out, "refuse.set"), "");
@@ -211,12 +211,10 @@ function lastWords(consoleLog: string): string {
   return lines.length === 0 ? " Its console is empty." : ` Its console ends:\n${lines.slice(-12).join("\n")}`;
 }
 
-/**
- * Labels that only updates have which are not recorded in the usual way; the others were made before there was another.
- */
+/** Labels only of updates that are not recorded in the usual way; older captures have no such label. */
 export const UNUSUAL_LABELS = ["arm_by", "carrier", "probes", "backup"] as const;
 
-/** What a capture of this lab is labelled with, whichever kernel wrote it. */
+/** The labels of a capture of this lab, whichever kernel wrote it. */
 export function labelsOf({ options, guest }: Pick<Lab, "options" | "guest">): Readonly<Record<string, string>> {
   const { level, mib, fault, nics, cpus, armBy, carrier, probes, backup } = options;
   const sizes = { mib: String(mib), nics: String(nics), cpus: String(cpus) };
@@ -229,11 +227,11 @@ export function labelsOf({ options, guest }: Pick<Lab, "options" | "guest">): Re
   };
 }
 
-/** Of a new kernel that never collected there is what the old one saved, and the console. */
+/** If the new kernel never collected, only the old kernel's files and the console exist. */
 function salvage(state: string, out: string, capture: string): Result<void, string> {
   const saved = join(state, "old");
   if (!existsSync(saved)) {
-    if (!existsSync(join(out, "unrecorded"))) return err("The guest never came so far as to arm the recorder.");
+    if (!existsSync(join(out, "unrecorded"))) return err("The guest did not get as far as arming the recorder.");
     mkdirSync(capture);
     writeFileSync(join(capture, "capture.json"), JSON.stringify({ format: "blackout-capture", version: 1, name: "" }));
     return ok(undefined);
@@ -275,7 +273,7 @@ function readResult(out: string): Pick<LabResult, "pages" | "selftests" | "leftN
   };
 }
 
-/** Renames, or copies where the temporary folder lies on another file system. */
+/** Renames, or copies if the temporary folder is on another file system. */
 function move(from: string, to: string): void {
   try {
     renameSync(from, to);

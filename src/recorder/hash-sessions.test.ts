@@ -1,4 +1,7 @@
-/** Names of sessions as keyed hashes: found in pages and text, gone from all of a capture, and all else as it was. */
+/**
+ * Names of sessions as keyed hashes: found in pages and text, removed from the whole capture, with everything else
+ * unchanged.
+ */
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -44,7 +47,7 @@ function marked(text: string): Uint8Array {
 }
 
 const UUID = "7f994553-0000-4000-8000-00000000000a";
-/** With blanks, quotes and brackets, of one byte and of 63, and one that begins as another does. */
+/** With blanks, quotes and brackets, of one byte and of 63, and one that is the beginning of another. */
 const NAMES = [UUID, "systemd", "a", "b", "my vm 1", `x${"9".repeat(62)}`, "guest-10", "guest-100", 'odd "one"]'];
 /** Of a session that only a mark names. */
 const ONLY_MARKED = "customer-0042";
@@ -66,7 +69,7 @@ function pagesOf(): Uint8Array {
     littleEndian: true,
     discardAfter: new Set([3, 12]),
   });
-  // What lies behind a page's data is left over from earlier use.
+  // The rest of a page after its data is left over from earlier use.
   const used = new DataView(pages.buffer).getUint32(8, true) & 0x3fffffff;
   Buffer.from("luo: stale a\0customer-0042\0").copy(pages, 16 + used + 8);
   return pages;
@@ -81,7 +84,7 @@ const LOG = [
 ];
 
 for (const by of shells) {
-  test(`no name of a session is left in a capture that hides them, and all else is (${by.join(" ")})`, () => {
+  test(`no name of a session is left in a capture that hashes them, and everything else is (${by.join(" ")})`, () => {
     const on = newHost();
     const key = join(on.root, "key");
     writeFileSync(key, KEY);
@@ -103,7 +106,7 @@ for (const by of shells) {
     const to = join(on.root, "capture");
     const run = record(on, ["collect", "-o", to, "--text"], by);
     assert.equal(run.code, 0, run.stderr);
-    assert.equal(run.stderr.replace(/^blackout: collected: .*\n/, ""), "", "nothing is complained about");
+    assert.equal(run.stderr.replace(/^blackout: collected: .*\n/, ""), "", "there are no complaints");
     assert.equal(JSON.parse(readFileSync(join(to, "capture.json"), "utf8")).session_names, "hashed");
     assert.ok(!existsSync(join(to, "hashing")));
 
@@ -138,7 +141,7 @@ for (const by of shells) {
   });
 }
 
-test("names so short that two would be hidden alike are still told apart", () => {
+test("names so short that two would have the same hash are still distinguished", () => {
   const on = newHost();
   writeFileSync(join(on.root, "key"), KEY);
   const names = [..."abcdefghijkl"];
@@ -150,7 +153,7 @@ test("names so short that two would be hidden alike are still told apart", () =>
   assert.equal(new Set(hidden).size, names.length);
 });
 
-test("a key is made where there is none, and a short one is refused", () => {
+test("a missing key is created, and a short one is refused", () => {
   const on = newHost();
   const key = join(on.root, "made");
   assert.match(record(on, ["arm", "--level", "markers", "--hash-sessions", key]).stderr, /is a new key/);
@@ -176,7 +179,7 @@ test("a longer key than SHA-256's block is hashed first, as HMAC has it", () => 
   assert.ok(readFileSync(join(to, "old/dmesg"), "utf8").includes(`[session-${digits.slice(0, 28)}]`));
 });
 
-test("pages whose formats are not known are left out rather than handed out", () => {
+test("pages without formats are left out rather than collected", () => {
   const on = newHost();
   writeFileSync(join(on.root, "key"), KEY);
   assert.equal(record(on, ["arm", "--level", "markers"]).code, 0);

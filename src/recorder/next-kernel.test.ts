@@ -1,4 +1,4 @@
-/** How the next kernel is told to record, and how what the old one saved comes into it. */
+/** How the next kernel's recording is configured, and how it gets what the old kernel saved. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ let hosts = 0;
 const linux619 = HOSTS["6.19"] as HostKind;
 const newHost = (kind: HostKind = linux619): MadeUpHost => madeUpHost(mkdtempSync(join(scratch, `${hosts++}-`)), kind);
 
-test("probes are kprobes or fprobes, as asked for or as the kernel has them; the plan says why", () => {
+test("probes are kprobes or fprobes, as requested or as the kernel supports; the plan shows why", () => {
   const plan = (kind: HostKind, ...args: string[]): string =>
     record(newHost(kind), ["plan", "--level", "probes", ...args]).stdout;
   const fprobes = plan(linux619, "--probes", "fprobe");
@@ -37,7 +37,7 @@ test("probes are kprobes or fprobes, as asked for or as the kernel has them; the
   assert.match(alone, /append dynamic_events {2}f:blackout/);
 });
 
-test("where dd tells no time, as busybox' does not, the kernel's clock tells it", () => {
+test("if dd prints no time, as busybox's does not, the kernel's clock is used", () => {
   const on = newHost({ ...linux619, functions: [...linux619.functions, "ksys_read"] });
   mkdirSync(join(on.tracing, "instances/blackout_cost/events/syscalls/sys_exit_read"), { recursive: true });
   mkdirSync(join(on.tracing, "events/syscalls/sys_exit_read"), { recursive: true });
@@ -59,13 +59,13 @@ test("where dd tells no time, as busybox' does not, the kernel's clock tells it"
   assert.equal(readFileSync(join(on.root, "var/lib/blackout/costs"), "utf8"), "event 800\n");
 });
 
-test("what a probe costs is measured by both kinds, and the cheaper is taken, in the new kernel too", () => {
+test("both kinds of probe are measured, and the cheaper is used, in the new kernel too", () => {
   for (const [kind, nanoseconds, by] of [
     ["f", 500, shell],
     ["p", 3_000, shells.at(-1) ?? shell],
   ] as const) {
     const on = newHost({ ...linux619, functions: [...linux619.functions, "ksys_read"] });
-    // A `dd` that takes as long as what is enabled at the time costs: an event 1 us, a kprobe 2 us, an fprobe as given.
+    // A `dd` whose time is the cost of what is enabled: an event 1 us, a kprobe 2 us, an fprobe as given.
     for (const path of ["syscalls/sys_exit_read", "blackout/cost_call", "blackout/cost_return"])
       for (const folder of ["events", "instances/blackout_cost/events"])
         mkdirSync(join(on.tracing, folder, path), { recursive: true });
@@ -80,7 +80,7 @@ test("what a probe costs is measured by both kinds, and the cheaper is taken, in
     ];
     writeFileSync(dd, `#!/bin/sh\n${body.join("\n")}\n`, { mode: 0o755 });
     const env = { ...on.env, PATH: `${on.root}:${on.env.PATH}` };
-    // busybox looks for its own dd first.
+    // busybox runs its own dd first.
     const run = record({ ...on, env }, ["arm", "--level", "probes"], by.length > 1 ? ["sh"] : by);
     assert.equal(run.code, 0, run.stderr);
     const probes = readFileSync(join(on.tracing, "dynamic_events"), "utf8");
@@ -100,7 +100,7 @@ test("what a probe costs is measured by both kinds, and the cheaper is taken, in
   }
 });
 
-test("fprobes are taken back as kprobes are", () => {
+test("fprobes are removed like kprobes", () => {
   for (const by of shells) {
     const on = newHost();
     const before = on.snapshot();
@@ -111,7 +111,7 @@ test("fprobes are taken back as kprobes are", () => {
   }
 });
 
-test("a host's own words go on, each once, and those of the recorder are not said twice", () => {
+test("a host's own words are kept, each once, and those of the recorder are not repeated", () => {
   const own = "BOOT_IMAGE=/vmlinuz root=/dev/sda1 quiet iommu=pt";
   const on = newHost({ ...linux619, commandLine: `${own} kho=on liveupdate=on kho_scratch=64M trace_event=old:event` });
   const next = record(on, ["kernel-cmdline", "--reuse-cmdline", "--level", "graph"]).stdout.trim();
@@ -123,7 +123,7 @@ test("a host's own words go on, each once, and those of the recorder are not sai
   assert.deepEqual(
     words(record(again, ["kernel-cmdline", "--reuse-cmdline", "--level", "graph"]).stdout),
     words(next),
-    "from then on it stays the same",
+    "a second run changes nothing",
   );
 });
 
@@ -141,7 +141,7 @@ function bootconfigOf(initrd: Buffer): { readonly text: string; readonly before:
   return { text: data.toString("latin1").replace(/\0+$/, ""), before: magic - 8 - size };
 }
 
-test("a bootconfig is appended to an initrd of any length as the kernel reads it", () => {
+test("a bootconfig is appended to an initrd of any length, as the kernel reads it", () => {
   const on = newHost();
   const from = join(on.root, "initrd");
   const to = join(on.root, "initrd.next");
@@ -164,12 +164,12 @@ test("a bootconfig is appended to an initrd of any length as the kernel reads it
   assert.match(record(on, ["bootconfig", "--initrd", from, "-o", to]).stderr, /has a bootconfig already/);
 });
 
-test("a bootconfig holds the command line's words, and LUO's probes without what another build may keep elsewhere", () => {
+test("a bootconfig has the command line's words, and LUO's probes without arguments that another build may keep elsewhere", () => {
   const on = newHost({ ...linux619, release: "7.3.4" });
   const text = record(on, ["bootconfig", "--level", "probes"]).stdout;
   const words = record(on, ["kernel-cmdline", "--level", "probes"]).stdout.trim().split(" ");
   for (const word of words.slice(2)) assert.ok(text.includes(`"${word.slice(word.indexOf("=") + 1)}"`), word);
-  assert.deepEqual(words.slice(0, 2), ["kho=on", "liveupdate=on"], "what is read before a bootconfig");
+  assert.deepEqual(words.slice(0, 2), ["kho=on", "liveupdate=on"], "the words that are read before a bootconfig");
   assert.match(
     text,
     /^ftrace\.event\.kprobes\.luo_retrieve_file \{ probes = "luo_retrieve_file token=\$arg2:x64"; enable \}$/m,
@@ -179,7 +179,7 @@ test("a bootconfig holds the command line's words, and LUO's probes without what
   assert.doesNotMatch(record(on, ["bootconfig", "--level", "events"]).stdout, /ftrace\./);
 });
 
-test("probes that a bootconfig has defined are not defined again, and go with disarm; other people's stay", () => {
+test("probes that a bootconfig has defined are not defined again, and disarm removes them; probes of others stay", () => {
   const on = newHost();
   assert.equal(record(on, ["arm", "--level", "probes"]).code, 0);
   on.reboot();
@@ -201,7 +201,7 @@ test("probes that a bootconfig has defined are not defined again, and go with di
   assert.equal(readFileSync(join(on.tracing, "events/kprobes/theirs/enable"), "utf8"), "1\n");
 });
 
-test("copies of the rings are asked for behind the rings, once, and only of the next kernel", () => {
+test("copies of the rings are requested after the rings, once, and only from the next kernel", () => {
   const copies = (text: string): readonly string[] => text.match(/trace_instance=\S+=\S+/g) ?? [];
   const on = newHost();
   const next = record(on, ["kernel-cmdline", "--backup"]).stdout;
@@ -222,7 +222,7 @@ test("copies of the rings are asked for behind the rings, once, and only of the 
   assert.deepEqual(copies(record(again, ["kernel-cmdline", "--backup"]).stdout), copies(next));
 });
 
-test("the old kernel's ring is read from its copy, where there is one: the ring itself records again", () => {
+test("the old kernel's ring is read from its copy if there is one: the ring itself records again", () => {
   const copied = newHost({
     ...linux619,
     rings: [...linux619.rings, "blackout_backup", "blackout_marks_backup"],
@@ -248,7 +248,7 @@ test("the old kernel's ring is read from its copy, where there is one: the ring 
   }
 });
 
-test("what is saved comes through a carrier where the state folder does not outlive the kexec", () => {
+test("saved files pass through a carrier if the state folder does not survive the kexec", () => {
   for (const by of shells) {
     const on = newHost();
     const carrier = join(on.root, "memfd");
@@ -275,7 +275,7 @@ test("what is saved comes through a carrier where the state folder does not outl
   }
 });
 
-test("a carrier that holds nothing, or something else, is told, and the rest is collected", () => {
+test("an empty carrier, or one with other content, is reported, and the rest is collected", () => {
   for (const content of ["", "no archive"]) {
     const on = newHost();
     const carrier = join(on.root, "memfd");

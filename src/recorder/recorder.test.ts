@@ -49,7 +49,7 @@ test("both shells are tried", (t) => {
 
 const golden = join(projectRoot, "src/recorder/doctor.golden");
 for (const [age, kind] of Object.entries(HOSTS)) {
-  test(`the doctor of Linux ${age} says what it lacks`, () => {
+  test(`the doctor of Linux ${age} lists what is missing`, () => {
     const on = host(kind);
     for (const by of shells) {
       const run = record(on, ["doctor", "--level", "graph"], by);
@@ -60,7 +60,7 @@ for (const [age, kind] of Object.entries(HOSTS)) {
     }
   });
 
-  test(`on Linux ${age} a plan changes nothing, and disarming takes everything back`, () => {
+  test(`on Linux ${age} a plan changes nothing, and disarming undoes everything`, () => {
     const on = host(kind);
     const before = on.snapshot();
     // The shells take turns: what differs between them differs at all levels.
@@ -81,7 +81,7 @@ for (const [age, kind] of Object.entries(HOSTS)) {
   });
 }
 
-test("a plan tells each write that arming then makes", () => {
+test("a plan lists each write that arming then makes", () => {
   const on = host(HOSTS["6.19"] as HostKind);
   const planned = record(on, ["plan", "--level", "probes"])
     .stdout.split("\n")
@@ -89,12 +89,12 @@ test("a plan tells each write that arming then makes", () => {
   assert.equal(record(on, ["arm", "--level", "probes"]).code, 0);
   const found = on.snapshot().split("\n");
   assert.ok(planned.length > 10);
-  // The probes' own folder is the kernel's doing, which a made-up tree does not imitate.
+  // The kernel creates the probes' folder; a made-up tree does not imitate this.
   for (const write of planned.filter((line) => !line.includes("events/blackout")))
     assert.ok(found.includes(write), write);
 });
 
-test("where a kernel keeps what probes read is told by its BTF, else by its version, else not recorded", () => {
+test("the place of what probes read comes from the kernel's BTF, else from its version, else it is not recorded", () => {
   const planned = (on: MadeUpHost, by: readonly string[]): string =>
     record(on, ["plan", "--level", "probes"], by).stdout;
   const on = host(HOSTS["6.19"] as HostKind);
@@ -149,11 +149,11 @@ test("where a kernel keeps what probes read is told by its BTF, else by its vers
   }
   for (const hostile of ["", "x", Buffer.alloc(24, 255), makeBtf([], random).subarray(0, 30)]) {
     writeFileSync(btf, hostile);
-    assert.equal(planned(on, shell), unknown, "what is not BTF tells nothing");
+    assert.equal(planned(on, shell), unknown, "a file that is not BTF is ignored");
   }
 });
 
-test("what the old kernel's BTF told is used in a new kernel of the same build, and in no other", () => {
+test("the result of the old kernel's BTF is used in a new kernel of the same build, and in no other", () => {
   for (const [next, session] of [
     ["#1 same", "session=-40"],
     ["#2 other", null],
@@ -187,7 +187,7 @@ test("what the old kernel's BTF told is used in a new kernel of the same build, 
   }
 });
 
-test("what somebody else records into the ring is left alone", () => {
+test("a ring that another program records into is left alone", () => {
   const on = host(HOSTS["6.19"] as HostKind);
   writeFileSync(join(on.tracing, "instances/blackout/tracing_on"), "1\n");
   const before = on.snapshot();
@@ -197,7 +197,7 @@ test("what somebody else records into the ring is left alone", () => {
   assert.equal(on.snapshot(), before);
 });
 
-test("marks go to the ring of their own, and never fail", () => {
+test("marks go to their own ring, and never fail", () => {
   const on = host(HOSTS["6.19"] as HostKind);
   assert.equal(record(on, ["mark", "luo: vm_pause"]).code, 0);
   record(on, ["arm"]);
@@ -210,7 +210,7 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
     const on = host(HOSTS["6.19"] as HostKind);
     assert.equal(record(on, ["arm", "--level", "probes"], by).code, 0);
     assert.equal(record(on, ["save"], by).code, 0);
-    // busybox' date knows no nanoseconds.
+    // busybox's date has no nanoseconds.
     const marksClock = (file: string): boolean =>
       /clock: realtime=\d{10}\.\d{9}$/.test(readFileSync(join(on.tracing, file), "utf8"));
     assert.equal(marksClock("instances/blackout_marks/trace_marker"), by.length === 1);
@@ -220,7 +220,7 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
     assert.equal(
       readFileSync(join(on.tracing, "trace_marker"), "utf8"),
       "luo: recorder_arm beginluo: recorder_arm end",
-      "what arming takes in the new kernel is told",
+      "the time of arming in the new kernel is reported",
     );
     const pstore = join(on.root, "sys/fs/pstore");
     mkdirSync(pstore, { recursive: true });
@@ -265,7 +265,7 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
   }
 });
 
-test("what systemd-pstore has taken in this boot is collected, and nothing that it took in earlier ones", () => {
+test("files that systemd-pstore moved in this boot are collected, and none of earlier boots", () => {
   for (const by of shells) {
     const on = host(HOSTS["6.19"] as HostKind);
     assert.equal(record(on, ["arm", "--level", "markers"], by).code, 0);
@@ -295,7 +295,7 @@ test("what systemd-pstore has taken in this boot is collected, and nothing that 
   }
 });
 
-test("formats that have changed since arming are saved, also where there is nothing to sum them up with", () => {
+test("formats that have changed since arming are saved, also without a program for checksums", () => {
   const on = host(HOSTS["6.19"] as HostKind);
   const bin = join(on.root, "bin");
   mkdirSync(bin);
@@ -317,7 +317,7 @@ test("formats that have changed since arming are saved, also where there is noth
   }
 });
 
-test("in a boot that is not the update's, only what was saved is collected", () => {
+test("in a boot that is not the update's, only the saved files are collected", () => {
   const on = host(HOSTS["6.19"] as HostKind);
   record(on, ["arm"]);
   on.reboot();
@@ -328,7 +328,7 @@ test("in a boot that is not the update's, only what was saved is collected", () 
   assert.ok(!members.some((member) => /capture\/(?:new|ring)/.test(member)));
 });
 
-test("what was not collected yet outlives a disarm", () => {
+test("what was not collected survives a disarm", () => {
   const on = host(HOSTS["6.19"] as HostKind);
   record(on, ["arm"]);
   on.reboot();
@@ -338,7 +338,7 @@ test("what was not collected yet outlives a disarm", () => {
   assert.ok(!existsSync(join(on.root, "var/lib/blackout")));
 });
 
-test("the next kernel gets the rings of this one, by the same words", () => {
+test("the next kernel gets the rings of this one, with the same words", () => {
   const on = host(HOSTS["6.12"] as HostKind);
   const words = record(on, ["kernel-cmdline", "--level", "events"]).stdout.trim().split(" ");
   for (const word of [
@@ -351,7 +351,7 @@ test("the next kernel gets the rings of this one, by the same words", () => {
   assert.equal(words.filter((word) => word.startsWith("reserve_mem=")).length, 1);
 });
 
-test("where nothing noisy is recorded there is one ring, which costs the next kernel less than two", () => {
+test("at level markers there is one ring, which costs the next kernel less than two", () => {
   const on = host(HOSTS["6.19"] as HostKind);
   writeFileSync(join(on.root, "proc/cmdline"), "quiet\n");
   const rings = (...args: string[]): readonly string[] =>
@@ -396,7 +396,7 @@ for (const args of [[], ["frobnicate"], ["arm", "--level"], ["arm", "--level", "
 /** Kill points on each; issue 7 asks for 50, which a test run takes when KILL_POINTS says so. */
 const killPoints = Number(process.env.KILL_POINTS ?? 8);
 
-test(`kill -9 at ${killPoints} random points: disarm takes back what was done`, async () => {
+test(`kill -9 at ${killPoints} random points: disarm undoes what was done`, async () => {
   const random = seededRandom(7);
   for (let point = 0; point < killPoints; point++) {
     const on = host(HOSTS["6.19"] as HostKind);
@@ -412,7 +412,7 @@ test(`kill -9 at ${killPoints} random points: disarm takes back what was done`, 
     try {
       process.kill(-(armed.pid as number), "SIGKILL");
     } catch {
-      // It was done already.
+      // It had already finished.
     }
     await ended;
     const status = record(on, ["status"]).stdout;
@@ -434,7 +434,7 @@ const own = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"].find((folder) =
   }
 });
 
-/** What the recorder may not leave changed there; instances of other users, and of other tests, come and go. */
+/** What the recorder must restore there; instances of other users, and of other tests, come and go. */
 const ownState = (): string => {
   const look = `grep -l '^[1X]' ${own}/events/*/enable; cat ${own}/tracing_on ${own}/current_tracer ${own}/trace_clock
     ls ${own}/instances | grep -e '^blackout_cost$' -e '^blackout_[a-z]*_${process.pid}'; cat ${own}/dynamic_events ${own}/set_ftrace_filter`;
@@ -442,12 +442,12 @@ const ownState = (): string => {
 };
 
 test(`kill -9 at ${killPoints} random points of arming on this machine's own tracefs`, async (t) => {
-  if (own === undefined) return t.skip("tracefs is not mounted here, or not ours to write");
+  if (own === undefined) return t.skip("tracefs is not mounted here, or not writable");
   const state = join(scratch, "own-killed");
   const options = ["--state", state, "--instance", `blackout_killed_${process.pid}`];
   const before = ownState();
   const random = seededRandom(11);
-  // How long it takes here, so that the points lie within it.
+  // Its duration here, so that the points are within it.
   const startedMs = Date.now();
   spawnSync("sh", [recorderPath, "arm", "--level", "graph", ...options]);
   const wholeMs = Date.now() - startedMs;
@@ -463,7 +463,7 @@ test(`kill -9 at ${killPoints} random points of arming on this machine's own tra
     try {
       process.kill(-(armed.pid as number), "SIGKILL");
     } catch {
-      // It was done already.
+      // It had already finished.
     }
     await ended;
     const status = spawnSync("sh", [recorderPath, "status", ...options], { encoding: "utf8" }).stdout;
@@ -475,11 +475,11 @@ test(`kill -9 at ${killPoints} random points of arming on this machine's own tra
     assert.equal(disarmed.status, 0, `${disarmed.stderr}\n${status}`);
     assert.equal(ownState(), before, `point ${point}`);
   }
-  t.diagnostic(`${leftSomething} of ${killPoints} kills left something, which disarm took back`);
+  t.diagnostic(`${leftSomething} of ${killPoints} kills left something, which disarm undid`);
 });
 
 test("on this machine's own tracefs", async (t) => {
-  if (own === undefined) return t.skip("tracefs is not mounted here, or not ours to write");
+  if (own === undefined) return t.skip("tracefs is not mounted here, or not writable");
   const state = join(scratch, "own-state");
   const instance = `blackout_test_${process.pid}`;
   const run = (verb: string, ...more: string[]): Run => {
@@ -499,7 +499,7 @@ test("on this machine's own tracefs", async (t) => {
     const { capture, collected: read } = await readUpdate(to);
     assert.ok((capture.boots.old?.pairs.length ?? 0) > 0 || process.arch !== "x64", "clock pairs were read");
     const costs = capture.boots.old?.costs ?? null;
-    // A host so busy that an event seems to cost nothing has none.
+    // A host that is too busy to measure an event has no costs.
     t.diagnostic(`an event costs ${costs?.eventNs ?? "an unknown number of"} ns here`);
     assert.ok(
       read.collected.keyEvents.some(({ what, name }) => what === "marker" && name === "luo: vm_pause"),

@@ -1,11 +1,11 @@
-/** The recorder is one POSIX sh file: where it lies, how it is run, and what its doctor says. */
+/** The recorder is one POSIX sh file: where it is, how to run it, and how to read its doctor's output. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { err, ok, type Result } from "../base/result.js";
 
 export const recorderPath: string = join(import.meta.dirname, "recorder.sh");
 
-/** What a capture is labelled with as `probe_level`, from the least to the most. */
+/** The values of a capture's label `probe_level`, from the least to the most. */
 export const LEVELS = ["markers", "events", "probes", "graph"] as const;
 export type Level = (typeof LEVELS)[number];
 
@@ -15,14 +15,14 @@ export interface RecorderRun {
   readonly stderr: string;
 }
 
-/** Runs a verb of the recorder on this host, and waits. The error is a sentence for people. */
+/** Runs a verb of the recorder on this host, and waits. The error is a sentence for the user. */
 export function runRecorder(args: readonly string[]): Result<RecorderRun, string> {
   const run = spawnSync("sh", [recorderPath, ...args], { encoding: "utf8", maxBuffer: 16 << 20 });
   if (run.error !== undefined) return err(`The recorder cannot be run: ${run.error.message}`);
   return ok({ code: run.status ?? 3, stdout: run.stdout, stderr: run.stderr });
 }
 
-/** One thing that recording needs. `level` is the lowest that needs it; `advice` is empty where there is none. */
+/** One thing that recording needs. `level` is the lowest that needs it; `advice` may be empty. */
 export interface DoctorCheck {
   readonly status: "ok" | "note" | "fail";
   readonly code: string;
@@ -48,7 +48,7 @@ function isCheck(value: unknown): value is DoctorCheck {
   return texts && isLevel(level) && (status === "ok" || status === "note" || status === "fail");
 }
 
-/** Null where the text is not the doctor's. */
+/** Null if the text is not the doctor's. */
 export function parseDoctorReport(text: string): DoctorReport | null {
   let json: unknown;
   try {

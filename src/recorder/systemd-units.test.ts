@@ -1,4 +1,4 @@
-/** The units that are shipped: as systemd reads them, and what they run, on this machine's own tracefs. */
+/** The shipped units: as systemd reads them, and what they run, on this machine's own tracefs. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
@@ -25,16 +25,16 @@ const scratch = mkdtempSync(join(tmpdir(), "blackout-units-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 const folder = join(projectRoot, "packaging/systemd");
-/** blackout-watch.service runs where the fleet is watched, not the recorder. */
+/** blackout-watch.service runs on the machine that watches the fleet, not with the recorder. */
 const units = readdirSync(folder).filter((name) => name.endsWith(".service") && name !== "blackout-watch.service");
 const INSTALLED = "/usr/local/sbin/blackout-recorder";
 
-/** The recorder where the units look for it, or rather where a copy of them does. */
+/** The recorder at the path that a copy of the units uses. */
 const recorder = join(scratch, "blackout-recorder");
 copyFileSync(recorderPath, recorder, constants.COPYFILE_EXCL);
 spawnSync("chmod", ["755", recorder]);
 
-/** Where the kernel says whether it is on the way to another. */
+/** The kernel's file that shows whether a kexec is loaded. */
 const kexecLoaded = join(scratch, "kexec_loaded");
 
 test("systemd finds nothing to complain about", { skip: missing("systemd-analyze", "systemd") }, () => {
@@ -46,7 +46,7 @@ test("systemd finds nothing to complain about", { skip: missing("systemd-analyze
   assert.ok(copies.length >= 3);
   const env = { ...process.env, SYSTEMD_LOG_LEVEL: "notice", SYSTEMD_UNIT_PATH: `${scratch}:` };
   const run = spawnSync("systemd-analyze", ["verify", "--man=no", ...copies], { encoding: "utf8", env });
-  // Of other people's units it may complain as it likes.
+  // Its complaints about other units do not matter.
   const ours = run.stderr.split("\n").filter((line) => line.includes("blackout"));
   assert.deepEqual(ours, []);
 });
@@ -82,7 +82,7 @@ test("what the units run arms, saves, collects and disarms", { skip: own === und
   };
   const env = { ...process.env, ...environment };
   const run = (unit: string, key: string): void => {
-    // systemd splits a command into words itself; a shell does so alike for what stands in these units.
+    // systemd splits a command into words itself; for these units, a shell does the same.
     const ran = spawnSync("sh", ["-c", commandOf(unit, key, environment)], { encoding: "utf8", env });
     assert.equal(ran.status, 0, `${unit} ${key}: ${ran.stderr}`);
   };
@@ -92,7 +92,7 @@ test("what the units run arms, saves, collects and disarms", { skip: own === und
     const armed = saved();
     writeFileSync(kexecLoaded, "0\n");
     run("blackout-save.service", "ExecStop");
-    assert.equal(saved(), armed, "a host that is switched off needs none");
+    assert.equal(saved(), armed, "a host that is powered off saves nothing");
     writeFileSync(kexecLoaded, "1\n");
     run("blackout-save.service", "ExecStop");
     assert.notEqual(saved(), armed);

@@ -21,7 +21,7 @@ const probed = (each: KernelFunction): string =>
     ...each.args.map((arg) => `${arg}=`),
   ].join(" ");
 
-test("the recorder probes the functions that the vocabulary says, with their arguments, and no other", () => {
+test("the recorder probes the functions of the vocabulary, with their arguments, and no others", () => {
   const rows = table("probe_table").map(([half, name, returns, ...args]) =>
     [half, name, returns, ...args.map((arg) => arg.slice(0, arg.indexOf("=") + 1))].join(" "),
   );
@@ -29,7 +29,7 @@ test("the recorder probes the functions that the vocabulary says, with their arg
   assert.deepEqual([...rows].sort(), [...wanted].sort());
 });
 
-test("the recorder's function graph has the functions that the vocabulary says, and no other", () => {
+test("the recorder's function graph has the functions of the vocabulary, and no others", () => {
   const rows = table("graph_table").map((row) => row.join(" "));
   const wanted = ALL_FUNCTIONS.filter(({ recorded }) => recorded.includes("graph")).map(
     ({ boot, name }) => `${boot} ${name}`,
@@ -37,7 +37,7 @@ test("the recorder's function graph has the functions that the vocabulary says, 
   assert.deepEqual([...rows].sort(), [...wanted].sort());
 });
 
-test("the recorder records each ioctl that the analysis has a name for", () => {
+test("the recorder records each ioctl that the analysis can name", () => {
   const filters = [...script.matchAll(/cmd >= (0x[0-9a-f]+) && cmd <= (0x[0-9a-f]+)/g)];
   assert.notEqual(filters.length, 0);
   for (const [, first, last] of filters) {

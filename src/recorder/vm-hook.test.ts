@@ -1,4 +1,4 @@
-/** The hook that pauses and resumes VMs: on a real QEMU, and on sockets that answer as the other VMMs do. */
+/** The hook that pauses and resumes VMs: on a real QEMU, and on sockets that answer like the other VMMs. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -16,7 +16,7 @@ const hook = join(projectRoot, "packaging/hooks/blackout-vm");
 const scratch = mkdtempSync(join(tmpdir(), "blackout-vm-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** In place of the recorder: writes down what it is told to mark. */
+/** In place of the recorder: records what it is asked to mark. */
 const marks = join(scratch, "marks");
 const recorder = join(scratch, "recorder");
 writeFileSync(recorder, `#!/bin/sh\necho "$*" >> ${marks}\n`, { mode: 0o755 });
@@ -73,11 +73,11 @@ test("a QEMU is paused and resumed, and marked", { skip: noQemu }, async () => {
   const gone = await run(["pause", "qemu", socket]);
   assert.equal(gone.code, 1);
   assert.match(gone.said, /QEMU did not answer to qmp_capabilities at /);
-  assert.deepEqual(marked(), [], "what was not even asked for is not marked");
+  assert.deepEqual(marked(), [], "a request that could not be sent is not marked");
 });
 
 const noCurl = missing("curl", "curl");
-test("Cloud Hypervisor and Firecracker are asked as their APIs have it, and marked", { skip: noCurl }, async () => {
+test("Cloud Hypervisor and Firecracker are called by their APIs, and marked", { skip: noCurl }, async () => {
   const socket = join(scratch, "api");
   const asked: string[] = [];
   let answer = 204;
@@ -87,7 +87,7 @@ test("Cloud Hypervisor and Firecracker are asked as their APIs have it, and mark
       body += data.toString("utf8");
     });
     request.on("end", () => {
-      // What was marked before the VMM was asked is marked by now.
+      // A mark made before the request is there by now.
       asked.push([request.method, request.url, body, existsSync(marks)].filter((part) => part !== "").join(" "));
       response.writeHead(answer).end();
     });
@@ -106,7 +106,7 @@ test("Cloud Hypervisor and Firecracker are asked as their APIs have it, and mark
       assert.deepEqual(asked.splice(0), requests);
     }
     const unmarked = await run(["pause", "firecracker", socket], ["sh"], { BLACKOUT_RECORDER: "/nowhere" });
-    assert.equal(unmarked.code, 0, "a mark that fails keeps nothing from being done");
+    assert.equal(unmarked.code, 0, "a failed mark does not stop the action");
     assert.match(unmarked.said, /pause could not be marked/);
     answer = 500;
     const refused = await run(["resume", "firecracker", socket]);
@@ -118,7 +118,7 @@ test("Cloud Hypervisor and Firecracker are asked as their APIs have it, and mark
   }
 });
 
-test("a wrong command line is told what is right", async () => {
+test("a wrong command line gives a message with the right one", async () => {
   for (const args of [
     [],
     ["pause", "qemu"],

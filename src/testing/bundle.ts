@@ -1,4 +1,6 @@
-/** A program for tests that start it often: in one file, as node reads hundreds of small ones in a second and more. */
+/**
+ * A program in one file, for tests that start it often: reading hundreds of small files takes node a second or more.
+ */
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
@@ -15,7 +17,7 @@ export function bundle(module: string, folder: string): string {
     target: "node20",
     outfile,
     logLevel: "error",
-    // A native addon is no JavaScript.
+    // A native addon is not JavaScript.
     external: ["@duckdb/node-bindings*"],
     banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
   });

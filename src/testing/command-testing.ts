@@ -8,7 +8,7 @@ export interface RecordedSurroundings extends Surroundings {
   complained(): string;
 }
 
-/** Streams that are pipes, or terminals of `columns` columns; no colour but where `env` or a terminal asks for it. */
+/** Streams that are pipes, or terminals with `columns` columns; colour only if `env` or a terminal asks for it. */
 export function recordedSurroundings(
   given: { readonly columns?: number; readonly env?: Readonly<Record<string, string>> } = {},
 ): RecordedSurroundings {

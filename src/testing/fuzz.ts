@@ -12,9 +12,9 @@ export const FUZZ_RUNS = Number(process.env.FUZZ_RUNS ?? 20_000);
 const MOST_MS = 2_000;
 const MEMORY_FACTOR = 4;
 const MEMORY_BYTES = 64 << 20;
-/** Until here the process grows by compiled code. */
+/** Up to this run, the process grows by compiled code. */
 const WARM_UP = 2_000;
-/** So often garbage is collected: what the process grows by then is what one input needs, and what leaks. */
+/** Garbage is collected this often: the remaining growth is what one input needs, and what leaks. */
 const COLLECT_EVERY = 250;
 
 /** Lengths, counts and offsets that a reader may trip over. */
@@ -25,9 +25,9 @@ export interface Fuzzing {
   readonly seeds: readonly Uint8Array[];
   readonly runs: number;
   readonly seed: number;
-  /** Pieces of the format's own grammar, put in anywhere. */
+  /** Pieces of the format's own grammar, inserted anywhere. */
   readonly pieces: readonly Uint8Array[];
-  /** Reads one input; what it throws is a finding. */
+  /** Reads one input; an exception is a finding. */
   read(bytes: Uint8Array, run: number): void;
 }
 
@@ -49,7 +49,7 @@ export async function fuzz({ seeds, runs, seed, pieces, read }: Fuzzing): Promis
   let settled = 0;
   for (let run = 0; run < runs; run++) {
     if (run % COLLECT_EVERY === 0) {
-      // zlib's synchronous calls give their memory back in the event loop.
+      // zlib's synchronous calls free their memory in the event loop.
       await setImmediate();
       collect();
     }
@@ -62,7 +62,7 @@ export async function fuzz({ seeds, runs, seed, pieces, read }: Fuzzing): Promis
       throw new Error(`run ${run}: ${Buffer.from(bytes).toString("base64").slice(0, 2_000)}`, { cause: error });
     }
     const ms = performance.now() - began;
-    // The clock also counts what other processes took.
+    // The clock also counts the time of other processes.
     if (ms > slowestMs) {
       const { user, system } = process.cpuUsage(before);
       slowestMs = Math.max(slowestMs, Math.min(ms, (user + system) / 1000));

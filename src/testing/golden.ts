@@ -1,6 +1,6 @@
 /**
- * Golden files: what a test printed when a person last looked at it. `UPDATE_GOLDEN=1` writes them anew; read the diff
- * before it is committed.
+ * Golden files: what a test printed when a person last looked at it. `UPDATE_GOLDEN=1` writes them again; read the diff
+ * before committing.
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ export function writeGolden(path: string, content: string | Uint8Array): void {
   writeFileSync(path, content);
 }
 
-/** Fails unless the file at `path` holds exactly `text`; while goldens are updated, writes it. */
+/** Fails unless the file at `path` contains exactly `text`; writes it while goldens are updated. */
 export function assertGolden(path: string, text: string): void {
   if (updatingGoldens()) writeGolden(path, text);
   assert.ok(existsSync(path), `${path} is missing; ${UPDATE_ADVICE}`);

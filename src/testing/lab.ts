@@ -1,4 +1,4 @@
-/** Real live updates for tests: in QEMU, on a kernel with LUO, where all of that is to be had. */
+/** Real live updates for tests: in QEMU, on a kernel with LUO, if these are available. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ export function whyNoLab(...releases: readonly string[]): string | null {
 /** An update takes 25 s on two quiet cores under emulation; the test runner gives a file 300 s. */
 const LIMIT_MS = 270_000;
 
-/** The least that shows all: two sessions of two files of 1 MiB. */
+/** The smallest that shows everything: two sessions of two files of 1 MiB. */
 export const usualLab: LabOptions = {
   ...{ kernel: "", next: "", workload: "memfd", selftests: null, rootfs: null, level: "events", fault: "none" },
   ...{ sessions: 2, files: 2, mib: 1, nics: 1, cpus: 2, memoryMib: 1024, busybox: "/bin/busybox" },
@@ -39,7 +39,7 @@ export interface MadeUpdate {
   readonly result: LabResult;
 }
 
-/** Makes one update, and hands its capture, which is gone afterwards, to `use`. Rejects where it could not be made. */
+/** Makes one update, and passes its capture, which is removed afterwards, to `use`. Rejects if it could not be made. */
 export async function withLiveUpdate(
   from: string,
   to: string,

@@ -1,4 +1,4 @@
-/** Where the tests find real captures: those shipped in traces/, and the full set beside the checkout where present. */
+/** Where the tests find real captures: those shipped in traces/, and the full set beside the checkout if present. */
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
@@ -10,7 +10,7 @@ const shared = resolve(projectRoot, "../shared/captures");
 /** The full set of recordings, or null where only the shipped ones are present. */
 export const sharedCaptures: string | null = existsSync(shared) ? shared : null;
 
-/** Every single capture there is: shipped archives, and the full set where present (cohort members excluded). */
+/** Every single capture: shipped archives, and the full set if present (without members of cohorts). */
 export function singleCaptures(): readonly string[] {
   const shipped = readdirSync(traces)
     .filter((name) => name.endsWith(".tar.gz"))
@@ -23,7 +23,7 @@ export function singleCaptures(): readonly string[] {
   return [...shipped, ...full];
 }
 
-/** The members of a cohort, sorted; from the full set where present, else the shipped ten. */
+/** The members of a cohort, sorted; from the full set if present, else the shipped ten. */
 export function cohort(name: string): readonly string[] {
   const full = sharedCaptures === null ? null : join(sharedCaptures, "cohorts", name);
   const folder = full !== null && existsSync(full) ? full : join(traces, "cohorts", name);

@@ -24,7 +24,7 @@ export function record(on: MadeUpHost, args: readonly string[], by: readonly str
   return { code: run.status, stdout: run.stdout, stderr: run.stderr };
 }
 
-/** As `archive export --anonymise` hides a session's name, cut or continued to the name's own length in bytes. */
+/** A session's name as `archive export --anonymise` hashes it, cut or continued to the name's length in bytes. */
 export function pseudonymOf(key: string | Buffer, name: string): string {
   const digits = createHmac("sha256", key).update(`session\0${name}`).digest("hex");
   const bytes = Buffer.byteLength(name);

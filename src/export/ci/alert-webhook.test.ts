@@ -13,7 +13,7 @@ const alert: WatchedAlert = {
   resolvedAtMs: null,
 };
 
-test("Alertmanager knows an alert by its labels, raised and resolved", () => {
+test("Alertmanager identifies an alert by its labels, raised and resolved", () => {
   const [raised] = alertBody(alert, "alertmanager-api") as readonly Record<string, unknown>[];
   const [resolved] = alertBody({ ...alert, resolvedAtMs: 1 }, "alertmanager-api") as readonly Record<string, unknown>[];
   assert.deepEqual(raised?.labels, resolved?.labels);
@@ -21,7 +21,7 @@ test("Alertmanager knows an alert by its labels, raised and resolved", () => {
   assert.deepEqual([resolved?.startsAt, resolved?.endsAt], ["1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.001Z"]);
 });
 
-test("a receiver's message says whether it fires, with the same fingerprint", () => {
+test("a receiver's message states whether it fires, with the same fingerprint", () => {
   const bodies = [alert, { ...alert, resolvedAtMs: 1 }].map((each) => alertBody(each, "alertmanager")) as {
     readonly status: string;
     readonly alerts: readonly { readonly status: string; readonly fingerprint: string }[];

@@ -31,7 +31,7 @@ function levelOf({ status }: Check, requireData: boolean): "error" | "warning" |
   }
 }
 
-/** Other controls than line ends would act on whoever reads the log in a terminal. */
+/** Other control characters would affect a terminal that shows the log. */
 function data(text: string): string {
   return text
     .replace(/[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, "\ufffd")

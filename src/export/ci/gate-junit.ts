@@ -1,7 +1,6 @@
 /**
  * A gate's checks as JUnit XML, in the dialect that CI systems read (windyroad's JUnit.xsd of the Ant task; one suite,
- * one test case a check). Undecided and skipped checks are `skipped`, and failures of the gate itself where data are
- * required.
+ * one test case per check). Undecided and skipped checks are `skipped`; if data are required, they are failures.
  */
 import type { Check } from "../../model/documents/cohort.js";
 import type { GateDocument } from "../../model/documents/gate.js";

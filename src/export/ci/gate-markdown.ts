@@ -12,7 +12,7 @@ const MARK: Readonly<Record<CheckStatus, string>> = {
   passed: "✅ passed",
   failed: "❌ failed",
   undecided: "⚠️ undecided",
-  skipped: "➖ not looked at",
+  skipped: "➖ skipped",
 };
 
 const HEADLINE: Readonly<Record<GateDocument["verdict"], string>> = {

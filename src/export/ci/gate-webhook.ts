@@ -1,4 +1,4 @@
-/** What a webhook is sent of a gate. Pure: the sending is src/cli/web/webhook.ts's. */
+/** The webhook body of a gate. Pure: src/cli/web/webhook.ts sends it. */
 import type { Check } from "../../model/documents/cohort.js";
 import type { GateDocument } from "../../model/documents/gate.js";
 
@@ -20,7 +20,7 @@ export function webhookBody(gate: GateDocument, body: WebhookBody, nowMs: number
   }
 }
 
-/** An alert of a service that watches: it knows since when it is raised, and that it is over. */
+/** An alert of `blackout watch`, with the times at which it was raised and resolved. */
 export interface WatchedAlert {
   /** Of the cohort, by label. */
   readonly labels: Readonly<Record<string, string>>;
@@ -33,7 +33,7 @@ export interface WatchedAlert {
   readonly resolvedAtMs: number | null;
 }
 
-/** What a webhook is sent when an alert is raised, and when it is resolved. */
+/** The webhook body when an alert is raised, and when it is resolved. */
 export function alertBody(alert: WatchedAlert, body: WebhookBody): unknown {
   const { resolvedAtMs, raisedAtMs, check, kind, cohort, message, why } = alert;
   const resolved = resolvedAtMs !== null;
@@ -41,7 +41,7 @@ export function alertBody(alert: WatchedAlert, body: WebhookBody): unknown {
   const alerts: readonly Alert[] = [
     {
       status: resolved ? "resolved" : "firing",
-      // An alert is known by its labels: they are the same when it is resolved.
+      // Labels identify an alert: they are the same when it is resolved.
       labels: { alertname: "BlackoutBudget", ...alert.labels, check, kind, severity: "critical" },
       annotations: { summary: title, description: [message, why].filter((text) => text !== "").join("\n") },
       startsAt: new Date(raisedAtMs).toISOString(),
@@ -67,7 +67,7 @@ function apiAlerts(alerts: readonly Alert[]): unknown {
   );
 }
 
-/** Checks that an operator must look at: failed ones, and undecided ones where data are required. */
+/** Checks that an operator must look at: failed ones, and undecided ones if data are required. */
 function raised(gate: GateDocument): readonly Check[] {
   return gate.checks.filter(
     ({ status }) => status === "failed" || (gate.requireData && (status === "undecided" || status === "skipped")),
@@ -80,7 +80,7 @@ function headline(gate: GateDocument): string {
   return `Blackout gate ${gate.verdict}: ${gate.cohort.name}${against}${forced}`;
 }
 
-/** Slack takes `&`, `<` and `>` as its own marks; no text of a capture may mention a channel or forge a link. */
+/** Slack interprets `&`, `<` and `>`; no text of a capture may mention a channel or forge a link. */
 function slackText(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
@@ -115,7 +115,7 @@ interface Alert {
 
 const NEVER = "0001-01-01T00:00:00Z";
 
-/** One alert a raised check; where none is, one that resolves the gate's. */
+/** One alert per raised check; if there is none, one that resolves the gate's. */
 function alertsOf(gate: GateDocument, nowMs: number): readonly Alert[] {
   const now = new Date(nowMs).toISOString();
   const common = { alertname: "BlackoutGate", cohort: gate.cohort.name, budget: gate.budget };
@@ -162,7 +162,7 @@ function receiverMessage(alerts: readonly Alert[], cohort: string): unknown {
   };
 }
 
-/** FNV-1a, 64 bit, of the labels in order: what tells one alert from another, as Alertmanager's does. */
+/** FNV-1a, 64 bit, of the labels in order: identifies an alert, like Alertmanager's fingerprint. */
 function fingerprint(labels: Readonly<Record<string, string>>): string {
   let hash = 0xcbf29ce484222325n;
   const text = Object.keys(labels)

@@ -1,6 +1,6 @@
 /**
- * A qualification matrix as one HTML file: no script, nothing fetched (its content policy says so too), light and dark,
- * readable on paper. Every text of a capture is escaped.
+ * A qualification matrix as one HTML file: no script, nothing fetched (the content policy enforces this), light and
+ * dark, readable on paper. Every text of a capture is escaped.
  */
 
 import { unlikeSentence } from "../../analyze/cohort/cohort.js";

@@ -1,4 +1,4 @@
-/** Text made safe for XML 1.0: the five marks escaped, what XML cannot hold replaced by U+FFFD. */
+/** Text made safe for XML 1.0: the five special characters escaped, forbidden characters replaced by U+FFFD. */
 export function escapeXml(text: string): string {
   const marks: Readonly<Record<string, string>> = {
     "&": "&amp;",
@@ -9,7 +9,7 @@ export function escapeXml(text: string): string {
   };
   return (
     text
-      // Char of XML 1.0, 2.2; unpaired surrogates are none either.
+      // Char of XML 1.0, 2.2; unpaired surrogates are not characters.
       .replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "\ufffd")
       .replace(/[&<>"']/g, (mark) => marks[mark] ?? mark)
       // A line break in an attribute is normalised to a blank unless it is written as a reference.

@@ -1,17 +1,16 @@
 /**
- * The analysed live update inside its own trace, so that the viewer shows the whole of it again. Perfetto skips fields
- * of a packet that it does not know, as Protocol Buffers have it; the bytes are those of a report (update-codec.ts),
- * deflated.
+ * The analysed live update inside its own trace, so that the viewer can show all of it again. Perfetto skips unknown
+ * fields of a packet, as Protocol Buffers prescribe; the bytes are those of a report (update-codec.ts), deflated.
  */
 
 import { lengthKey } from "../../base/bytes/wire.js";
 import type { TraceWriter } from "./packets/trace-writer.js";
 
 /**
- * Of TracePacket: far above Perfetto's own, and below 2^16, where its reader stops. The ioctl of LUO, 0xBA, names it.
+ * A field of TracePacket: far above Perfetto's own, and below 2^16, the reader's limit. Named after LUO's ioctl, 0xBA.
  */
 export const CARRIED_UPDATE_FIELD = 0xba01;
-/** A packet's share of it: readers hold a packet whole. */
+/** The bytes per packet: readers hold a whole packet in memory. */
 const PIECE_BYTES = 256 * 1024;
 
 /**

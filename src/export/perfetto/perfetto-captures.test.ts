@@ -1,4 +1,4 @@
-/** The Perfetto file of every shipped capture: as the document says, as the tree says, and as protoc reads it. */
+/** The Perfetto file of every shipped capture agrees with the document and the tree, and protoc can read it. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";

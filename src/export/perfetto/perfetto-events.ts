@@ -1,7 +1,7 @@
 /**
- * Any trace's events as a Perfetto trace, without an analysis: what Perfetto has a message for as ftrace events, so
- * that it draws CPUs and threads; function graphs as slices of their task; every other event as an instant of its task,
- * with its fields. `docs/perfetto-export.md` says what a live update's own file holds beyond that.
+ * Any trace's events as a Perfetto trace, without an analysis: events with a Perfetto message as ftrace events, so that
+ * it draws CPUs and threads; function graphs as slices of their task; every other event as an instant of its task, with
+ * its fields. `docs/perfetto-export.md` describes the file of a live update, which has more.
  */
 import { type EventChunk, EventKind } from "../../model/collected.js";
 import { type PerfettoEventFeed, writeFtrace } from "./packets/ftrace.js";
@@ -19,17 +19,17 @@ export interface PerfettoEventCounts {
 }
 
 export interface PerfettoEventsOptions {
-  /** What the process that all tasks are drawn under is called. */
+  /** The name of the process of all tasks. */
   readonly name: string;
   readonly release: string | null;
   readonly machine: string | null;
 }
 
-/** The process of all tasks: which thread belongs to which is not recorded. Beyond every thread's id. */
+/** The process of all tasks: traces do not record which thread belongs to which process. Beyond every thread's id. */
 const PROCESS = 2 * PID_LIMIT;
 const UNKNOWN_COMM = "<...>";
 
-/** `feed` streams the rows with their time in nanoseconds, from 0 up (NaN: not wanted), and is called twice. */
+/** `feed` streams the rows with their time in nanoseconds, from 0 up (NaN: skip the row), and is called twice. */
 export function writePerfettoEvents(
   feed: PerfettoEventFeed,
   options: PerfettoEventsOptions,

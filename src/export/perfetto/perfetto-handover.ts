@@ -1,4 +1,4 @@
-/** How a trace should look when the Perfetto UI opens it: what is pinned, noted, shown, and which part is in view. */
+/** How the Perfetto UI shows a trace when it opens it: pinned tracks, notes, tables, and the part in view. */
 import type { LiveUpdate } from "../../model/live-update.js";
 import { traceTimeOf } from "./packets/trace-time.js";
 
@@ -38,7 +38,7 @@ export function startupCommands(update: LiveUpdate): readonly StartupCommand[] {
   ];
 }
 
-/** The UI's address with the commands, and the view set to the blackout with a twentieth of air on both sides. */
+/** The UI's address with the commands, and the view set to the blackout with a margin of a twentieth on both sides. */
 export function handoverUrl(update: LiveUpdate, ui: string): string {
   const { beginNs, endNs } = update.document.blackout;
   const time = traceTimeOf(update, { old: null, new: null });

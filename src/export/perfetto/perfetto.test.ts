@@ -64,7 +64,7 @@ function children(trace: ReadTrace, parent: ReadTrack): readonly ReadTrack[] {
     .sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
 }
 
-/** A span as the trace can tell it; what stands in the track alone is left out. */
+/** A span as the trace has it, without what only the track shows. */
 function comparable(row: Span): string {
   const onThread = ["function", "userspace", "syscall"].includes(row.kind);
   return JSON.stringify([
@@ -199,13 +199,13 @@ test("a session's last phase of the old boot flows into its first of the new", (
   assert.deepEqual(slices.find(({ name }) => name === "restore")?.terminatingFlows, [1]);
   assert.ok(
     slices.every(({ name }) => name !== "finish"),
-    "an end that was not seen is no slice",
+    "an end that was not seen gives no slice",
   );
   const [finish] = (tracksNamed(trace, "lab-0")[0] as ReadTrack).instants;
   assert.equal(finish?.name, "finish begin (end not seen)");
 });
 
-test("every span of the table is a slice, an unseen end is clipped and says so", () => {
+test("every span of the table is a slice; an unseen end is clipped and marked", () => {
   const trace = read(plain);
   assertSpansReread(plain, trace);
   const unseen = [...trace.tracks.values()]
@@ -214,7 +214,7 @@ test("every span of the table is a slice, an unseen end is clipped and says so",
   assert.equal(unseen.length, 2);
 });
 
-test("what overlaps on one lane lies on several tracks of one name and parent", () => {
+test("overlapping spans of one lane are on several tracks of one name and parent", () => {
   const trace = read(plain);
   const initcalls = tracksNamed(trace, "Initcalls (new)");
   assert.equal(initcalls.length, 2);
@@ -279,7 +279,7 @@ test("marks, defects and log lines are instants; those without a time are counte
   );
 });
 
-test("the trace says what it is of", () => {
+test("the trace describes its capture", () => {
   const trace = read(plain);
   const wanted = {
     "blackout.capture": "plain",
@@ -358,7 +358,7 @@ const feed: PerfettoEventFeed = (sink) => {
   sink(...chunkOf("new", newRows.slice(2)));
 };
 
-test("typed events become bundles by CPU, tasks of the two boots apart; all others are counted", () => {
+test("typed events become bundles by CPU, with separate tasks for the two boots; all others are counted", () => {
   const trace = read(plain, feed);
   const zero = zeroOf(trace);
   const lines = trace.ftrace
@@ -397,7 +397,7 @@ test("typed events become bundles by CPU, tasks of the two boots apart; all othe
   });
 });
 
-test("a row from before the last begins another bundle, and many rows are bundled in pieces", () => {
+test("a row that is earlier than the last begins another bundle, and many rows are bundled in pieces", () => {
   const raise = (ns: number): EventRow => at(ns, 2, 5, "busy", "softirq_raise", { vec: 1 });
   const rows = [raise(100), raise(90), ...Array.from({ length: 5_000 }, (_, i) => raise(200 + i))];
   const trace = read(plain, (sink) => sink(...chunkOf("old", rows)));
@@ -461,7 +461,7 @@ test("without a clock link each boot has its own group, one after the other, and
   );
 });
 
-test("an update of nothing at all is still a trace", () => {
+test("an empty update is still a trace", () => {
   const nothing = updateOf({
     document: {
       ...document,
@@ -499,7 +499,7 @@ const anySpan: fc.Arbitrary<Span> = fc
   })
   .map(({ length, ...part }) => span({ ...part, endNs: part.beginNs + length }));
 
-test("any span table reads back as it was", () => {
+test("any span table is read back unchanged", () => {
   fc.assert(
     fc.property(fc.array(anySpan, { maxLength: 40 }), (rows) => {
       const update = updateOf({ spans: rows });
@@ -521,7 +521,7 @@ test("spans at no time that can be drawn are counted", () => {
   assert.equal(counts.unplaced, bad.length);
 });
 
-test("pieces are handed out as they fill, and belong to the receiver", () => {
+test("pieces are passed on as they fill, and belong to the receiver", () => {
   const many = Array.from({ length: 30_000 }, (_, i) =>
     span({ name: `function_${i % 500}`, beginNs: i * 10, endNs: i * 10 + 7, boot: "old", pid: 5, cpu: 1 }),
   );

@@ -23,11 +23,11 @@ export interface PerfettoCounts {
   readonly slices: number;
   readonly instants: number;
   readonly ftraceEvents: number;
-  /** Rows of events that Perfetto has no message for; what they span is in the slices. */
+  /** Rows of events without a Perfetto message; their spans are in the slices. */
   readonly ftraceUntyped: number;
   /** Rows of typed events without a CPU, task, time, or a needed field. */
   readonly ftraceUndecoded: number;
-  /** Ftrace records that were not recorded, but end or begin what runs on a CPU on either side of the seam. */
+  /** Added ftrace records, which end or begin what runs on a CPU on either side of the seam. */
   readonly ftraceClosing: number;
   /** Spans, log lines, defects and parts of the document that have no time, or none that a trace can hold. */
   readonly unplaced: number;
@@ -35,14 +35,13 @@ export interface PerfettoCounts {
   readonly printkOutside: number;
 }
 
-/** More labels than this are not labels. */
+/** More labels than this are left out. */
 const MAX_LABELS = 64;
 
 /**
  * Writes the trace piece by piece; `out` owns each piece, and their concatenation is the file. Without `events` the
- * file has no CPU tracks, without
- * `attribution` no tracks of where the time went, without `carried` (the update as a report packs it) the viewer cannot
- * open it. Throws nothing of its own.
+ * file has no CPU tracks, without `attribution` no tracks of where the time went, without `carried` (the update as a
+ * report packs it) the viewer cannot open it. Does not throw.
  */
 export function writePerfetto(
   update: LiveUpdate,

@@ -1,4 +1,4 @@
-/** A feed of events without addresses of the kernel: each becomes a small number of its own, the same each time. */
+/** A feed of events without addresses of the kernel: each address becomes a small number, the same each time. */
 
 import type { EventChunk, EventFields, FieldValue } from "../../model/collected.js";
 import { redactText } from "../../report/redact.js";
@@ -46,7 +46,7 @@ export function redactedFeed(feed: PerfettoEventFeed): PerfettoEventFeed {
     });
 }
 
-/** -1 and error codes are no addresses, though as unsigned numbers they look like them. */
+/** -1 and error codes are not addresses, although they look like them as unsigned numbers. */
 function isSmall(value: bigint): boolean {
   const signed = BigInt.asIntN(64, value);
   return signed >= -4096n && signed < 0n;

@@ -1,6 +1,6 @@
 /**
- * The metrics of a fleet: every name, type and label there is (docs/watch.md lists them), and the families of what was
- * tallied. Rules and dashboards take their names from this table alone.
+ * The metrics of a fleet: every name, type and label (docs/watch.md lists them), and the families of the tallies. Rules
+ * and dashboards take their names from this table alone.
  */
 
 import type { Metric } from "../../analyze/cohort/metrics.js";
@@ -16,7 +16,7 @@ export interface MetricDefinition {
   readonly name: string;
   readonly type: MetricFamily["type"];
   readonly help: string;
-  /** Beside those that a scraper adds (job, instance). */
+  /** Besides those that a scraper adds (job, instance). */
   readonly labels: readonly string[];
 }
 
@@ -31,7 +31,7 @@ const define = (
   help: string,
 ): MetricDefinition => ({ name, type, help, labels });
 
-/** Of the updates themselves: what `blackout metrics` writes, and `blackout watch` serves. */
+/** Metrics of the updates: `blackout metrics` writes them, and `blackout watch` serves them. */
 export const UPDATE_METRICS = {
   updates: define("counter", "blackout_updates", [...GROUP_LABELS, "outcome"], "Live updates, by outcome"),
   defects: define(
@@ -51,13 +51,13 @@ export const UPDATE_METRICS = {
     "histogram",
     "blackout_slowest_vm_duration_seconds",
     COHORT_LABELS,
-    "Of each completed live update the VM that stood still the longest",
+    "For each completed live update, the VM that stood still longest",
   ),
   causesDuration: define(
     "histogram",
     "blackout_causes_duration_seconds",
     [...COHORT_LABELS, "causes"],
-    "What the causes that the budget limits took of each blackout",
+    "Time of each blackout in the causes that the budget limits",
   ),
   firstUpdate: define(
     "gauge",

@@ -36,7 +36,7 @@ if [ "$(word lab.hash no)" = yes ]; then
   printf 0123456789abcdef0123456789abcdef > /key
   export BLACKOUT_HASH_SESSIONS=/key
 fi
-# Kept by the kexec's memory alone: this folder is in the guest's own.
+# Kept only in memory that survives the kexec: this folder is the guest's own.
 if [ "$CARRIER" = memfd ]; then
   STATE=/state
   verb=save
@@ -44,7 +44,7 @@ if [ "$CARRIER" = memfd ]; then
   export LAB_CARRIER="sh /recorder.sh $verb --state $STATE --carrier"
 fi
 marker=-
-# Without a recorder: the same update, for a clock outside alone.
+# Without a recorder: the same update, only for the clock outside.
 if [ "$LEVEL" = none ]; then
   : > /out/unrecorded
   recorder() {
@@ -87,7 +87,7 @@ if [ "$(word lab.boot 1)" = 1 ]; then
   sync
   if [ "$WORKLOAD" = selftests ]; then
     /workload load $kernel $initrd "$next" 2> /out/workload.old
-    # Each leaves a process behind that holds its sessions.
+    # Each leaves a process behind that keeps its sessions open.
     for program in /selftests/*; do
       "$program" -s 1 > "/out/${program##*/}.old" 2>&1 || echo "${program##*/} -s 1: $?" >> /out/failed
     done
@@ -97,12 +97,12 @@ if [ "$(word lab.boot 1)" = 1 ]; then
   fi
 else
   # Probes alone are not armed by the command line, which takes time inside the blackout; a bootconfig has them armed.
-  # Without the old kernel's state neither half nor level is known.
+  # Without the old kernel's state, half and level are unknown.
   known=''
   [ "$CARRIER" = folder ] || known="--half new --level $LEVEL"
   # shellcheck disable=SC2086 # words are meant
   case $LEVEL/$BY in probes/cmdline | graph/cmdline) recorder arm $known 2> /out/arm.new.log ;; esac
-  # While the copies are what is collected.
+  # While the copies are collected.
   if [ "$BACKUP" = yes ]; then
     echo 1 > /sys/kernel/tracing/instances/blackout/tracing_on
     echo 'recorded again' > /sys/kernel/tracing/instances/blackout/trace_marker
@@ -119,7 +119,7 @@ else
     /workload restore "$SESSIONS" "$FILES" "$MIB" "$marker" > /out/verified 2> /out/workload.new
   fi
 fi
-# For a clock outside alone the update is over.
+# For the clock outside, the update is over.
 [ "$(word lab.collect 1)" = 1 ] || { umount /out; poweroff -f; }
 # shellcheck disable=SC2086 # words are meant
 [ -e /out/capture ] || recorder $collect 2> /out/collect.log || echo "collect: $?" >> /out/failed

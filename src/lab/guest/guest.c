@@ -59,14 +59,14 @@ void open_marks(const char *path)
 		return;
 	if (tcgetattr(observer, &line) == 0) {
 		cfmakeraw(&line);
-		/* An emulated UART, too, hands on what it receives only after four bytes' time. */
+		/* Even an emulated UART passes on what it receives only after four bytes' time. */
 		cfsetspeed(&line, B115200);
 		tcsetattr(observer, TCSANOW, &line);
 	}
 	tcflush(observer, TCIFLUSH);
 }
 
-/* The quickest of some handshakes: which of them, the middle of it on this clock, and half of what it took. */
+/* The fastest of several handshakes: its number, its middle on this clock, and half its duration. */
 struct handshake { int index; long long middle, half; };
 
 #define HANDSHAKES 12
@@ -88,7 +88,7 @@ static struct handshake shake_hands(void)
 	return best;
 }
 
-/* Between two readings of the clock: the kernel may run something else before or after it stamps the mark. */
+/* Read the clock before and after: the kernel may run something else before or after it stamps the mark. */
 struct moment { long long middle, half; unsigned long long cycles; };
 
 static struct moment mark_moment(const char *text)
@@ -99,7 +99,7 @@ static struct moment mark_moment(const char *text)
 	return (struct moment){ .middle = before + half, .half = half, .cycles = __builtin_ia32_rdtsc() };
 }
 
-/* Tells the observer when WHAT was; it is out of the machine when this returns. */
+/* Reports to the observer when WHAT happened; the message has left the machine when this returns. */
 static void observe(char what, struct handshake by, struct moment at)
 {
 	if (observer < 0)
@@ -155,7 +155,7 @@ void luo_finish(int session_fd)
 		fail("FINISH");
 }
 
-/* What a page holds is a function of where it is: a page that comes back elsewhere is found out. */
+/* A page's content is a function of its place, so that a page restored to the wrong place is detected. */
 static uint64_t word_of(int session, int file, size_t offset)
 {
 	uint64_t word = ((uint64_t)session << 48 ^ (uint64_t)file << 32 ^ offset) + 0x9e3779b97f4a7c15u;

@@ -1,4 +1,4 @@
-/** What a lab's guests boot from and run, by workload: made once for a lab, laid out for each of its machines. */
+/** What a lab's guests boot and run, by workload: made once per lab, laid out for each machine. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -10,21 +10,21 @@ import { findSystemd, laySystemdRoot } from "../root/systemd-root.js";
 import { packInitramfs } from "./initramfs.js";
 
 export interface Guest {
-  /** Of the first boot; null where the root is the share. */
+  /** For the first boot; null if the root is the share. */
   readonly initrd: string | null;
-  /** Words of the first boot's command line that only this kind of guest has. */
+  /** Words of the first boot's command line for this kind of guest only. */
   readonly words: string;
-  /** What the updates' captures say of the workload. */
+  /** Labels of the workload in the updates' captures. */
   readonly label: string;
-  /** Fills the empty folder `share`, which the guest mounts. The error is a sentence for people. */
+  /** Fills the empty folder `share`, which the guest mounts. The error is a sentence for the user. */
   layOut(share: string): Result<void, string>;
-  /** Within the share: where the guest leaves what it has made. */
+  /** Within the share: where the guest writes its results. */
   readonly out: string;
   /** Within the share: the recorder's state folder. */
   readonly state: string;
 }
 
-/** `folder` is the lab's own; `workload` the compiled program. The error is a sentence for people. */
+/** `folder` is the lab's own; `workload` the compiled program. The error is a sentence for the user. */
 export function makeGuest(options: LabOptions, folder: string, workload: string): Result<Guest, string> {
   const { sessions, files } = options;
   switch (options.workload) {
@@ -41,7 +41,7 @@ export function makeGuest(options: LabOptions, folder: string, workload: string)
       const { root, version } = found.value;
       return ok({
         initrd: null,
-        // Without a cache each program that is started is read from the host anew.
+        // Without a cache, each started program is read from the host again.
         words:
           "root=out rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=524288,cache=loose rw systemd.show_status=error",
         label: `systemd-${version}-${sessions}x${files}`,

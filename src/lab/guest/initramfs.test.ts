@@ -6,11 +6,11 @@ import { join } from "node:path";
 import test from "node:test";
 import { packInitramfs } from "./initramfs.js";
 
-test("busybox' cpio unpacks what is packed", (t) => {
+test("busybox's cpio unpacks what is packed", (t) => {
   if (spawnSync("busybox", ["true"]).status !== 0) return t.skip("busybox is not installed");
   const folder = mkdtempSync(join(tmpdir(), "blackout-initramfs-"));
   try {
-    // Lengths of 0 to 4 beyond a multiple of four: each padding there is.
+    // Lengths of 0 to 4 beyond a multiple of four: every padding.
     const files = [0, 1, 2, 3, 4].map((length) => ({
       path: `deep/er/${"n".repeat(length + 1)}`,
       content: new Uint8Array(length).fill(65),

@@ -1,5 +1,4 @@
-# shellcheck shell=sh
-# tracefs_state: what differs between a tracefs that nobody uses and one in which something is left.
+# shellcheck shell=sh tracefs_state: prints what differs between an unused tracefs and one with remains.
 tracefs_state() {
   cd /sys/kernel/tracing || return
   ls instances

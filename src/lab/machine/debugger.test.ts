@@ -8,7 +8,7 @@ test("a packet carries its checksum", () => {
   assert.equal(packetOf(""), "$#00");
 });
 
-test("a function that returns at once leaves all but rax, rsp and rip alone", () => {
+test("a function that returns at once changes only rax, rsp and rip", () => {
   const registers = Array.from({ length: 24 }, (_, i) => BigInt(i) << 8n);
   const hex = (values: readonly bigint[]): string =>
     values

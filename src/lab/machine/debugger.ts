@@ -1,7 +1,7 @@
 /**
  * Makes a kernel function fail, from outside the guest: QEMU's gdb server stops the machine where the function is
- * called, and lets it go on as if the function had returned an error at once. For what no workload can bring about, as
- * a memfd's freeze that is refused. GDB remote protocol:
+ * called, and lets it go on as if the function had returned an error at once. For faults that no workload can cause,
+ * such as a refused freeze of a memfd. GDB remote protocol:
  * https://sourceware.org/gdb/current/onlinedocs/gdb.html/Remote-Protocol.html
  */
 import { connect, type Socket } from "node:net";
@@ -36,7 +36,8 @@ const withRegister = (all: string, index: number, value: bigint): string =>
   all.slice(0, index * REGISTER_BYTES * 2) + littleEndian(value) + all.slice((index + 1) * REGISTER_BYTES * 2);
 
 /**
- * The registers after a `ret` from a function's first instruction with `result`; `returnTo` is what its stack holds.
+ * The registers after a `ret` from a function's first instruction with `result`; `returnTo` is the address on its
+ * stack.
  */
 export function returned(all: string, returnTo: string, result: bigint): string {
   const popped = withRegister(all, RSP, integerOf(register(all, RSP)) + BigInt(REGISTER_BYTES));
@@ -58,8 +59,8 @@ class Connection {
   }
 
   /**
-   * Sends, and waits for the answer; null after `limitMs`, or where the machine has ended. That the machine stopped is
-   * told of itself, too, as when a debugger connects: it answers `c` alone.
+   * Sends, and waits for the answer; null after `limitMs`, or if the machine has ended. Stop messages also come
+   * unsolicited, as when a debugger connects: only `c` is answered by one.
    */
   async ask(text: string, limitMs: number): Promise<string | null> {
     this.socket.write(packetOf(text));
@@ -83,7 +84,7 @@ class Connection {
     }
   }
 
-  /** Lets the machine run, and waits for nothing. */
+  /** Lets the machine run, without waiting. */
   resume(): void {
     this.socket.write(packetOf("c"));
   }
@@ -101,7 +102,7 @@ export interface Injection {
 }
 
 export interface Injected {
-  /** Resolves when the function was called and has returned so; the error says why that did not come about. */
+  /** Resolves when the function was called and returned this value; the error states why that did not happen. */
   readonly done: Promise<Result<void, string>>;
 }
 
@@ -114,8 +115,8 @@ function connected(path: string): Promise<Socket | string> {
 }
 
 /**
- * Sets the trap at the gdb server `path`. When this resolves the machine runs on, and the function's first call will
- * fail; later calls do what they always did.
+ * Sets the trap at the gdb server `path`. When this resolves, the machine runs, and the function's first call will
+ * fail; later calls work as usual.
  */
 export async function failFirstCall(
   path: string,
@@ -126,16 +127,17 @@ export async function failFirstCall(
   if (typeof socket === "string") return err(`QEMU's debugger cannot be reached: ${socket}`);
   const gdb = new Connection(socket);
   const at = address.toString(16);
-  // A hardware breakpoint: the kernel's text, which ftrace patches and checks, stays as it is.
+  // A hardware breakpoint leaves the kernel's text unchanged, which ftrace patches and checks.
   if ((await gdb.ask(`Z1,${at},1`, ANSWER_MS)) !== "OK") {
     gdb.end();
-    return err("QEMU's debugger takes no breakpoint.");
+    return err("QEMU's debugger refuses the breakpoint.");
   }
   const spring = async (): Promise<Result<void, string>> => {
     const stopped = await gdb.ask("c", limitMs);
     if (stopped === null || !/^.05/.test(stopped)) return err("The function was not called.");
     const all = await gdb.ask("g", ANSWER_MS);
-    if (all === null || all.length < (RIP + 1) * REGISTER_BYTES * 2) return err("QEMU's debugger tells no registers.");
+    if (all === null || all.length < (RIP + 1) * REGISTER_BYTES * 2)
+      return err("QEMU's debugger does not return the registers.");
     const stack = integerOf(register(all, RSP)).toString(16);
     const returnTo = await gdb.ask(`m${stack},${REGISTER_BYTES}`, ANSWER_MS);
     if (returnTo?.length !== REGISTER_BYTES * 2) return err("QEMU's debugger cannot read the stack.");
@@ -147,7 +149,7 @@ export async function failFirstCall(
   };
   const done = spring().then(async (how) => {
     gdb.resume();
-    // A closed connection stops the machine only where the packet is still on its way.
+    // A closed connection stops the machine only if a packet is still in transit.
     await sleep(100);
     gdb.end();
     return how;

@@ -9,7 +9,7 @@ test("the newest source with LUO is taken, by number", () => {
   assert.equal(newestSource(["linux-source-6.18.tar.xz"]), null, "6.19 is the first with LUO");
 });
 
-test("options that Kconfig dropped are told", () => {
+test("options that Kconfig dropped are reported", () => {
   const config = "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_D=y\n";
   assert.deepEqual(optionsNotTaken("CONFIG_A=y\nCONFIG_B=y\nCONFIG_C=n\nCONFIG_D=n\n", config), [
     "CONFIG_B=y",
@@ -17,9 +17,10 @@ test("options that Kconfig dropped are told", () => {
   ]);
 });
 
-test("the options that are shipped ask for what a live update needs", () => {
+test("the shipped options enable what a live update needs", () => {
   const lines = readFileSync(kernelOptions, "utf8").split("\n");
-  // kexec_file_load refuses a kernel that is not relocatable (bzImage64_probe); the recorder tells boots by /proc/sys.
+  // kexec_file_load refuses a kernel that is not relocatable (bzImage64_probe); the recorder distinguishes boots by
+  // /proc/sys.
   for (const name of [
     "RELOCATABLE",
     "SYSCTL",

@@ -12,7 +12,7 @@ export const kernelOptions: string = join(import.meta.dirname, "kernel.config");
 /** The first release with LUO. */
 const LUO_SINCE: readonly [number, number] = [6, 19];
 
-/** Of `linux-source-7.3.tar.xz`; null where the name is another's. */
+/** The version in `linux-source-7.3.tar.xz`; null for other names. */
 function releaseOf(file: string): readonly [number, number] | null {
   const found = /^linux-source-(\d{1,3})\.(\d{1,3})\.tar\.\w+$/.exec(file);
   return found === null ? null : [Number(found[1]), Number(found[2])];
@@ -29,7 +29,10 @@ export function newestSource(files: readonly string[]): string | null {
   return found.sort((a, b) => byRelease(a.release, b.release)).at(-1)?.file ?? null;
 }
 
-/** Options of `fragment` that the kernel's own configuration `config` has not: Kconfig drops what depends on others. */
+/**
+ * Options of `fragment` that are missing in the kernel's configuration `config`: Kconfig drops options with unmet
+ * dependencies.
+ */
 export function optionsNotTaken(fragment: string, config: string): readonly string[] {
   const taken = new Set(config.split("\n"));
   return fragment
@@ -41,14 +44,14 @@ export function optionsNotTaken(fragment: string, config: string): readonly stri
 export interface KernelBuild {
   /** Archive of the source; null: the newest under /usr/src. */
   readonly source: string | null;
-  /** Where it is unpacked, built and left, 3 GB of it; what is unpacked there already is used again. */
+  /** Where it is unpacked, built and kept (3 GB); an unpacked source is used again. */
   readonly folder: string;
   readonly jobs: number;
 }
 
 const DEBIAN_SOURCES = "/usr/src";
 
-/** The path of the bzImage. `say` gets a line for each step. The error is a sentence for people. */
+/** The path of the bzImage. `say` gets a line for each step. The error is a sentence for the user. */
 export async function buildKernel(
   { source, folder, jobs }: KernelBuild,
   say: (step: string) => void,
@@ -77,11 +80,12 @@ export async function buildKernel(
     if (unpacked !== null) return err(`${archive} cannot be unpacked: ${unpacked}`);
   }
   say("configuring");
-  // Kconfig's defaults for the rest: without them (allnoconfig) a kernel had neither /proc/sys nor could be kexec'd into.
+  // Kconfig's defaults for the rest: without them (allnoconfig), a kernel had no /proc/sys and could not be the target
+  // of a kexec.
   const configured = await run("make", ["-C", tree, `KCONFIG_ALLCONFIG=${kernelOptions}`, "alldefconfig"]);
   if (configured !== null) return err(`The kernel cannot be configured: ${configured}`);
   const notTaken = optionsNotTaken(readFileSync(kernelOptions, "utf8"), readFileSync(join(tree, ".config"), "utf8"));
-  if (notTaken.length > 0) say(`this kernel does not take: ${notTaken.join(" ")}`);
+  if (notTaken.length > 0) say(`this kernel does not have: ${notTaken.join(" ")}`);
   say(`building with ${jobs} jobs`);
   const built = await run("make", ["-C", tree, `-j${jobs}`, "bzImage"]);
   if (built !== null) return err(`The kernel cannot be built: ${built}`);
@@ -89,7 +93,7 @@ export async function buildKernel(
   copyFileSync(join(tree, "arch/x86/boot/bzImage"), image);
   say("building the kernel's own tests of LUO");
   const tests = (await run("make", ["-C", tree, "headers"])) ?? (await buildSelftests(tree, join(folder, "selftests")));
-  // The kernel is of use without them.
+  // The kernel is usable without them.
   if (tests !== null) say(`they cannot be built: ${tests}`);
   return ok(image);
 }
@@ -108,7 +112,7 @@ async function buildSelftests(tree: string, to: string): Promise<string | null> 
 
 const TAIL_CHARACTERS = 2_000;
 
-/** Null, or the last of what the program complained about. */
+/** Null, or the last lines of the program's errors. */
 function run(program: string, args: readonly string[]): Promise<string | null> {
   return new Promise((resolve) => {
     const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });

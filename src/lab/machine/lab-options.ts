@@ -1,23 +1,23 @@
-/** What a lab can be asked for. */
+/** The options of a lab. */
 import { LEVELS } from "../../recorder/recorder.js";
 import type { Accelerator } from "./machine.js";
 
-/** What is made to go wrong: docs/lab.md tells how each update then ends. */
+/** The fault to inject: docs/lab.md describes how each update then ends. */
 export const FAULTS = ["none", "refused", "not-loaded", "panic", "hang", "kho-off", "cpus"] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** `none`: an update that nobody records, which the others' cost is measured against. */
+/** `none`: an unrecorded update, the reference for the cost of the other levels. */
 export const LAB_LEVELS = ["none", ...LEVELS] as const;
 export type LabLevel = (typeof LAB_LEVELS)[number];
 
-/** How the next kernel is told to record. */
+/** How the next kernel's recording is configured. */
 export const ARM_BY = ["cmdline", "bootconfig"] as const;
-/** What the recorder's probes are made of. */
+/** The type of the recorder's probes. */
 export const PROBE_KINDS = ["fprobe", "kprobe"] as const;
-/** What brings the old kernel's files into the new one: a folder that both mount, or a memfd in a LUO session. */
+/** How the old kernel's files reach the new one: a folder that both mount, or a memfd in a LUO session. */
 export const CARRIERS = ["folder", "memfd"] as const;
 
-/** What is preserved by whom: the lab's own program, Linux' own tests of LUO, or systemd and a service of it. */
+/** What preserves: the lab's own program, Linux's own tests of LUO, or systemd and a service. */
 export const WORKLOADS = ["memfd", "selftests", "systemd"] as const;
 export type Workload = (typeof WORKLOADS)[number];
 
@@ -26,7 +26,7 @@ export interface LabOptions {
   /** The kernel that is updated to. */
   readonly next: string;
   readonly workload: Workload;
-  /** Folder of Linux' tests of LUO, for the workload that needs them. */
+  /** Folder of Linux's tests of LUO, for the workload that needs them. */
   readonly selftests: string | null;
   /** Folder with a root file system, likewise. */
   readonly rootfs: string | null;
@@ -42,11 +42,11 @@ export interface LabOptions {
   readonly cmdline: string;
   readonly armBy: (typeof ARM_BY)[number];
   readonly carrier: (typeof CARRIERS)[number];
-  /** Null: what the recorder takes by itself. */
+  /** Null: the recorder chooses. */
   readonly probes: (typeof PROBE_KINDS)[number] | null;
   /** The next kernel copies the rings at boot, and the first of them is recorded into again before they are collected. */
   readonly backup: boolean;
-  /** The capture holds hashes instead of the sessions' names. */
+  /** The capture has hashes instead of the sessions' names. */
   readonly hashSessions: boolean;
   readonly cpus: number;
   readonly memoryMib: number;

@@ -12,12 +12,12 @@ export type Accelerator = UsableAccelerator | "icount";
 type UsableAccelerator = "kvm" | "tcg";
 
 const QEMU = "qemu-system-x86_64";
-/** On a machine with KVM a kernel says so much within a second. */
+/** With KVM, a kernel prints this much within a second. */
 const KVM_BOOT_MS = 10_000;
 
 /**
- * KVM where this kernel really starts under it. A device that can be opened, and even a machine that can be made, is
- * not enough: in some nested guests its kernel then runs thousands of times too slowly.
+ * KVM if this kernel really starts under it. It is not enough that the device can be opened, or a machine created: in
+ * some nested guests the kernel then runs thousands of times too slowly.
  */
 export function usableAccelerator(kernel: string): Promise<UsableAccelerator> {
   if (!existsSync("/dev/kvm")) return Promise.resolve("tcg");
@@ -43,7 +43,7 @@ export function usableAccelerator(kernel: string): Promise<UsableAccelerator> {
   });
 }
 
-/** util-linux' setpriv, where it is: with it the machine does not outlive this process, however that ends. */
+/** util-linux's setpriv, if present: with it, the machine does not outlive this process, however the process ends. */
 function spawnMachine(args: readonly string[], stdout: "pipe" | "ignore") {
   const bound = spawnSync("setpriv", ["--pdeathsig", "KILL", "true"], { stdio: "ignore" }).status === 0;
   const [program, ...before] = bound ? ["setpriv", "--pdeathsig", "KILL", QEMU] : [QEMU];
@@ -65,15 +65,15 @@ export interface MachineOptions {
   readonly console: string;
   /** Path of the observer's socket; at most 107 bytes (sockaddr_un). */
   readonly observer: string;
-  /** Path of the debugger's socket (debugger.ts), likewise; null where nobody debugs. */
+  /** Path of the debugger's socket (debugger.ts), with the same limit; null without a debugger. */
   readonly gdb: string | null;
   readonly limitMs: number;
-  /** What a new kernel that hangs says last: the machine is ended then. Null: only the limit ends it. */
+  /** The last line of a new kernel that hangs: the machine is stopped then. Null: only the limit stops it. */
   readonly lastWords: KernelLineId | null;
   readonly signal: AbortSignal;
 }
 
-/** Between two looks at the console, and from a panic or a hang to the machine's end. */
+/** The interval of checking the console, and the time from a panic or a hang to stopping the machine. */
 const LOOK_MS = 3_000;
 
 export type MachineEnd =
@@ -107,7 +107,7 @@ function argumentsOf(options: MachineOptions): readonly string[] {
 /** Why this process ended the machine; null: it ended by itself. */
 type Stop = "interrupted" | "panicked" | "hung" | "timed-out";
 
-/** Runs the machine until it powers off, reboots, panics, hangs or the limit is over. Never rejects. */
+/** Runs the machine until it powers off, reboots, panics or hangs, or until the limit. Never rejects. */
 export async function runMachine(options: MachineOptions): Promise<MachineEnd> {
   const observer = await openObserver(options.observer);
   if (!observer.ok) return { kind: "failed", message: observer.error };
@@ -152,7 +152,7 @@ export async function runMachine(options: MachineOptions): Promise<MachineEnd> {
   }
 }
 
-/** panic=-1 restarts a machine that panics, but not every kernel gets so far. */
+/** panic=-1 restarts a machine that panics, but some kernels panic before they read it. */
 function watchConsole({ console, lastWords }: MachineOptions, stop: (why: Stop) => void): () => void {
   let [panicked, hung] = [false, false];
   return () => {

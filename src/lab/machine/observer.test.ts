@@ -18,7 +18,7 @@ test("a mark is placed by the handshake that the guest names", () => {
   assert.deepEqual(line.observation("guest"), { pausedNs: 7_000n, resumedNs: 8_000n, uncertaintyNs: 0n });
 });
 
-test("without a handshake a mark is when its byte came, and how good that is is not known", () => {
+test("without a handshake a mark is when its byte came, with unknown uncertainty", () => {
   const line = new ObserverLine(() => {});
   line.take("P\n", 5n);
   line.take("?", 6n);

@@ -1,18 +1,18 @@
 /**
  * The clock outside the guest. The guest's second serial line is a socket here; the workload shakes hands over it (`?`,
- * answered `!`) next to its pause and its resume, and then tells how far the mark was from the quickest of the
- * handshakes on its own clock: `P INDEX NS ±NS TSC` and `R INDEX NS ±NS TSC`. A lone byte would be as late as this
- * process' event loop is, 30 ms on a busy machine; the quickest of some handshakes is good to half of what it took. TSC
- * is the guest's time-stamp counter at the mark, for machines whose time is not the host's.
+ * answered `!`) next to its pause and its resume, and then reports how far the mark was from the fastest handshake on
+ * its own clock: `P INDEX NS ±NS TSC` and `R INDEX NS ±NS TSC`. A single byte would be as late as this process's event
+ * loop, 30 ms on a busy machine; the fastest handshake is accurate to half its duration. TSC is the guest's time-stamp
+ * counter at the mark, for machines whose time is not the host's.
  */
 import { createServer, type Server } from "node:net";
 import { err, ok, type Result } from "../../base/result.js";
 
-/** On the host's monotonic clock, or the guest's TSC; null: that mark was never told. */
+/** On the host's monotonic clock, or the guest's TSC; null: that mark was never reported. */
 export interface Observation {
   readonly pausedNs: bigint | null;
   readonly resumedNs: bigint | null;
-  /** Of either; where a mark came without a handshake, how late its byte was is not known. */
+  /** Of either; null if a mark came without a handshake. */
   readonly uncertaintyNs: bigint | null;
 }
 
@@ -22,7 +22,7 @@ interface Seen {
   readonly tsc: bigint | null;
 }
 
-/** Whose time an observation is in. The guest's is for machines whose TSC ticks once a nanosecond. */
+/** The clock of an observation. The guest's is for machines whose TSC ticks once per nanosecond. */
 export type ObserverClock = "host" | "guest";
 
 const LINE_BYTES = 100;
@@ -84,7 +84,7 @@ export interface Observer {
   readonly close: () => void;
 }
 
-/** Listens at `path`, at most 107 bytes long (sockaddr_un). The error is a sentence for people. */
+/** Listens at `path`, at most 107 bytes long (sockaddr_un). The error is a sentence for the user. */
 export function openObserver(path: string): Promise<Result<Observer, string>> {
   return new Promise((resolve) => {
     let observation: (clock: ObserverClock) => Observation = () => ({

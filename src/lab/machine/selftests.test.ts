@@ -31,7 +31,7 @@ test("the programs are found beside their sources, in order", () => {
   });
 });
 
-test("what is not there, or needs libraries, is told with what to do", () => {
+test("a missing folder, and a program that needs libraries, give a message with what to do", () => {
   const error = (folder: string | null): string => {
     const found = findSelftests(folder);
     return found.ok ? "" : found.error;

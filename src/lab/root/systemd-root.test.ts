@@ -19,7 +19,7 @@ import { findSystemd, laySystemdRoot } from "./systemd-root.js";
 const scratch = mkdtempSync(join(tmpdir(), "blackout-systemd-root-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** A made-up root file system: what of one is looked at. */
+/** A made-up root file system: the files that are checked. */
 function rootOf(name: string, version: number, without: string | null = null): string {
   const root = join(scratch, name);
   const library = `usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-${version}.so`;
@@ -32,7 +32,7 @@ function rootOf(name: string, version: number, without: string | null = null): s
   return root;
 }
 
-test("a root is taken where its systemd knows LUO, and refused with what it lacks", () => {
+test("a root is accepted if its systemd supports LUO, and otherwise refused with what is missing", () => {
   const error = (root: string | null): string => {
     const found = findSystemd(root);
     return found.ok ? "" : found.error;
@@ -45,7 +45,7 @@ test("a root is taken where its systemd knows LUO, and refused with what it lack
   assert.match(error(rootOf("bare", 262, "usr/sbin/kexec")), /bare has no usr\/sbin\/kexec/);
 });
 
-test("a copy gets the recorder, its units and the lab's; the root itself stays as it is", () => {
+test("a copy gets the recorder, its units and the lab's; the root itself is unchanged", () => {
   const root = rootOf("laid", 262);
   const to = join(scratch, "copy");
   mkdirSync(to);

@@ -15,7 +15,7 @@ import { err, ok, type Result } from "../../base/result.js";
 import { recorderPath } from "../../recorder/recorder.js";
 import type { LabOptions } from "../machine/lab-options.js";
 
-/** The first that hands its file descriptor store to LUO (its NEWS). */
+/** The first version that passes its file descriptor store to LUO (its NEWS). */
 const LUO_SINCE = 261;
 
 const HOW =
@@ -26,13 +26,13 @@ export interface SystemdRoot {
   readonly version: number;
 }
 
-/** Whether `root` has all that the workload needs. The error is a sentence for people. */
+/** Whether `root` has everything that the workload needs. The error is a sentence for the user. */
 export function findSystemd(root: string | null): Result<SystemdRoot, string> {
   if (root === null) return err(`systemd needs a root file system of its own: --rootfs DIR; ${HOW}.`);
   const version = versionOf(root);
   if (version === null) return err(`There is no systemd in ${root}: ${HOW}.`);
   if (version < LUO_SINCE) {
-    return err(`systemd in ${root} is ${version}, which preserves nothing: it takes ${LUO_SINCE} or later; ${HOW}.`);
+    return err(`systemd in ${root} is ${version}, which preserves nothing: ${LUO_SINCE} or later is needed; ${HOW}.`);
   }
   const missing = ["usr/bin/mount", "usr/sbin/kexec", "usr/bin/awk", "usr/bin/tar"].filter(
     (path) => !existsSync(join(root, path)) && !isLink(root, path),
@@ -79,7 +79,7 @@ const WANTED_BY: Readonly<Record<string, string>> = {
   "lab-end.service": "multi-user.target",
 };
 
-/** Logins, which a machine without udev waits for in vain. */
+/** Login services, which would wait forever on a machine without udev. */
 const MASKED = ["getty@.service", "serial-getty@.service", "getty-static.service"];
 /** What systemd does at the first boot after /usr has changed (ConditionNeedsUpdate=) was done when these are newer. */
 const UPDATED = ["etc/.updated", "var/.updated"];
@@ -107,7 +107,7 @@ export function laySystemdRoot(root: string, to: string, workload: string, optio
       place(join(folder, name), `etc/systemd/system/${name}`, 0o644);
     }
   }
-  // Some two hundred processes are started in seconds only where nothing is emulated.
+  // Without emulation, some two hundred processes start in seconds.
   for (const unit of readdirSync(RECORDER_UNITS)) {
     mkdirSync(join(units, `${unit}.d`));
     writeFileSync(join(units, `${unit}.d/lab.conf`), "[Service]\nTimeoutSec=infinity\n");
@@ -127,7 +127,7 @@ export function laySystemdRoot(root: string, to: string, workload: string, optio
   writeFileSync(join(to, "lab/options"), `${lines.join("\n")}\n`);
   const recorder = [`BLACKOUT_LEVEL=${level}`, ...(probes === null ? [] : [`BLACKOUT_PROBES=${probes}`])];
   writeFileSync(join(to, "etc/default/blackout"), `${recorder.join("\n")}\n`);
-  // With one, nothing is asked at the first boot. It becomes no part of a capture.
+  // With one, the first boot asks no questions. It does not become part of a capture.
   writeFileSync(join(to, "etc/machine-id"), "b1ac0000b1ac0000b1ac0000b1ac0000\n");
   writeFileSync(join(to, "etc/hostname"), "lab\n");
   return ok(undefined);

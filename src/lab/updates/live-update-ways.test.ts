@@ -1,6 +1,6 @@
 /**
- * The other ways to record an update, all in one: probes of fprobes, the next kernel armed by a bootconfig, copies of
- * the rings, what is saved carried by a memfd in a LUO session, and names of sessions hidden. Made with LAB=all.
+ * The other ways to record an update, all in one: fprobes, the next kernel armed by a bootconfig, copies of the rings,
+ * a carrier in a LUO session, and hashed names of sessions. Made with LAB=all.
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * Updates with programs of others. Linux' own tests: LAB_SELFTESTS=DIR, as `blackout lab kernel` builds them. systemd:
+ * Updates with other programs. Linux's own tests: LAB_SELFTESTS=DIR, as `blackout lab kernel` builds them. systemd:
  * LAB_ROOTFS=DIR, a root file system with 261 or later, and LAB_KERNEL=BZIMAGE, a kernel that systemd runs on.
  */
 import assert from "node:assert/strict";
@@ -14,7 +14,7 @@ import type { LabResult } from "../live-update.js";
 const { LAB_SELFTESTS, LAB_ROOTFS, LAB_KERNEL } = process.env;
 const release = "7.3.4";
 
-/** What every update must show, whoever preserves: an outcome, phases, the observer's blackout, nothing left behind. */
+/** What every update must show, with any program: an outcome, phases, the observer's blackout, nothing left behind. */
 async function assertRecorded(path: string, result: LabResult) {
   assert.deepEqual(result.failures, [], readFileSync(join(path, "console.log"), "latin1").slice(-2_000));
   assert.equal(result.leftNothing, true, "tracefs after disarm is as it was before arm");
@@ -26,7 +26,7 @@ async function assertRecorded(path: string, result: LabResult) {
 }
 
 const noSelftests = LAB_SELFTESTS === undefined ? "LAB_SELFTESTS names no folder" : whyNoLab(release);
-test("Linux' own tests of LUO pass across a recorded update", { skip: noSelftests ?? false }, async () => {
+test("Linux's own tests of LUO pass across a recorded update", { skip: noSelftests ?? false }, async () => {
   const options = { workload: "selftests", selftests: LAB_SELFTESTS ?? null, level: "probes", fault: "none" } as const;
   await withLiveUpdate(release, release, options, async ({ path, result }) => {
     assert.ok((result.selftests?.length ?? 0) > 0);

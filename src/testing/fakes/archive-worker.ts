@@ -1,7 +1,6 @@
 /**
- * A process that works on an archive until it is killed: for the crash test. `add` adds updates of its own and of
- * others, and says when it begins, and prints each id once it is acknowledged; `compact` compacts, with no grace at all
- * for others.
+ * A process that works on an archive until it is killed, for the crash test. `add` adds updates of its own and of
+ * others, prints when it begins, and prints each id once it is acknowledged; `compact` compacts without grace.
  */
 import { writeSync } from "node:fs";
 import { ArchiveError } from "../../archive/format.js";
@@ -30,7 +29,7 @@ writeSync(1, "ready\n");
 for (;;) {
   if (role === "add") {
     const { added, already } = await archive.add(Array.from({ length: 1 + random.below(3) }, sample));
-    // What was there already was promised as well.
+    // Updates that were already there were acknowledged too.
     writeSync(1, [...added, ...already].map((id) => `${id}\n`).join(""));
   } else {
     try {

@@ -49,7 +49,7 @@ export const manifest = (part: Readonly<Record<string, unknown>> = {}): string =
 /** One line of the nop tracer's output. */
 export const traceLine = (seconds: number, event: string, task = "init-1", cpu = 0): string =>
   `${task.padStart(16)}       [${String(cpu).padStart(3, "0")}] ..... ${seconds.toFixed(6).padStart(12)}: ${event}\n`;
-/** A mark of the workload's. */
+/** A mark of the workload. */
 export const markLine = (seconds: number, text: string): string => traceLine(seconds, `tracing_mark_write: ${text}`);
 /** A kprobe's entry, as the recorder names it. */
 export const callLine = (seconds: number, name: string, fields = ""): string =>
@@ -72,7 +72,8 @@ export interface MadeBoot {
 }
 
 /**
- * Files of a capture with the given boots; what is not given is not there (but `uname`, so that both are one build).
+ * Files of a capture with the given boots; files that are not given are absent (except `uname`, so that both are one
+ * build).
  */
 export function madeCapture(
   boots: { readonly old?: MadeBoot; readonly new?: MadeBoot },

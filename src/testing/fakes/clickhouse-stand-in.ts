@@ -1,6 +1,6 @@
 /**
- * ClickHouse's HTTP interface, as far as a push needs it, before whatever engine a test has: ClickHouse's own (chdb),
- * or for CI a model of it in DuckDB. Requests are kept as they came, and answered badly where a test wants that.
+ * ClickHouse's HTTP interface, as far as a push needs it, in front of an engine: ClickHouse's own (chdb), or, in CI, a
+ * model of it in DuckDB. Requests are kept in order, and answered wrongly if a test requests it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,9 +10,9 @@ import { Engine, sqlText } from "../../archive/engine.js";
 import { ROW_ORDER, TABLE_NAMES, TABLES } from "../../archive/format.js";
 import { quoteName } from "../../archive/store/segments.js";
 
-/** What runs the statements. Throws `Refusal` for what ClickHouse would refuse. */
+/** Runs the statements. Throws `Refusal` for statements that ClickHouse would refuse. */
 export interface StandInEngine {
-  /** Lines of JSON, where the statement asks for `FORMAT JSONEachRow`. */
+  /** Lines of JSON, if the statement has `FORMAT JSONEachRow`. */
   run(statement: string): Promise<string>;
   /** `statement`: without the format; `body`: a file of it. */
   insert(statement: string, format: string, body: Buffer): Promise<void>;
@@ -112,7 +112,7 @@ const DUCKDB_TYPES = { text: "VARCHAR", int: "BIGINT", date: "DATE" } as const;
 
 /**
  * A model in DuckDB of what the tables do: a row with the sorting key of another replaces it, and is never seen twice.
- * It knows the statements of a push and no others; whether they are ClickHouse's, its own engine must say.
+ * It handles only the statements of a push; only ClickHouse's own engine can check that they are valid there.
  */
 export class ModelEngine implements StandInEngine {
   #made = false;

@@ -1,4 +1,4 @@
-/** What must hold of every live update's document, whatever it was read from. */
+/** What must be true of every live update's document, whatever its source. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv } from "ajv";
@@ -8,9 +8,10 @@ import { projectRoot } from "../places.js";
 const schema = JSON.parse(readFileSync(join(projectRoot, "docs/live-update.schema.json"), "utf8"));
 const validate = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(schema);
 
-/** Places of numbers that are not whole, or beyond what a number holds exactly. */
+/** Places of numbers that are not integers, or too large to be exact. */
 function unsafeNumbers(value: unknown, place: string): readonly string[] {
-  if (typeof value === "number") return Number.isSafeInteger(value) ? [] : [`${place}: ${value} is no exact integer`];
+  if (typeof value === "number")
+    return Number.isSafeInteger(value) ? [] : [`${place}: ${value} is not an exact integer`];
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, inner]) => unsafeNumbers(inner, `${place}/${key}`));
 }
@@ -18,7 +19,7 @@ function unsafeNumbers(value: unknown, place: string): readonly string[] {
 /** Dialects whose every line is counted once. */
 const BY_LINES = new Set(["ftrace-text", "pstore", "qemu-log"]);
 
-/** Each breach in words; empty where the document is sound. */
+/** Each violation as text; empty if the document is sound. */
 export function documentFaults(document: LiveUpdateDocument): readonly string[] {
   const printed: unknown = JSON.parse(JSON.stringify(document));
   validate(printed);

@@ -1,4 +1,4 @@
-/** What goes wrong with an update, each made in QEMU, and what its capture says of it. */
+/** The faults of an update, each made in QEMU, and what its capture shows. */
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Fault } from "../../lab/machine/lab-options.js";
@@ -26,7 +26,7 @@ const ENDINGS: Readonly<Record<Exclude<Fault, "none">, Ending>> = {
   },
 };
 
-/** Defines the test. Only that of a refused freeze is made in every test run, the others with LAB=all. */
+/** Defines the test. Only the refused freeze is made in every test run; the others need LAB=all. */
 export function testFault(fault: Exclude<Fault, "none">): void {
   const ending = ENDINGS[fault];
   test(`an update with the fault '${fault}' is ${ending.outcome}`, async (t) => {

@@ -1,8 +1,9 @@
 import type { TraceDatContent } from "./trace-dat-writer.js";
 
 /**
- * One content as a host's trace.dat and as its guest's, whose time is half a second behind (by other few microseconds
- * at each of three samples). Made up: recording a guest takes vsock; trace-cmd reads the pair as it reads its own.
+ * One content as a host's trace.dat and as its guest's, whose time is half a second behind (by slightly different
+ * amounts at each of three samples). Made up: recording a guest takes vsock; trace-cmd reads the pair as it reads its
+ * own.
  */
 export function hostAndGuest(content: TraceDatContent): {
   readonly host: TraceDatContent;

@@ -1,4 +1,4 @@
-/** A live update of the size of the recorded one (traces/plain.tar.gz), and events as the readers hand them on. */
+/** A live update of the size of the recorded one (traces/plain.tar.gz), and events as the readers deliver them. */
 
 import { StringTable } from "../../base/bytes/string-table.js";
 import type { Boot } from "../../base/time.js";
@@ -216,7 +216,7 @@ export const spans: readonly Span[] = [
     task: "swapper/0",
     evidence: "initcall events",
   }),
-  // The new boot's pid 1 is another task than the old one's.
+  // Pid 1 of the new boot is a different task from pid 1 of the old.
   span({
     kind: "function",
     name: "luo_session_retrieve",
@@ -297,7 +297,7 @@ export interface EventRow {
   readonly fields?: Readonly<Record<string, FieldValue>>;
 }
 
-/** Rows as a reader hands them on, with their times on the axis. */
+/** Rows as a reader delivers them, with their times on the axis. */
 export function chunkOf(boot: Boot, rows: readonly EventRow[]): readonly [EventChunk, Float64Array] {
   const strings = new StringTable();
   const chunk: EventChunk = {

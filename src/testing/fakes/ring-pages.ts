@@ -11,13 +11,13 @@ export interface WrittenRecord {
 export interface PageWriterOptions {
   readonly layout: PageLayout;
   readonly littleEndian: boolean;
-  /** Stamps are written absolute instead of as extended deltas where a delta does not fit. */
+  /** If a delta does not fit, stamps are written as absolute times instead of extended deltas. */
   readonly absolute?: boolean;
-  /** After each record number in this set a discarded event stands. */
+  /** A discarded event follows each record number in this set. */
   readonly discardAfter?: ReadonlySet<number>;
-  /** Records whose page is to begin with them, by index, and the loss told there; null: an unknown number. */
+  /** Records that begin a new page, by index, and the number of lost events stated there; null: an unknown number. */
   readonly lostBefore?: ReadonlyMap<number, number | null>;
-  /** Long records even where a short one would do. */
+  /** Long records even if a short one is enough. */
   readonly longAlways?: boolean;
 }
 

@@ -8,7 +8,7 @@ export interface TarMember {
    */
   readonly type?: string;
   readonly link?: string;
-  /** What the header says the size is, where that is not the data's. */
+  /** The size stated in the header, if it differs from that of the data. */
   readonly size?: number;
 }
 
@@ -68,7 +68,7 @@ const ZSTD_BLOCK = 128 * 1024;
 /** A window of 1 MiB: exponent 10, mantissa 0. */
 export const ZSTD_1_MIB = 10 << 3;
 
-/** The data in raw blocks: what zstd writes for what it cannot pack. */
+/** The data in raw blocks: what zstd writes for incompressible data. */
 export function zstdRaw(data: Uint8Array, window = ZSTD_1_MIB): Buffer {
   const parts = [zstdHeader(window)];
   for (let at = 0; at === 0 || at < data.length; at += ZSTD_BLOCK) {

@@ -14,9 +14,9 @@ export interface TraceDatContent {
   readonly clock: string;
   /** Beyond TRACECLOCK: id and data. */
   readonly options?: readonly { readonly id: number; readonly data: Uint8Array }[];
-  /** A latency tracer's text, of version 7: it stands where the top instance's pages would. */
+  /** A latency tracer's text, in version 7: it replaces the top instance's pages. */
   readonly latency?: Uint8Array;
-  /** The first is the top instance where its name is empty. */
+  /** The first is the top instance if its name is empty. */
   readonly buffers: readonly { readonly name: string; readonly cpus: readonly Uint8Array[] }[];
 }
 
@@ -229,7 +229,7 @@ export function writeTraceDat7(content: TraceDatContent, compression: "none" | "
   }
   options.number(4, 2).blob(clockText(content.clock), 4);
   for (const { id, data } of content.options ?? []) options.number(id, 2).blob(data, 4);
-  // The buffers' own options stand in a second section of options, as in the files that trace-cmd writes.
+  // The buffers' own options are in a second section of options, as in trace-cmd's files.
   const second = buffersOf(content, packed, (bytes) => chunk(bytes).take());
   const finish = (place: number): Uint8Array => {
     const whole = fresh().bytes(options.take()).number(0, 2).number(8, 4).number(place, 8).take();
@@ -256,7 +256,7 @@ function buffersOf(
         chunks.push(chunk(pages.subarray(from, from + 10 * PAGE)));
       const bytes = new Bytes(content.littleEndian).number(chunks.length, 4);
       for (const each of chunks) bytes.bytes(each);
-      // The announced size leaves the count out.
+      // The stated size excludes the count.
       return { bytes: bytes.take(), size: bytes.length - 4 };
     }),
   }));

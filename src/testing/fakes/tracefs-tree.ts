@@ -1,7 +1,7 @@
 /**
  * A made-up host for the recorder: /proc, /sys and /dev as plain files. What tracefs does by itself (an instance's
- * files come and go with its folder) is done by `mkdir` and `rmdir` of the tree's own, which `env` names to the
- * recorder.
+ * files come and go with its folder) is done by the tree's own `mkdir` and `rmdir`, which the recorder finds through
+ * `env`.
  */
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -46,7 +46,7 @@ const older = {
   tracers: "function_graph function nop",
 };
 
-/** Hosts of four ages: what each kernel has of what the recorder asks for. */
+/** Hosts of four generations: which of the features that the recorder uses each kernel has. */
 export const HOSTS: Readonly<Record<string, HostKind>> = {
   "5.15": { ...older, release: "5.15.0-91-generic", functions: KEXEC_FUNCTIONS, subbufSize: false },
   "6.1": { ...older, release: "6.1.0-31-cloud-amd64", functions: KEXEC_FUNCTIONS, subbufSize: false, tracers: "nop" },
@@ -116,9 +116,9 @@ export interface MadeUpHost {
   readonly tracing: string;
   /** For the recorder's process. */
   readonly env: NodeJS.ProcessEnv;
-  /** Everything under tracefs that the recorder may not leave changed, as text. */
+  /** Everything under tracefs that the recorder must restore, as text. */
   snapshot(): string;
-  /** As a reboot does: another boot id, and tracefs as at first. */
+  /** Like a reboot: another boot id, and tracefs in its initial state. */
   reboot(): void;
 }
 
@@ -179,7 +179,7 @@ export function madeUpHost(folder: string, kind: HostKind): MadeUpHost {
   };
 }
 
-/** Probe definitions count as what they leave: `-:GROUP/` and `-:GROUP/NAME` remove what came before them. */
+/** Probe definitions count by their result: `-:GROUP/` and `-:GROUP/NAME` remove earlier ones. */
 function probesLeft(text: string): string {
   const left: string[] = [];
   for (const line of text.split("\n").filter((each) => each !== "")) {
@@ -200,11 +200,11 @@ function snapshotOf(tracing: string): string {
   return files
     .map((path) => {
       const name = path.slice(tracing.length + 1);
-      // Marks and records are not settings; a cleared buffer is not as it was, and need not be.
+      // Marks and records are not settings; a cleared buffer differs from before, and may.
       if (path.endsWith("/") || /(?:^|\/)(?:trace|trace_marker)$/.test(name)) return name;
       const text = readFileSync(path, "utf8").trim();
       if (name === "dynamic_events") return `${name}=${probesLeft(text)}`;
-      // Read as a list, written as one word; both mean that word. An empty filter is one that lets all through.
+      // Read as a list, written as one word; both mean that word. An empty filter matches everything.
       if (name.endsWith("trace_clock")) return `${name}=${/\[(.*)\]/.exec(text)?.[1] ?? text}`;
       if (name.endsWith("/filter")) return `${name}=${text === "none" ? "0" : text}`;
       if (name.endsWith("set_ftrace_filter")) return `${name}=${text.startsWith("#") ? "" : text}`;

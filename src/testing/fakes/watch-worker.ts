@@ -1,4 +1,4 @@
-/** A worker that does what the path says: for tests of what becomes of it. */
+/** A worker that does what its path requests (end, hang, grow), for tests of the pool. */
 const kept: Buffer[] = [];
 
 process.on("message", ({ path }: { readonly path: string }) => {

@@ -1,6 +1,6 @@
 /**
- * Which alarms a comparison raises, and nothing else: the very tests of compareCohorts without its intervals, so that
- * thousands of comparisons are affordable. alarms.test.ts holds the two together.
+ * Only the alarms of a comparison: the tests of compareCohorts without its intervals, so that thousands of comparisons
+ * are affordable. alarms.test.ts checks that both agree.
  */
 
 import { type Metric, valuesOf } from "../../analyze/cohort/metrics.js";
@@ -18,7 +18,7 @@ import { PHASES } from "../../model/live-update.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 
 export interface Alarms {
-  /** The primary metric's verdict, where it is a change. */
+  /** The primary metric's verdict, if it is a change. */
   readonly primary: "regressed" | "improved" | null;
   readonly spread: boolean;
   readonly phases: boolean;
@@ -32,7 +32,7 @@ export function anyAlarm({ primary, spread, phases, causes }: Alarms): boolean {
 /** Every metric of a pool of updates, in columns: a row is an update. */
 export interface AlarmTable {
   readonly blackout: Float64Array;
-  /** NaN where a phase was not seen. */
+  /** NaN if a phase was not seen. */
   readonly phases: readonly Float64Array[];
   readonly causes: readonly Float64Array[];
 }
@@ -84,7 +84,7 @@ export function spreadAlarm({ baseline, candidate }: Pair): boolean {
   return quick < 4 * LEVELS.spread && kolmogorovSmirnov(baseline, candidate).p <= LEVELS.spread;
 }
 
-/** Shift of each pair that changed, 0 of the others. Exact tests only where the approximation comes near the level. */
+/** The shift of each pair that changed, 0 for the others. Exact tests only if the approximation is near the level. */
 function changes(pairs: readonly Pair[], level: number, floors: Floors): readonly number[] {
   const p = pairs.map(({ baseline, candidate }) => {
     const quick = mannWhitney(baseline, candidate, "two-sided", "asymptotic").p;

@@ -1,6 +1,4 @@
-/**
- * ClickHouse's engine, npm's chdb: 546 MB, so installed from test-packages/chdb only where BLACKOUT_CHDB=1 asks for it.
- */
+/** ClickHouse's engine, npm's chdb: 546 MB, so installed from test-packages/chdb only with BLACKOUT_CHDB=1. */
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -12,7 +10,7 @@ export interface ChdbSession {
   cleanup(): void;
 }
 
-/** The engine's class, or why it cannot be had. */
+/** The engine's class, or why it is not available. */
 export function chdb(): (new () => ChdbSession) | string {
   if (process.env.BLACKOUT_CHDB !== "1") return "BLACKOUT_CHDB=1 installs ClickHouse's engine (546 MB) and runs this";
   const { folder, error } = testPackage("chdb", "chdb");
@@ -20,7 +18,7 @@ export function chdb(): (new () => ChdbSession) | string {
   return (createRequire(join(folder, "package.json"))("chdb") as { Session: new () => ChdbSession }).Session;
 }
 
-/** A query's rows, each the list of its values; numbers to 12 digits, as engines add doubles in orders of their own. */
+/** A query's rows, each a list of values; numbers to 12 digits, because engines add doubles in different orders. */
 export function chdbRows(session: ChdbSession, sql: string): readonly (readonly unknown[])[] {
   return session
     .query(sql, "JSONEachRow")

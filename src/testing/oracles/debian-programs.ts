@@ -1,7 +1,7 @@
-/** Programs of Debian's that tests compare with (scripts/lib/debian-tools.mjs installs them). */
+/** Debian's programs that tests compare with (scripts/lib/debian-tools.mjs installs them). */
 import { spawnSync } from "node:child_process";
 
-/** For a test's `skip`: false where the program runs, else why the test is skipped. */
+/** For a test's `skip`: false if the program runs, else why the test is skipped. */
 export function missing(program: string, debianPackage: string): false | string {
   const found = spawnSync(program, ["--version"], { stdio: "ignore" }).error === undefined;
   return found ? false : `${program} is missing (on Debian: apt-get install ${debianPackage})`;

@@ -1,6 +1,7 @@
 /**
  * Reads a trace back as trace_processor does, and independently of the writer: packets by protobufjs from
- * perfetto.proto, interning by sequence, slices by a stack for each track. Asserts what that tool drops or reports.
+ * perfetto.proto, interning by sequence, slices by a stack for each track. Fails on everything that that tool would
+ * drop or report.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -85,7 +86,7 @@ function looked(table: ReadonlyMap<number, string>, iid: number, what: string): 
 }
 
 export function reread(bytes: Uint8Array): ReadTrace {
-  if (bytes.length > 0) assert.equal(bytes[0], 0x0a, "the first byte tells what the file is");
+  if (bytes.length > 0) assert.equal(bytes[0], 0x0a, "the first byte identifies the file");
   assertFtraceOrder(bytes);
   const trace: Message = traceType.toObject(traceType.decode(bytes), { longs: Number, enums: String, bytes: String });
   const tracks = new Map<number, ReadTrack>();
@@ -168,7 +169,7 @@ function readEvent(
   assert.ok(track, `track ${uuid} has an event before its descriptor`);
   const at: number = packet.timestamp;
   assert.ok(at >= 0);
-  // Begins and ends are paired in the order of the file where their times are equal; instants belong to no pair.
+  // If times are equal, begins and ends are paired in file order; instants do not belong to a pair.
   if (event.type !== "TYPE_INSTANT") {
     assert.ok(at >= (lastOnTrack.get(uuid) ?? 0), `time falls on track ${track.name}`);
     lastOnTrack.set(uuid, at);

@@ -1,4 +1,4 @@
-/** A Prometheus of Debian's for a test: it scrapes and evaluates each second. */
+/** Debian's Prometheus for a test: it scrapes and evaluates every second. */
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
@@ -13,7 +13,7 @@ export async function freePort(): Promise<number> {
 }
 
 export interface PrometheusServer {
-  /** What its HTTP API answers below /api/v1/, the `data` of it; null while it does not answer. Throws if it ended. */
+  /** The `data` of its HTTP API's answer below /api/v1/; null while it does not answer. Throws if it ended. */
   api(path: string): Promise<unknown>;
   stop(): void;
 }
@@ -59,7 +59,7 @@ export async function startPrometheus(
   };
 }
 
-/** Asks until there is an answer, at most so long. */
+/** Repeats the request until there is an answer, up to a limit. */
 export async function until<T>(what: string, seconds: number, look: () => Promise<T | null> | T | null): Promise<T> {
   const end = Date.now() + seconds * 1e3;
   for (;;) {

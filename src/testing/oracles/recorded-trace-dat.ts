@@ -5,7 +5,7 @@ import { openCaptureFiles } from "../../collect/capture/capture-files.js";
 import type { TraceDatContent } from "../fakes/trace-dat-writer.js";
 import { traces } from "../places.js";
 
-/** The old ring of a shipped capture with all that a trace.dat wants to know of its kernel. */
+/** The old ring of a shipped capture, with everything that a trace.dat needs from its kernel. */
 export async function recordedTraceDat(): Promise<TraceDatContent> {
   const files = await openCaptureFiles(join(traces, "plain.tar.gz"));
   assert.ok(files.ok);

@@ -1,6 +1,6 @@
 /**
- * Made-up cohorts whose truth is known, and the rules that verdicts are measured against: for bench/verdicts.mjs, and
- * for a short run of it in the tests.
+ * Simulated cohorts with known truth, and the rules with which verdicts are compared: for bench/verdicts.mjs, and for a
+ * short run of it in the tests.
  */
 
 import { incompleteBeta } from "../../analyze/statistics/distributions/special-functions.js";
@@ -24,7 +24,7 @@ export const NOISES = {
 } as const;
 export type Noise = keyof typeof NOISES;
 
-/** In which order the updates were taken while the machine gets slower by 40 %; `none`: it does not. */
+/** The order in which the updates were recorded while the machine gets slower by 40 %; `none`: it does not. */
 export type Drift = "none" | "interleaved" | "sequential";
 
 const CAUSES = 20;
@@ -42,7 +42,7 @@ export function simulate(
     readonly noise: Noise;
     readonly drift: Drift;
     readonly shift: number;
-    /** False: the blackout alone, a dozen times as fast. */
+    /** False: only the blackout, a dozen times as fast. */
     readonly full: boolean;
   },
 ): AlarmTable & { readonly atMs: Float64Array } {
@@ -76,7 +76,7 @@ export function sideOf(column: Float64Array, from: number, to: number): Sample {
   return trustedSample(column.slice(from, to).sort());
 }
 
-/** Rules in use elsewhere: whether each calls the candidate slower, or (where it has two sides) different. */
+/** Rules in use elsewhere: whether each reports the candidate as slower, or (if two-sided) as different. */
 export const RULES: Readonly<Record<string, (baseline: Sample, candidate: Sample) => boolean>> = {
   "p99 + 5 %": (baseline, candidate) => quantile(candidate, 0.99) > 1.05 * quantile(baseline, 0.99),
   "Welch, p ≤ 5 %": (baseline, candidate) => welch(baseline, candidate) <= 0.05,

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { projectRoot } from "../places.js";
 
-/** Installs it where it is not; the error is why it cannot be had. */
+/** Installs it if it is missing; the error states why that failed. */
 export function testPackage(name: string, needed: string): { readonly folder: string; readonly error: string | null } {
   const folder = join(projectRoot, "test-packages", name);
   if (existsSync(join(folder, "node_modules", needed))) return { folder, error: null };

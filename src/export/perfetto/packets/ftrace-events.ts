@@ -13,7 +13,7 @@ export interface Part {
   readonly type: PartType;
   /** The kernel's names for it: the format file's, then what its text prints. */
   readonly keys: readonly string[];
-  /** Without it the event says nothing. */
+  /** Without it the event has no content. */
   readonly required: boolean;
 }
 
@@ -141,7 +141,7 @@ export const TYPED_EVENTS: ReadonlyMap<string, TypedEvent> = new Map([
 /** `25`, `-1`, `0x19`, `0019` (decimal), `0x19 (25)`. */
 const INTEGER = /^(-?)(0x[0-9a-f]{1,16}|\d{1,19})(?: \(-?\d+\))?$/i;
 
-/** A field as an integer; null where it is none. */
+/** A field as an integer; null if it is not one. */
 export function integerOf(value: FieldValue | undefined): number | bigint | null {
   if (typeof value === "bigint") return value;
   if (typeof value === "number") return Number.isSafeInteger(value) ? value : null;
@@ -168,9 +168,7 @@ const STATE_BITS: ReadonlyMap<string, number> = new Map([
 /** `+`: preempted while runnable. */
 const PREEMPTED = 0x100;
 
-/**
- * prev_state as the kernel's bits, from the number or from its letters (`D`, `R+`, `S|D`); null where it is neither.
- */
+/** prev_state as the kernel's bits, from the number or from its letters (`D`, `R+`, `S|D`); null for anything else. */
 export function taskStateOf(value: FieldValue | undefined): number | bigint | null {
   const number = integerOf(value);
   if (number !== null || typeof value !== "string") return number;

@@ -22,34 +22,31 @@ import type { TraceWriter } from "./trace-writer.js";
 
 /**
  * Streams the events of an update once, the old boot's first, and may be called again: `axisNs[i]` is row i's time in
- * nanoseconds on the update's axis (on the row's boot's own, where no clock link joins the two).
+ * nanoseconds on the update's axis (on the axis of the row's boot, if no clock link joins the two).
  */
 export type PerfettoEventFeed = (sink: (chunk: EventChunk, axisNs: Float64Array) => void) => void;
 
 export interface FtraceCounts {
   readonly written: number;
-  /** Rows of events that Perfetto has no message for. */
+  /** Rows of events without a Perfetto message. */
   readonly untyped: number;
   /** Rows without a CPU, a task, a time, or a field that the message needs. */
   readonly undecoded: number;
-  /** Records that were not recorded: they end, at the old boot's last event, what was running on a CPU. */
+  /** Added records: they end, at the old boot's last event, what was running on a CPU. */
   readonly closing: number;
 }
 
 /** Perfetto refuses bundles of higher CPUs. */
 const MAX_CPU = 1023;
 const BUNDLE_BYTES = 16 * 1024;
-/**
- * A quiet CPU's bundle is written after so many events of all: whoever reads the trace in order holds what it lags
- * behind.
- */
+/** Flush an idle CPU's bundle after this many events overall, so that a sequential reader's lag stays bounded. */
 const BUNDLE_LAG = 16_384;
 const EVENT = lengthKey(2);
 const EVENT_TIMESTAMP = varintKey(1);
 const EVENT_PID = varintKey(2);
-/** Brackets open at once on one CPU; more are entries whose exits were lost. */
+/** Entries open at the same time on one CPU; more are entries whose exits were lost. */
 const MAX_OPEN = 64;
-/** Dead, in prev_state's bits: what a task is when its kernel is no more. */
+/** Dead, in prev_state's bits: the state of a task whose kernel is gone. */
 const STATE_DEAD = 0x10;
 const IDLE_COMM = "swapper";
 
@@ -60,7 +57,7 @@ interface OpenBracket {
   readonly pid: number;
 }
 
-/** What of one CPU is not yet written, and what is still running on it. */
+/** One CPU's unwritten events, and what is still running on it. */
 interface CpuState {
   readonly cpu: number;
   readonly bundle: WireBuffer;
@@ -301,7 +298,7 @@ function noteBracket(state: CpuState, event: TypedEvent, fields: EventFields, ti
   }
 }
 
-/** Writes one field; false where the event lacks it or it is not of its type. */
+/** Writes one field; false if the event lacks it or it has the wrong type. */
 function encodePart(writer: TraceWriter, bundle: WireBuffer, boot: Boot, part: Part, fields: EventFields): boolean {
   const value = fieldOf(fields, part);
   if (value === undefined) return false;

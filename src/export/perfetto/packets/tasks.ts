@@ -1,7 +1,7 @@
 /**
- * Who is who in a trace of two kernels: pid 1 of the old one and pid 1 of the new one are two tasks. The old boot's
- * thread ids stay as they are, the new boot's are moved beyond any pid there can be; each boot is one process, for
- * which thread belongs to which process is not recorded.
+ * Thread ids in a trace of two kernels: pid 1 of the old one and pid 1 of the new one are two tasks. The old boot's
+ * thread ids are unchanged, the new boot's are moved beyond any possible pid; each boot is one process, because traces
+ * do not record which thread belongs to which process.
  */
 import type { Boot } from "../../../base/time.js";
 import type { TraceWriter } from "./trace-writer.js";
@@ -17,8 +17,8 @@ export const BOOT_PROCESS: Readonly<Record<Boot, number>> = { old: 2 * PID_LIMIT
 const UNKNOWN_COMM = "<...>";
 
 /**
- * The pid of a task as the trace writes it; null where the kernel cannot have given it. Pid 0 is every CPU's idle
- * task, in both boots: a trace shows it as an idle CPU.
+ * The pid of a task as the trace writes it; null if the kernel cannot have assigned it. Pid 0 is every CPU's idle task,
+ * in both boots: a trace shows it as an idle CPU.
  */
 export function tidOf(boot: Boot, pid: number): number | null {
   if (!Number.isInteger(pid) || pid < 0 || pid >= PID_LIMIT) return null;
@@ -57,7 +57,7 @@ export class Tasks {
     return uuid;
   }
 
-  /** Says what a thread is called at trace time `at`; written where that is news. */
+  /** Names a thread at trace time `at`; written only if the name has changed. */
   name(boot: Boot, tid: number, comm: string, at: number): void {
     if (tid === 0 || this.#names.get(tid) === comm || !isName(comm)) return;
     this.#names.set(tid, comm);

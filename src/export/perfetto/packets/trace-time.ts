@@ -3,11 +3,11 @@
 import type { Boot } from "../../../base/time.js";
 import type { LiveUpdate, PhaseName } from "../../../model/live-update.js";
 
-/** Trace time of the axis' zero, so that the same moment of every file stands at the same time: 1,000,000 s. */
+/** Trace time of the axis's zero, so that the same moment is at the same time in every file: 1,000,000 s. */
 export const AXIS_ZERO_NS = 1e15;
-/** Axes that no clock link joins are drawn one after the other, this far apart. */
+/** Axes without a clock link are drawn one after the other, this far apart. */
 export const UNJOINED_GAP_NS = 10e9;
-/** A host logs for weeks before its update: printk lines further than this from what was traced are left out. */
+/** A host logs for weeks before its update: printk lines further than this from any traced event are left out. */
 export const PRINTK_MARGIN_NS = 60e9;
 
 export interface Extent {
@@ -17,13 +17,13 @@ export interface Extent {
 export type Extents = Readonly<Record<Boot, Extent | null>>;
 
 export interface TraceTime {
-  /** False where no clock link joins the boots. */
+  /** False if no clock link joins the boots. */
   readonly joint: boolean;
-  /** Trace time of each boot's axis zero: one and the same where joint. */
+  /** Trace time of each boot's axis zero: the same if joint. */
   readonly zeroNs: Readonly<Record<Boot, number>>;
-  /** Trace time of an instant on the boot's axis; null where that is no integer from 0 to 2^53. */
+  /** Trace time of an instant on the boot's axis; null unless it is an integer from 0 to 2^53. */
   at(boot: Boot, ns: number): number | null;
-  /** Whether a printk line of that time is near enough to what was traced to be drawn. */
+  /** Whether a printk line of that time is near enough to traced events to be drawn. */
   nearTraced(boot: Boot, ns: number): boolean;
 }
 
@@ -42,7 +42,7 @@ class Range {
   }
 }
 
-/** Which boot's axis a phase's ends are on; the same where the axes are joint. */
+/** Which boot's axis a phase's ends are on; the same if the axes are joint. */
 export function bootsOfPhase(name: PhaseName): readonly [Boot, Boot] {
   switch (name) {
     case "prepare":
@@ -56,7 +56,7 @@ export function bootsOfPhase(name: PhaseName): readonly [Boot, Boot] {
   }
 }
 
-/** `events` is what the event feed spans, where that is known; without a clock link it must be. */
+/** `events` is the extent of the event feed, if known; without a clock link it is required. */
 export function traceTimeOf(update: LiveUpdate, events: Extents): TraceTime {
   const { document, spans } = update;
   const joint = document.clock.method !== "none";
@@ -115,7 +115,7 @@ export function traceTimeOf(update: LiveUpdate, events: Extents): TraceTime {
   for (const { boot, atNs } of document.defects) if (boot !== null) drawn[boot].add(atNs);
 
   const firstNs = Math.min(drawn.old.firstNs, joint ? drawn.new.firstNs : 0);
-  // Where the capture reaches back further than the constant, the zero moves by whole multiples of it.
+  // If the capture reaches back further than the constant, the zero moves by whole multiples of it.
   const old = Number.isFinite(firstNs) ? AXIS_ZERO_NS * Math.max(1, Math.ceil(-firstNs / AXIS_ZERO_NS)) : AXIS_ZERO_NS;
   const fresh =
     joint || !drawn.new.known

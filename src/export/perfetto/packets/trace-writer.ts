@@ -49,10 +49,10 @@ const ANNOTATION_DOUBLE = fixed64Key(5);
 const ANNOTATION_TEXT = lengthKey(6);
 const ANNOTATION_TEXT_IID = varintKey(17);
 
-/** Handed out when this much is written; a packet is never cut. */
+/** Passed on when this much is written; a packet is never cut. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** What is known beside a slice's name; null values are left out. */
+/** Further data of a slice; null values are left out. */
 export type Annotations = readonly (readonly [name: string, value: string | number | boolean | null])[];
 
 export interface TrackInput {
@@ -90,7 +90,7 @@ export class TraceWriter {
     return this.#tracks;
   }
 
-  /** Hands out what is still held. */
+  /** Passes on what is still held. */
   finish(): void {
     if (this.wire.length === 0) return;
     this.bytes += this.wire.length;
@@ -204,7 +204,7 @@ export class TraceWriter {
     this.endPacket(packet);
   }
 
-  /** A packet that holds nothing but `bytes`, in the field of that key. */
+  /** A packet that has only `bytes`, in the field of that key. */
   bytesField(key: number, bytes: Uint8Array): void {
     const packet = this.#beginDescriptor();
     const body = this.wire.begin(key);
@@ -301,7 +301,7 @@ export class TraceWriter {
     this.wire.end(mark);
   }
 
-  /** Arrows of the open event: to the next event of the flow, or none further. */
+  /** Arrows of the open event: to the next event of the flow, or the end of the flow. */
   flows(id: number, last: boolean): void {
     this.wire.fixed64Field(last ? EVENT_TERMINATING_FLOW : EVENT_FLOW, id);
   }

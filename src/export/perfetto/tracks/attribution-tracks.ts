@@ -1,7 +1,4 @@
-/**
- * The tracks that show where the time went: the span tree, the critical chain, devices over the kexec, interrupt
- * silence.
- */
+/** The tracks that show where the time went: span tree, critical chain, devices over the kexec, interrupt silence. */
 
 import { buildTrees, type UpdateTrees } from "../../../analyze/attribution/build.js";
 import { silences } from "../../../analyze/attribution/on-cpu.js";
@@ -15,10 +12,10 @@ import type { TraceTime } from "../packets/trace-time.js";
 import type { Annotations, TraceWriter } from "../packets/trace-writer.js";
 import { Rank, type Roots } from "./document-tracks.js";
 
-/** What an update's attribution found, for the file. */
+/** An update's attribution, for the file. */
 export interface Attribution {
   readonly trees: UpdateTrees;
-  /** null where the blackout is not known. */
+  /** null if the blackout is unknown. */
   readonly chain: CriticalChain | null;
   readonly silences: readonly Silence[];
 }
@@ -77,7 +74,7 @@ export function writeAttribution(
       ordered: true,
       rank: Rank.silence,
       description:
-        "Each interrupt that both kernels served, from its last before the kexec to its first after: what was raised in between is lost.",
+        "Each interrupt that both kernels served, from its last before the kexec to its first after: interrupts raised in between are lost.",
     });
     silent.forEach(({ irq, lastOldNs, firstNewNs, silentNs }, rank) => {
       const track = writer.track({ parent: group, name: irq, rank });
@@ -111,7 +108,7 @@ function writeTrees(
   time: TraceTime,
   slice: WriteSlice,
 ): void {
-  // A phase that reaches into the blackout has its part of it there already, and slices of one track nest or lie apart.
+  // The part of a phase inside the blackout is already drawn there, and slices of one track must nest or be disjoint.
   const beside = outside.filter(
     ({ beginNs, endNs }) => blackout === null || endNs <= blackout.beginNs || beginNs >= blackout.endNs,
   );
@@ -125,7 +122,7 @@ function writeTrees(
       name: "Where it went",
       rank: Rank.tree,
       description:
-        "The span tree: phases, their stages, their causes; innermost running cause wins. Each level and what it leaves unattributed add up to the slice above (docs/attribution.md).",
+        "The span tree: phases, their stages, their causes; innermost running cause wins. Each level, with its unattributed time, adds up to the slice above (docs/attribution.md).",
     });
     const left = (from: number, to: number): void => {
       if (to > from) slice(track, boot, from, to, "unattributed", "attribution", [["kind", "unattributed"]]);
@@ -171,7 +168,7 @@ function writeChain(writer: TraceWriter, { steps }: CriticalChain, roots: Roots,
     parent: roots.old,
     name: "Critical chain",
     rank: Rank.chain,
-    description: "What carried the update, one step after the other: a shorter step is a shorter blackout.",
+    description: "The steps that carried the update, in order: a shorter step is a shorter blackout.",
   });
   for (const step of steps) {
     const { kind, id, name, action, phase, stage, inferred, beginNs, endNs, durationNs, waits } = step;

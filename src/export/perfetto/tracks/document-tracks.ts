@@ -34,14 +34,14 @@ export const Rank = {
   cpus: 63,
 } as const;
 
-/** Where a boot's tracks hang: one track for both boots, or one each where no clock link joins these. */
+/** The parent of a boot's tracks: one track for both boots, or one each if no clock link joins them. */
 export interface Roots {
   readonly old: number;
   readonly new: number;
 }
 
 export interface SessionTracks {
-  /** Below which the sessions hang. */
+  /** The parent of the sessions. */
   readonly group: number;
   readonly bySession: ReadonlyMap<string, number>;
   /** By `fileKey`. */
@@ -51,7 +51,7 @@ export interface SessionTracks {
 export interface DocumentTracks {
   readonly roots: Roots;
   readonly sessions: SessionTracks;
-  /** What the document holds but no time is known of, or none that can be drawn. */
+  /** Parts of the document without a time, or with one that cannot be drawn. */
   readonly unplaced: number;
   readonly printkOutside: number;
 }
@@ -69,7 +69,7 @@ interface Slice {
 }
 
 /**
- * Slices on a track and, where they overlap, on further ones of the same name and parent: Perfetto draws these as one.
+ * Slices on a track and, if they overlap, on further tracks of the same name and parent: Perfetto draws these as one.
  */
 function writeSlices(writer: TraceWriter, first: number, input: TrackInput, slices: readonly Slice[]): void {
   const intervals = {
@@ -112,7 +112,7 @@ export function writeDocument(writer: TraceWriter, update: LiveUpdate, time: Tra
   const roots = writeRoots(writer, document, time);
   let unplaced = 0;
 
-  /** A part with a begin and an end; instants where only one of them is known. */
+  /** A part with a begin and an end; an instant if only one of them is known. */
   const part = (
     track: number,
     name: string,
@@ -269,7 +269,7 @@ function writeRoots(writer: TraceWriter, document: LiveUpdateDocument, time: Tra
       ordered: true,
       rank,
       description:
-        `${said} No clock link joins the two boots: the distance between this group and the other means nothing. ` +
+        `${said} No clock link joins the two boots: the distance between this group and the other has no meaning. ` +
         `Zero of this axis is at trace time ${time.zeroNs[boot]} ns.`,
     });
   return { old: root("old", 0), new: root("new", 1) };
@@ -303,8 +303,7 @@ function phasesTrack(parent: number, phases: readonly PhaseDocument[]): TrackInp
 }
 
 /**
- * Whose file it is, from `session token`; a token that is a number is the same in decimal (probes) and hexadecimal
- * (marks).
+ * The session of a file, from `session token`; a numeric token is the same in decimal (probes) and hexadecimal (marks).
  */
 export function fileKey(name: string): string {
   const blank = name.lastIndexOf(" ");
@@ -401,7 +400,7 @@ function writeVms(
     description: "Each VM from its pause to its resume.",
   });
   vms.forEach((vm, rank) => {
-    // Without a link a duration is known only where both marks are of the old boot: the update was aborted.
+    // Without a link, a duration is known only if both marks are of the old boot: the update was aborted.
     const resumed: Boot = time.joint || vm.durationNs === null ? "new" : "old";
     draw({ parent: group, name: `VM ${vm.id}`, rank }, (uuid) => [
       part(
@@ -475,7 +474,7 @@ function writeDefects(writer: TraceWriter, defects: readonly DefectDocument[], r
       parent: root,
       name: "Defects",
       rank: Rank.defects,
-      description: `What the capture lacks or could not be decoded.${
+      description: `What is missing in the capture or could not be decoded.${
         lost.length > 0 ? ` At no known time: ${named.join("; ")}${more}.` : ""
       }`,
     });

@@ -58,7 +58,7 @@ test("a call stack stays on one track, an empty call at its caller's end inside 
   );
 });
 
-test("overlapping intervals get tracks of their own, as many as overlap", () => {
+test("overlapping intervals get separate tracks, as many as overlap", () => {
   assert.equal(lay({ begin: [0, 2, 4, 11], end: [10, 12, 9, 13], parent: [-1, -1, -1, -1] }).tracks, 2);
 });
 

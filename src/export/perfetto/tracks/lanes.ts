@@ -1,11 +1,9 @@
 /**
  * Lays intervals out on tracks so that those on one track nest, as begin/end pairs on a Perfetto track must: each goes
- * on the first track where it fits inside what is open there. One pass, nothing kept but what is open.
+ * on the first track where it fits inside what is open there. One pass; only open intervals are kept.
  */
 
-/**
- * Tracks that are searched; an interval that fits none of these gets one to itself, so a hostile table stays linear.
- */
+/** Tracks that are searched; an interval that fits none of these gets its own, so that a hostile table stays linear. */
 export const MAX_SEARCHED = 64;
 
 export interface Intervals {
@@ -17,7 +15,7 @@ export interface Intervals {
 }
 
 export interface LaneSink {
-  /** A further track is needed; returns its uuid. */
+  /** Creates a further track; returns its uuid. */
   track(): number;
   begin(row: number, uuid: number): void;
   end(row: number, uuid: number): void;
@@ -35,12 +33,12 @@ interface Lane {
 
 /**
  * `rows` are sorted by `compareRows`. On each track begins and ends come in stack order with times that never fall; an
- * end stands before a begin of the same time unless the one encloses the other.
+ * end comes before a begin of the same time unless one interval encloses the other.
  */
 export function layOut(intervals: Intervals, rows: ArrayLike<number>, sink: LaneSink): void {
   const { begin, end, parent } = intervals;
   const lanes: Lane[] = [];
-  /** How many of the lane's open intervals would still be open around `row`, or -1 where it does not fit. */
+  /** How many of the lane's open intervals would still be open around `row`, or -1 if it does not fit. */
   const depthFor = (lane: Lane, row: number): number => {
     const { open } = lane;
     const from = begin[row] as number;

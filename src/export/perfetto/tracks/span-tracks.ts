@@ -17,14 +17,14 @@ interface Group {
   size: number;
 }
 
-/** Kinds that the document's own tracks show. */
+/** Kinds shown by the document's own tracks. */
 const SHOWN_BY_DOCUMENT: ReadonlySet<SpanKind> = new Set(["phase", "blackout", "seam"]);
 
 type Place = "document" | "named" | "device" | "kind" | "task" | "cpu";
 
 /**
- * What tells a row's track from another's of the same kind: its name, whether a VMM logged it, nothing, its task, or
- * its CPU.
+ * What distinguishes a row's track from others of the same kind: its name, whether a VMM logged it, nothing, its task,
+ * or its CPU.
  */
 function placeOf(kind: SpanKind): Place {
   switch (kind) {
@@ -74,12 +74,10 @@ const KIND_TITLES: Readonly<Partial<Record<SpanKind, string>>> = {
 const NO_GROUP = -1;
 const FILE = SPAN_KINDS.indexOf("file");
 const FILE_FLOWS = 1_000_000_000;
-/** What arrows join, of one file, in this order; a second call of the same kind only looks up. */
+/** The calls of one file that arrows connect, in this order; a second call of the same kind only looks up. */
 const FILE_STEPS: readonly string[] = ["preserve", "freeze", "retrieve", "finish"];
 
-/**
- * The rows that one file's arrow goes through: flow id, negative where it ends there. Only arrows that cross the kexec.
- */
+/** The rows that one file's arrow passes: flow id, negative at its end. Only arrows that cross the kexec. */
 function fileFlows(table: SpanTable, time: TraceTime): ReadonlyMap<number, number> {
   const flows = new Map<number, number>();
   if (!time.joint) return flows;
@@ -201,7 +199,7 @@ function groupRows(table: SpanTable, places: readonly Place[], time: TraceTime):
     if (place === "named") {
       // One track for both boots' calls; where the axes are not joint they are drawn apart and cannot overlap.
       if (time.joint) outer -= boot;
-      // A file's name may say more than whose token it is.
+      // A file's name may contain more than session and token.
       const file = table.kind[row] === FILE;
       inner = identityOf(file ? 1 : 0, (file ? table.id : table.name)[row] as number);
     } else if (place === "device") inner = table.evidence[row] === logged ? 1 : 0;
@@ -274,7 +272,7 @@ function rowWriter(
       const name = nameIid(table.name[row] as number);
       const detail = table.detail[row] as number;
       const detailIid = detail === 0 ? 0 : textIid(detail);
-      // On a task's track the task is the track's own.
+      // On a task's track, the task is that of the track.
       const bare = places[kind] === "task";
       const task = table.task[row] as number;
       const taskIid = bare || task === 0 ? 0 : textIid(task);
@@ -311,7 +309,7 @@ function rowWriter(
   };
 }
 
-/** For a group's first row: what makes its tracks, the first one and those for what overlaps. */
+/** For a group's first row: creates its tracks, the first one and those for overlaps. */
 function trackFinder(
   writer: TraceWriter,
   table: SpanTable,
@@ -322,7 +320,7 @@ function trackFinder(
   const text = (ids: Uint32Array, row: number): string => table.strings[ids[row] as number] ?? "";
   const cpuGroups = new Map<number, number>();
   const fresh = (input: TrackInput) => () => writer.track(input);
-  /** The first is there already; further ones beside it. */
+  /** The first exists already; further ones are next to it. */
   const reuse = (uuid: number, more: TrackInput): (() => number) => {
     let used = false;
     return () => {
