@@ -171,7 +171,9 @@ const plainText = (line) =>
     .replace(/\]\([^)]*\)/g, "]")
     .replace(/<https?:[^>]*>/g, "LINK");
 
-function phraseFaults(file, { line, text }) {
+function phraseFaults(file, { kind, line, text }) {
+  // A code or a name, such as `not-told-apart`.
+  if (kind === "string" && !/\s/.test(text)) return [];
   // A phrase may be broken over two lines of a comment.
   // Code in a template is not text.
   const prose = text.replace(/\$\{[^{}]*\}/g, (hole) => `X${"\n".repeat(hole.split("\n").length - 1)}`);

@@ -6,7 +6,7 @@ import { countsBetween, type Instant, instant } from "./time.js";
 
 const D = "old:trace" as const;
 
-test("readings of two boots cannot be mixed: the compiler refuses it", () => {
+test("readings of two boots cannot be mixed: the compiler refuses this", () => {
   const old: Instant<"old:trace"> = instant("old:trace", 5n);
   const fresh: Instant<"new:trace"> = instant("new:trace", 7n);
   assert.equal(countsBetween(old, instant("old:trace", 9n)), 4n);

@@ -45,7 +45,7 @@ export function clockMap<D extends ClockDomain>(domain: D, segments: readonly Cl
 
 /**
  * The axis ends here, 52 days on either side of its origin: a difference of two instants on it, with a ± of minutes, is
- * an exact integer. What a damaged stamp would place beyond lies on the edge.
+ * an exact integer. Damaged stamps beyond it are placed on the edge.
  */
 export const AXIS_EDGE_NS = 2 ** 52 - 2 ** 40;
 
@@ -79,7 +79,7 @@ export function uncertaintyOf<D extends ClockDomain>(map: ClockMap<D>, time: Ins
 
 /**
  * Places a column: `out[i]` = axis nanoseconds of the count `base + counts[i]`, for the first `length` rows. The
- * segment is looked up again only where a row leaves it, so that a column in time order costs a multiplication a row.
+ * segment is looked up again only if a row leaves it, so that a column in time order costs a multiplication per row.
  */
 export function placeColumn<D extends ClockDomain>(
   map: ClockMap<D>,
@@ -99,7 +99,7 @@ export function placeColumn<D extends ClockDomain>(
   }
 }
 
-/** The same map with the axis' zero moved to `zeroNs`. */
+/** The same map with the axis's zero moved to `zeroNs`. */
 export function shiftMap<D extends ClockDomain>(map: ClockMap<D>, zeroNs: number): ClockMap<D> {
   return { ...map, segments: map.segments.map((segment) => ({ ...segment, axisNs: segment.axisNs - zeroNs })) };
 }

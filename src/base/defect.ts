@@ -2,23 +2,25 @@ import type { Boot } from "./time.js";
 
 /**
  * Something in a capture that could not be decoded, or is missing: kept, placed, counted, shown; never thrown.
- * `message` is one sentence: what was found, what was expected. `advice` says what to do about it.
+ * `message` is one sentence: what was found, what was expected. `advice` is what to do about it.
  */
 export interface Defect {
   /** Stable, kebab-case: `ring-lost`, `text-undecoded`, … listed in docs/capture-format.md. */
   readonly code: string;
-  /** `note`: no answer rests on it; `warning`: an answer is less sure; `error`: an answer is missing because of it. */
+  /**
+   * `note`: no answer depends on it; `warning`: an answer is less certain; `error`: an answer is missing because of it.
+   */
   readonly severity: "note" | "warning" | "error";
   /** Path inside the capture, with forward slashes. */
   readonly file: string;
-  /** 1-based line, where the file is text. */
+  /** 1-based line, if the file is text. */
   readonly line: number | null;
-  /** Byte offset, where the file is binary. */
+  /** Byte offset, if the file is binary. */
   readonly byte: number | null;
   readonly message: string;
   readonly advice: string;
   readonly boot: Boot | null;
-  /** Where on its boot's trace clock it lies, in counts of that clock, if known. */
+  /** When it was, in counts of its boot's trace clock, if known. */
   readonly time: bigint | null;
   /** How many of the same code in the same file this one stands for (>= 1). */
   readonly count: number;
@@ -57,7 +59,7 @@ export class DefectLog {
     }
   }
 
-  /** Every defect, in the order found; overflow entries last, each saying how many it stands for. */
+  /** Every defect, in the order found; overflow entries last, each with the number it stands for. */
   all(): readonly Defect[] {
     const overflow: Defect[] = [];
     for (const { overflow: more } of this.#seen.values()) {
@@ -72,7 +74,7 @@ export class DefectLog {
     return [...this.#kept, ...overflow];
   }
 
-  /** How many defects were added, counting each for what it stands for. */
+  /** How many defects were added, counting each by the number it stands for. */
   total(): number {
     return this.all().reduce((sum, found) => sum + found.count, 0);
   }

@@ -1,4 +1,4 @@
-/** A value or the reason there is none: expected failures are values, exceptions are bugs. */
+/** A value, or why there is none: expected failures are values, exceptions are bugs. */
 export type Result<T, E> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
 
 export function ok<T>(value: T): Result<T, never> {

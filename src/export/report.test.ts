@@ -75,7 +75,7 @@ test("the report holds an index and every update, decodable", () => {
   }
 });
 
-test("nothing of a capture or of the title becomes markup", () => {
+test("no text of a capture or of the title becomes markup", () => {
   const page = renderReport([hostileUpdate()], TEMPLATE, HOSTILE);
   assert.ok(!page.includes("alert(1)</script>"));
   assert.ok(!page.includes("<img"));

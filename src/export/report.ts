@@ -13,8 +13,8 @@ const TITLE_PLACE = "<!-- blackout:title -->";
 
 /**
  * The report as one HTML text. `template` is dist/viewer/report-template.html. Names in captures are untrusted: they
- * stand in compressed data only; `title` is escaped. Throws RangeError when `template` has no place for data (it is no
- * report template: build the viewer again).
+ * stand in compressed data only; `title` is escaped. Throws RangeError when `template` has no place for data (it is not
+ * a report template: build the viewer again).
  */
 export function renderReport(updates: readonly LiveUpdate[], template: string, title: string): string {
   return renderReportOf(reportIndex(updates, title), updates, template);
@@ -56,7 +56,7 @@ function packed(bytes: Uint8Array): string {
   return deflateRawSync(bytes, { level: 9 }).toString("base64");
 }
 
-/** An element that no browser runs: its type is no script's, and base64 holds no `<`. */
+/** An element that no browser runs: its type is not that of a script, and base64 contains no `<`. */
 function dataElement(id: string, text: string): string {
   return `<script type="application/json" id="${id}" data-coding="deflate-raw;base64">"${text}"</script>\n`;
 }

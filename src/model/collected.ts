@@ -1,13 +1,10 @@
-/**
- * What the collectors hand on: the event table in chunks, printk lines, and what is known of the clocks. The analyzers
- * import these types and nothing else from this folder.
- */
+/** What collecting passes on: the event table in chunks, printk lines, and the clocks' facts. */
 
 import type { StringTable } from "../base/bytes/string-table.js";
 import type { Defect, DefectInput } from "../base/defect.js";
 import type { Boot } from "../base/time.js";
 
-/** A field's value as recorded: text, an integer that fits 2^53, or one that may not. */
+/** A field's value as recorded: text, an integer below 2^53, or a larger one. */
 export type FieldValue = string | number | bigint;
 
 /** Field name to value, in the record's own order. */
@@ -19,9 +16,9 @@ export const EventKind = {
   event: 0,
   /** Function-graph entry; field `func` (symbol, or 0x-address), `depth`. */
   graphEntry: 1,
-  /** Function-graph exit; field `func` where known, `depth`, `duration` (ns of sched_clock) where known. */
+  /** Function-graph exit; field `func` if known, `depth`, `duration` (ns of sched_clock) if known. */
   graphExit: 2,
-  /** Function-graph entry and exit folded into one line of text; `duration` (ns of sched_clock) where printed. */
+  /** Function-graph entry and exit in one line of text; `duration` (ns of sched_clock) if printed. */
   graphLeaf: 3,
   /** A line that user space wrote to trace_marker (event `print`); field `buf`. */
   marker: 4,
@@ -61,17 +58,19 @@ export interface EventChunk {
 export interface EventSink {
   chunk(chunk: EventChunk): void;
   defect(defect: DefectInput): void;
-  /** A reader that can leaves out the rows that are not wanted; they count as events all the same. */
+  /** A reader may leave out the rows that are not needed; they still count as events. */
   readonly interest?: EventInterest;
 }
 
-/** Which rows a sink needs; of all other events, only where those of each CPU begin and end. */
+/** Which rows a sink needs; for all other events, only each CPU's first and last. */
 export interface EventInterest {
-  /** Asked once for each kind of event, whose fields are known. Markers and the function graph are always wanted. */
+  /** Called once per kind of event, whose fields are known. Markers and the function graph are always needed. */
   wants(name: string, hasField: (field: string) => boolean): boolean;
-  /** The first event of a CPU, wanted or not, in counts since `base`: told before the first chunk, in order of time. */
+  /**
+   * The first event of a CPU, needed or not, in counts since `base`: reported before the first chunk, in order of time.
+   */
   begins(cpu: number, base: bigint, time: number): void;
-  /** The last one, and its task (`comm` as in the chunks), told after the last chunk. */
+  /** The last one, and its task (`comm` as in the chunks), reported after the last chunk. */
   ends(cpu: number, time: number, pid: number, comm: number): void;
 }
 
@@ -79,7 +78,7 @@ export interface EventInterest {
 export interface ReadCounts {
   readonly lines: number;
   readonly events: number;
-  /** Lines that hold an event but give no row of their own (the rest of a marker with a newline in it). */
+  /** Lines that belong to an event but have no row of their own (the rest of a marker that contains a newline). */
   readonly continuations: number;
   /** Headers, separators, blank lines, lost-event lines (each of which is also a defect with a time). */
   readonly structural: number;
@@ -110,7 +109,7 @@ export function traceClockOf(name: string): TraceClock {
 /** One source of events of one boot; `read` streams it once, in time order, and may be called again. */
 export interface EventSource {
   readonly boot: Boot;
-  /** What it is read from: raw pages, the kernel's text, trace-cmd's file, a Perfetto trace, a log. */
+  /** Its source: raw pages, the kernel's text, trace-cmd's file, a Perfetto trace, a log. */
   readonly dialect: "ring-buffer" | "ftrace-text" | "trace-dat" | "perfetto" | "kernel-log" | "qemu-log";
   readonly files: readonly string[];
   readonly clock: TraceClock;
@@ -123,7 +122,7 @@ export interface PrintkLine {
   readonly file: string;
   /** 1-based. */
   readonly line: number;
-  /** Nanoseconds on the printk clock as printed (microsecond resolution); null where the line carries no stamp. */
+  /** Nanoseconds on the printk clock as printed (microsecond resolution); null if the line has no stamp. */
   readonly stampNs: number | null;
   /** Syslog level 0..7 where known. */
   readonly level: number | null;
@@ -140,7 +139,7 @@ export interface ClockPair {
   readonly resolutionNs: number;
 }
 
-/** How the two boots' clocks were tied together, best first; `single` where only one boot has events. */
+/** How the two boots' clocks were linked, best first; `single` if only one boot has events. */
 export type LinkMethod = "x86-tsc" | "clock-pairs" | "kvm-clock" | "realtime" | "single" | "none";
 
 /** One contribution to a clock link's ±. */
@@ -150,8 +149,8 @@ export interface UncertaintyPart {
 }
 
 /**
- * What ties the boots together. `joint`: both boots are on one axis. Otherwise each boot that has events is on an axis
- * of its own, and nothing may be subtracted across.
+ * The link between the boots. `joint`: both boots are on one axis. Otherwise each boot that has events is on an axis of
+ * its own, and nothing may be subtracted across.
  */
 export interface ClockLink {
   readonly method: LinkMethod;
@@ -180,7 +179,7 @@ export interface Placed {
 export interface KeyEvent {
   readonly at: Placed;
   readonly what: "call" | "return" | "syscall-enter" | "syscall-exit" | "marker" | "printk" | "message";
-  /** Function or syscall name; a marker's or a printk line's text; an agent and what it said: `luod CLAIM`. */
+  /** Function or syscall name; a marker's or a printk line's text; an agent and its message: `luod CLAIM`. */
   readonly name: string;
   readonly fields: EventFields;
   readonly source: "kprobe" | "function-graph" | "syscall" | "marker" | "printk" | "agent";
@@ -259,12 +258,12 @@ export interface VcpuSeen {
 /** A guest's own ticks: what its ticker wrote, on the guest's clock. */
 export interface TickLog {
   readonly file: string;
-  /** As the header says; null where it does not. */
+  /** As stated in the header; null if it is not. */
   readonly vm: string | null;
   readonly clock: string | null;
   readonly interval: string | null;
   readonly sinceFirstNs: Float64Array;
-  /** Rows at which the series begins anew, because the clock went backwards. */
+  /** Rows at which the series begins again, because the clock went backwards. */
   readonly breaks: readonly number[];
 }
 
@@ -342,7 +341,7 @@ export interface PlacedDefect {
   readonly atNs: number | null;
 }
 
-/** A capture as collected: events on one axis (or on two, where there is no clock link), and every defect. */
+/** A capture as collected: events on one axis (or on two, without a clock link), and every defect. */
 export interface Collected {
   readonly name: string;
   readonly kernel: { readonly old: string | null; readonly new: string | null };
@@ -360,7 +359,7 @@ export interface Collected {
   readonly wakeups: RawWakeups;
   readonly vcpus: readonly VcpuSeen[];
   readonly agents: AgentFacts;
-  /** Where each boot's sched_clock read zero, on its axis; null where it cannot be placed. */
+  /** Where each boot's sched_clock read zero, on its axis; null if it cannot be placed. */
   readonly schedClockZero: Readonly<Record<Boot, { readonly ns: number; readonly uncertaintyNs: number } | null>>;
   readonly printk: readonly PlacedLine[];
   readonly verdicts: readonly LogVerdict[];

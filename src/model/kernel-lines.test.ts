@@ -93,7 +93,7 @@ test("a line of no row is of none, whatever words of the rows it holds", () => {
   for (const text of [
     "",
     "pci 0000:00:03.0: nothing that matters",
-    "user said: kexec_core: Starting new kernel",
+    "user wrote: kexec_core: Starting new kernel",
     "random: Linux version 7",
   ])
     assert.equal(kernelLineOf(text), null, text);

@@ -1,27 +1,27 @@
 /**
- * The kernel log lines that this tool reads, as one table: a row for each, and no pattern of a kernel's line stands
- * anywhere else. To recognise a further line, or one that a later kernel words anew, change a row here: whoever reads
- * the line names the row. Texts are those of the kernel's own sources, named in each row.
+ * The kernel log lines that blackout reads, one row each; no other file has a pattern for a kernel's line. To recognize
+ * a further line, or new wording of a later kernel, change a row here: all readers of the line name the row. Texts are
+ * those of the kernel's own sources, named in each row.
  */
 
-/** What a line is read for; a row that nothing reads has no place in the table. */
+/** What a line is used for; a row without a use does not belong in the table. */
 export type LinePurpose =
   /** Places the two kernels' clocks, or refuses to. */
   | "clock"
-  /** Bounds a phase, where no event does. */
+  /** Bounds a phase, if no event does. */
   | "boundary"
   /** Begins a stage of the kexec. */
   | "stage"
   /** Shows how the update ended. */
   | "outcome"
-  /** Shows which kernel a log is of, and where one ends and the next begins. */
+  /** Shows which kernel a log belongs to, and where one ends and the next begins. */
   | "boot"
   | "finding"
   /** Names a device, or its driver. */
   | "device"
-  /** Describes the host, for comparing like with like. */
+  /** Describes the host, to compare like with like. */
   | "host"
-  /** Is left out of what leaves the host. */
+  /** Is removed from everything that leaves the host. */
   | "redaction";
 
 /** A row: the pattern's named groups are `captures`. Texts are matched without stamp and level. */
@@ -31,12 +31,12 @@ export interface KernelLineRow<C extends string = string> {
   /** The file that prints it, in the kernel's tree, or the program that writes it into the log. */
   readonly source: string;
   readonly purposes: readonly LinePurpose[];
-  /** The first and the last release that print it so; absent: not known to have begun, or ended. */
+  /** The first and the last release that print it in this form; absent if unknown. */
   readonly since?: string;
   readonly until?: string;
   /** The only architecture that prints it; absent: all. */
   readonly architecture?: "x86" | "arm64";
-  /** Reads other rows' lines too: only whoever names it gets it, and it never classifies a line. */
+  /** Also matches lines of other rows: it is used only by name, and never classifies a line. */
   readonly overlaps?: true;
 }
 

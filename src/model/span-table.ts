@@ -46,13 +46,13 @@ export interface Span {
   /** The cause's name: function, initcall, `session token`, `irq name`, task. */
   readonly name: string;
   /**
-   * What tells its cause from others of its kind: session, `session token`, device address, function. The same cause
-   * has one identity in both kernels and in all sources.
+   * What distinguishes its cause from others of its kind: session, `session token`, device address, function. The same
+   * cause has one identity in both kernels and in all sources.
    */
   readonly id: string;
-  /** What was done with it: `shutdown`, `probe`, `preserve`, `freeze`, `retrieve`, `finish`, `create`; or empty. */
+  /** The action: `shutdown`, `probe`, `preserve`, `freeze`, `retrieve`, `finish`, `create`; or empty. */
   readonly action: string;
-  /** What is known beside the name: token, bytes, return value; `key=value` pairs joined by blanks, or empty. */
+  /** Further facts: token, bytes, return value; `key=value` pairs joined by blanks, or empty. */
   readonly detail: string;
   /** null for spans over both boots (phases, blackout, seam). */
   readonly boot: Boot | null;

@@ -381,7 +381,7 @@ test("the next kernel's buffers are as large as the level needs, and bounded ove
       cpus,
     );
   }
-  assert.equal(size("--level", "markers", "--with", "sched"), "512K", "of so many CPUs");
+  assert.equal(size("--level", "markers", "--with", "sched"), "512K", "of this number of CPUs");
   assert.equal(size("--level", "markers", "--buffer-size", "2M"), "2M");
 });
 
@@ -393,7 +393,7 @@ for (const args of [[], ["frobnicate"], ["arm", "--level"], ["arm", "--level", "
   });
 }
 
-/** Kill points on each; issue 7 asks for 50, which a test run takes when KILL_POINTS says so. */
+/** Kill points on each host; KILL_POINTS=50 for a long run. */
 const killPoints = Number(process.env.KILL_POINTS ?? 8);
 
 test(`kill -9 at ${killPoints} random points: disarm undoes what was done`, async () => {

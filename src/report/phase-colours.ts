@@ -1,6 +1,6 @@
 /**
- * The colours of the five phases, the same in the viewer and in every export. They are five of the eight that
- * M. Okabe and K. Ito chose to be told apart with every kind of colour vision ("Color Universal Design", 2008).
+ * The colours of the five phases, the same in the viewer and in every export. They are five of the eight that M. Okabe
+ * and K. Ito chose to be distinguishable with every kind of colour vision ("Color Universal Design", 2008).
  */
 import type { PhaseName } from "../model/live-update.js";
 

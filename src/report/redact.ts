@@ -1,28 +1,28 @@
 /**
- * Takes out of a live update what must not leave the host unasked: addresses of the kernel (an attacker's way around
- * KASLR), where KASLR put it, and command lines (which hold secrets more often than they should). Names of functions,
- * devices and tasks stay; times stay.
+ * Removes from a live update what must not leave the host by default: kernel addresses (an attacker's way around
+ * KASLR), the KASLR offset, and command lines (which often contain secrets). Names of functions, devices and tasks are
+ * kept, and times.
  */
 import { captured } from "../model/kernel-lines.js";
 import type { DefectDocument, LiveUpdate, PlacedPrintk } from "../model/live-update.js";
 
 /**
  * 16 hex digits from ff00000000000000 on: the kernel's half of the address space on x86-64 (4 and 5 levels) and arm64.
- * The last page is none: those are masks and error codes.
+ * The last page is excluded: those values are masks and error codes.
  */
 const KERNEL_ADDRESS = /(?<![0-9a-z])(?:0x)?(?!f{13})ff[0-9a-f]{14}(?![0-9a-z])/gi;
-/** A word of a command line that a sentence of ours quotes with its place. */
+/** A word of a command line that a message of blackout quotes with its place. */
 const QUOTED_COMMAND_LINE = /'[^']*'(?= \((?:old|new)\/cmdline:\d+\))/g;
 
 export const ADDRESS_LEFT_OUT = "[address left out]";
 const LEFT_OUT = " [left out]";
 
-/** One text without what must stay. */
+/** One text without what must not leave the host. */
 export function redactText(text: string): string {
   return text.replace(KERNEL_ADDRESS, ADDRESS_LEFT_OUT).replace(QUOTED_COMMAND_LINE, "'[command line left out]'");
 }
 
-/** A line of the kernel's log: as `redactText`, and without what only the log says. */
+/** A line of the kernel's log: as `redactText`, and without what only the log contains. */
 export function redactLogLine(text: string): string {
   return redactText(withoutTail("holds-kernel-place", withoutTail("holds-command-line", text)));
 }
@@ -33,7 +33,7 @@ function withoutTail(id: "holds-command-line" | "holds-kernel-place", text: stri
   return head === undefined ? text : `${head}${LEFT_OUT}`;
 }
 
-/** The update without what must stay; everything else as it was, rows and places too. */
+/** The update without what must not leave the host; everything else is unchanged, including rows and places. */
 export function redactUpdate<U extends LiveUpdate>(update: U): U {
   const { document, printk, spans } = update;
   return {

@@ -135,7 +135,7 @@ test("a header that announces more spans than there are bytes takes no memory fo
   assert.ok(!decodeLiveUpdate(Uint8Array.from(huge, (character) => character.charCodeAt(0))).ok);
 });
 
-test("the index tells of every update and survives JSON; another format is refused", () => {
+test("the index lists every update and survives JSON; another format is refused", () => {
   const causes = [
     { kind: "device", name: "e1000 <b>", ns: 7 },
     { kind: "seam", name: "the seam", ns: 0 },

@@ -23,7 +23,7 @@ export interface ReportEntry {
   /** Counting each defect for what it stands for. */
   readonly defects: number;
   readonly spans: number;
-  /** The critical chain by cause, the longest first, cut at MOST_CAUSES; empty where there is none. */
+  /** The critical chain by cause, the longest first, cut at MOST_CAUSES; empty if there is none. */
   readonly causes: readonly EntryCause[];
 }
 
@@ -74,7 +74,7 @@ export function reportEntry(update: LiveUpdate): ReportEntry {
   };
 }
 
-/** `names` stand in the list where the captures' own do not tell them apart. */
+/** `names` are for the list, if the captures' own names do not distinguish them. */
 export function reportIndex(updates: readonly LiveUpdate[], title: string, names?: readonly string[]): ReportIndex {
   const entries = updates.map((update, i) => {
     const entry = reportEntry(update);

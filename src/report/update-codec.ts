@@ -208,7 +208,7 @@ function parseHeader(bytes: Uint8Array): Header {
     throw new Damaged("a live update's header lacks printk, kinds or strings");
   }
   if (!Number.isSafeInteger(count) || (count as number) < 0)
-    throw new Damaged("a live update's span count is no count");
+    throw new Damaged("a live update's span count is not a count");
   const { attribution = null } = header;
   if (attribution !== null) {
     const { path, devices, sessions, wakeups } = attribution;

@@ -399,7 +399,7 @@ test("a very large update is drawn at once, names what it leaves out, and builds
   const large = { ...value, ...enlarged(value, 400_001, SPAN_KINDS) };
   await withReport([large], async (page) => {
     const groups = () => page.$$eval("#groups .chip", (all) => all.map((chip) => chip.firstChild.textContent));
-    assert.match(await page.textContent("#summary"), /Not shown yet: accounts.*Of 400,001 spans/s);
+    assert.match(await page.textContent("#summary"), /Not shown yet: accounts.*For 400,001 spans/s);
     assert.ok((await groups()).includes("Interrupt silence"), "everything cheap is there");
     await page.click("#tab-tree");
     await page.waitForFunction(() => /Not shown yet/.test(document.querySelector("#details").textContent));

@@ -150,7 +150,7 @@ test("a port in use, and a page that nobody opens, end with a message and exit c
 test("--unredacted keeps everything, and the page states it", { skip }, async () => {
   const { url, stop } = await start("--unredacted", "--ui", uiUrl);
   const { context, page } = await pageAt(url);
-  assert.match(await page.textContent("main"), /are in it, as asked/);
+  assert.match(await page.textContent("main"), /are included, as requested/);
   await context.close();
   stop();
 });

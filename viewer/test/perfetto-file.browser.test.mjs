@@ -104,7 +104,7 @@ test("the button explains itself and downloads a trace that Perfetto and the vie
   const { updateInTrace } = await viewerModules("data/perfetto-file");
   await withPage(url, async (page) => {
     await page.click("#perfetto-open");
-    assert.match(await page.textContent("#perfetto"), /may not hand data to another page.*blackout open CAPTURE/s);
+    assert.match(await page.textContent("#perfetto"), /may not pass data to another page.*blackout open CAPTURE/s);
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#perfetto-download")]);
     assert.equal(download.suggestedFilename(), "plain.pftrace");
     const made = readFileSync(await download.path());

@@ -4,7 +4,7 @@ export class StringTable {
   readonly #hashes: number[] = [0];
   #bytes: Uint8Array[] = [new Uint8Array(0)];
   #slots = new Int32Array(256).fill(-1);
-  /** Texts that were asked for as such: a look-up without their bytes. */
+  /** Texts that were looked up as text, without their bytes. */
   readonly #byText = new Map<string, number>();
 
   /** How many ids there are; ids run from 0 to size - 1. */

@@ -49,7 +49,7 @@ export class WireReader extends VarintReader {
   type = 0;
   /** A varint or fixed value; exact only where it is a safe integer: `big` has it whole. */
   value = 0;
-  /** The value if it is no safe integer, or fixed; else -1. */
+  /** The value if it is not a safe integer, or fixed; else -1. */
   big = 0n;
   /** A length-delimited field's bytes. */
   begin = 0;

@@ -9,7 +9,7 @@ export function globMatcher(pattern: string): (text: string) => boolean {
   return (text) => matches(wanted, [...text]);
 }
 
-/** Goes back to the last `*` alone: an earlier one need never take more, since the last can. */
+/** Backtracks only to the last `*`: an earlier one never needs to match more, since the last can. */
 function matches(pattern: readonly string[], text: readonly string[]): boolean {
   let p = 0;
   let t = 0;

@@ -1,4 +1,4 @@
-/** "Did you mean …?": the nearest of the words that are known. */
+/** "Did you mean …?": the nearest of the known words. */
 
 /** Longer words are compared by their first 64 characters, so that a hostile word costs no more than a long one. */
 const longestCompared = 64;
@@ -29,8 +29,8 @@ export function editDistance(a: string, b: string): number {
 }
 
 /**
- * The candidate that `word` was most likely meant to be, or null where none is near: at most a third of the word's
- * length (and at least one edit) away, or, of three characters and more, the beginning of exactly one candidate.
+ * The candidate that `word` was most likely meant to be, or null if none is near: at most a third of the word's length
+ * (and at least one edit) away, or, of three characters and more, the beginning of exactly one candidate.
  */
 export function suggest(word: string, candidates: Iterable<string>): string | null {
   const lower = word.slice(0, longestCompared).toLowerCase();
@@ -39,7 +39,7 @@ export function suggest(word: string, candidates: Iterable<string>): string | nu
   const continued: string[] = [];
   for (const candidate of candidates) {
     const distance = editDistance(lower, candidate.toLowerCase());
-    // One edit turns any one-letter word into any other: that is no likeness.
+    // One edit turns any one-letter word into any other, so such words are never similar.
     if (distance < nearestDistance && distance < Math.max(lower.length, candidate.length)) {
       nearest = candidate;
       nearestDistance = distance;
@@ -50,7 +50,7 @@ export function suggest(word: string, candidates: Iterable<string>): string | nu
   return nearest;
 }
 
-/** `: did you mean X?`, or nothing where no candidate is near: to be appended to a message. */
+/** `: did you mean X?`, or nothing if no candidate is near: to be appended to a message. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const near = suggest(word, candidates);
   return near === null ? "" : `: did you mean ${near}?`;

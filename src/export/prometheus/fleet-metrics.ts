@@ -144,7 +144,7 @@ export const ALL_METRICS: readonly MetricDefinition[] = [UPDATE_METRICS, CHECK_M
   (table): readonly MetricDefinition[] => Object.values(table),
 );
 
-/** Names as a query names them: a counter's with `_total`, a histogram's with each of its suffixes. */
+/** Names as in a query: a counter's with `_total`, a histogram's with each of its suffixes. */
 export function sampleNames({ name, type }: MetricDefinition): readonly string[] {
   switch (type) {
     case "counter":
@@ -208,7 +208,7 @@ export function updateFamilies(cohorts: readonly CohortTally[], version: string)
       definition,
       cohorts.flatMap((cohort) =>
         cohort.histograms
-          // A cohort without a known blackout has no value: its histograms would be zeros for ever.
+          // A cohort without a known blackout has no value: its histograms would be zeros forever.
           .filter(({ metric, count }) => count > 0 && histogramOf(metric).definition === definition)
           .map((tally) => histogramPoint(tally, { ...labelsOfKey(cohort.key), ...histogramOf(tally.metric).labels })),
       ),
@@ -253,7 +253,7 @@ export function updateFamilies(cohorts: readonly CohortTally[], version: string)
   ];
 }
 
-/** Added up over the bases of the blackout: an update that did not complete has none. */
+/** Summed over the bases of the blackout: an update that did not complete has no basis. */
 function grouped(
   cohorts: readonly CohortTally[],
   label: string,
@@ -272,7 +272,7 @@ function grouped(
   return [...points.values()];
 }
 
-/** What the budget's checks said of one cohort's window. */
+/** The results of the budget's checks for one cohort's window. */
 export interface CohortChecks {
   readonly key: FleetCohort;
   /** In the window, whatever their outcome. */

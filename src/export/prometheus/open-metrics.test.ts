@@ -36,7 +36,7 @@ function hostileFleet(): readonly MetricFamily[] {
   ];
 }
 
-test("promtool takes the metrics without a complaint, whatever the labels hold", { skip: noPromtool }, () => {
+test("promtool accepts the metrics without a complaint, whatever the labels contain", { skip: noPromtool }, () => {
   const { code, out } = run("promtool", ["check", "metrics"], prometheusText(hostileFleet()));
   assert.equal(out, "");
   assert.equal(code, 0);
@@ -51,7 +51,7 @@ const madeUp = fc.record({
   values: fc.array(fc.double({ noNaN: true, min: 0, max: 100 }), { minLength: 1, maxLength: 20 }),
 });
 
-test("the older text format says what prom-client says of the same numbers", async () => {
+test("the older text format agrees with prom-client on the same numbers", async () => {
   await fc.assert(
     fc.asyncProperty(madeUp, async ({ count, level, a, values }) => {
       const bounds = [0.25, 1, 2.5, 10];
@@ -153,7 +153,7 @@ test("bounds are as Prometheus writes them", () => {
   ]);
 });
 
-test("causes are counted where a limit names them, and its bound is a bucket's", () => {
+test("causes are counted if a limit names them, and its bound is a bucket's", () => {
   const selector = { cause: "device", glob: "e1000", action: null, text: "device:e1000" } as const;
   const tally = new FleetTally([{ metric: { kind: "causes", selector }, atMostNs: 42e6 }]);
   for (const ms of [41, 42, 43]) {

@@ -1,6 +1,6 @@
 /**
- * Prometheus' protobuf exposition: delimited io.prometheus.client.MetricFamily messages (prometheus/client_model,
- * metrics.proto). It is the one format that carries native histograms; Prometheus asks for it where it was started with
+ * Prometheus's protobuf exposition: delimited io.prometheus.client.MetricFamily messages (prometheus/client_model,
+ * metrics.proto). It is the only format with native histograms; Prometheus requests it if started with
  * --enable-feature=native-histograms (2.40 and later).
  */
 import protobuf from "protobufjs/minimal.js";
@@ -13,7 +13,7 @@ export const PROTOBUF_TYPE =
 const VARINT = 0;
 const DOUBLE = 1;
 const BYTES = 2;
-/** MetricType, and the field of Metric that a value of the type stands in. */
+/** MetricType, and the field of Metric for a value of the type. */
 const TYPES = {
   counter: { type: 0, field: 3 },
   gauge: { type: 1, field: 2 },

@@ -111,7 +111,7 @@ function recordingRules({ budget, windowSeconds }: RulesInput, window: string): 
     ...histograms.flatMap((definition) =>
       quantilesOf(definition, budget.limits).map((quantile) => {
         const buckets = names.buckets(definition);
-        // A percentile that so few updates cannot bound is not shown as if it were known.
+        // A percentile that too few updates cannot bound is not shown as if it were known.
         const needed = sizeForUpperBound(quantile, CONFIDENCE);
         return {
           record: names.quantile(definition),
@@ -128,7 +128,7 @@ function recordingRules({ budget, windowSeconds }: RulesInput, window: string): 
       return [
         { record: names.budgetLimit, labels: check, expr: `vector(${atMostNs / 1e9})` },
         { record: names.budgetUpdates, labels: check, expr: at('le="+Inf"') },
-        // Extrapolated increases are not whole: what is counted is.
+        // Extrapolated increases are not integers; counts are.
         { record: names.budgetOver, labels: check, expr: `round(${at('le="+Inf"')} - ${at(leMatcher(atMostNs))})` },
         {
           record: names.budgetRatio,
@@ -153,10 +153,10 @@ function shareOf({ percentile }: Extract<Statistic, { kind: "percentile" }>): nu
 }
 
 /**
- * What a counter counted within the window. Counters are of all updates ever, and do not restart with the service: the
- * difference is exact where Prometheus knows the series at the window's begin. A series that appeared since then has no
- * begin: all of it counts if its earliest update lies in the window. Else Prometheus began to scrape within the window,
- * or the archive was cut: what it saw grow counts.
+ * What a counter counted within the window. Counters cover all updates ever, and do not restart with the service: the
+ * difference is exact if Prometheus has the series at the begin of the window. For a series that appeared later,
+ * everything counts if its earliest update is in the window. Otherwise Prometheus began to scrape within the window, or
+ * the archive was cut: the growth that it saw counts.
  */
 function inWindow(name: string, cohortLabels: readonly string[], windowSeconds: number, window: string): string {
   const on = ["job", "instance", ...cohortLabels].join(", ");
@@ -172,7 +172,7 @@ function selector(labels: Labels, le: string): string {
   return `{${[...Object.entries(labels).map(([key, value]) => `${key}=${quoted(value)}`), le].join(",")}}`;
 }
 
-/** Prometheus stores `5.0`; what rewrites metrics on their way may store `5`. */
+/** Prometheus stores `5.0`; a relabelling proxy may store `5`. */
 function leMatcher(atMostNs: Duration): string {
   const text = boundText(atMostNs / 1e9);
   const whole = /^(\d+)\.0$/.exec(text)?.[1];
@@ -214,9 +214,9 @@ const COHORT_TEXT =
 const percentText = (share: number): string => `${Number((100 * share).toPrecision(6))} %`;
 
 /**
- * When so many updates over the limit breach it. `bounds`: where the score test rejects, at 95 % and with the
- * continuity correction, that the percentile is within the limit: what PromQL can compute of the gate's exact binomial
- * bound. `sample`: where the sample's own percentile (type 7) is over the limit, but for where it is interpolated.
+ * The condition for a breach. `bounds`: the score test rejects, at 95 % and with the continuity correction, that the
+ * percentile is within the limit; this is what PromQL can compute of the gate's exact binomial bound. `sample`: the
+ * sample's own percentile (type 7) is over the limit, apart from interpolation.
  */
 function breach(statistic: Statistic, decideBy: Budget["decideBy"], over: string, updates: string): string {
   if (statistic.kind === "max") return `${over} > 0`;
@@ -257,7 +257,7 @@ function updateAlerts({ updatesAtLeast }: Budget, window: string): readonly Aler
   ];
 }
 
-/** The comparison with a baseline is the gate's: `blackout watch --baseline` makes it, and says what it found. */
+/** The comparison with a baseline is the gate's: `blackout watch --baseline` makes it, and exports the result. */
 function regressionAlerts({ regression }: Budget): readonly AlertingRule[] {
   if (regression === null) return [];
   const by = [...COHORT_LABELS, "check"].join(", ");

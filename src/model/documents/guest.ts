@@ -31,7 +31,7 @@ const vcpuVm = record({
   id: text("The ID of vm=ID, or the threads' common name."),
   joinedBy: choice(
     VCPU_JOINS,
-    "vcpu-numbers: the only threads of each kernel without a counterpart of their name, joined by vCPU number. not-told-apart: several threads have one vCPU number; they are of several VMs, and old and new threads are not paired.",
+    "vcpu-numbers: the only threads of each kernel without a counterpart of their name, joined by vCPU number. not-told-apart: several threads have one vCPU number; they belong to several VMs, and old and new threads are not paired.",
   ),
   vcpus: list(vcpu),
 });
