@@ -3,6 +3,7 @@
 import type { StringTable } from "../base/bytes/string-table.js";
 import type { Defect, DefectInput } from "../base/defect.js";
 import type { Boot } from "../base/time.js";
+import type { RawSpanKind } from "./span-table.js";
 
 /** A field's value as recorded: text, an integer below 2^53, or a larger one. */
 export type FieldValue = string | number | bigint;
@@ -212,19 +213,6 @@ export interface RawSpans {
   readonly evidence: Texts;
   readonly flags: Uint8Array;
 }
-export type RawSpanKind =
-  | "function"
-  | "task"
-  | "initcall"
-  | "cpu"
-  | "notifier"
-  | "irq"
-  | "softirq"
-  | "syscall"
-  | "marker"
-  /** A device of a VM, saved or loaded by its VMM. */
-  | "device";
-
 /** The evidence of spans of the kind `device` that a VMM logged. */
 export const VMM_EVIDENCE = "QEMU's log";
 

@@ -26,6 +26,44 @@ export const SPAN_KINDS = [
 ] as const;
 export type SpanKind = (typeof SPAN_KINDS)[number];
 
+/**
+ * A kind's part in attribution. `countsAs`: the kind of cause that its spans are counted as. `cause`: its spans are
+ * calls, which take their time from what encloses them. `paired`: collecting makes its spans from pairs of events.
+ */
+interface SpanRole {
+  readonly countsAs: AttributedKind;
+  readonly cause: boolean;
+  readonly paired: boolean;
+}
+
+export const SPAN_ROLES = {
+  phase: { countsAs: "function", cause: false, paired: false },
+  blackout: { countsAs: "function", cause: false, paired: false },
+  seam: { countsAs: "seam", cause: false, paired: false },
+  session: { countsAs: "session", cause: true, paired: false },
+  file: { countsAs: "file", cause: true, paired: false },
+  /** Paired only if a VMM logged it. */
+  device: { countsAs: "device", cause: true, paired: true },
+  initcall: { countsAs: "initcall", cause: true, paired: true },
+  function: { countsAs: "function", cause: true, paired: true },
+  cpu: { countsAs: "cpu", cause: true, paired: true },
+  notifier: { countsAs: "notifier", cause: true, paired: true },
+  irq: { countsAs: "irq", cause: true, paired: true },
+  softirq: { countsAs: "irq", cause: true, paired: true },
+  /** What ran; a kernel thread counts as `kthread`. */
+  task: { countsAs: "userspace", cause: false, paired: true },
+  userspace: { countsAs: "userspace", cause: false, paired: false },
+  syscall: { countsAs: "function", cause: true, paired: true },
+  marker: { countsAs: "function", cause: false, paired: true },
+  printk: { countsAs: "printk", cause: false, paired: false },
+  unattributed: { countsAs: "function", cause: false, paired: false },
+} as const satisfies Readonly<Record<SpanKind, SpanRole>>;
+
+/** The kinds whose spans collecting makes. */
+export type RawSpanKind = {
+  [K in SpanKind]: (typeof SPAN_ROLES)[K]["paired"] extends true ? K : never;
+}[SpanKind];
+
 /** Bits of the `flags` column. */
 export const SpanFlag = {
   /** The record of its begin was not seen; `begin` is the earliest it can have been. */

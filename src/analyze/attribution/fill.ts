@@ -8,6 +8,7 @@ import { ALL_FUNCTIONS } from "../../model/luo.js";
 import {
   type AttributedKind,
   SPAN_KINDS,
+  SPAN_ROLES,
   type Span,
   SpanFlag,
   type SpanTable,
@@ -195,32 +196,8 @@ function drafts(spans: SpanTable, rows: readonly number[], beginNs: number, endN
 }
 
 function kindOf(span: Span): AttributedKind {
-  switch (span.kind) {
-    case "softirq":
-      return "irq";
-    case "syscall":
-      return "function";
-    case "task":
-      return isKernelThread(span.task) ? "kthread" : "userspace";
-    case "session":
-    case "file":
-    case "device":
-    case "initcall":
-    case "function":
-    case "cpu":
-    case "notifier":
-    case "irq":
-    case "userspace":
-    case "printk":
-    case "seam":
-      return span.kind;
-    // Rows of these kinds are structure or marks, and explain nothing by themselves.
-    case "phase":
-    case "blackout":
-    case "marker":
-    case "unattributed":
-      return "function";
-  }
+  if (span.kind === "task" && isKernelThread(span.task)) return "kthread";
+  return SPAN_ROLES[span.kind].countsAs;
 }
 
 type Leaf = Pick<TreeNode, "kind" | "id" | "name" | "beginNs" | "endNs" | "evidence" | "inferred"> & Partial<TreeNode>;

@@ -1,7 +1,8 @@
 /** A capture that was made to hurt: big tables cost time in proportion, and nothing nests or splits without bound. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Collected, RawSpanKind, RawSpans } from "../../model/collected.js";
+import type { Collected, RawSpans } from "../../model/collected.js";
+import type { RawSpanKind } from "../../model/span-table.js";
 import { shippedCohort } from "../../testing/places.js";
 import { readUpdate } from "../../testing/samples/captures.js";
 import { detailValue } from "../causes/causes.js";

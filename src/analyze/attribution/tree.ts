@@ -7,7 +7,7 @@
 import type { Boot } from "../../base/time.js";
 import type { NodeKind } from "../../model/documents/attribution.js";
 import type { PhaseName } from "../../model/live-update.js";
-import type { SpanKind } from "../../model/span-table.js";
+import { SPAN_ROLES, type SpanKind } from "../../model/span-table.js";
 
 export interface TreeNode {
   readonly kind: NodeKind;
@@ -120,27 +120,7 @@ export function auditTree(root: TreeNode): readonly string[] {
   return faults;
 }
 
+/** Whether spans of a kind are calls, which take their time from what encloses them. */
 export function isSpanCause(kind: SpanKind): boolean {
-  switch (kind) {
-    case "session":
-    case "file":
-    case "device":
-    case "initcall":
-    case "function":
-    case "cpu":
-    case "notifier":
-    case "irq":
-    case "softirq":
-    case "syscall":
-      return true;
-    case "phase":
-    case "blackout":
-    case "seam":
-    case "task":
-    case "userspace":
-    case "marker":
-    case "printk":
-    case "unattributed":
-      return false;
-  }
+  return SPAN_ROLES[kind].cause;
 }

@@ -3,7 +3,7 @@
  * Spans are kept in columns, in counts of the boot's trace clock, until the clock link is known.
  */
 
-import type { RawSpanKind } from "../../model/collected.js";
+import type { RawSpanKind } from "../../model/span-table.js";
 import { float64Column, int32Column, TextColumn } from "./columns.js";
 
 /** As SpanFlag in the analysed span table: the record of the begin, or of the end, was not seen. */
