@@ -1,6 +1,6 @@
 /**
- * Reads documents from elsewhere by their declaration: nothing in them is believed before it is checked. What is read has
- * the declared fields and no others.
+ * Reads documents from elsewhere by their declaration: nothing in them is believed before it is checked. What is read
+ * has the declared fields and no others.
  */
 import { err, ok, type Result } from "./result.js";
 import type { FieldNode, Schema, SchemaNode } from "./schema.js";

@@ -1,7 +1,8 @@
 /**
- * The ftrace events of Perfetto's schema (protos/perfetto/trace/ftrace, v58) that a kernel trace holds: by the number of
- * their field in FtraceEvent, the event's name and its fields' numbers and names. `symbol` fields hold an address, or an
- * id among the packet sequence's interned kernel symbols. Reader and writer of Perfetto traces take all numbers from here.
+ * The ftrace events of Perfetto's schema (protos/perfetto/trace/ftrace, v58) that a kernel trace holds: by the number
+ * of their field in FtraceEvent, the event's name and its fields' numbers and names. `symbol` fields hold an address,
+ * or an id among the packet sequence's interned kernel symbols. Reader and writer of Perfetto traces take all numbers
+ * from here.
  */
 export type FieldKind = "int" | "uint" | "text" | "symbol" | "uints";
 

@@ -9,7 +9,9 @@ const hashOf = (...pieces: readonly Uint8Array[]): bigint => {
   return hash.digest();
 };
 
-/** The specification's pseudo-random sanity buffer, and its checks of lengths 0, 1, 14 and 222 (xxHash's sanity_test). */
+/**
+ * The specification's pseudo-random sanity buffer, and its checks of lengths 0, 1, 14 and 222 (xxHash's sanity_test).
+ */
 function sanityBuffer(length: number): Uint8Array {
   let generator = 2_654_435_761n;
   return Uint8Array.from({ length }, () => {

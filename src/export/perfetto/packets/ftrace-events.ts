@@ -1,7 +1,7 @@
 /**
  * The trace events that Perfetto has a message for, and how each is encoded; the numbers are those of
- * model/perfetto-ftrace.ts. Fields are read by the kernel's own names; a dialect may hand them over as numbers or as the
- * text the kernel prints.
+ * model/perfetto-ftrace.ts. Fields are read by the kernel's own names; a dialect may hand them over as numbers or as
+ * the text the kernel prints.
  */
 import type { EventFields, FieldValue } from "../../../model/collected.js";
 import { numberOfEvent, numberOfField } from "../../../model/perfetto-ftrace.js";
