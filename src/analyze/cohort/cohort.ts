@@ -3,6 +3,7 @@ import type { CountedValue, Excluded, Unlike } from "../../model/documents/cohor
 import type { Factor } from "../../model/documents/comparison.js";
 import { COHORT_PROPERTIES, type CohortProperty } from "../../model/documents/percentiles.js";
 import type { Outcome } from "../../model/live-update.js";
+import { doubtOf } from "../../model/trusted-durations.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { COHORT_PROPERTY_WHY, cohortKeyOf } from "./cohort-key.js";
 
@@ -115,7 +116,10 @@ function devicesText(update: UpdateSample): string | null {
   return known.map(([driver, ids]) => `${ids.size} ${driver}`).join(", ");
 }
 
-/** Whether the update counts in statistics: it completed, and its blackout is known. */
+/**
+ * Whether the update counts in statistics: it completed, and its blackout is known. What its own evidence contradicts was
+ * taken from the sample before (model/trusted-durations.ts).
+ */
 export function isMeasured(update: UpdateSample): boolean {
   return update.outcome === "completed" && update.blackout.durationNs !== null;
 }
@@ -124,11 +128,11 @@ export function isMeasured(update: UpdateSample): boolean {
 export function excludedOf(cohort: Cohort): readonly Excluded[] {
   return cohort.updates
     .filter((update) => !isMeasured(update))
-    .map(({ source, name, outcome, outcomeReason }) => ({
+    .map(({ source, name, outcome, outcomeReason, defectCodes }) => ({
       source,
       name,
       outcome,
-      reason: outcome === "completed" ? "its blackout is not known" : outcomeReason,
+      reason: outcome === "completed" ? (doubtOf({ defectCodes }) ?? "its blackout is not known") : outcomeReason,
     }));
 }
 

@@ -2,6 +2,7 @@
 
 import { build, type Histogram } from "hdr-histogram-js";
 import { MEASURES, type MeasureName, type NotCounted } from "../../model/documents/percentiles.js";
+import { doubtOf } from "../../model/trusted-durations.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import {
   HISTOGRAM_DIGITS,
@@ -81,9 +82,9 @@ function sampleMeasure(name: MeasureName, updates: readonly UpdateSample[]): Mea
 }
 
 /** The duration in nanoseconds, or why there is none that a histogram can hold. */
-function durationOf({ blackout, phases }: UpdateSample, name: MeasureName): number | string {
-  const durationNs = name === "blackout" ? blackout.durationNs : phases[name];
-  if (durationNs === null) return "not both of its ends were seen on one axis";
+function durationOf(update: UpdateSample, name: MeasureName): number | string {
+  const durationNs = name === "blackout" ? update.blackout.durationNs : update.phases[name];
+  if (durationNs === null) return doubtOf(update) ?? "not both of its ends were seen on one axis";
   if (durationNs < 0) return `it lasts ${durationNs} ns: its ends are in the wrong order`;
   if (durationNs > HISTOGRAM_HIGHEST_NS) return `it lasts ${durationNs} ns, more than the 24 h that a histogram holds`;
   return durationNs;

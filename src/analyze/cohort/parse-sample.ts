@@ -4,6 +4,7 @@
  */
 import { err, ok, type Result } from "../../base/result.js";
 import { quoted, readerOf } from "../../base/schema-read.js";
+import { withTrustedDurations } from "../../model/trusted-durations.js";
 import {
   sampledDocumentSchema,
   sampleOfDocument,
@@ -40,10 +41,10 @@ export function parseUpdateLine(line: string, source: string): Result<UpdateSamp
   }
   if (!isSample) {
     const document = readDocument(value);
-    return document.ok ? ok(sampleOfDocument(document.value, source)) : document;
+    return document.ok ? ok(withTrustedDurations(sampleOfDocument(document.value, source))) : document;
   }
   const read = readSample(value);
   if (!read.ok) return read;
   const { format: _format, version: _version, ...sample } = read.value;
-  return ok({ source, ...sample });
+  return ok(withTrustedDurations({ source, ...sample }));
 }

@@ -1,6 +1,7 @@
 /** From an analysed live update, spans and kernel log included, to its sample. */
 
 import { captured, isKernelLine, type KernelLineId } from "../../model/kernel-lines.js";
+import { withTrustedDurations } from "../../model/trusted-durations.js";
 import { sampleOfDocument, type UpdateSample } from "../../model/update-sample.js";
 import type { AttributedUpdate } from "../attribution/update.js";
 import { causesOfUpdate } from "./causes-of-update.js";
@@ -12,11 +13,11 @@ export function sampleOfUpdate(update: AttributedUpdate, source: string, nodeNam
     update.printk.findLast(({ boot, text }) => boot === "new" && isKernelLine(text, id))?.text ?? "";
   const seconds = captured("rtc-read", lastOf("rtc-read"))?.seconds ?? null;
   const memory = captured("memory", lastOf("memory"))?.kib ?? null;
-  return {
+  return withTrustedDurations({
     ...sample,
     host: sample.host ?? nodeName,
     takenAtMs: seconds === null ? null : Number(seconds) * 1000,
     memoryKiB: memory === null ? null : Number(memory),
     causes: causesOfUpdate(update),
-  };
+  });
 }

@@ -7,7 +7,7 @@ import { ok, type Result } from "../../base/result.js";
 import type { Floors } from "../../model/documents/comparison.js";
 import type { HistoryBuild, HistoryChange, HistoryDocument } from "../../model/documents/history.js";
 import { causeName, type UpdateSample } from "../../model/update-sample.js";
-import { type Cohort, isMeasured, unlikeTraits } from "../cohort/cohort.js";
+import { type Cohort, excludedOf, isMeasured, unlikeTraits } from "../cohort/cohort.js";
 import { distributionOf } from "../cohort/distribution.js";
 import { type Metric, metricName, valuesOf } from "../cohort/metrics.js";
 import { breakdownOf } from "../compare/breakdown.js";
@@ -69,6 +69,7 @@ export function historyOf(series: Series, options: HistoryOptions): Result<Histo
     updatesPerPoint,
     builds: series.builds.map((build) => buildOf(build, metric)),
     changes,
+    excluded: series.builds.flatMap(excludedOf),
     left: all - counted,
   });
 }

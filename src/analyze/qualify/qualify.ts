@@ -7,6 +7,7 @@ import { formatDuration, formatPercent } from "../../base/text/format.js";
 import type { Check } from "../../model/documents/cohort.js";
 import type { Floors } from "../../model/documents/comparison.js";
 import type { CellStatus, QualifyCell, QualifyDocument, Reference } from "../../model/documents/qualify.js";
+import { doubtOf } from "../../model/trusted-durations.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { type Cohort, excludedOf, isMeasured, outcomeCounts, unlikeTraits } from "../cohort/cohort.js";
 import { distributionOf } from "../cohort/distribution.js";
@@ -120,19 +121,22 @@ function cellOf(
   const sample = clusteredSampleOf(valuesOf(cohort, { kind: "blackout" }));
   const checks = checksOf(cohort, options.budget);
   const failures = excluded.filter(({ outcome }) => outcome !== "completed");
+  const doubted = cohort.updates.filter((update) => update.outcome === "completed" && doubtOf(update) !== null);
+  // An update whose evidence contradicts itself shows nothing of its kernels.
+  const isUntested = cohort.updates.length === 0 || (doubted.length > 0 && !sample.ok && failures.length === 0);
   const breached = checks.filter(({ status }) => status === "failed");
   const verdict = found?.judgement.verdict ?? null;
-  const status: CellStatus =
-    cohort.updates.length === 0
-      ? "not-tested"
-      : failures.length > 0
-        ? "failed"
-        : breached.length > 0 || verdict === "regressed"
-          ? "regressed"
-          : "passed";
+  const status: CellStatus = isUntested
+    ? "not-tested"
+    : failures.length > 0
+      ? "failed"
+      : breached.length > 0 || verdict === "regressed"
+        ? "regressed"
+        : "passed";
   const evidence = [
     ...(cohort.updates.length === 0 ? ["No update from this kernel to that one."] : [outcomeSentence(cohort)]),
     ...failures.map(({ source, outcome, reason }) => `${source}: ${outcome}: ${reason}`),
+    ...doubted.map((update) => `${update.source}: its blackout is not counted: ${doubtOf(update)}`),
     ...breached.map(({ name, message }) => `${name}: ${message}`),
     ...(found === null || reference === null ? [] : [comparedSentence(cohort, reference, found.judgement, options)]),
   ];

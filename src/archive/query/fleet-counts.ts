@@ -2,6 +2,7 @@
  * What an archive's updates add up to (`FleetTally`), counted by the engine and not update by update; and the latest of
  * them. Exact: a test holds it equal to the tally of every update.
  */
+
 import { isNamed, type Metric } from "../../analyze/cohort/metrics.js";
 import { fleetCohortOf } from "../../analyze/fleet/fleet-cohort.js";
 import { NATIVE_SCHEMA } from "../../analyze/fleet/native-histogram.js";
@@ -17,6 +18,7 @@ import {
   OTHER,
 } from "../../analyze/fleet/tally.js";
 import type { Outcome } from "../../model/live-update.js";
+import { DOUBTED_CODES } from "../../model/trusted-durations.js";
 import type { CauseKind, UpdateSample } from "../../model/update-sample.js";
 import { type Engine, sqlFiles, sqlText } from "../engine.js";
 import type { Segment, TableName } from "../format.js";
@@ -228,7 +230,12 @@ async function valuesSql(
   const [first] = asked;
   if (first === undefined) return null;
   const { metric } = first.counted;
-  const measured = "batch WHERE outcome = 'completed' AND blackout_ns IS NOT NULL";
+  // Archives of earlier versions hold durations that are no longer taken from a sample (model/trusted-durations.ts).
+  const codes = DOUBTED_CODES.map(sqlText).join(", ");
+  const doubted = batch.some(({ files }) => files.some((file) => file.table === "defects"))
+    ? ` AND update_id NOT IN (SELECT update_id FROM ${sourceOf(root, batch, "defects")} WHERE severity = 'error' AND code IN (${codes}))`
+    : "";
+  const measured = `batch WHERE outcome = 'completed' AND blackout_ns >= 0${doubted}`;
   const joined = (rows: string): string =>
     `SELECT r.metric, b.cohort, r.v FROM (${rows}) r JOIN (SELECT update_id, cohort FROM ${measured}) b USING (update_id)`;
   const has = (table: TableName): boolean => batch.some(({ files }) => files.some((file) => file.table === table));

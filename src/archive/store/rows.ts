@@ -120,7 +120,7 @@ function addBuckets(rows: TableRows<"buckets">, u: number, { blackout, phases, v
   const lowestOf = (ns: number): number => ns - (ns % bucketWidth(ns));
   const add = (measure: string, lowest: number, count: number): void =>
     rows.add(u, { measure, lowest_ns: lowest, highest_ns: lowest + bucketWidth(lowest) - 1, count }, NOTHING);
-  const fits = (ns: number | null): ns is number => ns !== null && ns <= HISTOGRAM_HIGHEST_NS;
+  const fits = (ns: number | null): ns is number => ns !== null && ns >= 0 && ns <= HISTOGRAM_HIGHEST_NS;
   if (fits(blackout.durationNs)) add("blackout", lowestOf(blackout.durationNs), 1);
   for (const phase of PHASES) {
     const ns = phases[phase];

@@ -126,7 +126,7 @@ export function historyText(history: HistoryDocument, layout: TextLayout): strin
     history.left === 0
       ? ""
       : palette.quiet(
-          `  ${history.left} updates are not in the series: not completed, not measured, or without ${escapeControls(by)}.\n`,
+          `  ${history.left} updates are not in the series: not completed, not measured, or without ${escapeControls(by)}.\n${reasonLines(history)}`,
         );
   return [
     head,
@@ -137,6 +137,16 @@ export function historyText(history: HistoryDocument, layout: TextLayout): strin
     found,
     left,
   ].join("");
+}
+
+/** Why updates are not in the series: each reason once, with how many it is of. */
+function reasonLines({ excluded }: HistoryDocument): string {
+  const counts = new Map<string, number>();
+  for (const { outcome, reason } of excluded) {
+    const text = `${outcome}: ${reason}`;
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  return [...counts].map(([text, count]) => `    ${count} ${escapeControls(text)}\n`).join("");
 }
 
 function styleOf({ belowFloor, direction }: HistoryChange): "quiet" | "bad" | "good" {

@@ -11,6 +11,7 @@ import { sharedSentence } from "../../analyze/cohort/shared.js";
 import { ArchiveError, MANIFEST } from "../../archive/format.js";
 import { parseSelection, splitSelection } from "../../archive/query/selection.js";
 import { err, ok, type Result } from "../../base/result.js";
+import { withTrustedDurations } from "../../model/trusted-durations.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { readBoundedText } from "../files/bounded-text.js";
 import { capturesIn, isCapturePath } from "../files/capture-paths.js";
@@ -211,7 +212,7 @@ async function* readArchive(path: string, query: string): AsyncGenerator<Result<
     const archive = await openArchive(path);
     try {
       const updates = await archive.list(where, (segment) => canHold(segment, archive.manifest.partitionBy));
-      for (const { sample } of updates) yield ok(sample);
+      for (const { sample } of updates) yield ok(withTrustedDurations(sample));
       if (updates.length === 0) yield err(`${path}?${query}: the archive holds no such update`);
     } finally {
       archive.close();

@@ -14,7 +14,7 @@ import {
   text,
 } from "../../base/schema.js";
 import { causeKind, intervalOrNone, share } from "../document-parts.js";
-import { distribution, forced, presence, unlike } from "./cohort.js";
+import { distribution, excluded, forced, presence, unlike } from "./cohort.js";
 
 const build = record({
   name: text(),
@@ -58,6 +58,7 @@ export const historySchema = formatted(
     updatesPerPoint: count("1, but for long series, which are summarised by medians.", 1),
     builds: list(build),
     changes: list(change),
+    excluded,
     left: count("Updates not in the series: without the property it is by, not completed, or not measured."),
   },
 );

@@ -24,7 +24,7 @@ const cell = record({
   new: text(),
   status: choice(
     ["passed", "regressed", "failed", "not-tested"],
-    "failed: an update did not complete. regressed: all did, but a budget is breached or the blackout is shown to be longer than the reference's. passed: neither. not-tested: no update of this pair of kernels.",
+    "failed: an update did not complete. regressed: all did, but a budget is breached or the blackout is shown to be longer than the reference's. passed: neither. not-tested: no update of this pair of kernels, or none whose blackout its own evidence does not contradict.",
   ),
   evidence: list(text(), "Sentences: what the status rests on."),
   updates: count(),
