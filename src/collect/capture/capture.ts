@@ -302,6 +302,7 @@ function readBoot(
   const path = (name: string): string | null => reader.has(`${folder}/${name}`);
   const buffer = buffers.ring === null ? null : readBuffer(boot, buffers.ring, reader);
   const marks = buffers.marks === null ? null : readBuffer(boot, buffers.marks, reader);
+  if (buffers.marks !== null && marks === null) reader.sink.defect(marksMissing(boot, buffers.marks));
   const hasPages = [buffer, marks].some((each) => each?.cpus.some((cpu) => cpu.pages !== null));
   for (const { file, severity, cost } of WANTED) {
     const onlyForPages = file === "formats.gz" || file === "kallsyms.gz";
@@ -339,6 +340,17 @@ function readBoot(
     costs: parseCosts(read("costs") ?? ""),
     pairs: pairs === null ? [] : parseClockPairs(pairs, `${folder}/clock_pairs`, reader.sink),
     dmesg: path("dmesg"),
+  };
+}
+
+function marksMissing(boot: Boot, folder: string): DefectInput {
+  return {
+    code: "file-missing",
+    severity: "error",
+    file: folder,
+    boot,
+    message: "capture.json names it as the ring for marks, but the capture has none of its files: marks are lost.",
+    advice: "Collect the capture again and whole.",
   };
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { BufferStats } from "./buffer-stats.js";
 import type { CaptureBoot, CpuBuffer, TraceBuffer } from "./capture.js";
-import { reservedBytes, ringLosses, unsavedCpuDefects } from "./ring-loss.js";
+import { absentCpuDefects, reservedBytes, ringLosses, unsavedCpuDefects } from "./ring-loss.js";
 
 const stats = (part: Partial<BufferStats> = {}): BufferStats => ({
   entries: 0,
@@ -94,13 +94,16 @@ test("a full persistent ring had wrapped, although the boot reset its overrun co
 });
 
 test("the reservation is the one that the trace instance maps", () => {
-  assert.equal(
-    reservedBytes("reserve_mem=2M:4096:oops reserve_mem=24M:4096:trace trace_instance=b@trace,sched"),
+  assert.deepEqual(reservedBytes("reserve_mem=2M:4096:oops reserve_mem=24M:4096:trace trace_instance=b@trace,sched"), [
     24 << 20,
-  );
-  assert.equal(reservedBytes("trace_instance=b^traceoff@t reserve_mem=4096K::t"), 4 << 20);
-  assert.equal(reservedBytes("reserve_mem=24M:4096:trace"), null);
-  assert.equal(reservedBytes(""), null);
+  ]);
+  assert.deepEqual(reservedBytes("trace_instance=b^traceoff@t reserve_mem=4096K::t"), [4 << 20]);
+  assert.deepEqual(reservedBytes("trace_instance=b@t reserve_mem=8M::t reserve_mem=64K::m trace_instance=c@m"), [
+    8 << 20,
+    64 << 10,
+  ]);
+  assert.deepEqual(reservedBytes("reserve_mem=24M:4096:trace"), []);
+  assert.deepEqual(reservedBytes(""), []);
 });
 
 test("pages that were not saved although others were are a loss; where no CPU has pages, text is read and nothing is lost", () => {
@@ -117,5 +120,35 @@ test("pages that were not saved although others were are a loss; where no CPU ha
     ],
   );
   assert.equal(unsavedCpuDefects("new", some, true)[0]?.severity, "warning");
-  assert.deepEqual(unsavedCpuDefects("old", buffer("local", [{ pages: null, stats: full }]), false), []);
+  const none = buffer("local", [{ pages: null, stats: full }]);
+  assert.equal(unsavedCpuDefects("old", none, false).length, 1, "a ring of whose pages none was saved is no exception");
+});
+
+test("a CPU that one ring has and the other has not is missed, as are gaps in the numbers", () => {
+  const ring = buffer("local", [{ stats: full }, { stats: full }]);
+  const marks = { ...buffer("local", [{ stats: full }]), folder: "marks" };
+  assert.deepEqual(
+    absentCpuDefects("old", [ring, marks]).map(({ code, severity, file }) => [code, severity, file]),
+    [["ring-cpu-missing", "error", "marks/per_cpu/cpu1"]],
+  );
+  assert.deepEqual(absentCpuDefects("old", [ring]), []);
+  const gap = { ...ring, cpus: ring.cpus.filter(({ cpu }) => cpu === 1) };
+  assert.deepEqual(
+    absentCpuDefects("new", [gap]).map(({ severity, file }) => [severity, file]),
+    [["warning", "ring/per_cpu/cpu0"]],
+  );
+});
+
+test("a small ring is full before its share is: its tables take pages too", () => {
+  const cmdline =
+    "reserve_mem=8M:4096:b trace_instance=b^traceoff@b reserve_mem=64K:4096:m trace_instance=m^traceoff@m";
+  const wrapped = stats({ entries: 937, bytes: 19_764, oldest: "42.750065" });
+  const marks = buffer("local", [{ stats: wrapped }, { stats: stats({ entries: 3, bytes: 800 }) }]);
+  const ring = buffer("local", [{ stats: wrapped }, { stats: wrapped }]);
+  const own = boot({ cmdline, marks, buffer: ring });
+  assert.deepEqual(
+    losses(marks, own, [20_480, 4_096]).map(({ code, file }) => [code, file]),
+    [["ring-overwritten", "ring/per_cpu/cpu0/stats"]],
+  );
+  assert.deepEqual(losses(ring, own, [20_480, 20_480]), []);
 });

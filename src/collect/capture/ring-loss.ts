@@ -10,10 +10,13 @@ import type { CaptureBoot, CpuBuffer, TraceBuffer } from "./capture.js";
 const BOOT_CPU = 0;
 /** A buffer holds its data in whole sub-buffers, a page or two of which are being written or read: 99 % is full. */
 const FULL = 0.98;
+/** Sub-buffers of a CPU's share that hold no data: the ring's own tables, and what alignment costs (5 of 8 hold data). */
+const TABLE_BYTES = 4 * 4096;
 
 /** Bytes of a CPU's pages; null where the capture has no such file. */
 export type PageBytes = (cpu: CpuBuffer) => number | null;
 
+/** What `buffer`, the boot's ring or the one for its marks, lost of each CPU. */
 export function ringLosses(own: CaptureBoot, buffer: TraceBuffer, pageBytes: PageBytes): readonly DefectInput[] {
   return [...emptyCpus(own.boot, buffer, pageBytes), ...fullCpus(own, buffer)];
 }
@@ -33,12 +36,12 @@ function emptyCpus(boot: Boot, buffer: TraceBuffer, pageBytes: PageBytes): reado
   });
 }
 
-/** CPUs whose pages are not in the capture, although others' are and the kernel counted entries there. */
+/** CPUs whose pages are not in the capture, although the kernel counted entries there. */
 export function unsavedCpus({ cpus }: TraceBuffer): readonly CpuBuffer[] {
-  if (!cpus.some(({ pages }) => pages !== null)) return [];
   return cpus.filter(({ pages, stats }) => pages === null && (stats?.entries ?? 0) > 0);
 }
 
+/** One defect for each CPU of `buffer` whose pages are missing, where its boot's events are read from pages. */
 export function unsavedCpuDefects(boot: Boot, buffer: TraceBuffer, textInstead: boolean): readonly DefectInput[] {
   return unsavedCpus(buffer).map(({ cpu, stats }) => {
     const counted = `CPU ${cpu}'s pages are not in the capture, though the kernel counted ${stats?.entries} entries in its buffer`;
@@ -52,6 +55,28 @@ export function unsavedCpuDefects(boot: Boot, buffer: TraceBuffer, textInstead: 
         : `${counted}: what ran there is lost.`,
       advice: "Save trace_pipe_raw of every CPU.",
     };
+  });
+}
+
+/**
+ * CPUs of which a boot's rings have no file at all: that one ring has and the other lacks (an error: its events are
+ * missing), or below the highest that there is (a warning: it may have been offline).
+ */
+export function absentCpuDefects(boot: Boot, buffers: readonly TraceBuffer[]): readonly DefectInput[] {
+  const present = new Set(buffers.flatMap(({ cpus }) => cpus.map(({ cpu }) => cpu)));
+  const highest = Math.max(-1, ...present);
+  return buffers.flatMap(({ folder, cpus }): readonly DefectInput[] => {
+    const own = new Set(cpus.map(({ cpu }) => cpu));
+    if (own.size === 0) return [];
+    const absent = Array.from({ length: highest + 1 }, (_, cpu) => cpu).filter((cpu) => !own.has(cpu));
+    return absent.map((cpu) => ({
+      code: "ring-cpu-missing",
+      severity: present.has(cpu) ? "error" : "warning",
+      file: `${folder}/per_cpu/cpu${cpu}`,
+      boot,
+      message: `CPU ${cpu} has neither pages nor counters in ${folder}: what ran there is lost, if anything did.`,
+      advice: "Save per_cpu/cpuN/trace_pipe_raw and stats of every CPU.",
+    }));
   });
 }
 
@@ -100,17 +125,20 @@ function lossOf(
   };
 }
 
-/** Bytes of `reserve_mem=SIZE:ALIGN:NAME` where `trace_instance=…@NAME` maps it; null where the command line has none. */
-export function reservedBytes(cmdline: string): number | null {
-  for (const [, flagged] of cmdline.matchAll(/(?:^|\s)trace_instance=(\S+)/g)) {
-    const name = /@([^,\s]{1,32})/.exec(flagged ?? "")?.[1];
-    for (const [, size, unit, of] of cmdline.matchAll(/(?:^|\s)reserve_mem=(\d{1,12})([KMG]?):[^:\s]*:(\S+)/gi)) {
-      if (of !== name) continue;
-      const shift = { "": 0, K: 10, M: 20, G: 30 }[(unit ?? "").toUpperCase() as "" | "K" | "M" | "G"];
-      return Number(size) * 2 ** shift;
-    }
+/**
+ * Bytes of each `reserve_mem=SIZE:ALIGN:NAME` that a `trace_instance=…@NAME` maps, in the order of the instances: the
+ * recorder names the ring first and the one for marks second.
+ */
+export function reservedBytes(cmdline: string): readonly number[] {
+  const sizes = new Map<string, number>();
+  for (const [, size, unit, of] of cmdline.matchAll(/(?:^|\s)reserve_mem=(\d{1,12})([KMG]?):[^:\s]*:(\S+)/gi)) {
+    const shift = { "": 0, K: 10, M: 20, G: 30 }[(unit ?? "").toUpperCase() as "" | "K" | "M" | "G"];
+    if (of !== undefined && !sizes.has(of)) sizes.set(of, Number(size) * 2 ** shift);
   }
-  return null;
+  return [...cmdline.matchAll(/(?:^|\s)trace_instance=(\S+)/g)].flatMap(([, flagged]) => {
+    const size = sizes.get(/@([^,\s]{1,32})/.exec(flagged ?? "")?.[1] ?? "");
+    return size === undefined ? [] : [size];
+  });
 }
 
 /**
@@ -119,9 +147,10 @@ export function reservedBytes(cmdline: string): number | null {
  */
 function fullCpus(own: CaptureBoot, buffer: TraceBuffer): readonly DefectInput[] {
   if (own.boot !== "old" || own.cmdline === null) return [];
-  const reserved = reservedBytes(own.cmdline);
-  if (reserved === null || buffer.cpus.length === 0) return [];
-  const room = reserved / buffer.cpus.length;
+  const reserved = reservedBytes(own.cmdline)[buffer === own.marks ? 1 : 0];
+  if (reserved === undefined || buffer.cpus.length === 0) return [];
+  const share = reserved / buffer.cpus.length;
+  const room = Math.max(share - TABLE_BYTES, share / 2);
   return buffer.cpus.flatMap(({ cpu, stats }): readonly DefectInput[] => {
     if (stats?.bytes === null || stats === null || stats.bytes < room * FULL) return [];
     const since = stats.oldest === null ? "its oldest event" : `${stats.oldest} on its clock`;

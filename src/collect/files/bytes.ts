@@ -33,6 +33,11 @@ export function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= NINE;
 }
 
+/** Lower case, as the kernel prints. */
+export function isHexDigit(byte: number): boolean {
+  return isDigit(byte) || (byte >= 0x61 && byte <= 0x66);
+}
+
 /** The first position in [from, end) that does not hold a space, or `end`. */
 export function skipSpaces(buffer: Uint8Array, from: number, end: number): number {
   let at = from;

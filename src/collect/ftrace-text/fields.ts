@@ -55,6 +55,13 @@ export function decodeFields(payload: Payload): EventFields {
     case Shape.stack:
       fields.set("caller", text.slice(text.indexOf("\n") + 1).trim());
       return fields;
+    case Shape.rawData: {
+      const raw = /^# ([0-9a-f]{1,16}) buf:(.*)$/s.exec(text);
+      if (raw === null) return fields;
+      fields.set("id", exact(BigInt(`0x${raw[1]}`)));
+      fields.set("buf", (raw[2] as string).trim());
+      return fields;
+    }
     default:
       return assertNever(shape);
   }

@@ -238,8 +238,42 @@ test("a marker's further lines belong to it, whatever the block size", () => {
   assert.deepEqual(whole.counts, { lines: 7, events: 2, continuations: 3, structural: 1, undecoded: 1, lostEvents: 0 });
   for (let block = 1; block < text.length; block++) assert.deepEqual(read(text, block), whole);
   const long = line("tracing_mark_write: luo: a") + `${"y".repeat(1000)}\n`.repeat(100) + line("a: b=1");
-  assert.equal(read(long).counts.continuations, 100);
+  assert.equal(read(long).counts.continuations, 65, "no event is longer than a sub-buffer of 64 KiB");
+  assert.equal(read(long).counts.undecoded, 35);
   assert.deepEqual(read(long, 777), read(long));
+});
+
+test("a line with a whole header is an event of its own, whatever follows the header", () => {
+  const mark = line("tracing_mark_write: luo: vm_pause vm=7");
+  const found = read(mark + line("# 1 buf: 61 62 63 64"));
+  assert.deepEqual(
+    found.rows.map(({ name, text, fields }) => [name, text, Object.fromEntries(fields)]),
+    [
+      ["print", "luo: vm_pause vm=7", { buf: "luo: vm_pause vm=7" }],
+      ["raw_data", "# 1 buf: 61 62 63 64", { id: 1, buf: "61 62 63 64" }],
+    ],
+  );
+  const unnamed = read(mark + line("!! nobody prints this"));
+  assert.equal(unnamed.rows.length, 1);
+  assert.equal(unnamed.rows[0]?.text, "luo: vm_pause vm=7");
+  assert.equal(unnamed.counts.undecoded, 1);
+});
+
+test("a damaged event line, and bytes that no text holds, are not the rest of the mark before them", () => {
+  const mark = line("tracing_mark_write: luo: vm_pause");
+  for (const damaged of [
+    line("sched_switch: a=1").replace("[", "{"),
+    line("sched_switch: a=1").replace("] ", "]"),
+    line("sched_switch: a=1").replace(/-(\d+) /, "-$1x "),
+    " kworker/0:1-12 (3) 0123456789012: sched_switch: a=1\n",
+    "\u0000\u0001\u0002\u0003\n",
+  ]) {
+    const found = read(mark + damaged);
+    assert.deepEqual([found.rows.length, found.rows[0]?.text], [1, "luo: vm_pause"], JSON.stringify(damaged));
+    assert.equal(found.counts.undecoded, 1, JSON.stringify(damaged));
+  }
+  const rest = read(`${mark}vm=7: 12.5 s in, 3.141593: a number\n`);
+  assert.equal(rest.counts.continuations, 1);
 });
 
 test("the rows do not depend on the block size", () => {

@@ -31,8 +31,13 @@ export interface FtraceTextInput {
   readonly blockBytes?: number;
 }
 
-/** How far a marker with newlines in it is kept together. */
+/** A marker, a message and a stack lie in one sub-buffer, 64 KiB on hosts of such pages: what goes on for longer is damage. */
 const MAX_OPEN_BYTES = 64 * 1024;
+/** A time column, or bytes that no text holds: a damaged event line of this layout or of another, not a marker's rest. */
+const FOREIGN =
+  /-\d{1,9} .{0,40}(?:\d{1,11}\.\d{6}(?:\d{3})?|\d{9,20}): |\d\.\d{6}: [\w.]+:|[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]/;
+/** How much of a line is looked at: a header is no longer. */
+const FOREIGN_BYTES = 256;
 const BLOCK_BYTES = 1024 * 1024;
 /** Of each code so many defects are told one by one; all further ones are told as one, with their number. */
 const MAX_TOLD = 100;
@@ -124,8 +129,10 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
   let continued = false;
   let openIsStack = false;
   let openIsComment = false;
-  /** Where the open row's line begins; -1 where none is open, or where it has grown too long to be kept. */
+  /** Where the open row's line begins; -1 where none is open, or where the filter has left it out. */
   let openAt = -1;
+  /** How long the event is so far, with its further lines. */
+  let openBytes = 0;
 
   const lastTime = (): bigint | null => (lastHigh < 0 ? null : BigInt(lastHigh) * 1_000_000_000n + BigInt(lastLow));
 
@@ -152,7 +159,8 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
     }));
   };
 
-  const takeEvent = (begin: number): void => {
+  const takeEvent = (begin: number, end: number): void => {
+    openBytes = end - begin + 1;
     if (rows.full) flush(0, 0);
     if (parser.pid < 0 && parser.cpu >= 0) tasks.fill(parser);
     if (baseHigh < 0) {
@@ -205,14 +213,16 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
   /** Counts a line as a part of the event before it; false where it cannot be one. */
   const continues = (begin: number, end: number): boolean => {
     if (!continued || (openIsStack && !startsWith(buffer, begin, end, STACK_CALLER))) return false;
+    if (parser.headed || isForeign(buffer, begin, end)) return false;
+    openBytes += end - begin + 1;
+    if (openBytes > MAX_OPEN_BYTES) return false;
     continuations += 1;
     let to = end;
     if (openIsComment && end - begin >= 2 && buffer[end - 1] === SLASH && buffer[end - 2] === STAR) {
       to = trimRight(buffer, begin, end - 2);
       continued = false;
     }
-    if (openAt >= 0 && end - openAt <= MAX_OPEN_BYTES) rows.extend(to);
-    else openAt = -1;
+    if (openAt >= 0) rows.extend(to);
     if (!continued) openAt = -1;
     return true;
   };
@@ -228,7 +238,7 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
     const found = parser.parse(buffer, begin, end, continued);
     switch (found) {
       case Line.event:
-        takeEvent(begin);
+        takeEvent(begin, end);
         return;
       case Line.undecoded:
         if (!continues(begin, end)) tellUndecoded(begin, end, "A line that is no trace line");
@@ -307,6 +317,11 @@ function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
   }
   defects.finish();
   return { lines: line, events, continuations, structural, undecoded, lostEvents };
+}
+
+/** Whether a line that cannot be decoded looks like anything but the rest of a marker or a message. */
+function isForeign(buffer: Buffer, begin: number, end: number): boolean {
+  return FOREIGN.test(buffer.toString("latin1", begin, Math.min(end, begin + FOREIGN_BYTES)));
 }
 
 /** Which task each CPU runs, where function_graph says so only when it changes. */

@@ -16,6 +16,7 @@ import {
   HASH,
   IDENTIFIER,
   isDigit,
+  isHexDigit,
   LESS,
   MINUS,
   NINE,
@@ -76,6 +77,7 @@ const CALLED_FROM = bytesOf(" <-");
 const SWITCHES_TO = bytesOf(" => ");
 const COMMENT_OPEN = bytesOf("/*");
 const COMMENT_CLOSE = bytesOf("*/");
+const BUF = bytesOf(" buf:");
 const STACK = bytesOf("<stack trace>");
 const USER_STACK = bytesOf("<user stack trace>");
 const NO_FIELDS = bytesOf("No fields found");
@@ -122,6 +124,8 @@ export class LineParser {
   durationEnd = 0;
   /** Whether lines that cannot be decoded may belong to this one: a marker or a kernel message with a newline in it. */
   open = false;
+  /** Whether the line has a whole `TASK-PID [CPU] FLAGS TIME:` header: then it is an event's own, whatever follows. */
+  headed = false;
   /** A function-graph comment that is closed by the last of its lines. */
   openComment = false;
   /** Events before this one on the same line that print nothing; each is a hole. */
@@ -137,6 +141,7 @@ export class LineParser {
   readonly #words: EventWords;
   readonly #prefixes: readonly Uint8Array[];
   readonly #print: number;
+  readonly #raw: number;
   readonly #entry: number;
   readonly #exit: number;
   readonly #function: number;
@@ -151,6 +156,7 @@ export class LineParser {
     this.#words = new EventWords(this.names, options.eventNames);
     this.#prefixes = options.markerPrefixes.map(bytesOf);
     this.#print = strings.idOf("print");
+    this.#raw = strings.idOf("raw_data");
     this.#entry = strings.idOf("funcgraph_entry");
     this.#exit = strings.idOf("funcgraph_exit");
     this.#function = strings.idOf("function");
@@ -163,9 +169,11 @@ export class LineParser {
    * that a line that is not of the file's own layout is not tried as anything else.
    */
   parse(buffer: Uint8Array, begin: number, end: number, continued: boolean): Line {
+    this.headed = false;
     if (this.layout !== "graph") {
       if (this.#header(buffer, begin, end)) {
         if (this.layout === "unknown") this.layout = "columns";
+        this.headed = true;
         return this.#columnsPayload(buffer, end);
       }
       this.high = -1;
@@ -409,7 +417,7 @@ export class LineParser {
     while (at < end && IDENTIFIER[buffer[at] as number] === 1) at++;
     const length = at - begin;
     const byte = at < end ? buffer[at] : -1;
-    if (length === 0) return this.#unworded(buffer, begin, end);
+    if (length === 0) return this.#rawData(buffer, begin, end) || this.#unworded(buffer, begin, end);
     if (length > MAX_NAME) return false;
     if (byte === COLON) {
       const space = at + 1;
@@ -436,6 +444,15 @@ export class LineParser {
       return true;
     }
     return false;
+  }
+
+  /** `# 1 buf: 61 62`: what user space wrote to trace_marker_raw (kernel/trace/trace_output.c, trace_raw_data_print). */
+  #rawData(buffer: Uint8Array, begin: number, end: number): boolean {
+    if (buffer[begin] !== HASH || buffer[begin + 1] !== SPACE) return false;
+    let at = begin + 2;
+    while (at < end && isHexDigit(buffer[at] as number)) at++;
+    if (at === begin + 2 || !startsWith(buffer, at, end, BUF)) return false;
+    return this.#set(EventKind.event, Shape.rawData, this.#raw, begin, end);
   }
 
   /** A payload that does not begin with a word: `0xffff…: text` is not met here, `<stack trace>` is. */

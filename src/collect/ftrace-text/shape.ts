@@ -16,5 +16,7 @@ export const Shape = {
   nameless: 6,
   /** `<stack trace>` and its ` => function` lines. */
   stack: 7,
+  /** `# ID buf: BYTES` of trace_marker_raw. */
+  rawData: 8,
 } as const;
 export type Shape = (typeof Shape)[keyof typeof Shape];

@@ -5,7 +5,7 @@ import type { Boot } from "../../base/time.js";
 import type { EventSource } from "../../model/collected.js";
 import type { RecordFilter } from "../../model/trace-file.js";
 import { type Capture, type CaptureBoot, type CpuBuffer, sameBuild, type TraceBuffer } from "../capture/capture.js";
-import { ringLosses, unsavedCpuDefects, unsavedCpus } from "../capture/ring-loss.js";
+import { absentCpuDefects, ringLosses, unsavedCpuDefects, unsavedCpus } from "../capture/ring-loss.js";
 import { parsePrintkFormats } from "../event-text/kernel-facts.js";
 import type { CaptureFiles } from "../files/files.js";
 import { type ParsedFormats, parseFormats } from "../formats/event-format.js";
@@ -39,7 +39,9 @@ export function eventSourceOf(
   if (own === null || buffer === null) return null;
   const pageBytes = ({ pages }: CpuBuffer): number | null =>
     pages === null ? null : (files.open(pages)?.size ?? null);
-  for (const loss of ringLosses(own, buffer, pageBytes)) sink.defect(loss);
+  const rings = [buffer, ...(own.marks === null ? [] : [own.marks])];
+  for (const each of rings) for (const loss of ringLosses(own, each, pageBytes)) sink.defect(loss);
+  for (const loss of absentCpuDefects(boot, rings)) sink.defect(loss);
   const formats = formatsOf(own, files, sink);
   const marks = marksOf(own, buffer, sink);
   const cpus = [...buffer.cpus, ...marks];
@@ -48,12 +50,13 @@ export function eventSourceOf(
     // Text of every CPU beats pages of some, where it can be trusted and no marks lie in pages of their own.
     const textInstead =
       unsavedCpus(buffer).length > 0 &&
-      marks.length === 0 &&
+      own.marks === null &&
       buffer.text !== null &&
       (boot === "new" || printedByItsOwnBuild(capture, buffer, files, sink));
-    for (const loss of unsavedCpuDefects(boot, buffer, textInstead)) sink.defect(loss);
+    for (const each of rings) for (const loss of unsavedCpuDefects(boot, each, textInstead)) sink.defect(loss);
     if (!textInstead) return pagesSource(own, buffer, cpus, formats, files, sink, filter);
   }
+  if (own.marks !== null) sink.defect(marksUnread(boot, own.marks));
   if (buffer.text === null) {
     sink.defect({
       code: "events-unreadable",
@@ -103,6 +106,19 @@ function marksOf({ boot, marks }: CaptureBoot, buffer: TraceBuffer, sink: Sink):
     advice: "Leave both persistent instances on the local clock.",
   });
   return [];
+}
+
+/** Where the first ring can be read from its text alone, the second one's events have no pages to be merged from. */
+function marksUnread(boot: Boot, marks: TraceBuffer): DefectInput {
+  const counted = marks.cpus.reduce((sum, { stats }) => sum + (stats?.entries ?? 0), 0);
+  return {
+    code: "events-unreadable",
+    severity: "error",
+    file: marks.folder,
+    boot,
+    message: `The ring for marks cannot be read without the boot's event formats and pages: its ${counted} events are left out.`,
+    advice: "Let the recorder save per_cpu/*/trace_pipe_raw, and the events' format files before the kexec.",
+  };
 }
 
 function taskNames(own: CaptureBoot, files: CaptureFiles, sink: Sink): ReadonlyMap<number, string> {

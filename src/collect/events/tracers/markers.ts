@@ -5,7 +5,8 @@ import { detailOf, type ReadRow, type Recording, stackOf, textField, timeOf } fr
 export function markReader(recording: Recording): ReadRow {
   const { spans } = recording;
   return (chunk, row) => {
-    const text = textField(chunk.fields(row), "buf").trimEnd();
+    // A mark ends at its newline: what follows may be another's, or a damaged line that was taken for its rest.
+    const text = (textField(chunk.fields(row), "buf").split("\n", 1)[0] as string).trimEnd();
     const { label, edge, fields } = parseMark(text);
     const time = timeOf(chunk, row);
     const span = recording.span(chunk, row, "marker", label, detailOf(fields), "marker");
