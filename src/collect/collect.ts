@@ -2,12 +2,10 @@
 
 import { AXIS_EDGE_NS, axisNsOf, type ClockMap, placeColumn, uncertaintyOf } from "../base/clock-map.js";
 import { type DefectInput, DefectLog } from "../base/defect.js";
-import { formatDuration, formatUncertainty } from "../base/text/format.js";
 import { type Boot, instant } from "../base/time.js";
 import type {
   Collected,
   EventChunk,
-  EventSource,
   Extent,
   KeyEvent,
   PlacedDefect,
@@ -19,7 +17,6 @@ import type {
   VcpuSeen,
 } from "../model/collected.js";
 import { isLineFor } from "../model/kernel-lines.js";
-import { clockReading } from "../model/marks.js";
 import type { RecordFilter } from "../model/trace-file.js";
 import {
   markedClocks,
@@ -31,6 +28,8 @@ import {
 } from "./agents/agents.js";
 import { placeVmmLogs, readVmmLogs, vmmSources, withVmmSpans } from "./agents/vmm.js";
 import type { Capture } from "./capture/capture.js";
+import { clockMarks, countOfEvent, heldTraceClock, traceClockDefect } from "./clock-evidence/boot-evidence.js";
+import { type HeldBoot, judgeOf, linkDefects } from "./clock-evidence/link-evidence.js";
 import {
   type BootClocks,
   type LinkedClocks,
@@ -47,13 +46,9 @@ import { END_OF_TIME } from "./ring-buffer/ring-buffer.js";
 
 export type TraceMap = ClockMap<"old:trace"> | ClockMap<"new:trace">;
 
-/** One boot as read: its source, what was kept of its events, and its log. */
-interface ReadBoot {
-  readonly boot: Boot;
-  readonly source: EventSource | null;
-  readonly events: EventCollector;
+/** One boot as read: its source, what was kept of its events, its log, and its clock by all evidence. */
+interface ReadBoot extends HeldBoot {
   readonly counts: SourceCounts | null;
-  readonly log: BootLog;
 }
 
 /** Told as reading goes on; `done` of `total` sources. */
@@ -79,14 +74,12 @@ export function collectCapture(
     return readBoot(boot, capture, files, logs, defects);
   });
   const [old, fresh] = boots as [ReadBoot, ReadBoot];
-  const linked = linkClocks(clocksOf(old, capture), clocksOf(fresh, capture), {
-    old: firstCount(old),
-    new: firstCount(fresh),
-  });
+  const firstCounts = { old: firstCount(old), new: firstCount(fresh) };
+  const judge = judgeOf(old, fresh, capture);
+  const linked = linkClocks(clocksOf(old, capture), clocksOf(fresh, capture), firstCounts, judge);
   const maps = { old: linked.old, new: linked.new };
   for (const read of boots) for (const found of placeDefects(read, maps[read.boot])) sink.defect(found);
-  if (linked.old !== null && linked.new !== null)
-    contradiction(extentOf(old, linked.old), extentOf(fresh, linked.new), linked, sink);
+  for (const found of linkDefects(linked)) sink.defect(found);
   const logged = boots.map((boot) => placeLog(boot, maps[boot.boot], linked));
   const agents = readAgents(files, sink);
   const vmms = readVmmLogs(files, sink);
@@ -196,17 +189,23 @@ function readBoot(boot: Boot, capture: Capture, files: CaptureFiles, logs: BootL
   const events = new EventCollector(sink.defect);
   if (source === null) {
     if (capture.boots[boot]?.buffer == null) sink.defect(noEvents(boot, capture, logs.new));
-    return { boot, source, events, counts: null, log };
+    return { boot, source, events, counts: null, log, clock: null };
   }
   const counts = source.read(events);
   events.finish();
   if (counts.events === 0) sink.defect(noEvents(boot, capture, logs.new));
+  const own = capture.boots[boot];
+  const held = heldTraceClock({ boot, source, events, log }, own);
+  const defect = held === null ? null : traceClockDefect({ boot, source, events, log }, own, held);
+  if (defect !== null) sink.defect(defect);
+  const clock = held?.clock ?? null;
   return {
     boot,
     source,
     events,
     log,
-    counts: { boot, dialect: source.dialect, files: source.files, clock: source.clock, ...counts },
+    clock,
+    counts: { boot, dialect: source.dialect, files: source.files, clock: clock ?? source.clock, ...counts },
   };
 }
 
@@ -224,25 +223,6 @@ function placeDefects(read: ReadBoot, map: TraceMap | null): readonly DefectInpu
       advice: "Check that the file is whole, and that trace_clock is the clock it was recorded on.",
     },
   ];
-}
-
-/** A new kernel that begins before the old one ends, by more than the link's ±, disproves the link. */
-function contradiction(
-  old: Extent | null,
-  fresh: Extent | null,
-  { link }: LinkedClocks,
-  sink: { defect(input: DefectInput): void },
-): void {
-  if (!link.joint || old === null || fresh === null || link.uncertaintyNs === null) return;
-  const early = old.lastNs - fresh.firstNs - link.uncertaintyNs;
-  if (early <= 0) return;
-  sink.defect({
-    code: "clock-link-contradicted",
-    severity: "error",
-    file: "capture.json",
-    message: `By the clock link (${link.method}) the new kernel's first event lies ${formatDuration(early + link.uncertaintyNs)} before the old kernel's last, more than its ${formatUncertainty(link.uncertaintyNs)}: durations across the kexec are wrong.`,
-    advice: "Check that both parts are of one live update, and that no clock was set or stepped between them.",
-  });
 }
 
 /** A boot without one event: no phase can be read from it. */
@@ -278,11 +258,6 @@ function noEvents(boot: Boot, capture: Capture, newLog: BootLog): DefectInput {
   return { ...part, file: own.buffer.folder, message: `The ${boot} boot's trace buffer holds no event.` };
 }
 
-/** The trace clock's count of an event kept by the collector. */
-function countOfEvent(events: EventCollector, sinceBase: number): bigint {
-  return (events.base ?? 0n) + BigInt(Math.round(sinceBase));
-}
-
 function firstCount({ events }: ReadBoot): bigint | null {
   return Number.isNaN(events.first) ? null : countOfEvent(events, events.first);
 }
@@ -314,7 +289,7 @@ function clocksOf(read: ReadBoot, capture: Capture): BootClocks {
   const { facts } = read.log;
   const clocks: BootClocks = {
     boot: read.boot,
-    traceClock: firstCount(read) === null ? null : (read.source?.clock ?? null),
+    traceClock: read.clock,
     pairs: own?.pairs ?? [],
     tscDetectedKhz: facts.tscDetectedKhz,
     tscRefinedKhz: facts.tscRefined?.khz ?? null,
@@ -331,21 +306,14 @@ const MARKED_REALTIME_NS = 1_000_000_000;
 
 /** Realtime readings that the workload marked: `clock: realtime=S.NNNNNNNNN monotonic=…`. */
 function markedAnchors({ events }: ReadBoot): readonly RealtimeAnchor[] {
-  return events.keyEvents.flatMap((event): readonly RealtimeAnchor[] => {
-    const realtimeNs = event.what === "marker" ? clockReading(event.name, event.fields, "realtime") : null;
-    if (realtimeNs === null) return [];
-    return [
-      {
-        traceCount: countOfEvent(events, event.count),
-        realtimeNs,
-        uncertaintyNs: MARKED_REALTIME_NS,
-        what: "the realtime clock that the workload marked",
-      },
-    ];
-  });
+  return clockMarks(events).map(({ count, realtimeNs }) => ({
+    traceCount: count,
+    realtimeNs,
+    uncertaintyNs: MARKED_REALTIME_NS,
+    what: "the realtime clock that the workload marked",
+  }));
 }
 
-/** `firstSpan`: the row of the boot's first span among those of both boots. */
 function placeKeyEvents(
   read: ReadBoot,
   map: TraceMap | null,
@@ -367,7 +335,7 @@ function placeKeyEvents(
 
 /** Readings of the boot's wall clocks: in clock_pairs, or in the workload's marks. */
 function wallAnchors(
-  { boot, source }: ReadBoot,
+  { boot, clock }: ReadBoot,
   map: TraceMap | null,
   traced: readonly KeyEvent[],
   capture: Capture,
@@ -375,10 +343,10 @@ function wallAnchors(
 ): readonly WallAnchor[] {
   const pairs = capture.boots[boot]?.pairs ?? [];
   const marked = markedClocks(traced);
-  if (map === null || source === null) return marked;
+  if (map === null || clock === null) return marked;
   const place = (count: bigint): { ns: number; uncertaintyNs: number } => placeWithSurety(map, count);
-  const paired = pairedClocks(pairs, source.clock, place, tscKhz);
-  return [...paired, ...realtimeByTai(pairs, source.clock, place, tscKhz, marked), ...marked];
+  const paired = pairedClocks(pairs, clock, place, tscKhz);
+  return [...paired, ...realtimeByTai(pairs, clock, place, tscKhz, marked), ...marked];
 }
 
 /** The log's key lines that are no trace events, where they could be placed; their ± goes with them. */

@@ -86,6 +86,21 @@ const ROWS = {
     ["mhz", "khz"],
     X86,
   ),
+  "tsc-unstable": row(
+    "arch/x86/kernel/tsc.c, kernel/time/clocksource.c",
+    ["clock"],
+    /^(?:tsc: Marking TSC unstable due to |clocksource: .{0,64}Marking clocksource 'tsc(?:-early)?' as unstable|TSC synchronization \[.{1,40} turning off TSC clock)/,
+    [],
+    X86,
+  ),
+  // The kernel writes the register that is added to the TSC: `force to`, `differs`, `synchronize`, `compensate`.
+  "tsc-adjusted": row(
+    "arch/x86/kernel/tsc_sync.c",
+    ["clock"],
+    /^(?:tsc: )?(?:\[Firmware Bug\]: )?TSC ADJUST\b/,
+    [],
+    X86,
+  ),
   // From its stamp on printk's clock is raw sched_clock plus the last of the four (nanoseconds, signed).
   "sched-clock-stable": row(
     "kernel/sched/clock.c",

@@ -166,10 +166,10 @@ const KVM = (offset: bigint): string => `[    0.000000] kvm-clock: using sched o
 const clock = (seconds: number, realtime: string): string =>
   markLine(seconds, `clock: realtime=${realtime}000 monotonic=1.000000000`);
 
-/** Two boots by hand; the old one's clock reads 1000 s at 10 s, the new one's 2000 s at 2 s of their traces. */
+/** Two boots by hand; the old one's clock reads 1000 s at 10 s, the new one's 1003 s at 2 s of their traces, as by kvm-clock. */
 const made = (marks: boolean, trace: { readonly old?: string; readonly new?: string } = {}) => {
   const [old, fresh] = marks
-    ? [clock(10, "1000.000000"), clock(2, "2000.000000")]
+    ? [clock(10, "1000.000000"), clock(2, "1003.000000")]
     : [markLine(10, "x"), markLine(2, "x")];
   return updateOf(
     memoryCapture(
@@ -180,9 +180,9 @@ const made = (marks: boolean, trace: { readonly old?: string; readonly new?: str
         },
         {
           "vmm/qemu-a.old.log": state("1001.000000", "running", "paused"),
-          "vmm/qemu-a.new.log": state("2003.000000", "paused", "running"),
+          "vmm/qemu-a.new.log": state("1006.000000", "paused", "running"),
           "vmm/qemu-b.old.log": state("1000.500000", "running", "paused"),
-          "vmm/qemu-b.new.log": state("2002.500000", "paused", "running"),
+          "vmm/qemu-b.new.log": state("1005.500000", "paused", "running"),
         },
       ),
     ),

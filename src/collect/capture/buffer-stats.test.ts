@@ -14,6 +14,7 @@ test("the kernel's counters, and the oldest stamp as it is printed", () => {
     droppedEvents: 2,
     readEvents: 7,
     oldest: "13.123494",
+    now: "25.170179",
   });
   assert.equal(parseBufferStats("oldest event ts: 12993836904\n").oldest, "12993836904");
 });
@@ -32,9 +33,9 @@ test("any text gives counters that are whole numbers or null", () => {
     .map(([k, v]) => `${k}: ${v}`);
   fc.assert(
     fc.property(fc.array(fc.oneof(line, fc.string())), (given) => {
-      const { oldest, ...counters } = parseBufferStats(given.join("\n"));
+      const { oldest, now, ...counters } = parseBufferStats(given.join("\n"));
       for (const value of Object.values(counters)) assert.ok(value === null || Number.isSafeInteger(value));
-      assert.ok(oldest === null || /^[\d.]+$/.test(oldest));
+      for (const stamp of [oldest, now]) assert.ok(stamp === null || /^[\d.]+$/.test(stamp));
     }),
   );
 });

@@ -8,6 +8,8 @@ export interface BufferStats {
   readonly readEvents: number | null;
   /** `oldest event ts` as printed: seconds, or a raw count where the clock is not of nanoseconds. */
   readonly oldest: string | null;
+  /** `now ts` as printed: the buffer's clock when the file was read. */
+  readonly now: string | null;
 }
 
 /** Whatever counters there are; a line that is none is passed over, since kernels differ in what they print. */
@@ -24,5 +26,6 @@ export function parseBufferStats(text: string): BufferStats {
     droppedEvents: value("dropped events"),
     readEvents: value("read events"),
     oldest: /^oldest event ts:\s*(\d{1,20}(?:\.\d{6})?)$/m.exec(text)?.[1] ?? null,
+    now: /^now ts:\s*(\d{1,20}(?:\.\d{6})?)$/m.exec(text)?.[1] ?? null,
   };
 }

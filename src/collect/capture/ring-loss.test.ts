@@ -12,6 +12,7 @@ const stats = (part: Partial<BufferStats> = {}): BufferStats => ({
   droppedEvents: 0,
   readEvents: 0,
   oldest: null,
+  now: null,
   ...part,
 });
 const buffer = (clock: TraceBuffer["clock"], cpus: readonly Partial<CpuBuffer>[]): TraceBuffer => ({

@@ -5,6 +5,7 @@
 import { AXIS_EDGE_NS, type ClockMap, type ClockSegment, clockMap } from "../../base/clock-map.js";
 import type { Boot } from "../../base/time.js";
 import type { ClockLink, ClockPair, LinkMethod, TraceClock, UncertaintyPart } from "../../model/collected.js";
+import type { LinkFault } from "./link-check.js";
 
 /** A reading of the realtime clock at a count of the trace clock; `uncertaintyNs` is the realtime clock's own ±. */
 export interface RealtimeAnchor {
@@ -37,7 +38,17 @@ export interface LinkedClocks {
   readonly new: ClockMap<"new:trace"> | null;
   /** Each boot's sched_clock on the same axis, where that is known; function-graph durations and printk count in it. */
   readonly schedClock: Readonly<Record<Boot, SchedClock | null>>;
+  /** Links that there was evidence for, and other evidence against, best first. */
+  readonly faults: readonly ContradictedLink[];
 }
+
+export interface ContradictedLink extends LinkFault {
+  readonly method: LinkMethod;
+  readonly uncertaintyNs: number | null;
+}
+
+/** Holds a joint link against the evidence that it does not rest on. */
+export type LinkJudge = (linked: LinkedClocks) => LinkFault | null;
 
 export interface SchedClock {
   /** Nanoseconds on the axis of a reading. */
@@ -55,6 +66,11 @@ const RTC_UNCERTAINTY_NS = 1_000_000_000;
 const UNREFINED_PPM = 2_000;
 /** Refined calibrations of one machine differed by up to 26 ppm between boots in the recordings. */
 const REFINED_PPM = 30;
+/**
+ * A TSC has one rate: where the boots' own calibrations differ by more than this, one of them is wrong, and with it every
+ * clock of that boot. An early calibration may be 1,600 ppm off, a refined one 26.
+ */
+const RATES_DIFFER_PPM = 2 * UNREFINED_PPM;
 /** printk's stamp of the refinement may differ from sched_clock by this before it is marked stable. */
 const REFINE_STAMP_WANDER_NS = 60_000_000;
 
@@ -62,6 +78,15 @@ interface Rate {
   readonly khz: number;
   readonly ppm: number;
   readonly refined: boolean;
+}
+
+/** How the two boots' rates of the TSC contradict each other; null where they do not. */
+function ratesFault(boots: readonly BootClocks[]): string | null {
+  const [old, fresh] = boots.map((boot) => boot.tscRefinedKhz ?? boot.tscDetectedKhz);
+  if (old == null || fresh == null || Math.abs(old - fresh) <= (Math.min(old, fresh) * RATES_DIFFER_PPM) / 1e6)
+    return null;
+  const shown = (khz: number): string => `${(khz / 1000).toFixed(3)} MHz`;
+  return `the old kernel took the TSC for one of ${shown(old)}, the new kernel for one of ${shown(fresh)}`;
 }
 
 /** The TSC's rate, from the refined calibration where there is one; the two boots' difference counts in its ±. */
@@ -256,13 +281,15 @@ function tscOrigin(boots: readonly BootClocks[], firstCounts: Readonly<Record<Bo
 }
 
 /**
- * Chooses the best link there is evidence for. `firstCounts` is each boot's first event in its trace clock's counts
+ * Chooses the best link there is evidence for and none against. A link that something but the kernels' own log
+ * contradicts takes realtime's with it: which of the two is wrong is not known. `firstCounts` is each boot's first event in its trace clock's counts
  * (null without events); it only sets where the axis begins.
  */
 export function linkClocks(
   old: BootClocks,
   fresh: BootClocks,
   firstCounts: Readonly<Record<Boot, bigint | null>>,
+  judge: LinkJudge = () => null,
 ): LinkedClocks {
   const boots = [old, fresh] as const;
   const rate = tscRate(boots);
@@ -270,23 +297,35 @@ export function linkClocks(
   const present = boots.filter((boot) => boot.traceClock !== null);
   if (present.length < 2) return loggedKvmClock(old, fresh) ?? singleBoot(present[0] ?? null, rate, firstCounts);
 
+  const differ = ratesFault(boots);
+  const faults: ContradictedLink[] =
+    differ === null ? [] : [{ method: "clock-pairs", uncertaintyNs: null, by: "rate", reason: differ }];
   const noRate = "neither boot's log says at what rate the TSC runs";
   const methods: readonly { readonly method: LinkMethod; readonly attempt: (boot: BootClocks) => Attempt }[] = [
     {
       method: "x86-tsc",
       attempt: (boot) => {
         if (boot.traceClock !== "x86-tsc") return refuse(`the ${boot.boot} boot's events are on ${boot.traceClock}`);
+        if (differ !== null) return refuse(differ);
         return rate === null ? refuse(noRate) : tscDirect(rate, tscOrigin(boots, firstCounts), boot);
       },
     },
     {
       method: "clock-pairs",
-      attempt: (boot) => (rate === null ? refuse(noRate) : onTsc(rate, tscOrigin(boots, firstCounts), boot)),
+      attempt: (boot) => {
+        if (differ !== null) return refuse(differ);
+        return rate === null ? refuse(noRate) : onTsc(rate, tscOrigin(boots, firstCounts), boot);
+      },
     },
     { method: "kvm-clock", attempt: (boot) => byKvmClock(old.kvmClockOffsetNs ?? 0n, boot) },
     {
       method: "realtime",
-      attempt: (boot) => byRealtime(rate, old.realtime[0]?.realtimeNs ?? fresh.realtime[0]?.realtimeNs ?? 0n, boot),
+      attempt: (boot) => {
+        const doubted = faults.find(({ by }) => by !== "log");
+        if (doubted?.by === "rate") return refuse(doubted.reason);
+        if (doubted !== undefined) return refuse(`what contradicts ${doubted.method} leaves open which clock is wrong`);
+        return byRealtime(rate, old.realtime[0]?.realtimeNs ?? fresh.realtime[0]?.realtimeNs ?? 0n, boot);
+      },
     },
   ];
   for (const { method, attempt } of methods) {
@@ -295,7 +334,7 @@ export function linkClocks(
       const attempts = { old: a, new: b };
       const parts = [...a.relation.parts, ...b.relation.parts];
       const usesTsc = method === "x86-tsc" || method === "clock-pairs";
-      return {
+      const linked: LinkedClocks = {
         link: {
           method,
           joint: true,
@@ -311,7 +350,13 @@ export function linkClocks(
           old: schedClockOf(old, attempts.old.relation, usesTsc ? rate : null, tscOrigin(boots, firstCounts)),
           new: schedClockOf(fresh, attempts.new.relation, usesTsc ? rate : null, tscOrigin(boots, firstCounts)),
         },
+        faults,
       };
+      const fault = judge(linked);
+      if (fault === null) return linked;
+      faults.push({ ...fault, method, uncertaintyNs: linked.link.uncertaintyNs });
+      rejected.push({ method, reason: fault.reason });
+      continue;
     }
     const reasons = [a, b].flatMap((result) => (result.ok ? [] : [result.reason]));
     rejected.push({ method, reason: [...new Set(reasons)].join("; ") });
@@ -329,6 +374,7 @@ export function linkClocks(
     old: ownAxis("old:trace", old, rate, firstCounts.old),
     new: ownAxis("new:trace", fresh, rate, firstCounts.new),
     schedClock: { old: null, new: null },
+    faults,
   };
 }
 
@@ -397,6 +443,7 @@ function loggedKvmClock(old: BootClocks, fresh: BootClocks): LinkedClocks | null
       old: schedClockOf({ ...old, traceClock: "local" }, a.relation, null, 0n),
       new: schedClockOf({ ...fresh, traceClock: "local" }, b.relation, null, 0n),
     },
+    faults: [],
   };
 }
 
@@ -422,6 +469,7 @@ function singleBoot(
     old: boot?.boot === "old" ? ownAxis("old:trace", boot, rate, firstCounts.old) : null,
     new: boot?.boot === "new" ? ownAxis("new:trace", boot, rate, firstCounts.new) : null,
     schedClock: { old: null, new: null },
+    faults: [],
   };
 }
 

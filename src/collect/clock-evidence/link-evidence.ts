@@ -1,0 +1,105 @@
+/** What a clock link is held against, gathered from both boots; and what is reported of one that does not hold. */
+
+import { axisNsOf, type ClockMap } from "../../base/clock-map.js";
+import type { DefectInput } from "../../base/defect.js";
+import { formatUncertainty } from "../../base/text/format.js";
+import { instant } from "../../base/time.js";
+import type { TraceClock } from "../../model/collected.js";
+import { FUNCTIONS } from "../../model/luo.js";
+import type { Capture } from "../capture/capture.js";
+import type { LinkedClocks, LinkJudge } from "../clocks/clock-link.js";
+import { type LinkFault, linkFault, type TscVerdict, type WallReading } from "../clocks/link-check.js";
+import { momentOf } from "../clocks/moment.js";
+import { clockMarks, countOfEvent, type RecordedBoot } from "./boot-evidence.js";
+
+/** A boot as read, and the clock that its events are on by all evidence. */
+export interface HeldBoot extends RecordedBoot {
+  readonly clock: TraceClock | null;
+}
+
+type TraceMap = ClockMap<"old:trace"> | ClockMap<"new:trace">;
+
+function placed(map: TraceMap | null, count: bigint): number | null {
+  return map === null ? null : axisNsOf(map as ClockMap<"old:trace">, instant("old:trace", count));
+}
+
+const khzOf = ({ log }: RecordedBoot): number | null => log.facts.tscRefined?.khz ?? log.facts.tscDetectedKhz;
+
+function wallReadings(read: HeldBoot, map: TraceMap | null, capture: Capture): readonly WallReading[] {
+  const marks = clockMarks(read.events).flatMap(({ count, realtimeNs }): readonly WallReading[] => {
+    const axisNs = placed(map, count);
+    return axisNs === null ? [] : [{ axisNs, realtimeNs, of: "mark" }];
+  });
+  const moment = momentOf(capture.boots[read.boot]?.pairs ?? [], khzOf(read));
+  const count = read.clock === null ? null : (moment?.countOf(read.clock) ?? null);
+  const axisNs = count === null ? null : placed(map, count);
+  return moment === null || axisNs === null ? marks : [...marks, { axisNs, realtimeNs: moment.taiNs, of: "tai" }];
+}
+
+/** Lines that say that the TSC was written, or is not to be trusted, while one of the two kernels counted on it. */
+function tscVerdict(old: HeldBoot, fresh: HeldBoot, capture: Capture): TscVerdict | null {
+  const moment = momentOf(capture.boots.old?.pairs ?? [], khzOf(old));
+  for (const { boot, log } of [old, fresh]) {
+    for (const fact of log.facts.all) {
+      if (fact.id !== "tsc-unstable" && fact.id !== "tsc-adjusted") continue;
+      // The old kernel wrote the TSC as it came up, before it was read: that is past.
+      const past = fact.id === "tsc-adjusted" && boot === "old" && moment !== null && fact.stampNs !== null;
+      if (past && (fact.stampNs as number) < Math.min(moment.uptimeNs, firstUptime(old, moment.uptimeNs))) continue;
+      return { boot, text: fact.text, file: fact.file, line: fact.line };
+    }
+  }
+  return null;
+}
+
+function firstUptime({ events, clock }: HeldBoot, otherwise: number): number {
+  return clock === "local" ? Number(countOfEvent(events, events.first)) : otherwise;
+}
+
+const ENTERS_KEXEC: ReadonlySet<string> = new Set(
+  [FUNCTIONS.kernelKexec, FUNCTIONS.machineKexec, FUNCTIONS.liveupdateReboot].map(({ name }) => name),
+);
+
+/** Holds each link against the two boots' events, logs and readings. */
+export function judgeOf(old: HeldBoot, fresh: HeldBoot, capture: Capture): LinkJudge {
+  const tsc = tscVerdict(old, fresh, capture);
+  const uptimeNs = momentOf(capture.boots.old?.pairs ?? [], khzOf(old))?.uptimeNs ?? 0;
+  const kexecTraced = old.events.keyEvents.some(({ name }) => ENTERS_KEXEC.has(name));
+  return (linked: LinkedClocks): LinkFault | null =>
+    linkFault(
+      {
+        method: linked.link.method,
+        uncertaintyNs: linked.link.uncertaintyNs ?? 0,
+        wall: { old: wallReadings(old, linked.old, capture), new: wallReadings(fresh, linked.new, capture) },
+        oldLastNs: ofEvents(old, linked.old, old.events.last),
+        newFirstNs: ofEvents(fresh, linked.new, fresh.events.first),
+        newBeganNs: linked.schedClock.new?.axisNs(0) ?? null,
+        kexecTraced,
+      },
+      tsc,
+      uptimeNs,
+    );
+}
+
+function ofEvents({ events }: HeldBoot, map: TraceMap | null, at: number): number | null {
+  return Number.isNaN(at) ? null : placed(map, countOfEvent(events, at));
+}
+
+/** One defect for each link that was withdrawn: a warning where another took its place. */
+export function linkDefects({ faults, link }: LinkedClocks): readonly DefectInput[] {
+  return faults.map(({ method, reason, by, uncertaintyNs }): DefectInput => {
+    const apart = by === "apart";
+    const instead = link.joint
+      ? `The link ${link.method} (${formatUncertainty(link.uncertaintyNs ?? 0)}) is used instead`
+      : "No duration across the kexec is known";
+    const own = uncertaintyNs === null ? "" : ` (${formatUncertainty(uncertaintyNs)})`;
+    return {
+      code: apart ? "halves-apart" : "clock-link-contradicted",
+      severity: link.joint ? "warning" : "error",
+      file: "capture.json",
+      message: `${apart ? "The two boots are not of one update" : "The clock link is contradicted"}, by ${method}${own}: ${reason}. ${instead}.`,
+      advice: apart
+        ? "Collect both parts of one update: one of these is of another host, or of another attempt."
+        : "Check that both parts are of one update, and that no clock was set, stepped or miscalibrated between them.",
+    };
+  });
+}
