@@ -28,6 +28,7 @@ import {
 } from "./agents/agents.js";
 import { placeVmmLogs, readVmmLogs, vmmSources, withVmmSpans } from "./agents/vmm.js";
 import type { Capture } from "./capture/capture.js";
+import { checkParts, type PartFolders } from "./capture/parts.js";
 import { clockMarks, countOfEvent, heldTraceClock, traceClockDefect } from "./clock-evidence/boot-evidence.js";
 import { type HeldBoot, judgeOf, linkDefects } from "./clock-evidence/link-evidence.js";
 import {
@@ -75,11 +76,13 @@ export function collectCapture(
   });
   const [old, fresh] = boots as [ReadBoot, ReadBoot];
   const firstCounts = { old: firstCount(old), new: firstCount(fresh) };
-  const judge = judgeOf(old, fresh, capture);
+  const parts = checkParts(capture.parts, partFolders(capture), updateMarks(boots), files);
+  for (const found of parts.defects) sink.defect(found);
+  const judge = judgeOf(old, fresh, capture, parts.apart);
   const linked = linkClocks(clocksOf(old, capture), clocksOf(fresh, capture), firstCounts, judge);
   const maps = { old: linked.old, new: linked.new };
   for (const read of boots) for (const found of placeDefects(read, maps[read.boot])) sink.defect(found);
-  for (const found of linkDefects(linked)) sink.defect(found);
+  for (const found of linkDefects(linked, parts.apart)) sink.defect(found);
   const logged = boots.map((boot) => placeLog(boot, maps[boot.boot], linked));
   const agents = readAgents(files, sink);
   const vmms = readVmmLogs(files, sink);
@@ -223,6 +226,25 @@ function placeDefects(read: ReadBoot, map: TraceMap | null): readonly DefectInpu
       advice: "Check that the file is whole, and that trace_clock is the clock it was recorded on.",
     },
   ];
+}
+
+function partFolders({ boots }: Capture): PartFolders {
+  return {
+    files: { old: boots.old?.files ?? null, new: boots.new?.files ?? null },
+    rings: [boots.old?.buffer, boots.old?.marks].flatMap((ring) => (ring == null ? [] : [ring.folder])),
+  };
+}
+
+/** The update's id, as the recorder marks it in both boots' traces. */
+const UPDATE_MARK = /^blackout: update=(\S{1,64})/;
+
+function updateMarks(boots: readonly ReadBoot[]): readonly string[] {
+  return boots.flatMap(({ events }) =>
+    events.keyEvents.flatMap(({ what, name }) => {
+      const id = what === "marker" ? UPDATE_MARK.exec(name)?.[1] : undefined;
+      return id === undefined ? [] : [id];
+    }),
+  );
 }
 
 /** A boot without one event: no phase can be read from it. */

@@ -9,6 +9,7 @@ import { type CaptureError, captureError, DEFAULT_LIMITS, pathFault } from "../f
 import type { CaptureFiles } from "../files/files.js";
 import { PSTORE_FOLDER, pstoreName } from "../kernel-log/pstore.js";
 import { type BufferStats, parseBufferStats } from "./buffer-stats.js";
+import { type StatedParts, statedParts } from "./parts.js";
 
 /** One CPU's part of a trace buffer: pages, and the kernel's own counters, where present. */
 export interface CpuBuffer {
@@ -66,6 +67,8 @@ export interface Capture {
   readonly labels: Readonly<Record<string, string>>;
   readonly boots: Readonly<Record<Boot, CaptureBoot | null>>;
   readonly console: string | null;
+  /** What capture.json states of the ids and digests of its parts. */
+  readonly parts: StatedParts;
   readonly observed: Observed | null;
   readonly defects: readonly DefectInput[];
 }
@@ -133,6 +136,7 @@ interface Manifest {
     readonly old: { readonly files: string; readonly ring: string | null; readonly marks: string | null } | null;
     readonly new: { readonly files: string } | null;
   };
+  readonly parts: StatedParts;
 }
 
 /** Reads the manifest and looks up what there is. Missing optional files become defects. */
@@ -157,6 +161,7 @@ export function readCapture(files: CaptureFiles): Result<Capture, CaptureError> 
     labels,
     boots: { old, new: fresh },
     console: has("console.log"),
+    parts: manifest.value.parts,
     observed: readObserved(reader),
     defects: defects.all(),
   });
@@ -238,6 +243,7 @@ function parseManifest(text: string, sink: Reader["sink"]): Result<Manifest, Cap
     kernel: { old: release(kernel.old), new: release(kernel.new) },
     labels: labelsOf(json.labels, sink),
     boots: { old: old === null ? null : { files: old, ring, marks }, new: fresh === null ? null : { files: fresh } },
+    parts: statedParts(json),
   });
 }
 

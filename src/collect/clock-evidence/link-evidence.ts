@@ -59,34 +59,39 @@ const ENTERS_KEXEC: ReadonlySet<string> = new Set(
   [FUNCTIONS.kernelKexec, FUNCTIONS.machineKexec, FUNCTIONS.liveupdateReboot].map(({ name }) => name),
 );
 
-/** Holds each link against the two boots' events, logs and readings. */
-export function judgeOf(old: HeldBoot, fresh: HeldBoot, capture: Capture): LinkJudge {
+/** Holds each link against the two boots' events, logs and readings; `apart` is what the ids say against any. */
+export function judgeOf(old: HeldBoot, fresh: HeldBoot, capture: Capture, apart: string | null): LinkJudge {
   const tsc = tscVerdict(old, fresh, capture);
   const uptimeNs = momentOf(capture.boots.old?.pairs ?? [], khzOf(old))?.uptimeNs ?? 0;
   const kexecTraced = old.events.keyEvents.some(({ name }) => ENTERS_KEXEC.has(name));
   return (linked: LinkedClocks): LinkFault | null =>
-    linkFault(
-      {
-        method: linked.link.method,
-        uncertaintyNs: linked.link.uncertaintyNs ?? 0,
-        wall: { old: wallReadings(old, linked.old, capture), new: wallReadings(fresh, linked.new, capture) },
-        oldLastNs: ofEvents(old, linked.old, old.events.last),
-        newFirstNs: ofEvents(fresh, linked.new, fresh.events.first),
-        newBeganNs: linked.schedClock.new?.axisNs(0) ?? null,
-        kexecTraced,
-      },
-      tsc,
-      uptimeNs,
-    );
+    apart !== null
+      ? { by: "apart", reason: apart }
+      : linkFault(
+          {
+            method: linked.link.method,
+            uncertaintyNs: linked.link.uncertaintyNs ?? 0,
+            wall: { old: wallReadings(old, linked.old, capture), new: wallReadings(fresh, linked.new, capture) },
+            oldLastNs: ofEvents(old, linked.old, old.events.last),
+            newFirstNs: ofEvents(fresh, linked.new, fresh.events.first),
+            newBeganNs: linked.schedClock.new?.axisNs(0) ?? null,
+            kexecTraced,
+          },
+          tsc,
+          uptimeNs,
+        );
 }
 
 function ofEvents({ events }: HeldBoot, map: TraceMap | null, at: number): number | null {
   return Number.isNaN(at) ? null : placed(map, countOfEvent(events, at));
 }
 
-/** One defect for each link that was withdrawn: a warning where another took its place. */
-export function linkDefects({ faults, link }: LinkedClocks): readonly DefectInput[] {
-  return faults.map(({ method, reason, by, uncertaintyNs }): DefectInput => {
+/** One defect for each reason that a link was withdrawn for: a warning where another took its place. */
+export function linkDefects({ faults, link }: LinkedClocks, reported: string | null): readonly DefectInput[] {
+  const told = faults.filter(
+    ({ reason }, i) => reason !== reported && faults.findIndex((each) => each.reason === reason) === i,
+  );
+  return told.map(({ method, reason, by, uncertaintyNs }): DefectInput => {
     const apart = by === "apart";
     const instead = link.joint
       ? `The link ${link.method} (${formatUncertainty(link.uncertaintyNs ?? 0)}) is used instead`

@@ -6,6 +6,7 @@ import type { EventSource } from "../../model/collected.js";
 import type { RecordFilter } from "../../model/trace-file.js";
 import { type Capture, type CaptureBoot, type CpuBuffer, sameBuild, type TraceBuffer } from "../capture/capture.js";
 import { absentCpuDefects, ringLosses, unsavedCpuDefects, unsavedCpus } from "../capture/ring-loss.js";
+import { countOfStamp } from "../clocks/trace-clock.js";
 import { parsePrintkFormats } from "../event-text/kernel-facts.js";
 import type { CaptureFiles } from "../files/files.js";
 import { type ParsedFormats, parseFormats } from "../formats/event-format.js";
@@ -53,6 +54,7 @@ export function eventSourceOf(
       own.marks === null &&
       buffer.text !== null &&
       (boot === "new" || printedByItsOwnBuild(capture, buffer, files, sink));
+    for (const each of rings) for (const found of firstPageDefects(boot, each, files)) sink.defect(found);
     for (const each of rings) for (const loss of unsavedCpuDefects(boot, each, textInstead)) sink.defect(loss);
     if (!textInstead) return pagesSource(own, buffer, cpus, formats, files, sink, filter);
   }
@@ -106,6 +108,38 @@ function marksOf({ boot, marks }: CaptureBoot, buffer: TraceBuffer, sink: Sink):
     advice: "Leave both persistent instances on the local clock.",
   });
   return [];
+}
+
+/** Stamps are printed rounded to a microsecond. */
+const PRINTED_NS = 1_000n;
+
+/**
+ * The kernel printed the stamp of each buffer's oldest page before its pages were read. No other page comes before the
+ * first, so that nothing else would show that its stamp is wrong.
+ */
+function firstPageDefects(boot: Boot, { folder, cpus }: TraceBuffer, files: CaptureFiles): readonly DefectInput[] {
+  return cpus.flatMap(({ cpu, pages, stats }): readonly DefectInput[] => {
+    const oldest = stats?.oldest == null ? null : countOfStamp(stats.oldest);
+    const source = pages === null ? null : files.open(pages);
+    if (oldest === null || pages === null || source === null || source.size < 16) return [];
+    const view = new DataView(new ArrayBuffer(8));
+    source.read(new Uint8Array(view.buffer), 0);
+    const exact = stats?.oldest?.includes(".") === true ? PRINTED_NS : 0n;
+    const [little, big] = [true, false].map((order) => view.getBigUint64(0, order) - oldest) as [bigint, bigint];
+    if ([little, big].some((off) => off <= exact && off >= -exact)) return [];
+    const early = little < 0n;
+    return [
+      {
+        code: "ring-first-stamp",
+        severity: early ? "error" : "warning",
+        file: pages,
+        byte: 0,
+        boot,
+        message: `CPU ${cpu}'s first page begins ${early ? "before" : "after"} the oldest event that the kernel counted (${stats?.oldest} in ${folder}/per_cpu/cpu${cpu}/stats): times in it may be wrong by as much, or pages are missing.`,
+        advice: "Read stats and pages with tracing off, and save both unchanged.",
+      },
+    ];
+  });
 }
 
 /** Where the first ring can be read from its text alone, the second one's events have no pages to be merged from. */
