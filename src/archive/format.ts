@@ -32,6 +32,8 @@ export interface Column<N extends string = string> {
    * written and read back by that alone. Null: its value is worked out in store/rows.ts.
    */
   readonly field: string | null;
+  /** It came after archives were written: older files lack it, and are read as if it were null in them. */
+  readonly recent: boolean;
 }
 
 type Kind = "text" | "few" | "int" | "date";
@@ -40,7 +42,15 @@ type Null = "null" | "not null";
 /** A column whose value is worked out in store/rows.ts, where the compiler asks for it by its name. */
 function made<const N extends string>(name: N, kind: Kind, nullable: Null, about: string): Column<N> & { field: null } {
   const few = kind === "few";
-  return { name, kind: kind === "few" ? "text" : kind, nullable: nullable === "null", about, few, field: null };
+  return {
+    name,
+    kind: kind === "few" ? "text" : kind,
+    nullable: nullable === "null",
+    about,
+    few,
+    field: null,
+    recent: false,
+  };
 }
 
 /** A column that holds a field of `T`; its kind is the field's. */
@@ -52,7 +62,8 @@ function holder<T>(schema: Schema<T>) {
     few: "few" | "many" = "many",
   ): Column<N> & { field: F } => {
     const { kind, nullable } = storedAs(nodeAt(schema.node, field));
-    return { name, kind, nullable, about, few: few === "few", field };
+    const recent = recordNode(schema.node).fields[field.split(".")[0] ?? ""]?.afterIds === true;
+    return { name, kind, nullable, about, few: few === "few", field, recent };
   };
 }
 
@@ -112,7 +123,12 @@ const DIMENSIONS = [
   sampleField("probe_level", "probeLevel", "what was recorded: markers, events, probes, graph", "few"),
   made("workload", "few", "null", "the label `workload`"),
   sampleField("outcome", "outcome", "completed, aborted, failed, incomplete", "few"),
-  sampleField("basis", "blackout.basis", "what the blackout was read from: vm-marks, vcpu, kernel-observed", "few"),
+  sampleField(
+    "basis",
+    "blackout.basis",
+    "what the blackout was read from: vm-marks, vcpu, kernel-observed, guest-ticks",
+    "few",
+  ),
 ] as const;
 
 /** The tables, each a folder of Parquet files: their own columns, beside the key and, below `updates`, the dimensions. */
@@ -128,6 +144,12 @@ const OWN_COLUMNS = {
     sampleField("blackout_uncertainty_ns", "blackout.uncertaintyNs", "± of it, ns"),
     sampleField("seam_ns", "seam.durationNs", "from the old boot's last event to the new boot's first, ns"),
     sampleField("seam_uncertainty_ns", "seam.uncertaintyNs", "± of it, ns"),
+    sampleField(
+      "management_gap_ns",
+      "managementGap.durationNs",
+      "how long the host was gone, with basis guest-ticks, ns",
+    ),
+    sampleField("management_gap_uncertainty_ns", "managementGap.uncertaintyNs", "± of it, ns"),
     sampleField("clock_method", "clockMethod", "how the two boots' clocks were tied together", "few"),
     made("causes", "int", "null", "how many causes its blackout was attributed to; null where it was not"),
     sampleField("defect_errors", "defects.error", "defects of severity error"),

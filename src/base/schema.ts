@@ -29,6 +29,8 @@ export interface FieldNode {
   /** `late`: added within a version; documents that lack it are read as if they had `fallback`. */
   readonly presence: "required" | "optional" | "late";
   readonly fallback?: unknown;
+  /** Of a late field: it came after ids of documents were kept; an id leaves it out if it holds its fallback. */
+  readonly afterIds?: true;
   readonly initial?: unknown;
 }
 
@@ -168,6 +170,14 @@ export function optional<T>({ node }: Schema<T>, initial?: unknown): Field<T, "o
 /** A field that was added within a version of its document. */
 export function late<T>({ node }: Schema<T>, fallback: T): Field<T, "late"> {
   return { node, presence: "late", fallback };
+}
+
+/**
+ * A late field that came after archives were written. The id of a document leaves it out if it holds its fallback, so
+ * that what an archive holds keeps its id, and the same update added again is known.
+ */
+export function lateAfterIds<T>(schema: Schema<T>, fallback: T): Field<T, "late"> {
+  return { ...late(schema, fallback), afterIds: true };
 }
 
 /** A whole document, and how its schema is headed. */

@@ -31,8 +31,11 @@ export type Outcome = (typeof OUTCOMES)[number];
 export const CLOCK_METHODS = ["x86-tsc", "clock-pairs", "kvm-clock", "realtime", "single", "none"] as const;
 export type ClockMethod = (typeof CLOCK_METHODS)[number];
 
-/** `vm-marks`: pause and resume marks; `vcpu`: no vCPU ran; `kernel-observed`: freeze begin to restore end. */
-export const BASES = ["vm-marks", "vcpu", "kernel-observed"] as const;
+/**
+ * `vm-marks`: pause and resume marks; `vcpu`: no vCPU ran; `kernel-observed`: freeze begin to restore end;
+ * `guest-ticks`: the guests' own ticks, in samples that `blackout guest --sample` prints.
+ */
+export const BASES = ["vm-marks", "vcpu", "kernel-observed", "guest-ticks"] as const;
 
 export const SEVERITIES = ["error", "warning", "note"] as const;
 

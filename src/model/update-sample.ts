@@ -4,7 +4,19 @@
  * `blackout cohort --json` writes one a line (docs/update-sample.schema.json), and every cohort argument reads them.
  * The archive's columns are declared in ../archive/format.ts, each with the field of this declaration it holds.
  */
-import { choice, count, each, formatted, late, list, nullable, type Of, record, text } from "../base/schema.js";
+import {
+  choice,
+  count,
+  each,
+  formatted,
+  late,
+  lateAfterIds,
+  list,
+  nullable,
+  type Of,
+  record,
+  text,
+} from "../base/schema.js";
 import {
   BASES,
   CAUSE_KINDS,
@@ -71,6 +83,13 @@ export const updateSampleSchema = formatted(
     outcome,
     outcomeReason: text(),
     blackout: record({ basis: nullable(choice(BASES)), durationNs: ns, uncertaintyNs: ns }),
+    managementGap: lateAfterIds(
+      record(
+        { durationNs: ns, uncertaintyNs: ns },
+        "How long the host was gone, where the blackout is the guests' own.",
+      ),
+      unknownDuration,
+    ),
     clockMethod: late(nullable(choice(CLOCK_METHODS), "How the two boots' clocks were tied together."), null),
     seam: late(seamDuration, unknownDuration),
     phases: each(PHASES, ns, "Whole phases, not clipped to the blackout; null: not seen."),
@@ -144,6 +163,7 @@ export function sampleOfDocument(document: Of<typeof sampledDocumentSchema>, sou
     outcome: document.outcome,
     outcomeReason: document.outcomeReason,
     blackout: { basis: blackout.basis, durationNs: blackout.durationNs, uncertaintyNs: blackout.uncertaintyNs },
+    managementGap: unknownDuration,
     clockMethod: document.clock.method,
     seam: { durationNs: document.seam.durationNs, uncertaintyNs: document.seam.uncertaintyNs },
     phases: Object.fromEntries(PHASES.map((name) => [name, durations.get(name) ?? null])) as UpdateSample["phases"],

@@ -6,7 +6,13 @@
 import { buildTrees } from "../analyze/attribution/build.js";
 import { criticalChain } from "../analyze/attribution/views/chain.js";
 import { err, ok, type Result } from "../base/result.js";
-import { type ClockMethod, type LiveUpdate, type Outcome, PHASES } from "../model/live-update.js";
+import {
+  type BlackoutDocument,
+  type ClockMethod,
+  type LiveUpdate,
+  type Outcome,
+  PHASES,
+} from "../model/live-update.js";
 import { isAttributed } from "./update-codec.js";
 
 /** What a list of updates and its plots need of each, without decoding it. */
@@ -15,7 +21,7 @@ export interface ReportEntry {
   readonly kernel: { readonly old: string | null; readonly new: string | null };
   readonly outcome: Outcome;
   readonly clockMethod: ClockMethod;
-  readonly basis: "vm-marks" | "vcpu" | "kernel-observed" | null;
+  readonly basis: BlackoutDocument["basis"];
   readonly blackoutNs: number | null;
   readonly blackoutUncertaintyNs: number | null;
   /** In the order of PHASES. */

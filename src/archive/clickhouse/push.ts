@@ -3,13 +3,15 @@
  * newest commit: segments that it lacks are sent, their rows counted there, and only then a list of what is live is put,
  * which its views go by. A push that ends anywhere leaves what the views show as it was, and is made again.
  */
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Engine, sqlFiles, sqlText } from "../engine.js";
+import { type Engine, sqlText } from "../engine.js";
 import { ArchiveError, type Segment, TABLE_NAMES, TABLES, type TableName } from "../format.js";
 import type { Archive } from "../store/archive.js";
+import { parquetRows } from "../store/parquet.js";
 import { filesOf } from "../store/segments.js";
 import type { ClickhouseServer } from "./clickhouse-server.js";
 import {
@@ -194,7 +196,7 @@ async function load(
       try {
         const path = join(folder, "rows.parquet");
         await engine.run(
-          `COPY (SELECT * FROM read_parquet(${sqlFiles(files)}, hive_partitioning = false)) TO ${sqlText(path)} (FORMAT parquet, COMPRESSION zstd)`,
+          `COPY (SELECT * FROM ${parquetRows(files, table)}) TO ${sqlText(path)} (FORMAT parquet, COMPRESSION zstd)`,
         );
         await server.insertParquet(rowsTable(place, table), columns, path);
       } finally {

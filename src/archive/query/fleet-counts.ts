@@ -20,8 +20,9 @@ import {
 import type { Outcome } from "../../model/live-update.js";
 import { DOUBTED_CODES } from "../../model/trusted-durations.js";
 import type { CauseKind, UpdateSample } from "../../model/update-sample.js";
-import { type Engine, sqlFiles, sqlText } from "../engine.js";
+import { type Engine, sqlText } from "../engine.js";
 import type { Segment, TableName } from "../format.js";
+import { parquetRows } from "../store/parquet.js";
 import { streamUpdates } from "../store/read.js";
 import { filesOf } from "../store/segments.js";
 
@@ -330,7 +331,7 @@ async function updatesOf(
 }
 
 function sourceOf(root: string, segments: readonly Segment[], table: TableName): string {
-  return `read_parquet(${sqlFiles(filesOf(root, segments, table))}, hive_partitioning = false)`;
+  return parquetRows(filesOf(root, segments, table), table);
 }
 
 function batches(segments: readonly Segment[]): readonly (readonly Segment[])[] {

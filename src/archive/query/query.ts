@@ -3,6 +3,7 @@
 import { Engine, engineWords, sqlFiles, sqlText } from "../engine.js";
 import { ArchiveError, TABLE_NAMES, TABLES, type TableName } from "../format.js";
 import type { Snapshot } from "../store/commit-log.js";
+import { DUCKDB_TYPES, parquetRows } from "../store/parquet.js";
 import { filesOf, quoteName } from "../store/segments.js";
 
 export interface QueryColumn {
@@ -19,8 +20,6 @@ export interface QueryAnswer {
   readonly rows: AsyncIterable<readonly QueryValue[]>;
 }
 
-const TYPES = { text: "VARCHAR", int: "BIGINT", date: "DATE" } as const;
-
 /** Makes a view of each table as of the snapshot. */
 export async function createViews(engine: Engine, root: string, snapshot: Snapshot): Promise<readonly string[]> {
   const all: string[] = [];
@@ -35,11 +34,11 @@ export async function createViews(engine: Engine, root: string, snapshot: Snapsh
 function viewSelect(table: TableName, files: readonly string[]): string {
   const columns = TABLES[table];
   if (files.length === 0) {
-    const none = columns.map(({ name, kind }) => `CAST(NULL AS ${TYPES[kind]}) AS ${quoteName(name)}`);
+    const none = columns.map(({ name, kind }) => `CAST(NULL AS ${DUCKDB_TYPES[kind]}) AS ${quoteName(name)}`);
     return `SELECT ${none.join(", ")} WHERE false`;
   }
   const names = columns.map(({ name }) => quoteName(name)).join(", ");
-  return `SELECT ${names} FROM read_parquet(${sqlFiles(files)}, hive_partitioning = false)`;
+  return `SELECT ${names} FROM ${parquetRows(files, table)}`;
 }
 
 /**

@@ -2,10 +2,12 @@
  * The archive in SQL: views over its files for each engine, and the one percentile query, which every engine takes as it
  * is. Views are named as the tables are.
  */
+
 import { BOUND_CONFIDENCE, PERCENTILES } from "../../analyze/cohort/distribution.js";
 import { sizeForLowerBound, sizeForUpperBound } from "../../analyze/statistics/order-statistics.js";
 import { sqlText } from "../engine.js";
 import { type Column, type ColumnKind, SEGMENTS, TABLE_NAMES, TABLES, type TableName } from "../format.js";
+import { parquetAt } from "../store/parquet.js";
 
 export const SQL_ENGINES = ["duckdb", "clickhouse", "trino", "spark", "bigquery"] as const;
 export type SqlEngine = (typeof SQL_ENGINES)[number];
@@ -62,7 +64,7 @@ function viewSql(engine: SqlEngine, request: SqlRequest, table: TableName): read
   switch (engine) {
     case "duckdb":
       return [
-        `CREATE OR REPLACE VIEW ${table} AS\n  SELECT ${names(table)}\n  FROM read_parquet(${sqlText(`${folder}/**/*.parquet`)}, hive_partitioning = false)\n  WHERE segment IN (SELECT segment FROM read_parquet(${sqlText(`${location}/${LIVE_SEGMENTS}`)}))`,
+        `CREATE OR REPLACE VIEW ${table} AS\n  SELECT ${names(table)}\n  FROM ${parquetAt(sqlText(`${folder}/**/*.parquet`), table)}\n  WHERE segment IN (SELECT segment FROM read_parquet(${sqlText(`${location}/${LIVE_SEGMENTS}`)}))`,
       ];
     case "clickhouse": {
       const read = (path: string, structure: string): string => {

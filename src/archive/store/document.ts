@@ -1,7 +1,8 @@
 /** An update's document as the archive knows it: normal form, identity, and back. */
 import { createHash } from "node:crypto";
 import { err, ok, type Result } from "../../base/result.js";
-import { countDefects, documentOfSample, type UpdateSample } from "../../model/update-sample.js";
+import { recordNode } from "../../base/schema.js";
+import { countDefects, documentOfSample, type UpdateSample, updateSampleSchema } from "../../model/update-sample.js";
 
 /** A sample whose texts are valid Unicode (Parquet holds nothing else), and the id that follows from it. */
 export interface IdentifiedUpdate {
@@ -22,7 +23,7 @@ export function identify(sample: UpdateSample): Result<IdentifiedUpdate, string>
   }
   const codes = sample.defectCodes;
   const summed = codes === null || codes.length === 0 ? sample : { ...sample, defectCodes: countDefects(codes) };
-  const json = canonicalJson(documentOfSample(summed));
+  const json = canonicalJson(identityOf(summed));
   // JSON.stringify escapes lone surrogates, and nothing else that begins like one.
   if (!/\\ud[89a-f]/.test(json)) return ok({ id: hashOf(json), sample: summed });
   const formed = wellFormed(sample) as UpdateSample;
@@ -32,7 +33,23 @@ export function identify(sample: UpdateSample): Result<IdentifiedUpdate, string>
 
 /** Of a sample in normal form. */
 export function idOf(sample: UpdateSample): string {
-  return hashOf(canonicalJson(documentOfSample(sample)));
+  return hashOf(canonicalJson(identityOf(sample)));
+}
+
+/** Fields that came after archives were written, and their fallbacks in normal form. */
+const AFTER_IDS: ReadonlyMap<string, string> = new Map(
+  Object.entries(recordNode(updateSampleSchema.node).fields)
+    .filter(([, { afterIds }]) => afterIds === true)
+    .map(([name, { fallback }]) => [name, canonicalJson(fallback)]),
+);
+
+/** What an update's id is made of: its document without newer fields that hold nothing. */
+function identityOf(sample: UpdateSample): Readonly<Record<string, unknown>> {
+  const document: Record<string, unknown> = { ...documentOfSample(sample) };
+  for (const [name, fallback] of AFTER_IDS) {
+    if (canonicalJson(document[name]) === fallback) delete document[name];
+  }
+  return document;
 }
 
 function hashOf(json: string): string {

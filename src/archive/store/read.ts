@@ -1,7 +1,9 @@
 /** Reads updates back from the archive: the documents that were added. */
+
 import type { UpdateSample } from "../../model/update-sample.js";
-import { type Engine, sqlFiles } from "../engine.js";
+import type { Engine } from "../engine.js";
 import type { Segment, TableName } from "../format.js";
+import { parquetRows } from "./parquet.js";
 import { type StoredRow, sampleOfRows } from "./rows.js";
 import { filesOf } from "./segments.js";
 
@@ -68,7 +70,7 @@ async function* readBatch(
 ): AsyncGenerator<readonly ArchivedUpdate[]> {
   const source = (table: TableName): string | null => {
     const files = filesOf(root, segments, table);
-    return files.length === 0 ? null : `read_parquet(${sqlFiles(files)}, hive_partitioning = false)`;
+    return files.length === 0 ? null : parquetRows(files, table);
   };
   const updates = source("updates");
   if (updates === null) return;

@@ -1,11 +1,13 @@
 /** Segments: what one commit adds to one partition, as Parquet files that are whole and synced before they are named. */
+
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Engine, sqlFiles, sqlText } from "../engine.js";
+import { type Engine, sqlText } from "../engine.js";
 import { ROW_ORDER, type Segment, type SegmentFile, TABLE_NAMES, TABLES, type TableName } from "../format.js";
 import { type PendingSync, randomName, temporaryName } from "./durable.js";
+import { parquetRows } from "./parquet.js";
 import { type Incoming, rowsOf } from "./rows.js";
 
 const PARQUET = "(FORMAT parquet, COMPRESSION zstd)";
@@ -71,7 +73,7 @@ export async function mergeSegments(
   for (const table of TABLE_NAMES) {
     const paths = filesOf(root, segments, table);
     if (paths.length === 0) continue;
-    const source = `read_parquet(${sqlFiles(paths)}, hive_partitioning = false)`;
+    const source = parquetRows(paths, table);
     const condition = keep === null ? "" : ` WHERE ${keep}`;
     const [counted] = await engine.rows<{ rows: number }>(`SELECT count(*) AS rows FROM ${source}${condition}`);
     const rows = counted?.rows ?? 0;

@@ -1,4 +1,5 @@
 /** Fewer, larger segments; and the end of what nobody reads any more. */
+
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { sqlFiles } from "../engine.js";
@@ -6,6 +7,7 @@ import { ArchiveError, CAPTURES, type Segment } from "../format.js";
 import type { Archive } from "../store/archive.js";
 import { readSnapshot, type Snapshot, shortenHistory, writeCheckpoint } from "../store/commit-log.js";
 import { PendingSync, TEMPORARY } from "../store/durable.js";
+import { parquetRows } from "../store/parquet.js";
 import { discardSegment, filesOf, mergeSegments } from "../store/segments.js";
 import { publishLive } from "./live.js";
 import { findLeftovers } from "./verify.js";
@@ -180,7 +182,7 @@ export async function removeUpdates(archive: Archive, where: string): Promise<nu
     const files = filesOf(root, snapshot.segments.values(), "updates");
     if (files.length === 0) return gone.size;
     const found = await engine.rows<{ update_id: string; segment: string }>(
-      `SELECT update_id, segment FROM read_parquet(${sqlFiles(files)}, hive_partitioning = false) updates WHERE ${where}`,
+      `SELECT update_id, segment FROM ${parquetRows(files, "updates")} updates WHERE ${where}`,
     );
     if (found.length === 0) return gone.size;
     await engine.createTable("gone", [

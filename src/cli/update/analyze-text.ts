@@ -15,6 +15,7 @@ export interface TextLayout {
 const BASIS = {
   "vm-marks": "from the VMs' pause to their resume",
   vcpu: "from the vCPUs: the last that ran in the old kernel to the first in the new one",
+  "guest-ticks": "from the guests' own ticks",
   "kernel-observed": "kernel-observed: from the freeze's begin to the restore's end",
 } as const;
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import { Ajv } from "ajv";
 import type { GuestDocument } from "../../model/documents/guest.js";
+import type { UpdateSampleDocument } from "../../model/update-sample.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { projectRoot, traces } from "../../testing/places.js";
 import { commands } from "../commands.js";
@@ -135,4 +136,32 @@ test("a guest that stood still as long as the host, or longer, stood still", asy
   assert.deepEqual(await conclusionsOf(good), [["stood-still", 5_230_000_000, 5_240_000_000]]);
   const longer = ticks("longer", `# interval=10ms\n${series(0, 50)}${series(490 + 9_000, 50)}`);
   assert.deepEqual(await conclusionsOf(longer), [["stood-still", 8_990_000_000, 9_000_000_000]]);
+});
+
+test("--sample prints what cohorts read: the guests' blackout, with the management gap beside it", async () => {
+  const on = ticks("sample", `# clock=monotonic interval=10ms\n${series(0, 600)}${series(5_990 + 45, 600)}`);
+  const { code, out } = await run(plain, "--ticks", on, "--sample");
+  assert.equal(code, 0);
+  const sample = JSON.parse(out) as UpdateSampleDocument;
+  assert.deepEqual(sample.blackout, { basis: "guest-ticks", durationNs: 40_000_000, uncertaintyNs: 5_000_000 });
+  assert.equal(Math.round((sample.managementGap.durationNs ?? 0) / 1e6), 5216);
+  const cohort = ticks("cohort.jsonl", out.repeat(2).replace('"name":"plain"', '"name":"again"'));
+  const budget = ticks("budget.yaml", "version: 1\ndecide-by: sample\nlimits:\n  - blackout max <= 50ms\n");
+  const judged = async (...args: readonly string[]) => {
+    const surroundings = recordedSurroundings();
+    const exitCode = await runCli(args, surroundings, commands);
+    return { exitCode, out: surroundings.written(), err: surroundings.complained() };
+  };
+  const gate = await judged("gate", "--budget", budget, cohort);
+  assert.deepEqual([gate.exitCode, gate.err], [0, ""], gate.out);
+  const compared = await judged("compare", cohort, join(traces, "cohorts/base"));
+  assert.equal(compared.exitCode, 3, "a guests' blackout is not compared with one of marks");
+  assert.match(compared.err, /basis/);
+});
+
+test("a log that missed the stop makes no sample", async () => {
+  const short = ticks("short-sample", `# interval=10ms\n${series(0, 400)}`);
+  const { code, out, err } = await run(plain, "--ticks", short, "--sample");
+  assert.deepEqual([code, out], [3, ""]);
+  assert.match(err, /covers less time than the host was gone/);
 });

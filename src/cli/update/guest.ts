@@ -1,11 +1,14 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { sampleOfUpdate } from "../../analyze/cohort/sample-of-update.js";
 import { type GuestTicks, guestDocument } from "../../analyze/guest/guest.js";
+import { sampleOfGuests } from "../../analyze/guest/guest-sample.js";
 import { tickGap } from "../../analyze/guest/guest-ticks.js";
 import { DefectLog } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { formatDuration, formatUncertainty } from "../../base/text/format.js";
 import type { Duration } from "../../base/time.js";
 import { parseTicks } from "../../collect/agents/guest-ticks.js";
+import { nodeNameOf } from "../../collect/capture/capture.js";
 import type {
   GuestConclusion,
   GuestDocument,
@@ -13,6 +16,7 @@ import type {
   TicksDocument,
   ViewDifference,
 } from "../../model/documents/guest.js";
+import { documentOfSample } from "../../model/update-sample.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { duration, flag, one, repeated, text } from "../frame/options.js";
 import { parseDuration } from "../frame/options-duration.js";
@@ -236,6 +240,7 @@ export const guest = defineCommand({
   options: {
     ticks: repeated(text("FILE", "A guest's tick log")),
     interval: duration("DURATION", "How often the guests tick, instead of what a log's header says"),
+    sample: flag("Print the update as the guests saw it, one JSON line that every cohort argument reads"),
     json: flag("One JSON document (docs/guest.schema.json)"),
     ...captureOptions,
   },
@@ -261,7 +266,11 @@ export const guest = defineCommand({
     const loaded = await withCapture(
       positionals.capture,
       captureOptionsOf(options),
-      ({ update, collected }) => ({ update, document: guestDocument(update, collected.collected.link, ticks) }),
+      ({ update, collected, capture }) => ({
+        update,
+        document: guestDocument(update, collected.collected.link, ticks),
+        sample: options.sample ? sampleOfUpdate(update, positionals.capture, nodeNameOf(capture)) : null,
+      }),
       (what) => progress.update(0, what),
     );
     progress.end();
@@ -272,7 +281,15 @@ export const guest = defineCommand({
         `blackout: ${escapeControls(`${where}: ${message} [${code}]${count > 1 ? ` (${count})` : ""}`)}\n`,
       );
     }
-    const { update, document } = loaded.value;
+    const { update, document, sample } = loaded.value;
+    if (sample !== null) {
+      const guests = sampleOfGuests(sample, document);
+      if (!guests.ok) {
+        return unusable(context, `${guests.error}, so that its blackout as the guests saw it is not known`);
+      }
+      context.stdout.write(`${JSON.stringify(documentOfSample(guests.value))}\n`);
+      return exit.success;
+    }
     if (options.json) {
       context.stdout.write(`${JSON.stringify(document)}\n`);
       return exit.success;

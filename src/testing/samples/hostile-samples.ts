@@ -60,6 +60,7 @@ export const hostileSample: fc.Arbitrary<UpdateSample> = fc.record({
     uncertaintyNs: nsOrNull,
   }),
   clockMethod: fc.constantFrom(...CLOCK_METHODS, null),
+  managementGap: fc.record({ durationNs: nsOrNull, uncertaintyNs: nsOrNull }),
   seam: fc.record({ durationNs: nsOrNull, uncertaintyNs: nsOrNull }),
   phases: fc.record({ prepare: nsOrNull, freeze: nsOrNull, kexec: nsOrNull, restore: nsOrNull, finish: nsOrNull }),
   vms: fc.array(fc.record({ id: hostileText, durationNs: nsOrNull }), { maxLength: 3 }),

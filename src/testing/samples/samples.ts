@@ -24,6 +24,7 @@ export function updateOf(ms: number, more: Partial<UpdateSample> = {}): UpdateSa
     outcomeReason: "",
     blackout: { basis: "vm-marks", durationNs: ns, uncertaintyNs: 1000 },
     clockMethod: "x86-tsc",
+    managementGap: { durationNs: null, uncertaintyNs: null },
     seam: { durationNs: null, uncertaintyNs: null },
     phases: { prepare: null, freeze: null, kexec: ns, restore: null, finish: null },
     vms: [{ id: "vm", durationNs: ns }],

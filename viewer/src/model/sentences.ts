@@ -38,6 +38,8 @@ export function blackoutSentence(document: LiveUpdateDocument): string {
       return "From the first VM’s pause to the last VM’s resume, as marked.";
     case "vcpu":
       return "From the last entry to or exit from a guest in the old kernel to the first in the new one, of the first VM to stop and the last to run.";
+    case "guest-ticks":
+      return "From the guests’ own ticks: how long the one that stopped longest stood still.";
     case "kernel-observed":
       return "Kernel-observed: from the begin of freeze to the end of restore. No mark shows when the VMs stood still; their blackout was longer.";
     case null:
