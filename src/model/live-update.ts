@@ -12,6 +12,7 @@ import {
   matching,
   nullable,
   type Of,
+  optional,
   pair,
   record,
   shared,
@@ -93,6 +94,25 @@ export type SessionPhase = Of<typeof sessionPhase>;
 const session = record({ name: text(), phases: list(sessionPhase), files: list(file) });
 export type SessionDocument = Of<typeof session>;
 
+export const abandonedSession = shared(
+  "abandonedSession",
+  record(
+    {
+      session: text(),
+      pid: integer(),
+      task: text(),
+      beginNs: ns,
+      endNs: ns,
+      durationNs: ns,
+      workNs: integer("Union of its calls into LUO."),
+      files: count("Files that it had preserved."),
+      evidence: text("What shows that it was given up."),
+    },
+    "A session that its agent gave up before the kexec; its time is not part of prepare.",
+  ),
+);
+export type AbandonedDocument = Of<typeof abandonedSession>;
+
 const vm = record({ id: text(), beginNs: ns, endNs: ns, durationNs: ns });
 export type VmDocument = Of<typeof vm>;
 
@@ -163,6 +183,7 @@ export const liveUpdateSchema = formatted(
     phases: list(phaseDocument, undefined, { min: 5, max: 5 }),
     vms: list(vm),
     sessions: list(session),
+    abandoned: optional(list(abandonedSession, "Absent if no session was given up.")),
     seam: record(
       { beginNs: ns, endNs: ns, durationNs: ns, uncertaintyNs: ns },
       "From the old boot's last event to the new boot's first.",

@@ -73,8 +73,10 @@ const GRAPH = ["graph"] as const;
 const session = (action: string): Deed => ({ of: "session", action });
 const file = (action: string): Deed => ({ of: "file", action });
 /** A step of the state machine of the 2025 series. */
-const state = (name: string, boot: Boot, source = CORE): KernelFunction =>
-  row(name, source, { boot, role: "state", kernels: "states" });
+const state = (name: string, boot: Boot, phase: PhaseName | null = null): KernelFunction =>
+  row(name, CORE, { boot, role: "state", kernels: "states", phase });
+const subsystems = (name: string, boot: Boot): KernelFunction =>
+  row(name, "kernel/liveupdate/luo_subsystems.c", { boot, role: "state", kernels: "states" });
 /** Not of LUO, but on the way that an update takes through both kernels. */
 const path = (
   name: string,
@@ -106,6 +108,17 @@ export const FUNCTIONS = {
     args: ["compat"],
     recorded: BOTH,
   }),
+  /** Undoes what a session preserved, when its fd is closed before the kexec: its agent gave up or died. */
+  fileUnpreserve: row("luo_file_unpreserve_files", FILE, {
+    boot: "old",
+    role: "session",
+    returns: "nothing",
+    args: ["session"],
+    recorded: PROBE,
+    deed: session("unpreserve"),
+  }),
+  /** Release of a session's fd; in the new kernel it finishes what was not finished. */
+  sessionRelease: row("luo_session_release", SESSION, { boot: "old", role: "session", deed: session("release") }),
   kernelKexec: path("kernel_kexec", KEXEC, { boot: "old", role: "reboot", returns: "never", recorded: BOTH }),
   liveupdateReboot: row("liveupdate_reboot", CORE, { boot: "old", role: "reboot", recorded: BOTH }),
   sessionSerialize: row("luo_session_serialize", SESSION, { boot: "old", role: "host", recorded: BOTH }),
@@ -234,31 +247,34 @@ export const FUNCTIONS = {
     deed: session("finish"),
     phase: "finish",
   }),
-  statePrepare: state("luo_prepare", "old"),
-  stateFreeze: state("luo_freeze", "old"),
-  stateFinish: state("luo_finish", "new"),
+  statePrepare: state("luo_prepare", "old", "prepare"),
+  stateFreeze: state("luo_freeze", "old", "freeze"),
+  stateFinish: state("luo_finish", "new", "finish"),
   stateCancel: state("luo_cancel", "old"),
-  subsystemsPrepare: state("luo_do_subsystems_prepare_calls", "old", "kernel/liveupdate/luo_subsystems.c"),
-  subsystemsFreeze: state("luo_do_subsystems_freeze_calls", "old", "kernel/liveupdate/luo_subsystems.c"),
-  subsystemsFinish: state("luo_do_subsystems_finish_calls", "new", "kernel/liveupdate/luo_subsystems.c"),
-  subsystemsCancel: state("luo_do_subsystems_cancel_calls", "old", "kernel/liveupdate/luo_subsystems.c"),
+  subsystemsPrepare: subsystems("luo_do_subsystems_prepare_calls", "old"),
+  subsystemsFreeze: subsystems("luo_do_subsystems_freeze_calls", "old"),
+  subsystemsFinish: subsystems("luo_do_subsystems_finish_calls", "new"),
+  subsystemsCancel: subsystems("luo_do_subsystems_cancel_calls", "old"),
   onePrepare: row("luo_files_prepare_one", "kernel/liveupdate/luo_files.c", {
     boot: "old",
     role: "state",
     kernels: "states",
     deed: file("prepare"),
+    phase: "prepare",
   }),
   oneFreeze: row("luo_files_freeze_one", "kernel/liveupdate/luo_files.c", {
     boot: "old",
     role: "state",
     kernels: "states",
     deed: file("freeze"),
+    phase: "freeze",
   }),
   oneFinish: row("luo_files_finish_one", "kernel/liveupdate/luo_files.c", {
     boot: "new",
     role: "state",
     kernels: "states",
     deed: file("finish"),
+    phase: "finish",
   }),
   oneCancel: row("luo_files_cancel_one", "kernel/liveupdate/luo_files.c", {
     boot: "old",
@@ -282,6 +298,19 @@ export function functionRow(name: string): KernelFunction | null {
 export const KEY_FUNCTIONS: ReadonlySet<string> = new Set(
   ALL_FUNCTIONS.filter(({ key }) => key).map(({ name }) => name),
 );
+
+/** Tokens are 64-bit numbers; probes and marks spell them alike once in lower-case hexadecimal. */
+export function tokenText(value: unknown): string | null {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return `0x${value.toString(16)}`;
+  if (typeof value === "bigint") return `0x${value.toString(16)}`;
+  if (typeof value !== "string") return null;
+  if (/^0x[0-9a-f]+$/i.test(value))
+    return `0x${value
+      .slice(2)
+      .toLowerCase()
+      .replace(/^0+(?=.)/, "")}`;
+  return /^\d+$/.test(value) ? `0x${BigInt(value).toString(16)}` : null;
+}
 
 /** LINUX_REBOOT_CMD_KEXEC, include/uapi/linux/reboot.h. */
 export const REBOOT_CMD_KEXEC = 0x45584543;

@@ -314,6 +314,7 @@ probe_table() {
 old luo_session_create ret session=+0($arg1):string
 old luo_preserve_file ret session=@name($arg1):string token=$arg2:x64 fd=$arg3:s32
 old memfd_luo_preserve ret compat=@compatible(@handler($arg1)):string
+old luo_file_unpreserve_files void session=@name($arg1):string
 old kernel_kexec -
 old liveupdate_reboot ret
 old luo_session_serialize ret

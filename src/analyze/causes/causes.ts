@@ -7,13 +7,13 @@ import { firstIndexWhere } from "../../base/numbers/search.js";
 import type { Boot } from "../../base/time.js";
 import type { RawSpans } from "../../model/collected.js";
 import type { PlacedPrintk } from "../../model/live-update.js";
-import { FUNCTIONS, functionRow, LUO_IOCTLS, type LuoDialect } from "../../model/luo.js";
+import { FUNCTIONS, functionRow, LUO_IOCTLS, type LuoDialect, tokenText } from "../../model/luo.js";
 import { deedOf, MARKS } from "../../model/marks.js";
 import { SpanFlag, type SpanKind } from "../../model/span-table.js";
 import type { Zero } from "../evidence/axis.js";
 import { busOf, type DeviceFacts, nameProbes } from "../evidence/devices.js";
 import { type PresetRow, presetFinder } from "./presets.js";
-import { type HandledFile, tokenText } from "./sessions.js";
+import { type HandledFile, HOST_SESSION } from "./sessions.js";
 
 export interface Cause {
   kind: SpanKind;
@@ -44,7 +44,6 @@ const HANDLER_CALL = /_(preserve|unpreserve|freeze|unfreeze|retrieve|finish)$/;
 const LUO_FUNCTION = /^(?:luo|liveupdate)_/;
 /** Kernels with one state for the whole host have files and no sessions. */
 const isStateFunction = (record: string): boolean => functionRow(record)?.kernels === "states";
-const HOST_SESSION = "luo";
 
 /** What beats what where the same cause is seen by several: the nearer to the work, the better. */
 const RANK: Readonly<Record<string, number>> = {

@@ -10,7 +10,7 @@ import {
   type SessionDocument,
   type SessionPhase,
 } from "../../model/live-update.js";
-import { FUNCTIONS, functionRow } from "../../model/luo.js";
+import { FUNCTIONS, functionRow, tokenText } from "../../model/luo.js";
 import { deedOf, markRow } from "../../model/marks.js";
 import type { Axis, Zero } from "../evidence/axis.js";
 import { type Call, callsOf } from "../evidence/calls.js";
@@ -32,19 +32,6 @@ export interface SessionRow {
   readonly name: string;
   readonly files: Map<string, FileRow>;
   readonly calls: Map<PhaseName, Call[]>;
-}
-
-/** Tokens are 64-bit numbers; probes and marks spell them alike once in lower-case hexadecimal. */
-export function tokenText(value: unknown): string | null {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return `0x${value.toString(16)}`;
-  if (typeof value === "bigint") return `0x${value.toString(16)}`;
-  if (typeof value !== "string") return null;
-  if (/^0x[0-9a-f]+$/i.test(value))
-    return `0x${value
-      .slice(2)
-      .toLowerCase()
-      .replace(/^0+(?=.)/, "")}`;
-  return /^\d+$/.test(value) ? `0x${BigInt(value).toString(16)}` : null;
 }
 
 /** Finds the calls of `inner` that begin inside a call of the same task. */
@@ -165,6 +152,13 @@ export function fileOfSpan(rows: SessionRows): ReadonlyMap<number, HandledFile> 
   return found;
 }
 
+/** The kernels of 2025 kept the files of the whole host in one state machine: it stands as one session of this name. */
+export const HOST_SESSION = "luo";
+const isStateCall = (name: string): boolean => {
+  const row = functionRow(name);
+  return row?.kernels === "states" && row.phase !== null;
+};
+
 /** The sessions that key events show. */
 export function sessionRows(events: readonly KeyEvent[]): SessionRows {
   const calls = callsOf(events);
@@ -172,9 +166,10 @@ export function sessionRows(events: readonly KeyEvent[]): SessionRows {
   const probed = named.filter((call) => call.source === "kprobe" && functionRow(call.name)?.phase != null);
   // Marks tell less than probes and are placed less well: they count only in a capture without probes.
   const own = probed.length > 0 ? probed : named.filter((call) => markRow(call.name)?.phase != null);
+  const states = calls.filter(({ name }) => isStateCall(name));
   const sessions = new Map<string, SessionRow>();
-  for (const call of own) {
-    const name = String(call.fields.get("session"));
+  for (const call of [...own, ...states]) {
+    const name = isStateCall(call.name) ? HOST_SESSION : String(call.fields.get("session"));
     const session = sessions.get(name) ?? { name, files: new Map(), calls: new Map() };
     sessions.set(name, session);
     const phase = (functionRow(call.name) ?? markRow(call.name))?.phase as PhaseName;
@@ -207,7 +202,8 @@ function noteFile(session: SessionRow, call: Call): void {
   session.files.set(token, file);
   const deed = deedOf(call.name);
   if (deed?.of !== "file") return;
-  if (deed.action === "preserve") file.preserve ??= call;
+  if (deed.action === "preserve" || deed.action === "prepare") file.preserve ??= call;
+  else if (deed.action === "freeze") file.freeze ??= call;
   // A second retrieve of a token only looks it up; the first did the work.
   else if (deed.action === "retrieve") file.retrieve ??= call;
 }

@@ -1,8 +1,10 @@
 /** From a collected capture to a live update: boundaries, phases, blackout, sessions, outcome, spans. Pure. */
 import type { Boot } from "../../base/time.js";
 import type { Collected, KeyEvent, Placed, PlacedDefect } from "../../model/collected.js";
+import type { LuoFacts, StateChangeDocument } from "../../model/documents/sessions.js";
 import { captured, isKernelLine } from "../../model/kernel-lines.js";
 import type {
+  AbandonedDocument,
   AxisName,
   BlackoutDocument,
   DefectDocument,
@@ -16,6 +18,7 @@ import type { SpanTable } from "../../model/span-table.js";
 import type { AttributedUpdate, RecordingEstimate, Wakeups } from "../attribution/update.js";
 import { fileOfSpan, sessionDocuments, sessionRows, sessionStates, storedNames } from "../causes/sessions.js";
 import { buildSpans } from "../causes/spans.js";
+import { type AbandonedLife, abandonedLives, withoutAbandoned } from "../evidence/abandoned.js";
 import { type Axis, axisOf, type Zero } from "../evidence/axis.js";
 import {
   type Boundary,
@@ -25,6 +28,7 @@ import {
   findBoundary,
   type MarkSpelling,
 } from "../evidence/boundaries.js";
+import { deviceOpens } from "../evidence/device-opens.js";
 import { findDevices } from "../evidence/devices.js";
 import { luoDialect, namedStateEvents, withoutCancelled } from "../evidence/dialect.js";
 import { findPath, firstOf, type PathTask } from "../evidence/path.js";
@@ -82,11 +86,14 @@ export interface AnchoredUpdate extends AttributedUpdate {
   /** VMs by their marks, and by their vCPUs: each boot's instants on its own axis, before zero was subtracted. */
   readonly marks: ReadonlyMap<string, MarkedVm>;
   readonly vcpus: readonly VcpuVm[];
+  readonly luo: LuoFacts;
 }
 
 /** The live update a capture shows. `spelling` says how the VMM's pause and resume marks read. */
 export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_SPELLING): AnchoredUpdate {
-  const collected = ofThisAttempt(all, spelling);
+  const attempt = ofThisAttempt(all, spelling);
+  const lives = abandonedLives(attempt.keyEvents);
+  const collected = { ...attempt, keyEvents: withoutAbandoned(attempt.keyEvents, lives) };
   const axis = axisOf(collected.link);
   const dialect = luoDialect(collected.keyEvents);
   const table = boundaryTable(spelling, dialect);
@@ -122,6 +129,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   );
   const sessions = sessionRows(collected.keyEvents);
   const { outcome, reason } = outcomeOf(collected, found, blackout.durationNs !== null);
+  const abandoned = lives.map((life) => abandonedDocument(life, axis, zero));
   const document: LiveUpdateDocument = {
     format: "blackout-live-update",
     version: 1,
@@ -144,6 +152,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     phases,
     vms: findVms(collected.keyEvents, marks, vcpus, axis, zero),
     sessions: sessionDocuments(sessions, axis, zero),
+    ...(abandoned.length === 0 ? {} : { abandoned }),
     seam: seamOf(collected, axis, zero),
     sources: collected.sources,
     defects: [
@@ -165,7 +174,9 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   const sources = {
     raw: collected.spans,
     names: storedNames(collected.agents),
-    files: fileOfSpan(sessions),
+    files: new Map(
+      [sessions, ...lives.map((life) => sessionRows([...life.events]))].flatMap((rows) => [...fileOfSpan(rows)]),
+    ),
     dialect,
     devices,
     printk,
@@ -192,7 +203,38 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     wakeups: anchoredWakeups(collected, zero),
     devices: [...devices.values()],
     sessions: sessionStates(sessions, collected.keyEvents, axis, zero, collected.agents),
+    luo: {
+      abandoned,
+      device: deviceOpens(attempt.keyEvents).map(({ at, ...open }) => ({
+        boot: at.boot,
+        atNs: at.ns - zero[at.boot],
+        ...open,
+      })),
+      states: stateChanges(all, zero),
+    },
   };
+}
+
+function abandonedDocument(life: AbandonedLife, axis: Axis, zero: Zero): AbandonedDocument {
+  const { session, pid, task, begin, end, workNs, files, evidence } = life;
+  const [beginNs, endNs] = [begin.ns - zero[begin.boot], end.ns - zero[end.boot]];
+  return { session, pid, task, beginNs, endNs, durationNs: axis.between(begin, end), workNs, files, evidence };
+}
+
+/** Each change of state that a kernel reported: in its log, or in the trace alone. */
+function stateChanges({ keyEvents, printk }: Collected, zero: Zero): readonly StateChangeDocument[] {
+  const change = (boot: Boot, text: string, ns: number | null): readonly StateChangeDocument[] => {
+    const switched = captured("luo-switched", text);
+    return switched === null
+      ? []
+      : [{ boot, from: switched.from ?? "?", to: switched.to ?? "?", atNs: ns === null ? null : ns - zero[boot] }];
+  };
+  const traced = keyEvents.flatMap(({ what, name, at }) => (what === "printk" ? change(at.boot, name, at.ns) : []));
+  const logged = printk.flatMap(({ line, ns }) => change(line.boot, line.text, ns));
+  return (["old", "new"] as const).flatMap((boot) => {
+    const seen = traced.filter((each) => each.boot === boot);
+    return seen.length > 0 ? seen : logged.filter((each) => each.boot === boot);
+  });
 }
 
 /** Dialects of logs, which cost the host nothing that the recording is to blame for. */

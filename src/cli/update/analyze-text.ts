@@ -53,6 +53,7 @@ export function liveUpdateText(update: LiveUpdateDocument, layout: TextLayout): 
     seamLine(update),
     vmTable(update, layout),
     sessionTable(update, layout),
+    abandonedLines(update),
     clockLines(update, palette),
     defectLines(update.defects, layout),
   ]
@@ -215,6 +216,17 @@ function sessionTable({ sessions }: LiveUpdateDocument, layout: TextLayout): str
       ? `  … and ${files.length - FILES_SHOWN} more files of ${sessions.length} sessions: all with --json\n`
       : "";
   return `${renderTable(columns, rows, { ...layout, indent: 2 })}${more}`;
+}
+
+/** Sessions that were given up before the kexec: their cost stands apart from prepare. */
+function abandonedLines({ abandoned = [] }: LiveUpdateDocument): string {
+  return abandoned
+    .map(({ session, task, pid, durationNs, workNs }) => {
+      const length = durationNs === null ? "" : ` over ${formatDuration(durationNs)}`;
+      const text = `Abandoned: session ${session} of ${task}-${pid}, ${formatDuration(workNs)} of work${length}; not part of prepare.`;
+      return `  ${escapeControls(text)}\n`;
+    })
+    .join("");
 }
 
 const cost = (ns: number | null): string => (ns === null ? "" : formatDuration(ns));

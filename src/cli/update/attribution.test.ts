@@ -62,7 +62,7 @@ for (const path of [...singleCaptures(), shippedCohort("devices")[0] as string, 
     const { document } = update;
     assertValid("tree", treeDocument(document, trees, 64));
     assertValid("tree", treeDocument(document, trees, 1));
-    assertValid("sessions", sessionsDocument(document, update.sessions));
+    assertValid("sessions", sessionsDocument(document, update.sessions, update.luo));
     const { blackout } = trees;
     if (blackout === null) return;
     for (const by of [null, ...BLAME_KINDS]) {

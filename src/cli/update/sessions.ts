@@ -1,5 +1,5 @@
 import { formatDuration } from "../../base/text/format.js";
-import type { SessionState, SessionsDocument } from "../../model/documents/sessions.js";
+import type { LuoFacts, SessionState, SessionsDocument } from "../../model/documents/sessions.js";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { type Context, defineCommand, exit } from "../frame/command.js";
 import { flag, one } from "../frame/options.js";
@@ -57,12 +57,35 @@ function sessionText(session: SessionState, context: Context): string {
   return `  ${context.colour.strong(escapeControls(session.name))}\n    ${context.colour.quiet(escapeControls(about))}\n${table}`;
 }
 
+/** `+1.404 ms`: on the update's axis, zero at the blackout's begin. */
+const instantText = (ns: number | null): string =>
+  ns === null ? "time not known" : `${ns < 0 ? "" : "+"}${formatDuration(ns)}`;
+
+/** What was given up, who held the device, and the states of a kernel that had them; empty if there is nothing. */
+function factsText({ abandoned, device, states }: LuoFacts): string {
+  const lines = [
+    ...abandoned.map(({ session, task, pid, files, durationNs, workNs, evidence }) => {
+      const length = durationNs === null ? "" : `, over ${formatDuration(durationNs)}`;
+      const cost = `${formatDuration(workNs)} of LUO's work${length}, not part of prepare`;
+      const what = `${files} file${files === 1 ? "" : "s"} unpreserved`;
+      return `abandoned: ${session} by ${task}-${pid} (old): ${what}; ${cost} (${evidence})`;
+    }),
+    ...device.map(({ boot, task, pid, result, ret, atNs }) => {
+      const why = result === "refused" ? "refused with EBUSY" : result === "failed" ? `failed with ${ret}` : result;
+      return `/dev/liveupdate: ${why}${result === "held" ? " by" : ","} ${task}-${pid} (${boot}) at ${instantText(atNs)}`;
+    }),
+    ...states.map(({ boot, from, to, atNs }) => `state: ${from} to ${to} (${boot}) at ${instantText(atNs)}`),
+  ];
+  return lines.length === 0 ? "" : `\n${lines.map((line) => `  ${escapeControls(line)}\n`).join("")}`;
+}
+
 /** The document of --json; schema in docs/sessions.schema.json. */
 export function sessionsDocument(
   { capture, outcome }: LiveUpdateDocument,
   sessions: readonly SessionState[],
+  luo: LuoFacts,
 ): SessionsDocument {
-  return { format: "blackout-sessions", version: 1, capture, outcome, sessions };
+  return { format: "blackout-sessions", version: 1, capture, outcome, sessions, ...luo };
 }
 
 export const sessions = defineCommand({
@@ -76,12 +99,12 @@ export const sessions = defineCommand({
   run: (context, { options, positionals }) =>
     answerFrom(context, positionals.capture, captureOptionsOf(options), ({ update }) => {
       if (options.json) {
-        context.stdout.write(`${JSON.stringify(sessionsDocument(update.document, update.sessions))}\n`);
+        context.stdout.write(`${JSON.stringify(sessionsDocument(update.document, update.sessions, update.luo))}\n`);
         return exit.success;
       }
       const text = update.sessions.map((session) => sessionText(session, context)).join("\n");
       context.stdout.write(
-        `${headLines(update.document, context)}\n${text === "" ? "  No session was seen.\n" : text}`,
+        `${headLines(update.document, context)}\n${text === "" ? "  No session was seen.\n" : text}${factsText(update.luo)}`,
       );
       return exit.success;
     }),

@@ -1,7 +1,7 @@
 /** What `blackout sessions --json` prints. */
-import { formatted, integer, list, nullable, type Of, record, text } from "../../base/schema.js";
+import { choice, formatted, integer, list, nullable, type Of, record, text } from "../../base/schema.js";
 import { boot, capture, outcome } from "../document-parts.js";
-import { FILE_FIELDS, sessionPhase } from "../live-update.js";
+import { type AbandonedDocument, abandonedSession, FILE_FIELDS, sessionPhase } from "../live-update.js";
 
 const file = record({
   ...FILE_FIELDS,
@@ -25,9 +25,41 @@ const session = record({
 });
 export type SessionState = Of<typeof session>;
 
+const deviceOpen = record({
+  boot,
+  atNs: integer(),
+  pid: integer(),
+  task: text(),
+  ret: nullable(integer(), "Null if the return was not recorded."),
+  result: choice(["held", "refused", "failed", "unknown"], "refused: EBUSY, another agent held it."),
+});
+export type DeviceOpenDocument = Of<typeof deviceOpen>;
+
+const stateChange = record({
+  boot,
+  from: text(),
+  to: text(),
+  atNs: nullable(integer(), "Null if the line cannot be placed on the axis."),
+});
+export type StateChangeDocument = Of<typeof stateChange>;
+
+/** What LUO's device, sessions and states show beside the sessions that were carried over. */
+export interface LuoFacts {
+  readonly abandoned: readonly AbandonedDocument[];
+  readonly device: readonly DeviceOpenDocument[];
+  readonly states: readonly StateChangeDocument[];
+}
+
 export const sessionsSchema = formatted(
   "sessions",
   "LUO's sessions over the kexec, as `blackout sessions --json` prints them. All times are integer nanoseconds; zero is the blackout's begin.",
-  { capture, outcome, sessions: list(session) },
+  {
+    capture,
+    outcome,
+    sessions: list(session),
+    abandoned: list(abandonedSession, "Sessions that were given up before the kexec."),
+    device: list(deviceOpen, "Who opened /dev/liveupdate: one agent at a time holds it."),
+    states: list(stateChange, "What the kernels of 2025 with one state for the whole host report, in order."),
+  },
 );
 export type SessionsDocument = Of<typeof sessionsSchema>;
