@@ -46,6 +46,10 @@ const SAMPLES: Readonly<Record<KernelLineId, readonly [text: string, values?: Re
     { token: "0x1", handler: "memfd-v2", error: "-EBUSY" },
   ],
   "luo-restore-failed": ["luo: File count mismatch: expected 4, found 3"],
+  "device-probed": [
+    "probe of 0000:00:04.0 returned 0 after 530000 usecs",
+    { device: "0000:00:04.0", ret: "0", usecs: "530000" },
+  ],
   "luo-switched": ["luo: Switched from [normal] to [prepared] state", { from: "normal", to: "prepared" }],
   "luo-switch-refused": ["luo: Can't switch to [frozen] from [normal] state"],
   "luo-event-failed": ["luo: [freeze] event failed", { event: "freeze" }],

@@ -174,6 +174,12 @@ const ROWS = {
     [],
     LUO,
   ),
+  "device-probed": row(
+    "drivers/base/dd.c, really_probe_debug (initcall_debug)",
+    ["device"],
+    /^probe of (?<device>\S+) returned (?<ret>-?\d+) after (?<usecs>\d{1,12}) usecs$/,
+    ["device", "ret", "usecs"],
+  ),
   "luo-switched": row(
     "kernel/liveupdate/luo_core.c, luo_set_state",
     ["boundary", "outcome"],

@@ -19,9 +19,19 @@ export interface Deed {
  * What a traced function is to an update.
  * `reboot`: the path to the kexec; `open`: the device is opened; `session`, `file`: LUO's own work on one of them;
  * `handler`: a file handler's callback; `host`: work for all sessions at once; `state`: a step of the state machine;
- * `device`: a device is stopped or probed; `boot`: the new kernel's own work.
+ * `device`: a device is stopped or probed; `boot`: the new kernel's own work; `wait`: its caller waits for what others do.
  */
-export type FunctionRole = "reboot" | "open" | "session" | "file" | "handler" | "host" | "state" | "device" | "boot";
+export type FunctionRole =
+  | "reboot"
+  | "open"
+  | "session"
+  | "file"
+  | "handler"
+  | "host"
+  | "state"
+  | "device"
+  | "boot"
+  | "wait";
 
 export interface KernelFunction {
   readonly name: string;
@@ -83,6 +93,10 @@ const path = (
   source: string,
   part: Part & { readonly key?: boolean; readonly returns?: KernelFunction["returns"] },
 ): KernelFunction => row(name, source, { kernels: "all", returns: "nothing", ...part });
+
+/** Waits for work of other tasks, which is the cause of what the wait takes. */
+const wait = (name: string, source: string, recorded: KernelFunction["recorded"] = []): KernelFunction =>
+  path(name, source, { boot: "new", role: "wait", recorded, key: false });
 
 /** Every function that the tool names. */
 export const FUNCTIONS = {
@@ -200,6 +214,13 @@ export const FUNCTIONS = {
     recorded: GRAPH,
     key: false,
   }),
+  asyncWait: wait("async_synchronize_full", "kernel/async.c", GRAPH),
+  asyncDomainWait: wait("async_synchronize_full_domain", "kernel/async.c"),
+  asyncCookieWait: wait("async_synchronize_cookie_domain", "kernel/async.c"),
+  probeWait: wait("wait_for_device_probe", "drivers/base/dd.c", GRAPH),
+  initramfsWait: wait("wait_for_initramfs", "init/initramfs.c", GRAPH),
+  completionWait: wait("wait_for_completion", "kernel/sched/completion.c"),
+  workWait: wait("flush_work", "kernel/workqueue.c"),
   virtioProbe: path("virtio_dev_probe", "drivers/virtio/virtio.c", {
     boot: "new",
     role: "device",

@@ -362,6 +362,9 @@ new populate_rootfs
 new do_populate_rootfs
 new pci_device_probe
 new virtio_dev_probe
+new async_synchronize_full
+new wait_for_device_probe
+new wait_for_initramfs
 new luo_open
 new luo_session_deserialize
 new luo_session_retrieve

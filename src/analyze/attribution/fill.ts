@@ -4,7 +4,7 @@ import { firstIndexWhere } from "../../base/numbers/search.js";
 import type { Boot } from "../../base/time.js";
 import { VMM_EVIDENCE } from "../../model/collected.js";
 import type { PhaseName, PlacedPrintk } from "../../model/live-update.js";
-import { ALL_FUNCTIONS } from "../../model/luo.js";
+import { ALL_FUNCTIONS, type FunctionRole, functionRow } from "../../model/luo.js";
 import {
   type AttributedKind,
   SPAN_KINDS,
@@ -17,6 +17,7 @@ import {
 import { RECORDER } from "../causes/causes.js";
 import { type Cause as Interval, partition } from "../causes/partition.js";
 import type { PathTask } from "../evidence/path.js";
+import { WAITING_STAGE } from "./stages.js";
 import { isSpanCause, leavesOf, type TreeNode } from "./tree.js";
 
 /** Where in the tree an interval lies. */
@@ -45,6 +46,8 @@ const MIN_LINE_NS = 500_000;
 interface BootRows {
   /** Rows of the path's own calls and interrupts. */
   readonly path: number[];
+  /** Rows of work that other tasks do for the boot: devices' probes, the initramfs; the path may wait for it. */
+  readonly beside: number[];
   /** Rows of what the VMMs logged of their devices, on whatever task. */
   readonly vmms: number[];
   /** Rows of what the recorder itself did. */
@@ -80,6 +83,7 @@ export function causeRows(
   const restores = path.find(({ role }) => role === "restores")?.pid ?? null;
   const bootRows = (boot: Boot): BootRows => ({
     path: [],
+    beside: [],
     vmms: [],
     recorder: [],
     runs: [[], [], []],
@@ -122,15 +126,24 @@ export function causeRows(
       const id = spans.strings[spans.id[row] as number] ?? "";
       if (id.startsWith("level ")) continue;
       if (isBounded(spans.flags[row] as number, id) || row === opening[boot === 1 ? "old" : "new"]) into.path.push(row);
-    }
+    } else if (isBeside(spans, row)) into.beside.push(row);
   }
   const byBegin = (a: number, b: number): number =>
     (spans.beginNs[a] as number) - (spans.beginNs[b] as number) || a - b;
-  for (const { path: own, vmms, recorder, boots, runs } of [rows.old, rows.new]) {
-    for (const list of [own, vmms, recorder, boots, ...runs]) list.sort(byBegin);
+  for (const { path: own, beside, vmms, recorder, boots, runs } of [rows.old, rows.new]) {
+    for (const list of [own, beside, vmms, recorder, boots, ...runs]) list.sort(byBegin);
   }
   return { spans, ...rows };
 }
+
+/** Work that the kernel gives to its workers, and whose length is known. */
+function isBeside(spans: SpanTable, row: number): boolean {
+  const kind = SPAN_KINDS[spans.kind[row] as number];
+  const id = spans.strings[spans.id[row] as number] ?? "";
+  const works = kind === "device" || (kind === "function" && WORKERS.has(functionRow(id)?.role ?? "path"));
+  return works && isBounded(spans.flags[row] as number, id);
+}
+const WORKERS: ReadonlySet<string> = new Set<FunctionRole>(["boot", "device"]);
 
 /** What the old kernel's path calls and never returns from (kernel/reboot.c, kernel/kexec_core.c). */
 const NEVER_RETURN: ReadonlySet<string> = new Set([
@@ -307,7 +320,18 @@ export function fill(rows: CauseRows, setting: Setting, beginNs: number, endNs: 
     const found = overlapping(spans, list, beginNs, endNs);
     return found.length === 0 ? [] : nodesOf(spans, setting, drafts(spans, found, beginNs, endNs));
   };
-  let nodes = nodesFrom(own.path);
+  const isWait = ({ kind, id }: TreeNode): boolean => kind === "function" && functionRow(id)?.role === "wait";
+  /** While the path waits, what it waits for is the cause; of works at one time, the one that ends last. */
+  const waitedFor = (gaps: readonly (readonly [number, number])[]): readonly TreeNode[] =>
+    gaps.flatMap(([from, to]) => waitNodes(spans, setting, own.beside, from, to));
+  const withWaits = (node: TreeNode): readonly TreeNode[] => {
+    if (node.children.length > 0) return [{ ...node, children: node.children.flatMap(withWaits) }];
+    if (!isWait(node)) return [node];
+    const works = waitedFor([[node.beginNs, node.endNs]]);
+    const rest = clipped([node], gapsIn(node.beginNs, node.endNs, works));
+    return [...works, ...rest].sort((a, b) => a.beginNs - b.beginNs);
+  };
+  let nodes = nodesFrom(own.path).flatMap(withWaits);
   const inGaps = (make: (gaps: readonly (readonly [number, number])[]) => readonly TreeNode[]): void => {
     const more = make(gapsIn(beginNs, endNs, nodes));
     if (more.length > 0) nodes = [...nodes, ...more].sort((a, b) => a.beginNs - b.beginNs);
@@ -333,6 +357,13 @@ export function fill(rows: CauseRows, setting: Setting, beginNs: number, endNs: 
       inGaps((gaps) => clipped(armed, gaps));
     }
   } else {
+    if (setting.boot === "new") {
+      const ran = nodesFrom(own.boots);
+      // Without the scheduler's records the path is known to wait only between initcalls and init (kernel_init).
+      if (ran.length > 0 || waitsForWork(setting.stage)) {
+        inGaps((gaps) => waitedFor(gaps.flatMap(([from, to]) => gapsIn(from, to, clipped(ran, [[from, to]])))));
+      }
+    }
     inGaps((gaps) => gaps.flatMap(([from, to]) => lineNodes(own.lines, setting, from, to)));
   }
   if (base === null) return nodes;
@@ -348,6 +379,41 @@ export function fill(rows: CauseRows, setting: Setting, beginNs: number, endNs: 
     inGaps((gaps) => clipped(ran, gaps));
   }
   whole({ kind: base.kind, id: base.id, name: base.id, evidence: base.evidence, inferred: true });
+  return nodes;
+}
+
+/** kernel_init waits for all asynchronous work, the initramfs included, before it frees its memory and runs init. */
+const waitsForWork = (stage: string | null): boolean => stage?.startsWith(WAITING_STAGE) === true;
+
+/** The work that others did in [from, to), as far as it reaches: at each moment the one that ends last. */
+function waitNodes(
+  spans: SpanTable,
+  setting: Setting,
+  beside: readonly number[],
+  from: number,
+  to: number,
+): readonly TreeNode[] {
+  const works = overlapping(spans, beside, from, to);
+  const nodes: TreeNode[] = [];
+  for (let at = from; at < to; ) {
+    let last: number | null = null;
+    let next = to;
+    for (const row of works) {
+      const [begin, end] = [spans.beginNs[row] as number, spans.endNs[row] as number];
+      if (begin > at) next = Math.min(next, begin);
+      else if (end > at && (last === null || end > (spans.endNs[last] as number))) last = row;
+    }
+    // A later work that ends later takes over when it begins.
+    const until = last === null ? next : Math.min(next, spans.endNs[last] as number, to);
+    if (last !== null) {
+      const before = nodes.at(-1);
+      const node = causeNode(setting, { ...nodeOfRow(spans, setting, last, at, until), inferred: true }, []);
+      if (before !== undefined && before.row === last && before.endNs === at) {
+        nodes[nodes.length - 1] = { ...before, endNs: until, durationNs: until - before.beginNs };
+      } else nodes.push(node);
+    }
+    at = until;
+  }
   return nodes;
 }
 

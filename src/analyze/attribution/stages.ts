@@ -55,6 +55,9 @@ const OLD_STAGES: readonly StageRow[] = [
   { id: FUNCTIONS.machineKexec.name, boot: "old", begins: [called(FUNCTIONS.machineKexec.name)], base: null },
 ];
 
+/** In it kernel_init waits for all asynchronous work, the initramfs included, and then runs init (init/main.c). */
+export const WAITING_STAGE = "after initcalls";
+
 const NEW_STAGES: readonly StageRow[] = [
   {
     id: "early initcalls",
@@ -77,7 +80,7 @@ const NEW_STAGES: readonly StageRow[] = [
     }),
   ),
   {
-    id: "after initcalls",
+    id: WAITING_STAGE,
     boot: "new",
     begins: [level("late", "end")],
     base: { kind: "function", id: "kernel_init" },

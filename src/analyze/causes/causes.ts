@@ -6,6 +6,7 @@
 import { firstIndexWhere } from "../../base/numbers/search.js";
 import type { Boot } from "../../base/time.js";
 import type { RawSpans } from "../../model/collected.js";
+import { captured } from "../../model/kernel-lines.js";
 import type { PlacedPrintk } from "../../model/live-update.js";
 import { FUNCTIONS, functionRow, LUO_IOCTLS, type LuoDialect, tokenText } from "../../model/luo.js";
 import { deedOf, MARKS } from "../../model/marks.js";
@@ -148,6 +149,7 @@ export function mergeCauses(sources: CauseSources, zero: Zero): readonly Cause[]
   }
   const causes = twins.size === 0 ? all : all.filter((cause) => !twins.has(cause));
   nameDevices(causes, sources);
+  causes.push(...loggedProbes(causes, sources));
   return causes.sort(
     (a, b) => (a.boot === b.boot ? 0 : a.boot === "old" ? -1 : 1) || a.beginNs - b.beginNs || b.endNs - a.endNs,
   );
@@ -333,6 +335,51 @@ function initcallFinder(causes: readonly Cause[]): (call: Cause) => Cause | unde
     const last = list[firstIndexWhere(list, ({ beginNs }) => beginNs > call.beginNs) - 1];
     return last !== undefined && last.endNs >= call.endNs ? last : undefined;
   };
+}
+
+/** What a line of the log says of a probe that no tracer saw. */
+const LINE_EVIDENCE = "initcall_debug";
+
+/**
+ * Probes as `initcall_debug` logs them, with their length: of devices whose probe was not traced. A probe inside an
+ * initcall of pid 1 ran there; any other ran beside the path, on a worker.
+ */
+function loggedProbes(causes: readonly Cause[], { devices, printk }: CauseSources): readonly Cause[] {
+  const traced = new Map<string, Cause[]>();
+  for (const cause of causes) {
+    if (cause.kind !== "device" || cause.action !== "probe") continue;
+    const key = `${cause.boot} ${cause.id}`;
+    traced.set(key, [...(traced.get(key) ?? []), cause]);
+  }
+  const initcallAround = initcallFinder(causes);
+  return printk.flatMap(({ boot, atNs, text }): readonly Cause[] => {
+    const line = atNs === null ? null : captured("device-probed", text);
+    if (atNs === null || line === null) return [];
+    const id = line.device as string;
+    const beginNs = atNs - Number(line.usecs) * 1_000;
+    const overlaps = (each: Cause): boolean => each.beginNs < atNs && each.endNs > beginNs;
+    if (beginNs >= atNs || traced.get(`${boot} ${id}`)?.some(overlaps)) return [];
+    const driver = devices.get(id)?.driver ?? null;
+    const probe: Cause = {
+      kind: "device",
+      id,
+      name: driver === null ? id : `${driver} ${id}`,
+      action: "probe",
+      detail: [`ret=${line.ret}`, ...(driver === null ? [] : [`driver=${driver}`])].join(" "),
+      beginNs,
+      endNs: atNs,
+      boot,
+      cpu: -1,
+      pid: 1,
+      task: "",
+      flags: 0,
+      evidence: [LINE_EVIDENCE],
+      lane: `${boot} ${LINE_EVIDENCE} ${id}`,
+      record: LINE_EVIDENCE,
+      rank: 1,
+    };
+    return [initcallAround(probe) === undefined ? { ...probe, pid: -1, task: "worker" } : probe];
+  });
 }
 
 /** Probes get their devices, and devices the names that an engineer knows them by: driver and address. */

@@ -79,6 +79,25 @@ export function driverOfInitcall(initcall: string): string {
 
 const spelt = (name: string): string => name.replaceAll("_", "-");
 
+/** Drivers' lines inside one probe: more devices than this are not probed at once. */
+const MAX_AT_ONCE = 64;
+
+/** Probes that run at once see each other's lines: a device that one of them is sure to be of is none of the others'. */
+function byElimination(seen: readonly ReadonlySet<string>[], named: (ProbedDevice | null)[]): void {
+  const taken = new Set(named.flatMap((device) => device?.id ?? []));
+  for (let found = true; found; ) {
+    found = false;
+    seen.forEach((ids, i) => {
+      if (named[i] !== null || ids.size < 2) return;
+      const left = [...ids].filter((id) => !taken.has(id));
+      if (left.length !== 1) return;
+      named[i] = { id: left[0] as string, inferred: true };
+      taken.add(left[0] as string);
+      found = true;
+    });
+  }
+}
+
 /**
  * The device of each probe, in the order given; null where neither a line nor the order tells. `lines` on the probes'
  * axis.
@@ -100,11 +119,11 @@ export function nameProbes(
       : [{ ...line, atNs: line.atNs as number, uncertaintyNs: line.uncertaintyNs ?? 0, id: found.id }];
   });
   driven.sort((a, b) => a.atNs - b.atNs);
-  const named: (ProbedDevice | null)[] = probes.map((probe) => {
+  const seen: readonly ReadonlySet<string>[] = probes.map((probe) => {
     const sure = new Set<string>();
     for (
       let i = firstIndexWhere(driven, ({ atNs }) => atNs >= probe.beginNs);
-      i < driven.length && sure.size < 2;
+      i < driven.length && sure.size < MAX_AT_ONCE;
       i++
     ) {
       const { boot, atNs, uncertaintyNs, id } = driven[i] as (typeof driven)[number];
@@ -112,8 +131,12 @@ export function nameProbes(
       if (boot === probe.boot && atNs - uncertaintyNs >= probe.beginNs && atNs + uncertaintyNs <= probe.endNs)
         sure.add(id);
     }
-    return sure.size === 1 ? { id: [...sure][0] as string, inferred: false } : null;
+    return sure;
   });
+  const named: (ProbedDevice | null)[] = seen.map((sure) =>
+    sure.size === 1 ? { id: [...sure][0] as string, inferred: false } : null,
+  );
+  byElimination(seen, named);
   const taken = new Set(named.flatMap((device) => (device === null ? [] : [device.id])));
   const openByInitcall = new Map<string, number[]>();
   probes.forEach(({ initcall }, i) => {

@@ -9,6 +9,7 @@ import { FUNCTIONS } from "../../../model/luo.js";
 import { SPAN_KINDS } from "../../../model/span-table.js";
 import { timeOnCpu } from "../on-cpu.js";
 import { apart, forOverlaps } from "../overlaps.js";
+import { WAITING_STAGE } from "../stages.js";
 import { type TreeNode, walk } from "../tree.js";
 import type { AttributedUpdate } from "../update.js";
 import { type Selector, selectorTest } from "./selector.js";
@@ -126,7 +127,7 @@ function asyncHold({ spans }: AttributedUpdate, root: TreeNode, changed: readonl
   const functions = SPAN_KINDS.indexOf("function");
   let stageBegin: number | null = null;
   walk(root, (node) => {
-    if (node.kind === "stage" && node.id.startsWith("after initcalls")) stageBegin = node.beginNs;
+    if (node.kind === "stage" && node.id.startsWith(WAITING_STAGE)) stageBegin = node.beginNs;
   });
   if (stageBegin === null) return 0;
   for (let row = 0; row < spans.count; row++) {
