@@ -393,7 +393,9 @@ function loggedKeyEvents(boot: Boot, traced: readonly KeyEvent[], log: readonly 
   });
 }
 
-/** printk lines on the axis, by the console events of the same lines; by sched_clock's stated offset where it has one. */
+/**
+ * printk lines on the axis, by the console events of the same lines; by sched_clock's stated offset where it has one.
+ */
 function placeLog({ boot, events, log }: ReadBoot, map: TraceMap | null, linked: LinkedClocks): readonly PlacedLine[] {
   if (Number.isNaN(events.first)) {
     return placeByStamp(log.lines, log.facts.markedStable, linked.schedClock[boot]?.axisNs ?? null);

@@ -1,6 +1,7 @@
 /**
  * Every reader of what another machine wrote, on mutated inputs: it yields events, defects or an error, and never an
- * exception; in 2 s at most, and 4 times the input's memory and 64 MiB. 20,000 inputs each; FUZZ_RUNS for more (a million
+ * exception; in 2 s at most, and 4 times the input's memory and 64 MiB. 20,000 inputs each; FUZZ_RUNS for more (a
+ * million
  * takes some minutes a reader: `FUZZ_RUNS=1000000 node --test --test-name-pattern='pages' dist/collect/fuzz.test.js`).
  */
 import assert from "node:assert/strict";

@@ -43,7 +43,8 @@ export function markedClocks(events: readonly KeyEvent[]): readonly WallAnchor[]
 export type PlaceCount = (count: bigint) => { readonly ns: number; readonly uncertaintyNs: number };
 
 /**
- * Readings of CLOCK_MONOTONIC (or of TAI, which is realtime and some whole seconds) between two of the TSC, as anchors. Where the trace runs on another clock than the TSC, a
+ * Readings of CLOCK_MONOTONIC (or of TAI, which is realtime and some whole seconds) between two of the TSC, as anchors.
+ * Where the trace runs on another clock than the TSC, a
  * reading of that clock leads to it, over the cycles between the two.
  */
 export function pairedClocks(
@@ -76,7 +77,8 @@ export function pairedClocks(
 }
 
 /**
- * Readings of CLOCK_REALTIME between two of the TSC: those of TAI, which differs from it by whole seconds (0 where nobody
+ * Readings of CLOCK_REALTIME between two of the TSC: those of TAI, which differs from it by whole seconds (0 where
+ * nobody
  * has set the offset, 37 since 2017), and how many a mark of the realtime clock tells. Empty without such a mark.
  */
 export function realtimeByTai(

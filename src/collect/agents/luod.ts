@@ -1,7 +1,9 @@
 /**
  * luod's log (github.com/soleen/luo-agent, src/daemon/server.c and README): what clients of the live update agent said,
- * one message a line. luod prints `[DEBUG] Received from fd=N: JSON`; bare JSON frames are taken too. What stands before
- * it says when: journalctl's `-o short-monotonic`, `-o short-unix`, `-o short-iso` or `-o short-iso-precise`, or nothing.
+ * one message a line. luod prints `[DEBUG] Received from fd=N: JSON`; bare JSON frames are taken too. What stands
+ * before
+ * it says when: journalctl's `-o short-monotonic`, `-o short-unix`, `-o short-iso` or `-o short-iso-precise`, or
+ * nothing.
  */
 
 import type { EventSink, ReadCounts } from "../../model/collected.js";

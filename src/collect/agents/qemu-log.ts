@@ -1,7 +1,8 @@
 /**
  * QEMU's log of its trace events (`-D FILE --trace PATTERN -msg timestamp=on`, the log backend): what a VMM does in the
  * blackout, and when its VM stood still. `TID@SECONDS.MICROS:event text` by gettimeofday
- * (scripts/tracetool/backend/log.py), in newer ones `2026-11-29T19:47:01.919843Z event text` (qemu_log, util/log.c); without
+ * (scripts/tracetool/backend/log.py), in newer ones `2026-11-29T19:47:01.919843Z event text` (qemu_log, util/log.c);
+ * without
  * `-msg timestamp=on` no stamp at all. Events: system/trace-events (in older ones softmmu/), migration/trace-events;
  * `vmstate_downtime_*` since QEMU 8.2.
  */
@@ -340,7 +341,9 @@ class DeviceSpans {
     if (device !== "") this.#loads.set(at.tid, { device, at, depth: 0, doneNs: null });
   }
 
-  /** A load ends where its last state was read; where that is not logged, where the thread goes on to the next section. */
+  /**
+   * A load ends where its last state was read; where that is not logged, where the thread goes on to the next section.
+   */
   #close(at: At, toldNs: bigint | null): void {
     const open = this.#loads.get(at.tid);
     this.#loads.delete(at.tid);

@@ -1,7 +1,8 @@
 /**
  * systemd's `luo-mapping`: which unit's file descriptor each token of its LUO session stands for. systemd 261 and later
  * keeps it as a memfd under token 0 of its session (src/shared/luo-util.h, version 1):
- * `{"version":1,"units":{UNIT:{"fdstore":[{"type":"fd","name":…,"token":N},{"type":"luo_session","name":…,"sessionName":…}]}}}`.
+ * `{"version":1,"units":{UNIT:{"fdstore":[{"type":"fd","name":…,"token":N},{"type":"luo_session","name":…,"sessionName"
+ * :…}]}}}`.
  */
 import type { EventSink, StoredFd, StoredSession } from "../../model/collected.js";
 

@@ -1,5 +1,6 @@
 /**
- * What the VMMs' logs in a capture say (`vmm/`): when each VM stood still, and what the VMM did to its devices, placed on
+ * What the VMMs' logs in a capture say (`vmm/`): when each VM stood still, and what the VMM did to its devices, placed
+ * on
  * the axis by the host's realtime clock.
  */
 

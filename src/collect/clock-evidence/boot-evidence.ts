@@ -38,7 +38,9 @@ export function clockMarks(events: EventCollector): readonly ClockMark[] {
   });
 }
 
-/** Two CPUs that print at once may store their lines in the other order, microseconds apart; that is no new beginning. */
+/**
+ * Two CPUs that print at once may store their lines in the other order, microseconds apart; that is no new beginning.
+ */
 const RESET_NS = 100_000;
 
 /** Lines after the log's stamps last started anew: those before are in order, but not in time. */

@@ -67,7 +67,8 @@ const UNREFINED_PPM = 2_000;
 /** Refined calibrations of one machine differed by up to 26 ppm between boots in the recordings. */
 const REFINED_PPM = 30;
 /**
- * A TSC has one rate: where the boots' own calibrations differ by more than this, one of them is wrong, and with it every
+ * A TSC has one rate: where the boots' own calibrations differ by more than this, one of them is wrong, and with it
+ * every
  * clock of that boot. An early calibration may be 1,600 ppm off, a refined one 26.
  */
 const RATES_DIFFER_PPM = 2 * UNREFINED_PPM;
@@ -198,7 +199,10 @@ function earlySegment(
   };
 }
 
-/** Nanoseconds since the old boot's sched_clock began, for counts of sched_clock on kvm-clock: sched_clock = pvclock - offset. */
+/**
+ * Nanoseconds since the old boot's sched_clock began, for counts of sched_clock on kvm-clock: sched_clock = pvclock -
+ * offset.
+ */
 function byKvmClock(kvmZero: bigint, boot: BootClocks): Attempt {
   if (boot.kvmClockOffsetNs === null) {
     return refuse(`the ${boot.boot} boot's log has no line 'kvm-clock: using sched offset of N cycles'`);
@@ -282,7 +286,8 @@ function tscOrigin(boots: readonly BootClocks[], firstCounts: Readonly<Record<Bo
 
 /**
  * Chooses the best link there is evidence for and none against. A link that something but the kernels' own log
- * contradicts takes realtime's with it: which of the two is wrong is not known. `firstCounts` is each boot's first event in its trace clock's counts
+ * contradicts takes realtime's with it: which of the two is wrong is not known. `firstCounts` is each boot's first
+ * event in its trace clock's counts
  * (null without events); it only sets where the axis begins.
  */
 export function linkClocks(
@@ -379,7 +384,8 @@ export function linkClocks(
 }
 
 /**
- * sched_clock on the axis: the trace clock itself where that is `local`; from (tsc, local) pairs where the events are on
+ * sched_clock on the axis: the trace clock itself where that is `local`; from (tsc, local) pairs where the events are
+ * on
  * another clock and the axis is the TSC's; otherwise not known.
  */
 function schedClockOf(boot: BootClocks, own: Relation, rate: Rate | null, tscZero: bigint): SchedClock | null {

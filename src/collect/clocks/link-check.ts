@@ -38,15 +38,21 @@ export interface LinkFault {
   readonly by: "log" | "rate" | "order" | "realtime" | "apart";
 }
 
-/** Both kernels read a second of the RTC and take its middle (drivers/rtc/class.c): each is off by half of one at most. */
+/**
+ * Both kernels read a second of the RTC and take its middle (drivers/rtc/class.c): each is off by half of one at most.
+ */
 const RTC_NS = 500_000_000;
 /** A mark may wait for its CPU; 50 ms in the recordings. */
 const MARK_WAIT_NS = 100_000_000;
-/** Without NTP the old kernel's realtime drifts from the RTC by the difference of two crystals, 100 ppm of its uptime. */
+/**
+ * Without NTP the old kernel's realtime drifts from the RTC by the difference of two crystals, 100 ppm of its uptime.
+ */
 const DRIFT_PPM = 100;
 /** sched_clock runs up to 0.5 % off for its first minute, before the TSC's rate is refined, and 60 ms of wandering. */
 const BEGIN_NS = 360_000_000;
-/** No kernel takes two minutes from the jump to its clock: it is 0.4 to 3.4 s in the recordings, decompression with it. */
+/**
+ * No kernel takes two minutes from the jump to its clock: it is 0.4 to 3.4 s in the recordings, decompression with it.
+ */
 const LONGEST_SEAM_NS = 120_000_000_000;
 
 /** The difference of one reading of each kernel; what it is at most where the link is right. */

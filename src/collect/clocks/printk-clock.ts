@@ -1,5 +1,6 @@
 /**
- * Places kernel log lines. printk is a clock of its own (local_clock()); the trace clock `local` is raw sched_clock, and
+ * Places kernel log lines. printk is a clock of its own (local_clock()); the trace clock `local` is raw sched_clock,
+ * and
  * the two differ by 3 to 220 ms once sched_clock is marked stable and wander by tens of ms before. A line is placed by
  * the trace event of the same line (`printk:console`) where there is one; between such anchors by interpolation, with
  * what the clocks wandered in between as its ±; by another clock's link alone never.
@@ -114,7 +115,9 @@ function match(lines: readonly PrintkLine[], events: readonly ConsoleEvent[]): r
   return anchors;
 }
 
-/** Keeps what ascends in log order, stamp and time, from the end backwards, where the clocks are the most trustworthy. */
+/**
+ * Keeps what ascends in log order, stamp and time, from the end backwards, where the clocks are the most trustworthy.
+ */
 function monotone(anchors: readonly Anchor[]): readonly Anchor[] {
   const kept: Anchor[] = [];
   for (const anchor of [...anchors].sort((a, b) => b.index - a.index)) {

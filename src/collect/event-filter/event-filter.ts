@@ -387,7 +387,10 @@ function keysOf(expression: FilterExpression): ReadonlySet<FilterKey | null> {
   }
 }
 
-/** Whether an event can be wanted, if all that is known of it is the value of one column: true, false, or null for that depends. */
+/**
+ * Whether an event can be wanted, if all that is known of it is the value of one column: true, false, or null for that
+ * depends.
+ */
 function possibility<T>(
   expression: FilterExpression,
   key: FilterKey,

@@ -4,7 +4,10 @@ export interface LastOfCpu {
   readonly last: number;
 }
 
-/** The first event of each CPU, and the last: when, and of which task. Columns by CPU; the hot loop writes three numbers. */
+/**
+ * The first event of each CPU, and the last: when, and of which task. Columns by CPU; the hot loop writes three
+ * numbers.
+ */
 export class CpuSights {
   #first = new Float64Array(0);
   #last = new Float64Array(0);

@@ -9,7 +9,7 @@ import { float64Column, int32Column, TextColumn } from "./columns.js";
 /** As SpanFlag in the analysed span table: the record of the begin, or of the end, was not seen. */
 const BEGIN_UNSEEN = 1;
 const END_UNSEEN = 2;
-/** As SpanFlag.inferred: what the record of one event says of another's end. */
+/** As SpanFlag.inferred: what one record shows of another's end. */
 const INFERRED = 4;
 
 export interface OpenSpan {
@@ -22,7 +22,9 @@ export interface OpenSpan {
   readonly evidence: string;
 }
 
-/** Beyond this depth a stack is a broken trace, not a call chain (the kernel's own limit is 50: FTRACE_RETFUNC_DEPTH). */
+/**
+ * Beyond this depth a stack is a broken trace, not a call chain (the kernel's own limit is 50: FTRACE_RETFUNC_DEPTH).
+ */
 const MAX_DEPTH = 256;
 
 export class SpanCollector {
@@ -46,7 +48,7 @@ export class SpanCollector {
     return this.kind.length;
   }
 
-  /** Tells the collector that an event was seen at `time`; unpaired ends and begins are clipped to what was seen. */
+  /** Notes that an event was seen at `time`; unpaired ends and begins are clipped to what was seen. */
   seen(time: number): void {
     if (Number.isNaN(this.#first)) this.#first = time;
     this.#last = time;
@@ -66,12 +68,12 @@ export class SpanCollector {
     return this.kind.length - 1;
   }
 
-  /** A span that began before `begin`, the first event that can tell. */
+  /** A span that began before `begin`, the first event that shows its task. */
   openedBefore(span: OpenSpan, begin: number, end: number): void {
     this.#row(span, begin, end, BEGIN_UNSEEN);
   }
 
-  /** A span that went on after `end`, the last event that can tell. */
+  /** A span that went on after `end`, the last event that shows its task. */
   openAfter(span: OpenSpan, begin: number, end: number): void {
     this.#row(span, begin, end, END_UNSEEN);
   }
@@ -97,7 +99,8 @@ export class SpanCollector {
   /**
    * Closes the innermost open span of that name on `stack` (any name where `name` is null). Spans opened inside it and
    * never closed end with it, unseen. An end without a begin becomes a span from the first event on, begin unseen.
-   * `inferred`: no record says that it ended here. Returns the row of the span that was closed, -1 if its begin was not seen.
+   * `inferred`: no record says that it ended here. Returns the row of the span that was closed, -1 if its begin was not
+   * seen.
    */
   exit(
     stack: string,

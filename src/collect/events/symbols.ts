@@ -7,7 +7,9 @@ export function symbolName(symbol: string): string | null {
   return end < 0 ? symbol : symbol.slice(0, end);
 }
 
-/** The function a return probe's name stands for where its address has no symbol: perf and the recorder append these. */
+/**
+ * The function a return probe's name stands for where its address has no symbol: perf and the recorder append these.
+ */
 export function functionOfReturnProbe(event: string): string {
   return event.replace(/(?:__|_)(?:ret|return|exit)$/, "");
 }

@@ -41,7 +41,8 @@ export interface CaptureLimits {
   /** Folders above a member. */
   readonly depth: number;
   /**
-   * Unpacked bytes for each packed one, beyond the first 64 MiB. Deflate cannot exceed 1,032, which repetitive text does
+   * Unpacked bytes for each packed one, beyond the first 64 MiB. Deflate cannot exceed 1,032, which repetitive text
+   * does
    * reach, so this bounds zstd alone, whose repeated blocks reach 32,000.
    */
   readonly ratio: number;

@@ -3,7 +3,8 @@ import type { ByteSource } from "../../base/bytes/byte-source.js";
 import { NEWLINE } from "./bytes.js";
 
 /**
- * A line of a trace is at most one page (trace_seq, PAGE_SIZE), a log's no longer. A longer one is handed on once, as far
+ * A line of a trace is at most one page (trace_seq, PAGE_SIZE), a log's no longer. A longer one is handed on once, as
+ * far
  * as it goes; its rest is passed over.
  */
 export const MAX_LINE_BYTES = 64 * 1024;
@@ -16,7 +17,10 @@ export interface LineBlocks {
   readonly block: number;
   /** A line without its newline, by its place in the buffer; one that is too long is longer than MAX_LINE_BYTES. */
   takeLine(begin: number, newline: number): void;
-  /** Called before the buffer moves: lines up to `at` were taken. Returns from where on the buffer is still needed, `at` at most. */
+  /**
+   * Called before the buffer moves: lines up to `at` were taken. Returns from where on the buffer is still needed, `at`
+   * at most.
+   */
   blockEnds(at: number): number;
 }
 

@@ -11,7 +11,8 @@ export class CaptureReadError extends Error {
 }
 
 /**
- * The whole file, unpacked where its name ends in `.gz`; null, and a defect, where it is larger than `limit` bytes, packed
+ * The whole file, unpacked where its name ends in `.gz`; null, and a defect, where it is larger than `limit` bytes,
+ * packed
  * or unpacked, or cannot be unpacked. Throws `CaptureReadError` where it cannot be read.
  */
 export function wholeFile(

@@ -31,9 +31,14 @@ export interface FtraceTextInput {
   readonly blockBytes?: number;
 }
 
-/** A marker, a message and a stack lie in one sub-buffer, 64 KiB on hosts of such pages: what goes on for longer is damage. */
+/**
+ * A marker, a message and a stack lie in one sub-buffer, 64 KiB on hosts of such pages: what goes on for longer is
+ * damage.
+ */
 const MAX_OPEN_BYTES = 64 * 1024;
-/** A time column, or bytes that no text holds: a damaged event line of this layout or of another, not a marker's rest. */
+/**
+ * A time column, or bytes that no text holds: a damaged event line of this layout or of another, not a marker's rest.
+ */
 const FOREIGN =
   /-\d{1,9} .{0,40}(?:\d{1,11}\.\d{6}(?:\d{3})?|\d{9,20}): |\d\.\d{6}: [\w.]+:|[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]/;
 /** How much of a line is looked at: a header is no longer. */
@@ -41,7 +46,10 @@ const FOREIGN_BYTES = 256;
 const BLOCK_BYTES = 1024 * 1024;
 /** Of each code so many defects are told one by one; all further ones are told as one, with their number. */
 const MAX_TOLD = 100;
-/** Some entries print no line (of 3,641 of a recording 19 did not): fewer than this share of the header's count is a loss. */
+/**
+ * Some entries print no line (of 3,641 of a recording 19 did not): fewer than this share of the header's count is a
+ * loss.
+ */
 const LEAST_PRINTED = 0.95;
 const MARKER_PREFIXES = ["luo:", "clock:"];
 const STACK_CALLER = new TextEncoder().encode(" => ");

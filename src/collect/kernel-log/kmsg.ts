@@ -26,7 +26,9 @@ const LEVELS = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debu
 const RAW_LEVEL = /^<(\d{1,4})>/;
 /** `dmesg -x`. */
 const DECODED_LEVEL = /^[a-z]\w{1,9} *:(emerg|alert|crit|err|warn|notice|info|debug) *: /;
-/** print_time: `[%5lu.%06lu]`; dmesg -d adds `<delta>`; print_caller: `[%*c%u]`, after a blank where dmesg prints it. */
+/**
+ * print_time: `[%5lu.%06lu]`; dmesg -d adds `<delta>`; print_caller: `[%*c%u]`, after a blank where dmesg prints it.
+ */
 const STAMP = /^\[ *(\d{1,10})\.(\d{6})(?: <[ .\d]{1,20}>)?\](?: ?\[ *([TC]\d{1,10})\])?(?: |$)/;
 const ISO = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)[,.](\d{6})(?:Z|([+-])(\d\d):?(\d\d)) /;
 const CTIME = /^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\] /;

@@ -1,5 +1,6 @@
 /**
- * Logs in which a stamp stands before each line, as sources of events: a line is a row, and what the stamp looks like is
+ * Logs in which a stamp stands before each line, as sources of events: a line is a row, and what the stamp looks like
+ * is
  * the dialect's. The file is streamed through one buffer, so that memory does not grow with it.
  */
 

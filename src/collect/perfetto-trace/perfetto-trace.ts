@@ -2,7 +2,8 @@
  * Perfetto traces: their ftrace bundles as a source of events. Typed, generic and self-describing events, compact
  * scheduling, interned kernel symbols, packed packets. Bundles come CPU by CPU, so that events are held until
  * no packet that is still to come has an earlier one. Of a trace with many events the times are therefore read first;
- * memory then grows with how far they are out of order, by some 60 bytes an event and what it holds. Schema: Perfetto v58.
+ * memory then grows with how far they are out of order, by some 60 bytes an event and what it holds. Schema: Perfetto
+ * v58.
  */
 
 import { gunzipSync, inflateSync } from "node:zlib";
@@ -862,7 +863,9 @@ function genericField(field: WireReader, fields: Map<string, FieldValue>): void 
   if (name !== "" && value !== null) fields.set(name, value);
 }
 
-/** A scheduling event's own message, so that compact ones are kept as all others are: its fields' numbers and values. */
+/**
+ * A scheduling event's own message, so that compact ones are kept as all others are: its fields' numbers and values.
+ */
 function schedulingMessage(
   out: WireBuffer,
   fields: readonly (readonly [field: number, value: string | number])[],

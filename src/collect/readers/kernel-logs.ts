@@ -124,7 +124,9 @@ function pstoreLogs(
   return kept.sort((a, b) => lastOf(a) - lastOf(b));
 }
 
-/** The console's lines of the two boots of this update: the last two kernels in it, or the last one where that is all. */
+/**
+ * The console's lines of the two boots of this update: the last two kernels in it, or the last one where that is all.
+ */
 function consoleLines(
   capture: Capture,
   files: CaptureFiles,
@@ -136,7 +138,9 @@ function consoleLines(
   return { old, new: fresh };
 }
 
-/** What the logs say, in order, the old kernel's first; and a command line of the new kernel that turns LUO or KHO off. */
+/**
+ * What the logs say, in order, the old kernel's first; and a command line of the new kernel that turns LUO or KHO off.
+ */
 function verdictsOf(capture: Capture, logs: Readonly<Record<Boot, BootLog>>): readonly LogVerdict[] {
   const logged = [...logVerdicts(logs.old.facts, "old"), ...logVerdicts(logs.new.facts, "new")];
   const fresh = capture.boots.new;

@@ -39,7 +39,9 @@ export function isPagesFile(path: string): boolean {
   return basename(path) === PAGES;
 }
 
-/** Opens a folder of pages, or one CPU's file; `formats` names the folder with what decodes them, where it is another. */
+/**
+ * Opens a folder of pages, or one CPU's file; `formats` names the folder with what decodes them, where it is another.
+ */
 export function openRawPages(
   path: string,
   formats: string | null,

@@ -3,8 +3,10 @@
  * holds both. What may differ, and why:
  *
  * - old ring, task names: the kernel that prints knows the pids of its own boot, not those of the one before
- *   (trace_find_cmdline), so the name's column is left out of the comparison; the names in the pages' own boot are right.
- * - old ring, addresses: the printing kernel moves them to where the same code lies in itself (trace_adjust_address), so
+ *   (trace_find_cmdline), so the name's column is left out of the comparison; the names in the pages' own boot are
+ * right.
+ * - old ring, addresses: the printing kernel moves them to where the same code lies in itself (trace_adjust_address),
+ * so
  *   the number in parentheses behind a symbol is greater by the difference of the two kernels' load addresses: the same
  *   for every number, which the test checks.
  * - the boots ran different builds: the text shows other events and symbols than were recorded. Nothing is compared.

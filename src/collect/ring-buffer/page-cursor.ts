@@ -127,7 +127,9 @@ export class PageCursor {
     return this.#at;
   }
 
-  /** Time of the record last walked over, in counts since the base: of the one that it stands on. NaN before the first. */
+  /**
+   * Time of the record last walked over, in counts since the base: of the one that it stands on. NaN before the first.
+   */
   get now(): number {
     return this.#now;
   }
@@ -158,7 +160,8 @@ export class PageCursor {
   }
 
   /**
-   * Writes the record that it stands on, and those after it up to the time `until`, as rows, of which there must be room
+   * Writes the record that it stands on, and those after it up to the time `until`, as rows, of which there must be
+   * room
    * for one; stops where the rows are full. Then it stands on the next record that is wanted; false at the file's end.
    */
   write(until: number): boolean {

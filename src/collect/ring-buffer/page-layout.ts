@@ -14,7 +14,10 @@ export const DEFAULT_LAYOUT: PageLayout = { pageBytes: 4096, dataOffset: 16, com
 /** buffer_subbuf_size_kb allows up to 4 MiB on the largest page sizes. */
 export const MAX_PAGE_BYTES = 1 << 22;
 
-/** `field: local_t commit; offset:8; size:8; …` and `field: char data; offset:16; size:4080; …`; null if it makes no sense. */
+/**
+ * `field: local_t commit; offset:8; size:8; …` and `field: char data; offset:16; size:4080; …`; null if it makes no
+ * sense.
+ */
 export function parseHeaderPage(text: string): PageLayout | null {
   const field = (name: string): { offset: number; size: number } | null => {
     const match = new RegExp(`\\b${name};\\s*offset:(\\d{1,8});\\s*size:(\\d{1,8});`).exec(text);
@@ -28,7 +31,9 @@ export function parseHeaderPage(text: string): PageLayout | null {
   return { pageBytes, dataOffset: data.offset, commitBytes: commit.size };
 }
 
-/** Commit holds the data's length in its low 27 bits; above them two flags (kernel RB_MISSED_EVENTS, RB_MISSED_STORED). */
+/**
+ * Commit holds the data's length in its low 27 bits; above them two flags (kernel RB_MISSED_EVENTS, RB_MISSED_STORED).
+ */
 export const COMMIT_MASK = (1 << 27) - 1;
 export const MISSED_EVENTS = 0x8000_0000;
 export const MISSED_STORED = 0x4000_0000;

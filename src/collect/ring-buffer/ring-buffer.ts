@@ -172,7 +172,9 @@ class RingReader {
     };
   }
 
-  /** The CPU that is behind writes its rows, up to the time that the next one stands on; of equal times the lower first. */
+  /**
+   * The CPU that is behind writes its rows, up to the time that the next one stands on; of equal times the lower first.
+   */
   #merge(): void {
     const memory = this.#memory;
     const begun = this.#cursors.filter((cursor) => cursor.begin());

@@ -89,7 +89,9 @@ export function listChunks(source: ByteSource, offset: number, littleEndian: boo
   return ends(null);
 }
 
-/** The unpacked bytes of a chunk list; it reads forward, holding one chunk. A chunk that is damaged ends it: `fault`. */
+/**
+ * The unpacked bytes of a chunk list; it reads forward, holding one chunk. A chunk that is damaged ends it: `fault`.
+ */
 export function chunkSource(
   name: string,
   source: ByteSource,

@@ -1,4 +1,6 @@
-/** syscalls: LUO's ioctls, reboot(KEXEC), kexec_file_load, and the opening of /dev/liveupdate; of all others nothing. */
+/**
+ * syscalls: LUO's ioctls, reboot(KEXEC), kexec_file_load, and the opening of /dev/liveupdate; of all others nothing.
+ */
 import type { EventFields, FieldValue } from "../../../model/collected.js";
 import { LIVEUPDATE_DEVICE, LUO_IOCTL_RANGE, REBOOT_CMD_KEXEC } from "../../../model/luo.js";
 import { integerField, type ReadRow, type Recording, type Tracer, timeOf } from "./tracer.js";
