@@ -1,5 +1,6 @@
 /** Like with like: what live updates must have in common before their durations are looked at together. */
-import { COHORT_PROPERTIES, type CohortDifference, type CohortProperty } from "../../model/documents/percentiles.js";
+import type { Unlike } from "../../model/documents/cohort.js";
+import type { CohortDifference, CohortProperty } from "../../model/documents/percentiles.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 
 /** What must be equal; null where a capture does not say, which is equal to no stated value. */
@@ -11,18 +12,40 @@ export interface CohortKey {
   readonly basis: string | null;
 }
 
-/** Why unlike ones are no cohort. */
-export const COHORT_PROPERTY_WHY: Readonly<Record<CohortProperty, string>> = {
-  probeLevel: "probes cost time of their own: the same update took half as long again at graph as at markers",
-  workload: "the guests did different work",
-  basis: "the blackout from VM to VM is longer than the one the kernel observes",
-};
+/** What updates must have in common: the one table that every command's likeness, and its words for it, come from. */
+export interface CohortTrait {
+  readonly property: CohortProperty;
+  /** For people. */
+  readonly text: string;
+  /** In documents of comparisons: a label by its key, as options name it. */
+  readonly name: Unlike["trait"];
+  /** Why updates that differ in it are not one cohort. */
+  readonly why: string;
+}
 
-export const COHORT_PROPERTY_TEXT: Readonly<Record<CohortProperty, string>> = {
-  probeLevel: "probe level",
-  workload: "workload",
-  basis: "blackout basis",
-};
+export const COHORT_TRAITS: readonly CohortTrait[] = [
+  {
+    property: "probeLevel",
+    text: "probe level",
+    name: "probe level",
+    why: "probes cost time of their own: the same update took half as long again at graph as at markers",
+  },
+  { property: "workload", text: "workload", name: "labels.workload", why: "the guests did different work" },
+  {
+    property: "basis",
+    text: "blackout basis",
+    name: "blackout basis",
+    why: "the blackout from VM to VM is longer than the one the kernel observes",
+  },
+];
+
+/** `probe level`: a trait for people. */
+export function traitText(property: CohortProperty): string {
+  return COHORT_TRAITS.find((trait) => trait.property === property)?.text ?? property;
+}
+
+/** Stands for a trait that a capture does not have. */
+export const NOT_RECORDED = "not recorded";
 
 export function cohortKeyOf({ probeLevel, labels, blackout }: UpdateSample): CohortKey {
   return { probeLevel, workload: labels.workload ?? null, basis: blackout.basis };
@@ -36,7 +59,7 @@ export interface CohortMember {
 
 /** In what the members differ; empty where they are alike. */
 export function cohortDifferences(members: readonly CohortMember[]): readonly CohortDifference[] {
-  return COHORT_PROPERTIES.flatMap((property): CohortDifference[] => {
+  return COHORT_TRAITS.flatMap(({ property }): CohortDifference[] => {
     const found = new Map<string | null, { members: number; readonly first: string }>();
     for (const { from, key } of members) {
       const known = found.get(key[property]);

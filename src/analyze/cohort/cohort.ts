@@ -1,11 +1,11 @@
 /** A cohort: live updates that are comparable. What they must have in common, and what may be under test. */
 import type { CountedValue, Excluded, Unlike } from "../../model/documents/cohort.js";
 import type { Factor } from "../../model/documents/comparison.js";
-import { COHORT_PROPERTIES, type CohortProperty } from "../../model/documents/percentiles.js";
+import type { CohortProperty } from "../../model/documents/percentiles.js";
 import type { Outcome } from "../../model/live-update.js";
 import { doubtOf } from "../../model/trusted-durations.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { COHORT_PROPERTY_WHY, cohortKeyOf } from "./cohort-key.js";
+import { COHORT_TRAITS, cohortKeyOf, NOT_RECORDED } from "./cohort-key.js";
 
 export interface Cohort {
   /** As its user named it. */
@@ -13,15 +13,6 @@ export interface Cohort {
   /** In the order given: by number of the file's name, as a rule the order in which they were taken. */
   readonly updates: readonly UpdateSample[];
 }
-
-const NOT_RECORDED = "not recorded";
-
-/** What a trait is called in comparisons: a label by its key, as options name it. */
-const TRAIT_NAMES: Readonly<Record<CohortProperty, Unlike["trait"]>> = {
-  probeLevel: "probe level",
-  workload: "labels.workload",
-  basis: "blackout basis",
-};
 
 /** Null: where there is no blackout nothing is compared. */
 function traitValue(update: UpdateSample, property: CohortProperty): string | null {
@@ -31,12 +22,12 @@ function traitValue(update: UpdateSample, property: CohortProperty): string | nu
 
 /** What the cohorts, each for itself and together, do not have in common; empty where they are comparable. */
 export function unlikeTraits(cohorts: readonly Cohort[]): readonly Unlike[] {
-  return COHORT_PROPERTIES.flatMap((property): readonly Unlike[] => {
+  return COHORT_TRAITS.flatMap(({ property, name: trait, why }): readonly Unlike[] => {
     const of = (update: UpdateSample): string | null => traitValue(update, property);
     const values = cohorts.map(({ name, updates }) => ({ cohort: name, values: counted(updates, of) }));
     const distinct = new Set(values.flatMap((cohort) => cohort.values.map(({ value }) => value)));
     if (distinct.size < 2) return [];
-    return [{ trait: TRAIT_NAMES[property], cohorts: values, why: COHORT_PROPERTY_WHY[property] }];
+    return [{ trait, cohorts: values, why }];
   });
 }
 

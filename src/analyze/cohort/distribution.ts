@@ -1,4 +1,5 @@
 import type { DistributionDocument } from "../../model/documents/cohort.js";
+import { PERCENTILES } from "../../model/documents/cohort.js";
 import { type ClusteredSample, oneValuePerCluster } from "../statistics/clusters.js";
 import {
   lowerQuantileBound,
@@ -9,9 +10,10 @@ import {
   upperQuantileBound,
 } from "../statistics/order-statistics.js";
 
-export const PERCENTILES = [50, 90, 95, 99, 99.9] as const;
-
-/** Each bound alone holds with this confidence. */
+/**
+ * How sure each bound is. Both together hold with at least 90 %: an upper bound is what a promise rests on, and the
+ * sizes that it takes (5 for p50, 29, 59, 299, 2,995 for p99.9) are then the sizes that the percentile takes.
+ */
 export const BOUND_CONFIDENCE = 0.95;
 
 export function distributionOf(sample: ClusteredSample): DistributionDocument {

@@ -4,6 +4,7 @@
  */
 
 import type { Histogram } from "hdr-histogram-js";
+import { PERCENTILES } from "../../model/documents/cohort.js";
 import type {
   MeasureName,
   MeasurePercentile,
@@ -12,14 +13,7 @@ import type {
 } from "../../model/documents/percentiles.js";
 import { percentileOf, quantileInterval, sizeForUpperBound } from "../statistics/order-statistics.js";
 import { sampleOf } from "../statistics/sample.js";
-
-const PERCENTILES = [50, 90, 95, 99, 99.9] as const;
-
-/**
- * How sure each bound is. Both together hold with at least 90 %: an upper bound is what a promise rests on, and the
- * sizes that it takes (5 for p50, 29, 59, 299, 2,995 for p99.9) are then the sizes that the percentile takes.
- */
-export const BOUND_CONFIDENCE = 0.95;
+import { BOUND_CONFIDENCE } from "./distribution.js";
 
 /** Percentiles of exact values, ascending, with distribution-free bounds. */
 export function exactPercentiles(

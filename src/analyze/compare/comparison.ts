@@ -5,6 +5,7 @@
 
 import { formatDuration } from "../../base/text/format.js";
 import type { CohortDocument, Warning } from "../../model/documents/cohort.js";
+import { PERCENTILES } from "../../model/documents/cohort.js";
 import type {
   CauseComparison,
   Comparison,
@@ -14,7 +15,7 @@ import type {
 } from "../../model/documents/comparison.js";
 import { PHASES } from "../../model/live-update.js";
 import { type Cohort, excludedOf, factorsOf, isMeasured, outcomeCounts, unlikeTraits } from "../cohort/cohort.js";
-import { distributionOf, PERCENTILES } from "../cohort/distribution.js";
+import { distributionOf } from "../cohort/distribution.js";
 import { hasSeveralVms, type Metric, metricName, valuesOf } from "../cohort/metrics.js";
 import { bootstrapQuantileDifference } from "../statistics/bootstrap.js";
 import { type ClusteredSample, clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";

@@ -8,7 +8,7 @@ import { cohortKeyOf } from "../cohort/cohort-key.js";
 export type FleetCohort = Readonly<Record<CohortProperty, string>>;
 
 /** Stands for what was not recorded. */
-export const NOT_RECORDED = "none";
+export const NO_VALUE = "none";
 
 /** Labels are a capture's own text: a longer one is cut, so that no capture makes a metric's line long. */
 const LONGEST = 64;
@@ -19,7 +19,7 @@ export function fleetCohortOf(update: UpdateSample): FleetCohort {
 }
 
 function shortened(text: string | null): string {
-  if (text === null || text === "") return NOT_RECORDED;
+  if (text === null || text === "") return NO_VALUE;
   return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
 }
 

@@ -3,8 +3,9 @@
  * is. Views are named as the tables are.
  */
 
-import { BOUND_CONFIDENCE, PERCENTILES } from "../../analyze/cohort/distribution.js";
+import { BOUND_CONFIDENCE } from "../../analyze/cohort/distribution.js";
 import { sizeForLowerBound, sizeForUpperBound } from "../../analyze/statistics/order-statistics.js";
+import { PERCENTILES } from "../../model/documents/cohort.js";
 import { sqlText } from "../engine.js";
 import { type Column, type ColumnKind, SEGMENTS, TABLE_NAMES, TABLES, type TableName } from "../format.js";
 import { parquetAt } from "../store/parquet.js";

@@ -6,19 +6,21 @@ import {
   outcomeCounts,
   valuesText,
 } from "../../analyze/cohort/cohort.js";
+import { NOT_RECORDED } from "../../analyze/cohort/cohort-key.js";
 import { distributionOf } from "../../analyze/cohort/distribution.js";
 import { valuesOf } from "../../analyze/cohort/metrics.js";
 import { clusteredSampleOf } from "../../analyze/statistics/clusters.js";
 import { formatDuration, formatNeeded } from "../../base/text/format.js";
 import { PHASES } from "../../model/live-update.js";
 import { documentOfSample } from "../../model/update-sample.js";
-import { defineCommand, exit, unusable, warn } from "../frame/command.js";
+import { defineCommand, warn } from "../frame/command.js";
 import { flag, one } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 import type { TextLayout } from "../update/analyze-text.js";
-import { COHORT_FORMS, loadCohort, refusalOf } from "../workers/cohort-load.js";
+import { COHORT_FORMS, refusalOf } from "../workers/cohort-load.js";
+import { loadCohorts } from "../workers/cohorts.js";
 
 export const cohort = defineCommand({
   usage: null,
@@ -34,10 +36,9 @@ export const cohort = defineCommand({
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
-    const loaded = await loadCohort(context, positionals.cohort, captureOptionsOf(options));
-    if (!loaded.ok) return unusable(context, loaded.error);
-    const { cohort: found, failures } = loaded.value;
-    for (const failure of failures) unusable(context, failure);
+    const loaded = await loadCohorts(context, [positionals.cohort], captureOptionsOf(options));
+    if (!loaded.ok) return loaded.error;
+    const [found] = loaded.value.cohorts as [Cohort];
     if (options.json) {
       for (const update of found.updates) context.stdout.write(`${JSON.stringify(documentOfSample(update))}\n`);
     } else {
@@ -45,7 +46,7 @@ export const cohort = defineCommand({
       const refusal = refusalOf([found]);
       if (refusal !== null) warn(context, refusal);
     }
-    return failures.length > 0 ? exit.unusableInput : exit.success;
+    return loaded.value.code;
   },
 });
 
@@ -58,8 +59,9 @@ function cohortText(found: Cohort, layout: TextLayout): string {
     .map(([outcome, count]) => `${count} ${outcome}`)
     .join(", ")}${measured === counts.completed ? "" : `; ${measured} with a known blackout`}\n`;
   const levels = new Map<string, number>();
-  for (const { probeLevel } of found.updates)
-    levels.set(probeLevel ?? "not recorded", (levels.get(probeLevel ?? "not recorded") ?? 0) + 1);
+  for (const { probeLevel } of found.updates) {
+    levels.set(probeLevel ?? NOT_RECORDED, (levels.get(probeLevel ?? NOT_RECORDED) ?? 0) + 1);
+  }
   const traits: readonly (readonly Cell[])[] = [
     [{ text: "probe level", style: "quiet" }, valuesText([...levels].map(([value, updates]) => ({ value, updates })))],
     ...factorsOf([found])

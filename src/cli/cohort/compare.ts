@@ -3,7 +3,8 @@ import { DEFAULT_FLOORS } from "../../analyze/compare/levels.js";
 import { defineCommand, exit, unusable } from "../frame/command.js";
 import { decimal, duration, flag, integer, one, withDefault } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
-import { COHORT_FORMS, displayNames, loadCohort, refusalOf, warnOfShared } from "../workers/cohort-load.js";
+import { COHORT_FORMS, warnOfShared } from "../workers/cohort-load.js";
+import { loadCohorts, refuseUnlike } from "../workers/cohorts.js";
 import { comparisonText } from "./compare-text.js";
 
 export const floorOptions = {
@@ -43,17 +44,12 @@ export const compare = defineCommand({
   ],
   exitCodes: [{ code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" }],
   run: async (context, { options, positionals }) => {
-    const loaded = [];
-    for (const argument of [positionals.base, positionals.candidate]) {
-      const cohort = await loadCohort(context, argument, captureOptionsOf(options));
-      if (!cohort.ok) return unusable(context, cohort.error);
-      loaded.push(cohort.value);
-    }
-    const failures = loaded.flatMap((cohort) => cohort.failures);
-    for (const failure of failures) unusable(context, failure);
-    const [base, candidate] = displayNames(loaded.map(({ cohort }) => cohort));
-    const refusal = refusalOf([base!, candidate!]);
-    if (refusal !== null && !options.force) return unusable(context, refusal);
+    const loaded = await loadCohorts(context, [positionals.base, positionals.candidate], captureOptionsOf(options));
+    if (!loaded.ok) return loaded.error;
+    const { cohorts, code } = loaded.value;
+    const refused = refuseUnlike(context, cohorts, options.force);
+    if (refused !== null) return refused;
+    const [base, candidate] = cohorts;
     warnOfShared(context, base!, candidate!);
     const floors = { relative: options["floor-percent"] / 100, absoluteNs: options.floor };
     const comparison = compareCohorts(base!, candidate!, { floors, seed: options.seed });
@@ -62,6 +58,6 @@ export const compare = defineCommand({
     }
     if (options.json) context.stdout.write(`${JSON.stringify(comparison)}\n`);
     else context.stdout.write(comparisonText(comparison, { palette: context.colour, width: context.width }));
-    return failures.length > 0 ? exit.unusableInput : exit.success;
+    return code;
   },
 });

@@ -15,7 +15,8 @@ import { choice, flag, one, required, text, withDefault } from "../frame/options
 import { readBudget } from "../input/budget-file.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { sendWebhook, webhookTarget } from "../web/webhook.js";
-import { COHORT_FORMS, displayNames, loadCohort, refusalOf, warnOfShared } from "../workers/cohort-load.js";
+import { COHORT_FORMS, warnOfShared } from "../workers/cohort-load.js";
+import { loadCohorts, refuseUnlike } from "../workers/cohorts.js";
 import { seedOption } from "./compare.js";
 import { gateText } from "./gate-text.js";
 
@@ -74,17 +75,12 @@ export const gate = defineCommand({
     const budget = readBudget(options.budget);
     if (!budget.ok) return misused(context, budget.error);
 
-    const loaded = [];
-    for (const argument of options.baseline === null ? [positionals.cohort] : [positionals.cohort, options.baseline]) {
-      const cohort = await loadCohort(context, argument, captureOptionsOf(options));
-      if (!cohort.ok) return unusable(context, cohort.error);
-      loaded.push(cohort.value);
-    }
-    const failures = loaded.flatMap((each) => each.failures);
-    for (const failure of failures) unusable(context, failure);
-    const [cohort, baseline = null] = displayNames(loaded.map((each) => each.cohort));
-    const refusal = refusalOf(baseline === null ? [cohort!] : [baseline, cohort!]);
-    if (refusal !== null && !options.force) return unusable(context, refusal);
+    const paths = options.baseline === null ? [positionals.cohort] : [positionals.cohort, options.baseline];
+    const loaded = await loadCohorts(context, paths, captureOptionsOf(options));
+    if (!loaded.ok) return loaded.error;
+    const [cohort, baseline = null] = loaded.value.cohorts;
+    const refused = refuseUnlike(context, baseline === null ? [cohort!] : [baseline, cohort!], options.force);
+    if (refused !== null) return refused;
 
     if (baseline !== null) warnOfShared(context, baseline, cohort!);
     const floors = budget.value.regression?.floors ?? DEFAULT_FLOORS;
@@ -105,7 +101,7 @@ export const gate = defineCommand({
       if (!sent.ok) warn(context, sent.error);
     }
     if (document.verdict === "failed") return FAILED;
-    if (failures.length > 0) return exit.unusableInput;
+    if (loaded.value.code !== exit.success) return loaded.value.code;
     return document.verdict === "insufficient" ? INSUFFICIENT : exit.success;
   },
 });

@@ -12,7 +12,8 @@ import { fitted, sparkline } from "../terminal/sparkline.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls, wrap } from "../terminal/terminal-text.js";
 import type { TextLayout } from "../update/analyze-text.js";
-import { COHORT_FORMS, displayNames, loadCohort, refusalOf } from "../workers/cohort-load.js";
+import { COHORT_FORMS } from "../workers/cohort-load.js";
+import { loadCohorts, refuseUnlike } from "../workers/cohorts.js";
 import { floorOptions, seedOption } from "./compare.js";
 
 export const history = defineCommand({
@@ -45,17 +46,11 @@ export const history = defineCommand({
     }
     const metric = parseMetric(options.metric);
     if (!metric.ok) return misused(context, `--metric: ${metric.error}`);
-    const loaded = [];
-    for (const argument of positionals.cohort) {
-      const cohort = await loadCohort(context, argument, captureOptionsOf(options));
-      if (!cohort.ok) return unusable(context, cohort.error);
-      loaded.push(cohort.value);
-    }
-    const failures = loaded.flatMap((each) => each.failures);
-    for (const failure of failures) unusable(context, failure);
-    const cohorts = displayNames(loaded.map(({ cohort }) => cohort));
-    const refusal = refusalOf(cohorts);
-    if (refusal !== null && !options.force) return unusable(context, refusal);
+    const loaded = await loadCohorts(context, positionals.cohort, captureOptionsOf(options));
+    if (!loaded.ok) return loaded.error;
+    const { cohorts, code } = loaded.value;
+    const refused = refuseUnlike(context, cohorts, options.force);
+    if (refused !== null) return refused;
     const series = seriesOf(cohorts, key);
     if (series.builds.length === 0) return unusable(context, noBuilds(cohorts, key));
     const unseen = unseenCauses(cohorts, metric.value);
@@ -69,7 +64,7 @@ export const history = defineCommand({
     if (!found.ok) return unusable(context, `${options.metric}: ${found.error.message}; ${found.error.advice}`);
     if (options.json) context.stdout.write(`${JSON.stringify(found.value)}\n`);
     else context.stdout.write(historyText(found.value, { palette: context.colour, width: context.width }));
-    return failures.length > 0 ? exit.unusableInput : exit.success;
+    return code;
   },
 });
 

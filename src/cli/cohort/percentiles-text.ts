@@ -1,6 +1,6 @@
 /** Percentiles as text for a person. Pure. */
 
-import { COHORT_PROPERTY_TEXT } from "../../analyze/cohort/cohort-key.js";
+import { COHORT_TRAITS, NOT_RECORDED, traitText } from "../../analyze/cohort/cohort-key.js";
 import { formatDuration, formatNeeded } from "../../base/text/format.js";
 import type {
   MeasurePercentile,
@@ -29,16 +29,14 @@ function headline({ cohort, updates, logs }: PercentilesDocument, { palette }: T
     ...(logs.length > 0 ? [`${logs.length} histogram log${logs.length === 1 ? "" : "s"}`] : []),
   ].join(" and ");
   const mixed = cohort.differences.map(({ property }) => property);
-  const known = (["probeLevel", "workload", "basis"] as const).flatMap((property) =>
-    mixed.includes(property) || cohort[property] === null
-      ? []
-      : [`${COHORT_PROPERTY_TEXT[property]} ${cohort[property]}`],
+  const known = COHORT_TRAITS.flatMap(({ property, text }) =>
+    mixed.includes(property) || cohort[property] === null ? [] : [`${text} ${cohort[property]}`],
   );
   const head = `${palette.heading(escapeControls([sources, ...known].join(", ")))}\n`;
   if (mixed.length === 0) return head;
   const marks = cohort.differences.map(
     ({ property, values }) =>
-      `${COHORT_PROPERTY_TEXT[property]}: ${values.map(({ value, members }) => `${value ?? "not stated"} (${count(members)})`).join(", ")}`,
+      `${traitText(property)}: ${values.map(({ value, members }) => `${value ?? NOT_RECORDED} (${count(members)})`).join(", ")}`,
   );
   return `${head}${palette.bad("FORCED")}: unlike updates are counted together. ${escapeControls(marks.join("; "))}\n`;
 }

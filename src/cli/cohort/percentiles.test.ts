@@ -115,7 +115,7 @@ test("unlike updates are refused, saying in what they differ; --force marks ever
   assert.deepEqual([refused.code, refused.out], [3, ""]);
   assert.match(refused.err, /not alike/);
   assert.match(refused.err, /probe level: graph \(.*mixed\.jsonl:1\); probes \(.*mixed\.jsonl:2\)/);
-  assert.match(refused.err, /workload: memfd \(.*:1\); not stated \(.*:2\)/);
+  assert.match(refused.err, /workload: memfd \(.*:1\); not recorded \(.*:2\)/);
   const log = join(folder, "mixed.hlog");
   const forced = await run(mixed, "--force", "--hlog", log);
   assert.equal(forced.code, 0);
@@ -160,7 +160,7 @@ test("unusable inputs do not stop the rest, and decide the exit code", async () 
   const { code, out, err } = await run(good, bad, foreign, join(folder, "missing.jsonl"), join(folder, "missing"));
   assert.equal(code, 3);
   assert.match(out, /^1 live update/);
-  assert.match(err, /bad\.hlog: line 1: the histogram is no base64/);
+  assert.match(err, /bad\.hlog: line 1: the histogram is not base64/);
   assert.match(err, /foreign\.hlog: none of its tags is blackout, prepare/);
   assert.match(err, /missing\.jsonl: found nothing there/);
   assert.match(err, /missing/);

@@ -2,14 +2,16 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Histogram } from "hdr-histogram-js";
 import {
-  COHORT_PROPERTY_TEXT,
   type CohortMember,
   cohortDifferences,
   cohortKeyOf,
   commonKey,
+  NOT_RECORDED,
+  traitText,
 } from "../../analyze/cohort/cohort-key.js";
+import { BOUND_CONFIDENCE } from "../../analyze/cohort/distribution.js";
 import { durationHistogram, sampleUpdates, type UpdateSamples } from "../../analyze/cohort/histograms.js";
-import { BOUND_CONFIDENCE, exactPercentiles, histogramPercentiles } from "../../analyze/cohort/percentiles.js";
+import { exactPercentiles, histogramPercentiles } from "../../analyze/cohort/percentiles.js";
 import { HISTOGRAM_HIGHEST_NS } from "../../analyze/statistics/distributions/histogram-layout.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { type Hlog, type HlogEntry, writeHlog } from "../../export/hlog.js";
@@ -123,7 +125,7 @@ async function readInputs(context: Context, paths: readonly string[], reading: C
   return { updates, logs, failures };
 }
 
-/** A log that says nothing of its updates is taken as one whose probe level, workload and basis are not stated. */
+/** A log that says nothing of its updates is taken as one whose probe level, workload and basis are not recorded. */
 function membersOf({ counted }: UpdateSamples, logs: readonly NamedLog[]): readonly CohortMember[] {
   return [
     ...counted.map((update) => ({ from: update.source, key: cohortKeyOf(update) })),
@@ -143,9 +145,9 @@ function refusal(differences: readonly CohortDifference[]): string {
   const lines = differences.map(({ property, values }) => {
     const each = values.map(
       ({ value, members, first }) =>
-        `${value ?? "not stated"} (${members === 1 ? first : `${members} updates, the first: ${first}`})`,
+        `${value ?? NOT_RECORDED} (${members === 1 ? first : `${members} updates, the first: ${first}`})`,
     );
-    return `  ${COHORT_PROPERTY_TEXT[property]}: ${each.slice(0, 6).join("; ")}${each.length > 6 ? "; …" : ""}`;
+    return `  ${traitText(property)}: ${each.slice(0, 6).join("; ")}${each.length > 6 ? "; …" : ""}`;
   });
   return [
     "these updates are not alike, so that percentiles over all of them would mean nothing:",

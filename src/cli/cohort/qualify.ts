@@ -7,7 +7,6 @@ import { formatDuration } from "../../base/text/format.js";
 import { qualifyHtml } from "../../export/ci/qualify-html.js";
 import { qualifyMarkdown } from "../../export/ci/qualify-markdown.js";
 import { type CellStatus, type QualifyDocument, REFERENCES } from "../../model/documents/qualify.js";
-import type { UpdateSample } from "../../model/update-sample.js";
 import { naturalOrder } from "../files/glob.js";
 import { outputProblem } from "../files/output-file.js";
 import { statsOf } from "../files/path-stats.js";
@@ -19,7 +18,8 @@ import type { Style } from "../terminal/terminal-style.js";
 import { type Cell, leftColumn, renderTable } from "../terminal/terminal-table.js";
 import { escapeControls, wrap } from "../terminal/terminal-text.js";
 import type { TextLayout } from "../update/analyze-text.js";
-import { COHORT_FORMS, loadCohort, refusalOf } from "../workers/cohort-load.js";
+import { COHORT_FORMS } from "../workers/cohort-load.js";
+import { loadCohorts, refuseUnlike } from "../workers/cohorts.js";
 import { floorOptions, seedOption } from "./compare.js";
 
 const FAILED = 1;
@@ -69,17 +69,11 @@ export const qualify = defineCommand({
       if (!parsed.ok) return misused(context, parsed.error);
       budget = parsed.value;
     }
-    const updates: UpdateSample[] = [];
-    const failures: string[] = [];
-    for (const argument of positionals.cohort.flatMap(cohortsIn)) {
-      const loaded = await loadCohort(context, argument, captureOptionsOf(options));
-      if (!loaded.ok) return unusable(context, loaded.error);
-      for (const update of loaded.value.cohort.updates) updates.push(update);
-      failures.push(...loaded.value.failures);
-    }
-    for (const failure of failures) unusable(context, failure);
-    const refusal = refusalOf([{ name: "the matrix", updates }]);
-    if (refusal !== null && !options.force) return unusable(context, refusal);
+    const loaded = await loadCohorts(context, positionals.cohort.flatMap(cohortsIn), captureOptionsOf(options));
+    if (!loaded.ok) return loaded.error;
+    const updates = loaded.value.cohorts.flatMap((cohort) => cohort.updates);
+    const refused = refuseUnlike(context, [{ name: "the matrix", updates }], options.force);
+    if (refused !== null) return refused;
     const matrix = judge(updates, {
       from: options.from,
       to: options.to,
@@ -103,7 +97,7 @@ export const qualify = defineCommand({
       }
     }
     if (matrix.verdict === "failed") return FAILED;
-    if (failures.length > 0) return exit.unusableInput;
+    if (loaded.value.code !== exit.success) return loaded.value.code;
     return matrix.verdict === "incomplete" && options["require-all"] ? INCOMPLETE : exit.success;
   },
 });

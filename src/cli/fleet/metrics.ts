@@ -2,11 +2,12 @@ import { FleetTally } from "../../analyze/fleet/tally.js";
 import { updateFamilies } from "../../export/prometheus/fleet-metrics.js";
 import { openMetricsText, prometheusText } from "../../export/prometheus/open-metrics.js";
 import { outputProblem, writeAnswer } from "../files/output-file.js";
-import { defineCommand, exit, misused, unusable } from "../frame/command.js";
+import { defineCommand, misused, unusable } from "../frame/command.js";
 import { choice, oneOrMore, text, withDefault } from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
-import { COHORT_FORMS, loadCohort } from "../workers/cohort-load.js";
+import { COHORT_FORMS } from "../workers/cohort-load.js";
+import { loadCohorts } from "../workers/cohorts.js";
 
 export const metrics = defineCommand({
   usage: null,
@@ -36,18 +37,15 @@ export const metrics = defineCommand({
     const budget = options.budget === null ? null : readBudget(options.budget);
     if (budget !== null && !budget.ok) return misused(context, budget.error);
     const tally = new FleetTally(budget?.value.limits ?? []);
-    const failures: string[] = [];
-    for (const argument of positionals.cohort) {
-      const loaded = await loadCohort(context, argument, captureOptionsOf(options));
-      if (!loaded.ok) return unusable(context, loaded.error);
-      for (const update of loaded.value.cohort.updates) tally.add(update, update.takenAtMs);
-      failures.push(...loaded.value.failures);
+    const loaded = await loadCohorts(context, positionals.cohort, captureOptionsOf(options));
+    if (!loaded.ok) return loaded.error;
+    for (const { updates } of loaded.value.cohorts) {
+      for (const update of updates) tally.add(update, update.takenAtMs);
     }
-    for (const failure of failures) unusable(context, failure);
     const families = updateFamilies(tally.cohorts(), context.version);
     const made = options.format === "openmetrics" ? openMetricsText(families) : prometheusText(families);
     const unwritten = writeAnswer(context, options.output, made);
     if (unwritten !== null) return unusable(context, unwritten);
-    return failures.length > 0 ? exit.unusableInput : exit.success;
+    return loaded.value.code;
   },
 });

@@ -4,13 +4,7 @@ import type { Cohort } from "../../analyze/cohort/cohort.js";
 import type { Budget } from "../../analyze/compare/budget.js";
 import { compareCohorts } from "../../analyze/compare/comparison.js";
 import { DEFAULT_FLOORS } from "../../analyze/compare/levels.js";
-import {
-  cohortId,
-  cohortName,
-  type FleetCohort,
-  fleetCohortOf,
-  NOT_RECORDED,
-} from "../../analyze/fleet/fleet-cohort.js";
+import { cohortId, cohortName, type FleetCohort, fleetCohortOf, NO_VALUE } from "../../analyze/fleet/fleet-cohort.js";
 import { gate } from "../../analyze/gate/gate.js";
 import type { GateDocument } from "../../model/documents/gate.js";
 import type { UpdateSample } from "../../model/update-sample.js";
@@ -136,7 +130,7 @@ function cohortsOf(
   };
   for (const sample of updates) {
     const key = fleetCohortOf(sample);
-    if (key.basis === NOT_RECORDED) withoutBasis.push({ key, sample });
+    if (key.basis === NO_VALUE) withoutBasis.push({ key, sample });
     else add(key, sample);
   }
   const measured = new Set(groups.keys());

@@ -23,6 +23,9 @@ export const PRESENCES = ["both", "new", "vanished"] as const;
 export type Presence = (typeof PRESENCES)[number];
 export const presence = shared("presence", choice(PRESENCES));
 
+/** Of every distribution that is printed. */
+export const PERCENTILES = [50, 90, 95, 99, 99.9] as const;
+
 const percentile = record({
   percentile: number(),
   valueNs: nullable(

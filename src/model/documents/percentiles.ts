@@ -1,4 +1,5 @@
 /** What `blackout percentiles --json` prints. */
+
 import {
   choice,
   count,
@@ -13,6 +14,7 @@ import {
   text,
 } from "../../base/schema.js";
 import { nsOrUnknown, PHASES, textOrNone } from "../document-parts.js";
+import { PERCENTILES } from "./cohort.js";
 
 /** What is measured of an update. */
 export const MEASURES = ["blackout", ...PHASES] as const;
@@ -50,7 +52,7 @@ const difference = record({
 export type CohortDifference = Of<typeof difference>;
 
 const measurePercentile = record({
-  percentile: choice([50, 90, 95, 99, 99.9]),
+  percentile: choice(PERCENTILES),
   valueNs: nullable(
     count(),
     "The least value that this percentage of the values does not exceed; null if n is below `needed`.",
