@@ -267,7 +267,10 @@ test("saved files pass through a carrier if the state folder does not survive th
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stderr, /what the old kernel saved comes of \S+memfd/);
     const manifest = JSON.parse(readFileSync(join(to, "capture.json"), "utf8"));
-    assert.deepEqual(manifest.boots, { old: { files: "old", ring: "ring", marks: "marks" }, new: { files: "new" } });
+    assert.deepEqual(manifest.boots, {
+      old: { files: "old", ring: "ring", marks: "marks", boot_id: "first" },
+      new: { files: "new", boot_id: "second" },
+    });
     assert.deepEqual(manifest.labels, { probe_level: "markers", with: "irq" });
     assert.deepEqual(manifest.not_recorded, []);
     assert.equal(record(on, ["disarm"], by).code, 0);

@@ -1,16 +1,18 @@
 #!/bin/sh
 # blackout's recorder: what a host writes down of one live update, before the kexec and after it. One POSIX sh file
-# (dash, busybox ash); needs tracefs, awk, cat, cksum, cut, dd, grep, gzip, head, mkdir, od, rmdir, sed, sort, tail, tr,
-# uname; sha256sum for --hash-sessions.
+# (dash, busybox ash); needs tracefs, awk, cat, cksum, cp, cut, dd, df, grep, gzip, head, mkdir, od, rmdir, sed, sort,
+# tail, tar, tr, uname; sha256sum for checksums and --hash-sessions, setsid for readers that outlive a kill.
 #
-# It writes to tracefs, to its state folder and to the capture it is asked for, and nowhere else. Each change of tracefs
-# is put down in the state folder's journal before it is made, so that `disarm` can take it back and `status` can tell
+# It writes to tracefs, to its state folder and to the requested capture, and nowhere else. Each change of tracefs
+# is written in the state folder's journal before it is made, so that `disarm` can take it back and `status` can tell
 # what is left, also after a kill -9. The capture's layout: docs/capture-format.md; how to use it: docs/recorder.md.
-set -u
+# Words of command lines are split at blanks, never expanded as file patterns: `set +f` stands around own patterns
+# alone.
+set -uf
 umask 077
 LC_ALL=C
 export LC_ALL
-VERSION=1
+VERSION=2
 
 usage() {
   cat <<'EOF'
@@ -126,13 +128,14 @@ STATE=${STATE:-$ROOT/var/lib/blackout}
 case $STATE in /*) ;; *) STATE=$PWD/$STATE ;; esac
 case $OUT in '' | /*) ;; *) OUT=$PWD/$OUT ;; esac
 case $CARRIER in '' | /*) ;; *) CARRIER=$PWD/$CARRIER ;; esac
+case $INITRD in '' | /*) ;; *) INITRD=$PWD/$INITRD ;; esac
 case $HASH_KEY in '' | /*) ;; *) HASH_KEY=$PWD/$HASH_KEY ;; esac
 JOURNAL=$STATE/journal
 
 level_number() {
   case $1 in markers) echo 0 ;; events) echo 1 ;; probes) echo 2 ;; *) echo 3 ;; esac
 }
-# at_least LEVEL: whether that much is asked for.
+# at_least LEVEL: whether that much is requested.
 at_least() { [ "$LEVEL_NUMBER" -ge "$(level_number "$1")" ]; }
 LEVEL_NUMBER=$(level_number "$LEVEL")
 with() { case ,$WITH, in *,"$1",*) true ;; *) false ;; esac; }
@@ -148,7 +151,7 @@ for folder in "$ROOT/sys/kernel/tracing" "$ROOT/sys/kernel/debug/tracing"; do
   [ -e "$folder/trace_marker" ] && { TRACING=$folder; break; }
 done
 
-# first_line FILE: its first line in $LINE, without a fork; fails where there is none to read.
+# first_line FILE: its first line in $LINE, without a fork; fails if there is none to read.
 first_line() {
   LINE=''
   [ -r "$1" ] || return 1
@@ -177,7 +180,7 @@ holds_previous_boot() {
   first_line "$TRACING/instances/$1/last_boot_info" || return 1
   case $LINE in '' | '# Current'*) return 1 ;; esac
 }
-# The kernel's copy of a ring as the previous boot left it (trace_instance=COPY=RING), where it has made one: the ring
+# The kernel's copy of a ring as the previous boot left it (trace_instance=COPY=RING), if it has made one: the ring
 # itself may be recording again.
 previous_ring() { # RING: the instance that holds the previous boot's, in $PREVIOUS
   PREVIOUS=$1
@@ -188,16 +191,18 @@ find_ring() {
   PERSISTENT=no
   if is_persistent "$RING"; then PERSISTENT=yes
   elif [ -z "$INSTANCE" ]; then
+    set +f
     for folder in "$TRACING"/instances/*; do
       case $folder in *_marks | *_backup) continue ;; esac
       [ -e "$folder/last_boot_info" ] && { RING=${folder##*/} PERSISTENT=yes; break; }
     done
+    set -f
   fi
   MARKS=$RING
   if is_persistent "${RING}_marks"; then MARKS=${RING}_marks; fi
 }
 
-# BTF, the kernel's own description of its types (Documentation/bpf/btf.rst), where it has one.
+# BTF, the kernel's own description of its types (Documentation/bpf/btf.rst), if it has one.
 BTF=$ROOT/sys/kernel/btf/vmlinux
 
 # members_in_btf STRUCT.MEMBER...: lines of STRUCT.MEMBER and its offset in bytes. Takes a second.
@@ -271,7 +276,7 @@ know_layout() {
   first_line "$ROOT/proc/version" || LINE=$RELEASE
   build=$LINE
   LAYOUT='' LAYOUT_FROM=nothing
-  if first_line "$STATE/layout" && [ "$LINE" = "$build" ]; then LAYOUT=$(sed 1d "$STATE/layout")
+  if first_line "$STATE/layout" && [ "$LINE" = "$build" ] && layout_is_sane "$STATE/layout"; then LAYOUT=$(sed 1d "$STATE/layout")
   elif [ "$1" = yes ]; then
     LAYOUT=$(members_in_btf luo_session.name luo_session.file_set liveupdate_file_op_args.handler \
       liveupdate_file_op_args.serialized_data liveupdate_file_handler.compatible)
@@ -431,7 +436,8 @@ defect() { # CODE TEXT: something is not recorded; the capture says so.
 journal() { # LINE, once
   case $NEWLINE$JOURNALED in *"$NEWLINE$1$NEWLINE"*) return 0 ;; esac
   JOURNALED=$JOURNALED$1$NEWLINE
-  printf '%s\n' "$1" >> "$JOURNAL" || die "$JOURNAL cannot be written: nothing is changed that could not be taken back"
+  { printf '%s\n' "$1" >> "$JOURNAL"; } 2> /dev/null ||
+    die "$JOURNAL cannot be written (is the disk full?): nothing is changed that could not be taken back"
 }
 JOURNALED=''
 load_journal() {
@@ -439,7 +445,7 @@ load_journal() {
   if [ -r "$JOURNAL" ]; then JOURNALED=$(cat "$JOURNAL")$NEWLINE; fi
 }
 
-# put FILE TEXT: one write; its failure is the caller's to tell.
+# put FILE TEXT: one write; its failure is the caller's to report.
 put() { { printf '%s\n' "$2" > "$1"; } 2> /dev/null; }
 
 put_more() { { printf '%s\n' "$2" >> "$1"; } 2> /dev/null; }
@@ -492,12 +498,12 @@ choose_probes() {
   elif [ "$PROBES" = kprobe ]; then KIND_WHY='asked for'
   # A kprobe finds a function that ftrace cannot hook.
   elif ! head -n 1 "$TRACING/available_filter_functions" > /dev/null 2>&1; then
-    KIND_WHY='which functions ftrace can hook is not told (available_filter_functions)'
+    KIND_WHY='which functions ftrace can hook is not known (available_filter_functions)'
   elif [ "$PROBES" = fprobe ]; then KIND=fprobe KIND_WHY='asked for'
   elif ! [ -e "$TRACING/kprobe_events" ]; then KIND=fprobe KIND_WHY='this kernel has no kprobe events'
   elif [ -z "$CHEAPER" ]; then
     if [ "$DRY" = yes ] || [ "$VERB" = doctor ]; then KIND_WHY='arm takes fprobes instead where it measures that they cost less here'
-    else KIND_WHY='this kernel has fprobes, too; which cost less here cannot be told'; fi
+    else KIND_WHY='this kernel has fprobes, too; which cost less here cannot be measured'; fi
   else KIND=$CHEAPER KIND_WHY="measured here: $CHEAPER_WHY"; fi
 }
 # probe_lines FUNCTION RETURNS ARGUMENTS: the definitions of one row of the table, as KIND has it, added to
@@ -601,7 +607,9 @@ enable_events() { # HALF MARKS NOISE: instances
     case $event in
       */)
         any=no
+        set +f
         for folder in "$TRACING/events/$event"*/; do
+          set -f
           [ -d "$folder" ] || continue
           any=yes
           folder=${folder%/}
@@ -641,8 +649,59 @@ arm_graph() { # HALF INSTANCE
 
 # --- the state folder ------------------------------------------------------------------------------------------------
 
+# type_of_state: the file system of the longest mount point that the state folder lies under.
+type_of_state() {
+  awk -v at="$STATE/" -v root="$ROOT" '{ m = root $2; if (m !~ /\/$/) m = m "/"; if (index(at, m) == 1 && length(m) >= best) { best = length(m); type = $3 } } END { print type }' "$ROOT/proc/mounts" 2> /dev/null
+}
+# A state folder that others can change decides what root reads and writes: refused. The owner is the caller, or the one
+# that the file system gives to what the caller makes (9p and NFS may map owners). No folder above may let others rename
+# it.
+own_state() {
+  case $STATE in *"$NEWLINE"* | */../* | */..) die "$STATE: give the state folder without .. and line breaks" ;; esac
+  set -- /proc/self/ "$STATE/."
+  for path in "$STATE" "$(cd -P "$STATE" 2> /dev/null && pwd -P)"; do
+    while [ -n "$path" ]; do path=${path%/*}; set -- "$@" "$path/."; done
+  done
+  me='' mode='' owner='' above=''
+  # ls puts them in an order of its own.
+  while read -r found _ uid _ _ _ _ _ path; do
+    case $path in
+      /proc/self/) me=$uid ;;
+      "$STATE/.") mode=$found owner=$uid ;;
+      *) above="$above$found $uid " ;;
+    esac
+  done <<EOF
+$(ls -ldn "$@" 2> /dev/null)
+EOF
+  if [ -z "$me" ] || [ -z "$owner" ]; then die "$STATE: its owner cannot be read"; fi
+  if [ "$owner" != "$me" ]; then
+    made=''
+    case $(type_of_state) in 9p | nfs* | cifs | smb* | virtiofs | fuse*)
+      # shellcheck disable=SC2012
+      if mkdir "$STATE/owner" 2> /dev/null; then made=$(ls -ldn "$STATE/owner" | while read -r _ _ uid _; do printf '%s' "$uid"; done); fi
+      rmdir "$STATE/owner" 2> /dev/null ;;
+    esac
+    [ "$owner" = "$made" ] ||
+      die "$STATE belongs to user $owner, not to the caller ($me): what is in it is not trusted. Give another folder with --state, or remove it"
+  fi
+  case $mode in ?????w* | ????????w*)
+    die "$STATE can be written by others than its owner: what is in it is not trusted. chmod go-w $STATE, once you have looked at it" ;;
+  esac
+  # shellcheck disable=SC2086 # words are meant
+  set -- $above
+  while [ $# -ge 2 ]; do
+    case $1 in
+      ????????w[tT]*) ;;
+      ????????w*) die "$STATE lies in a folder that everybody can write, so that it can be replaced: give another with --state" ;;
+    esac
+    case $2 in 0 | "$me" | "$owner") ;; *) die "$STATE lies in a folder of user $2, who can replace it: give another with --state" ;; esac
+    shift 2
+  done
+}
+
 lock() {
   mkdir -p "$STATE" 2> /dev/null || die "$STATE cannot be made: give a folder that outlives the kexec with --state"
+  own_state
   tries=0
   until mkdir "$STATE/lock" 2> /dev/null; do
     first_line "$STATE/lock/pid" || LINE=''
@@ -651,24 +710,32 @@ lock() {
       rm -f "$STATE/lock/pid"
       rmdir "$STATE/lock" 2> /dev/null
     elif [ $tries -ge 10 ]; then die "another recorder (process $LINE) is at work in $STATE"
+    elif [ $tries -ge 2 ] && ! [ -d "$STATE/lock" ]; then die "$STATE cannot be written (is the disk full?)"
     else sleep 1; fi
     tries=$((tries + 1))
   done
-  printf '%s\n' $$ > "$STATE/lock/pid"
+  # `disarm` must be possible on a full disk.
+  { printf '%s\n' $$ > "$STATE/lock/pid"; } 2> /dev/null || [ "$VERB" = disarm ] || {
+    unlock
+    die "$STATE cannot be written (is the disk full?): nothing has been changed"
+  }
   trap unlock EXIT
   trap 'exit 3' HUP INT TERM
+  # Killed between the two renames of `save`: both are whole.
+  if ! [ -e "$STATE/old" ] && [ -d "$STATE/old.before" ]; then mv "$STATE/old.before" "$STATE/old"; fi
 }
 unlock() {
   rm -f "$STATE/lock/pid"
   rmdir "$STATE/lock" 2> /dev/null
 }
 
-# KEY=VALUE lines of the boot that is armed, in ARMED_*.
+# KEY=VALUE lines of the boot that is armed, in ARMED_*. A value that this recorder would not write is not taken.
 read_armed() {
-  ARMED_BOOT='' ARMED_HALF='' ARMED_LEVEL='' ARMED_RING='' ARMED_MARKS='' ARMED_MARKER='' ARMED_PERSISTENT=''
-  ARMED_WITH='' ARMED_HASH='' ARMED_PROBES=''
+  ARMED_BOOT='' ARMED_HALF='' ARMED_LEVEL='' ARMED_RING='' ARMED_MARKS='' ARMED_MARKER='' ARMED_PERSISTENT=no
+  ARMED_WITH='' ARMED_HASH='' ARMED_PROBES='' ARMED_UPDATE='' ARMED_OLD_BOOT='' COLLECTED='' COLLECTED_SUM=''
   [ -r "$STATE/armed" ] || return 1
   while IFS='=' read -r key value; do
+    armed_value "$key" "$value" || continue
     case $key in
       boot) ARMED_BOOT=$value ;;
       half) ARMED_HALF=$value ;;
@@ -680,53 +747,147 @@ read_armed() {
       with) ARMED_WITH=$value ;;
       hash) ARMED_HASH=$value ;;
       probes) ARMED_PROBES=$value ;;
+      update) ARMED_UPDATE=$value ;;
+      old_boot) ARMED_OLD_BOOT=$value ;;
+      collected) COLLECTED=$value ;;
+      sum) COLLECTED_SUM=$value ;;
     esac
   done < "$STATE/armed"
   [ -n "$ARMED_BOOT" ]
+}
+# armed_value KEY VALUE: whether it is one that `arm` or `collect` writes.
+armed_value() {
+  case $1=$2 in
+    boot=*[!A-Za-z0-9_-]* | old_boot=*[!A-Za-z0-9_-]* | update=*[!0-9a-f]* | sum=*[!0-9a-f]*) false ;;
+    boot=* | old_boot=* | update=* | sum=*) true ;;
+    half=old | half=new | persistent=yes | persistent=no | probes= | probes=kprobe | probes=fprobe) true ;;
+    level=markers | level=events | level=probes | level=graph) true ;;
+    ring=*/* | ring=.* | ring= | marks=*/* | marks=.* | marks=) false ;;
+    ring=* | marks=*) true ;;
+    with=*[!a-z,]*) false ;;
+    marker=*/../*) false ;;
+    marker="$TRACING"/trace_marker | marker="$TRACING"/instances/*/trace_marker) [ -n "$TRACING" ] ;;
+    with=* | hash= | hash=/* | collected=/*) true ;;
+    *) false ;;
+  esac
 }
 write_armed() { # HALF MARKER
   {
     printf 'boot=%s\nhalf=%s\nlevel=%s\nring=%s\n' "$BOOT_ID" "$1" "$LEVEL" "$RING"
     printf 'marks=%s\nmarker=%s\npersistent=%s\nwith=%s\nhash=%s\nprobes=%s\n' "$MARKS" "$2" "$PERSISTENT" "$WITH" "$HASH_KEY" "${CHEAPER:-$PROBES}"
-  } > "$STATE/armed.new"
-  mv "$STATE/armed.new" "$STATE/armed" 2> /dev/null || die "$STATE/armed cannot be written"
+    printf 'update=%s\nold_boot=%s\n' "$UPDATE" "$OLD_BOOT"
+  } | write_whole "$STATE/armed" || die "$STATE/armed cannot be written (is the disk full?)"
 }
+# write_whole FILE: standard input, whole or not at all.
+write_whole() {
+  if { cat > "$1.new"; } 2> /dev/null && mv -f "$1.new" "$1" 2> /dev/null; then return 0; fi
+  rm -f "$1.new"
+  return 1
+}
+# make_id: 32 hexadecimal digits that no other update has, in $UPDATE.
+make_id() {
+  first_line "$ROOT/proc/sys/kernel/random/uuid" || first_line /proc/sys/kernel/random/uuid ||
+    LINE=$(od -An -tx1 -N 16 /dev/urandom | tr -d ' \n')
+  IFS=-
+  # shellcheck disable=SC2086 # a UUID's five parts
+  set -- $LINE
+  unset IFS
+  UPDATE=$1${2-}${3-}${4-}${5-}
+}
+UPDATE='' OLD_BOOT=''
 
 # --- what is read beside the events ----------------------------------------------------------------------------------
 
-# redact WHERE: values of keys that look like secrets, and a URL's user and password. WHERE is `line`, all of it is a
-# command line; or `log`, only what follows `command line: ` is.
+# What looks like a secret's key, in any case of letters: these words anywhere, these at its end, these alone. The same
+# table is in src/model/secrets.ts; a test compares them.
+SECRET_PARTS='pass|secret|token|credential|auth|apikey|accesskey|privkey|signature|bearer|cookie'
+SECRET_ENDS='key|pw|pwd|psk|[._-]pin|[._-]sig|[._-]sas|[._-]otp|[._-]hmac|[._-]creds?'
+SECRET_WORDS='pin|sig|sas|otp|hmac|creds?|systemd[.]run|proctitle|cmdline|a[0-9]+'
+
+# Values of such keys, credentials in addresses, what follows `Bearer` or `--password`: as functions of awk.
+# secrets(LINE) sets HIDDEN, AT[] and LENGTH[], in order. A key is found wherever it stands, also within another key's
+# value (`systemd.setenv=DB_PASSWORD=…`, `…?sig=…`), whichever line of the log repeats a command line.
+# shellcheck disable=SC2016 # awk's, not the shell's
+FIND_SECRETS='
+  function is_secret(key, line,   i) {
+    key = tolower(key)
+    sub(/^-+/, "", key)
+    if (key ~ ("^(" words ")$")) return key !~ /^(proctitle|cmdline|a[0-9]+)$/ || line ~ /audit/
+    if (key ~ parts || key ~ ("(" ends ")$")) return 1
+    for (i = 1; i <= more_keys; i++) if (key == more_key[i]) return 1
+    return 0
+  }
+  function hide(at, size) {
+    if (size < 1 || at < LAST) return
+    AT[++HIDDEN] = at; LENGTH[HIDDEN] = size; LAST = at + size
+  }
+  # Up to where the value at FROM reaches: to its closing quote, to the end of the line, or to a blank.
+  function value_length(line, from, to_end,   rest, quote) {
+    rest = substr(line, from)
+    if (to_end) return match(rest, /[\001\r]/) ? RSTART - 1 : length(rest)
+    quote = substr(rest, 1, 1)
+    if (quote == "\"" || quote == "\047") {
+      rest = substr(rest, 2)
+      return (index(rest, quote) ? index(rest, quote) : length(rest)) + 1
+    }
+    return match(rest, /[ \t"\047\001-\037]/) ? RSTART - 1 : length(rest)
+  }
+  function secrets(line,   at, rest, key, before, value, from, size, word) {
+    HIDDEN = 0; LAST = 0
+    if (line !~ /[=@]|-[A-Za-z]|[Bb]earer/ && !NEXT_IS_SECRET) return
+    # `with arguments:` prints each word on a line of its own.
+    if (NEXT_IS_SECRET && match(line, /    +[^ ]/)) hide(RSTART + RLENGTH - 1, length(line) - RSTART - RLENGTH + 2)
+    NEXT_IS_SECRET = line ~ /    +--[A-Za-z]/ && line !~ /=/ && match(line, /--[A-Za-z0-9_.-]+$/) && is_secret(substr(line, RSTART), line)
+    at = 1
+    while (match(rest = substr(line, at), /[A-Za-z0-9_.-]+"?=|--[A-Za-z0-9_.-]+[ \t]+|[Bb]earer +|:\/\/[^\/@ ]*@|=[^ ]*@/)) {
+      word = substr(rest, RSTART, RLENGTH)
+      from = at + RSTART - 1 + RLENGTH
+      if (word ~ /^[Bb]earer/) hide(from, value_length(line, from, 0))
+      else if (word ~ /^:\/\//) hide(from - RLENGTH + 3, RLENGTH - 4)
+      else if (word ~ /^=/) {
+        # user:password@host, after a scheme like iscsi: or none.
+        if (match(word, /[^\/:@, =]*:[^\/@ ]*@/)) hide(from - length(word) + RSTART - 1, RLENGTH - 1)
+        at = from - length(word) + 1
+        continue
+      }
+      else {
+        key = word
+        sub(/"?=$|[ \t]+$/, "", key)
+        # LUO prints the number of a file as its token.
+        if (!(key == "token" && match(substr(line, from), /^(0x)?[0-9a-f]+/) && RLENGTH < 19 && line ~ /luo/) && is_secret(key, line)) {
+          before = substr(line, 1, from - length(word) - 1)
+          size = value_length(line, from, before ~ /    $/ && word ~ /=$/)
+          # A quote that began before the key ends the value.
+          if (before ~ /(^|[ =])"$/ && index(substr(line, from), "\"")) size = index(substr(line, from), "\"") - 1
+          hide(from, size)
+          from += size
+        }
+        else if (word ~ /=$/) from--
+      }
+      at = from > at ? from : at + 1
+    }
+  }
+  function without_secrets(line,   i, out, from) {
+    secrets(line)
+    if (!HIDDEN) return line
+    from = 1
+    for (i = 1; i <= HIDDEN; i++) {
+      out = out substr(line, from, AT[i] - from) "REDACTED"
+      from = AT[i] + LENGTH[i]
+    }
+    return out substr(line, from)
+  }
+  function know_secrets(more) { more_keys = split(tolower(more), more_key, ",") }'
+secrets_awk() { # PROGRAM [AWK-OPTION...]
+  program=$1
+  shift
+  awk -v parts="$SECRET_PARTS" -v ends="$SECRET_ENDS" -v words="$SECRET_WORDS" -v more="$REDACT" "$@" \
+    "$FIND_SECRETS BEGIN { know_secrets(more) } $program"
+}
+# redact: standard input without secrets, a command line or a log.
 redact() {
   [ "$REDACT" = none ] && { cat; return; }
-  awk -v more="$REDACT" -v where="$1" '
-    function secret(key,   i) {
-      key = tolower(key)
-      if (key ~ /pass|secret|token|credential|auth|apikey|privkey/ || key ~ /(^|[._-])key$/) return 1
-      for (i = 1; i <= n; i++) if (key == pattern[i]) return 1
-      return 0
-    }
-    BEGIN { n = split(tolower(more), pattern, ",") }
-    {
-      at = 1
-      if (where == "log") {
-        if (!match(tolower($0), /command line: /)) { print; next }
-        at = RSTART + RLENGTH
-      }
-      out = substr($0, 1, at - 1)
-      rest = substr($0, at)
-      while (match(rest, /[^ ="]+=("[^"]*"|[^ ]*)/)) {
-        word = substr(rest, RSTART, RLENGTH)
-        out = out substr(rest, 1, RSTART - 1)
-        rest = substr(rest, RSTART + RLENGTH)
-        at = index(word, "=")
-        value = substr(word, at + 1)
-        if (secret(substr(word, 1, at - 1))) value = "REDACTED"
-        # user:password@host, after a scheme like nfs:// or iscsi:
-        else if (match(value, /[^\/:@, ]*:[^\/@ ]*@/)) value = substr(value, 1, RSTART - 1) "REDACTED@" substr(value, RSTART + RLENGTH)
-        out = out substr(word, 1, at) value
-      }
-      print out rest
-    }'
+  secrets_awk '{ print without_secrets($0) }'
 }
 
 # Readings of each clock between two of the TSC, back to back in one process: see docs/capture-format.md.
@@ -751,31 +912,56 @@ clock_pairs() { # FILE
       "${inst}x86-tsc/$stats" "${inst}boot/$stats" "${inst}x86-tsc/$stats" "${inst}tai/$stats" "${inst}x86-tsc/$stats"
     round=$((round + 1))
   done
-  cat "$@" 2> /dev/null | grep '^now ts' > "$pairs"
+  cat "$@" 2> /dev/null | grep '^now ts' | into "$pairs"
+  written=$?
   for clock in x86-tsc local mono boot tai; do "${TOOLS}rmdir" "${inst}$clock" 2> /dev/null; done
+  return $written
 }
 
 kernel_log() {
   if [ -n "$ROOT" ]; then cat "$ROOT/var/log/dmesg" 2> /dev/null; else dmesg 2> /dev/null; fi
 }
 
-# copy_if FILE TO: where it can be read.
-copy_if() { [ -r "$1" ] && { cat "$1" > "$2"; } 2> /dev/null; }
+# A file that could not be written whole, in $FAILED; the first one counts.
+FAILED=''
+failed() { FAILED=${FAILED:-$1}; return 1; }
+# is_full FOLDER: whether 64 KiB can not be written there.
+is_full() {
+  full=yes
+  if dd if=/dev/zero of="$1/probe" bs=65536 count=1 2> /dev/null; then full=no; fi
+  rm -f "$1/probe"
+  [ $full = yes ]
+}
+# copy_if FILE TO: if it can be read. What cannot be read is left out; what cannot be written is a failure.
+copy_if() {
+  [ -r "$1" ] || return 0
+  { cat "$1" > "$2"; } 2> /dev/null && return 0
+  rm -f "$2"
+  if is_full "${2%/*}"; then failed "$2"; fi
+}
+# into FILE: standard input; awk alone would not report a full disk.
+into() { { cat > "$1"; } 2> /dev/null; }
 
 # What formats and symbols depend on: events there are, probes by their definitions, modules by their addresses.
-# Nothing where they cannot be summed up: Debian's busybox has no cksum.
+# Nothing if they cannot be summed up: Debian's busybox has no cksum.
 kernel_contents() {
   {
+    set +f
     ls "$TRACING"/events/*
+    set -f
     cat "$TRACING/dynamic_events" || cat "$TRACING/kprobe_events"
     awk '{ print $1, $6 }' "$ROOT/proc/modules"
   } 2> /dev/null | if command -v cksum > /dev/null 2>&1; then cksum; elif command -v sha256sum > /dev/null 2>&1; then sha256sum; fi
 }
 
-save_boot() { # FOLDER [EARLIER-FOLDER]: what takes long is not read again where it cannot have changed
-  mkdir -p "$1" || { defect no-state "$1 cannot be made"; return 1; }
-  clock_pairs "$1/clock_pairs"
-  if [ -n "$ROOT" ]; then printf 'Linux host %s #1 x86_64 GNU/Linux\n' "$RELEASE"; else uname -a; fi > "$1/uname"
+# save_boot FOLDER [EARLIER-FOLDER]: what takes long is not read again if it cannot have changed. Fails, with $FAILED,
+# if a file could not be written whole.
+save_boot() {
+  FAILED=''
+  mkdir -p "$1" || { failed "$1"; return 1; }
+  printf 'boot_id=%s\n%s' "$BOOT_ID" "${UPDATE:+update=$UPDATE$NEWLINE}" | into "$1/ids" || failed "$1/ids"
+  clock_pairs "$1/clock_pairs" || failed "$1/clock_pairs"
+  if [ -n "$ROOT" ]; then printf 'Linux host %s #1 x86_64 GNU/Linux\n' "$RELEASE"; else uname -a; fi | into "$1/uname" || failed "$1/uname"
   copy_if "$ROOT/sys/devices/system/clocksource/clocksource0/current_clocksource" "$1/clocksource"
   for file in header_page header_event; do copy_if "$TRACING/events/$file" "$1/$file"; done
   copy_if "$STATE/costs" "$1/costs"
@@ -784,19 +970,22 @@ save_boot() { # FOLDER [EARLIER-FOLDER]: what takes long is not read again where
   first_line "$STATE/contents" || LINE=''
   if [ -n "${2-}" ] && [ -n "$contents" ] && [ "$LINE" = "$contents" ]; then
     for file in formats.gz kallsyms.gz; do
-      [ ! -e "$2/$file" ] || ln "$2/$file" "$1/$file" 2> /dev/null || cat "$2/$file" > "$1/$file"
+      if [ -e "$2/$file" ]; then ln "$2/$file" "$1/$file" 2> /dev/null || copy_if "$2/$file" "$1/$file"; fi
     done
   else
     (
       cd "$TRACING/events" || exit
-      for folder in */; do grep -H '' "$folder"*/format /dev/null; done 2> /dev/null | gzip -1 > "$1/formats.gz"
-    )
-    [ -r "$ROOT/proc/kallsyms" ] && gzip -1 < "$ROOT/proc/kallsyms" > "$1/kallsyms.gz" 2> /dev/null
-    put "$STATE/contents" "$contents"
+      set +f
+      for folder in */; do grep -H '' "$folder"*/format /dev/null; done 2> /dev/null | gzip -1 2> /dev/null > "$1/formats.gz"
+    ) || failed "$1/formats.gz"
+    if [ -r "$ROOT/proc/kallsyms" ]; then gzip -1 < "$ROOT/proc/kallsyms" 2> /dev/null > "$1/kallsyms.gz" || failed "$1/kallsyms.gz"; fi
+    put "$STATE/contents" "$contents" || rm -f "$STATE/contents"
   fi
-  ls -l "$ROOT/sys/kernel/debug/kho" "$ROOT/sys/kernel/debug/kho/out" "$ROOT/sys/kernel/debug/kho/in" > "$1/kho" 2> /dev/null
-  printf '%s\n' "$CMDLINE" | redact line > "$1/cmdline"
-  kernel_log | redact log > "$1/dmesg"
+  # shellcheck disable=SC2012 # a listing is wanted
+  ls -l "$ROOT/sys/kernel/debug/kho" "$ROOT/sys/kernel/debug/kho/out" "$ROOT/sys/kernel/debug/kho/in" 2> /dev/null | into "$1/kho" || failed "$1/kho"
+  printf '%s\n' "$CMDLINE" | redact | into "$1/cmdline" || failed "$1/cmdline"
+  kernel_log | redact | into "$1/dmesg" || failed "$1/dmesg"
+  [ -z "$FAILED" ]
 }
 
 # What the next kernel needs of the state folder, as one archive in a file that outlives the kexec: a memfd that the
@@ -809,29 +998,87 @@ to_carrier() {
     say "saved in $STATE, and in $CARRIER ($(wc -c < "$CARRIER") bytes)"
   else say "$CARRIER could not be written: what is saved is in $STATE alone"; fi
 }
+# What a carrier may hold, and nothing else. It belongs to the owner of the memfd, and the recorder runs as root: plain
+# files of these names are taken, each at most so large, and what they say is checked.
+CARRIED='old/ids old/clock_pairs old/uname old/clocksource old/header_page old/header_event old/costs old/printk_formats
+  old/saved_cmdlines old/formats.gz old/kallsyms.gz old/kho old/cmdline old/dmesg armed defects layout traceable costs'
+CARRIED_BYTES=67108864
 # from_carrier: where the state folder has nothing of the old kernel's.
 from_carrier() {
   [ -n "$CARRIER" ] || return 0
   [ -d "$STATE/old" ] && { say "$STATE has what the old kernel saved: $CARRIER is not needed"; return 0; }
   rm -rf "$STATE/carried"
-  if ! mkdir "$STATE/carried" || ! tar -C "$STATE/carried" -xf "$CARRIER" 2> /dev/null || ! [ -d "$STATE/carried/old" ]; then
-    rm -rf "$STATE/carried"
-    defect carrier-empty "$CARRIER holds nothing that the old kernel saved"
+  # Not unpacked: each file's contents are read by its name, so that no path and no link of the archive is followed.
+  list=$(tar -tvf - < "$CARRIER" 2> /dev/null | head -n 100)
+  members=$(tar -tf - < "$CARRIER" 2> /dev/null | head -n 100)
+  # busybox lists a hard link as a plain file with its target.
+  odd=$(printf '%s\n' "$list" | grep -e '^[^-d]' -e ' -> ' -e ' link to ' | head -n 1)
+  [ -z "$odd" ] || odd='links or special files'
+  [ "$(printf '%s\n' "$members" | wc -l)" -lt 100 ] || odd='too many members'
+  twice=$(printf '%s\n' "$members" | sort | uniq -d | head -n 1)
+  for member in $members; do
+    case " old/ old $(printf '%s' "$CARRIED" | tr -s '\n ' '  ') " in *" $member "*) ;; *) odd=${odd:-$(printf '%s' "$member" | tr -cd ' -~' | cut -c 1-60)} ;; esac
+  done
+  if [ -n "$odd$twice" ]; then
+    defect carrier-refused "$CARRIER is not what a recorder saved (${odd:-$twice twice}): nothing is taken from it"
     return 0
   fi
-  for file in "$STATE/carried"/*; do [ -e "$STATE/${file##*/}" ] || mv "$file" "$STATE/"; done
-  # Which rings those were, where the new kernel armed itself without knowing.
+  case $NEWLINE$members$NEWLINE in *"${NEWLINE}old/uname$NEWLINE"*) ;; *)
+    defect carrier-empty "$CARRIER holds nothing that the old kernel saved"
+    return 0 ;;
+  esac
+  mkdir -p "$STATE/carried/old" || die "$STATE cannot be written (is the disk full?)"
+  for member in $members; do
+    case $member in old | old/) continue ;; esac
+    tar -xOf - "$member" < "$CARRIER" 2> /dev/null | head -c $CARRIED_BYTES | into "$STATE/carried/$member" ||
+      { rm -rf "$STATE/carried"; die "$STATE cannot be written (is the disk full?): $CARRIER is as it was"; }
+  done
+  for file in costs traceable defects; do
+    [ ! -e "$STATE/carried/$file" ] || carried_lines "$file" < "$STATE/carried/$file" | write_whole "$STATE/$file"
+  done
+  if [ -e "$STATE/carried/layout" ] && layout_is_sane "$STATE/carried/layout"; then mv "$STATE/carried/layout" "$STATE/layout"; fi
+  rm -f "$STATE/carried/old/costs"
+  copy_if "$STATE/costs" "$STATE/carried/old/costs"
+  # Which rings those were, where the new kernel armed itself without knowing. Never where to write, nor which key to
+  # use.
   if [ -r "$STATE/carried/armed" ]; then
-    for key in ring marks persistent level with hash; do
-      sed -n "s/^$key=/$key=/p" "$STATE/carried/armed" >> "$STATE/armed"
-    done
+    while IFS='=' read -r key value; do
+      case $key in ring | marks | persistent | level | with | update) armed_value "$key" "$value" && printf '%s=%s\n' "$key" "$value" ;;
+        boot) armed_value boot "$value" && printf 'old_boot=%s\n' "$value" ;;
+        hash) [ -z "$value" ] || echo hash=/ ;;
+      esac
+    done < "$STATE/carried/armed" > "$STATE/carried/known"
+    # It was armed in an earlier boot, and in none of the state folder's.
+    {
+      if [ -e "$STATE/armed" ]; then cat "$STATE/armed"; else printf 'boot=carried\nhalf=old\nmarker=%s\n' "$TRACING/trace_marker"; fi
+      cat "$STATE/carried/known"
+    } | write_whole "$STATE/armed" || die "$STATE cannot be written (is the disk full?)"
   fi
+  mv "$STATE/carried/old" "$STATE/old" || die "$STATE cannot be written (is the disk full?)"
   rm -rf "$STATE/carried"
   say "what the old kernel saved comes of $CARRIER"
 }
+# carried_lines FILE: those lines of standard input that a recorder writes into it, at most 1,000.
+carried_lines() {
+  case $1 in
+    costs) grep '^\(event\|call\|return\) [0-9]\{1,9\}$' ;;
+    traceable) sed -n '1p; 2,$ { /^[A-Za-z0-9_.]*$/p; }' ;;
+    *) grep "^[a-z-]*$TAB" | tr -cd '\n\t -~' ;;
+  esac | cut -c 1-4000 | head -n 1000
+}
+# layout_is_sane FILE: offsets within a structure, of the members that are requested; others would record any memory.
+layout_is_sane() {
+  sed 1d "$1" | awk '
+    !/^(luo_session\.name|luo_session\.file_set|liveupdate_file_op_args\.handler|liveupdate_file_op_args\.serialized_data|liveupdate_file_handler\.compatible) [0-9]+$/ || $2 > 4095 { bad = 1 }
+    END { exit bad }'
+}
 
 # reboot(2) writes nothing back: what the new kernel is to find must be on the disk before.
-to_disk() { sync "$1"/* 2> /dev/null || sync; }
+to_disk() {
+  set +f
+  sync "$1"/* 2> /dev/null || sync
+  set -f
+}
 
 # --- session names as hashes -----------------------------------------------------------------------------------------
 
@@ -846,8 +1093,7 @@ SHORTEST_KEY=16
 know_key() {
   command -v sha256sum > /dev/null 2>&1 || die '--hash-sessions needs sha256sum (coreutils, busybox)'
   if ! [ -e "$1" ]; then
-    { dd if=/dev/urandom of="$1.new" bs=32 count=1 && mv "$1.new" "$1"; } 2> /dev/null ||
-      die "$1: there is no such key, and it cannot be made"
+    make_key "$1" || die "$1: there is no such key, and it cannot be made"
     say "$1 is a new key: whoever has it can try names out; keep it, so that captures fit together"
   fi
   size=$(wc -c < "$1" 2> /dev/null) || die "$1: the key cannot be read"
@@ -866,6 +1112,52 @@ know_key() {
         print inner, outer
       }')
   INNER=${pads% *} OUTER=${pads#* }
+}
+# make_key FILE: through a private folder beside it, so that no link is followed.
+make_key() {
+  [ ! -L "$1" ] || return 1
+  (
+    private_folder "$1" || exit 1
+    dd if=/dev/urandom of=key bs=32 count=1 2> /dev/null && [ "$(wc -c < key)" -eq 32 ] && publish key "${1##*/}"
+    made=$?
+    leave_private_folder
+    exit $made
+  )
+}
+# private_folder FILE: a new folder beside FILE that only the caller can enter becomes the current one, so that a later
+# swap of its name changes nothing; in $PRIVATE. Names in it are ours.
+private_folder() {
+  beside=${1%/*}
+  cd "${beside:-/}" 2> /dev/null || return 1
+  if command -v mktemp > /dev/null 2>&1; then PRIVATE=$(mktemp -d ./.blackout.XXXXXX 2> /dev/null) || return 1
+  else
+    PRIVATE=./.blackout.$$
+    mkdir "$PRIVATE" 2> /dev/null || return 1
+  fi
+  PRIVATE=${PRIVATE#./}
+  cd -P "$PRIVATE" 2> /dev/null || return 1
+  case $(ls -ld .) in drwx--[-S]---*) ;; *) return 1 ;; esac
+}
+leave_private_folder() {
+  # Only what this recorder made is in it.
+  rm -rf ./archive ./capture ./key ./initrd ./text ./tar-failed ./of-blackout
+  cd .. && rmdir "$PRIVATE" 2> /dev/null
+}
+# publish FILE NAME: FILE of the private folder becomes NAME beside it, unless there is something of that name.
+publish() {
+  if [ -e "../$2" ] || [ -L "../$2" ]; then return 1; fi
+  if [ -d "$1" ]; then
+    mv "$1" "../$2" 2> /dev/null || return 1
+    # A folder of that name came about meanwhile, and took ours in.
+    if [ -L "../$2" ] || [ -d "../$2/$1" ]; then mv "../$2/$1" . 2> /dev/null; return 1; fi
+  elif ln "$1" "../$2" 2> /dev/null; then
+    if [ -L "../$2" ] || [ -d "../$2" ]; then rm -f "../$2/$1"; return 1; fi
+    rm -f "$1"
+  else
+    # A file system without hard links.
+    if [ -e "../$2" ] || [ -L "../$2" ]; then return 1; fi
+    mv "$1" "../$2" 2> /dev/null || return 1
+  fi
 }
 # escapes_of_hex DIGITS: `\ooo` for each two of the first word's.
 escapes_of_hex() {
@@ -975,8 +1267,8 @@ FIND_NAMES='
 
 # Lines of a sub-buffer file on standard input (od -tu4): where a probe that names a session has its name, `name AT
 # NAME`; and what lies behind a page's data, or in a record that was given up, and may be anything: `rest AT BYTES`. The
-# layout: include/linux/ring_buffer.h, kernel/trace/ring_buffer.c (rb_event_length, RB_MISSED_STORED). shellcheck
-# disable=SC2016 # awk's
+# layout: include/linux/ring_buffer.h, kernel/trace/ring_buffer.c (rb_event_length, RB_MISSED_STORED).
+# shellcheck disable=SC2016 # awk's
 FIND_PROBES='
   function rest(at, end,   i) {
     for (i = int((at + 3) / 4); i < end / 4; i++) if (WORD[i]) { print "rest", base + at, end - at; return }
@@ -1037,27 +1329,107 @@ session_fields() {
 
 # Each sub-buffer file of the capture: FILE, the boot that wrote it, the bytes of its sub-buffers.
 page_files() {
-  for part in ring:old:$RING marks:old:$MARKS new:new:; do
+  set +f
+  for part in ring:old marks:old new:new; do
     boot=${part#*:}
-    instance=${boot#*:}
-    boot=${boot%:*}
-    for file in "$1/${part%%:*}"/per_cpu/cpu*/trace_pipe_raw; do
-      [ -s "$file" ] || continue
-      in_instance "$instance" .
-      printf '%s\t%s\t%s\n' "$file" "$boot" "$(subbuf_bytes "$TRACING/$INSIDE")"
+    part=${part%:*}
+    first_line "$PARTS/$part.bytes" || LINE=4096
+    for file in "$1/$part"/per_cpu/cpu*/trace_pipe_raw; do
+      if [ -s "$file" ]; then printf '%s\t%s\t%s\n' "$file" "$boot" "$LINE"; fi
     done
   done
+  set -f
 }
-# The capture's text in which a session may be named.
+# The capture's text, in which a session may be named: all that is neither pages nor packed.
 text_files() {
-  for file in "$1/console.log" "$1"/*/dmesg "$1"/*/trace "$1"/*/saved_cmdlines; do [ ! -s "$file" ] || printf '%s\n' "$file"; done
+  set +f
+  for file in "$1"/* "$1"/old/* "$1"/new/* "$1"/ring/* "$1"/marks/* "$1"/pstore/*; do
+    case $file in *.gz) continue ;; esac
+    if [ -f "$file" ] && [ -s "$file" ]; then printf '%s\n' "$file"; fi
+  done
+  set -f
 }
 # Pages as lines for names(): what ends a text in them ends a line.
 as_lines() { tr '\n\000' '\001\n' < "$1"; }
 
+# rewrite_pages FILE HITS BYTES KNOWN: whole pages are written again, those in which there is something. HITS: lines of
+# `name AT NAME`, which becomes its pseudonym; `rest AT SIZE`, which becomes zeros; `secret AT SIZE`, which becomes x.
+rewrite_pages() {
+  od -An -v -to1 "$1" | awk -v known="$4" -v hits="$2" -v bytes="$3" "$FIND_NAMES"'
+    BEGIN {
+      know(known)
+      while ((getline line < hits) > 0) {
+        split(line, word, " ")
+        if (word[1] == "rest") { for (i = 0; i < word[3]; i++) { put(word[2] + i, "000"); GONE[word[2] + i] = 1 } }
+        else if (word[1] == "secret") { for (i = 0; i < word[3]; i++) put(word[2] + i, "170") }
+        else {
+          pseudonym = PSEUDONYM[unescaped(word[3])]
+          for (i = 1; i <= length(word[3]) / 4; i++) put(word[2] + i - 1, sprintf("%03o", CODE[substr(pseudonym, i, 1)]))
+        }
+      }
+    }
+    function put(at, octal) { if (!(at in GONE)) NEW[at] = octal; WANTED[int(at / bytes)] = 1 }
+    {
+      if (!(int(at / bytes) in WANTED)) { at += NF; next }
+      for (i = 1; i <= NF; i++) { out = out "\\" (at in NEW ? NEW[at] : $i); at++ }
+      if (at % bytes == 0) { print at / bytes - 1, out; out = "" }
+    }' | while read -r page escapes; do
+      # shellcheck disable=SC2059 # escapes, all of it
+      printf "$escapes" | dd of="$1" bs="$3" seek="$page" conv=notrunc 2> /dev/null || exit 1
+    done
+}
+
+# hide_secrets FOLDER: what the kernel log's events in pages repeat of command lines, and text of the rings. Values keep
+# their length in pages.
+hide_secrets() {
+  [ "$REDACT" != none ] || return 0
+  work=$STATE/hashing
+  rm -rf "$work"
+  mkdir "$work" || return 1
+  page_files "$1" > "$work/pages" || return 1
+  while IFS=$TAB read -r file boot bytes; do
+    # Most pages hold none, and are not looked at twice.
+    [ -n "$REDACT" ] || as_lines "$file" | sed 's/[ ,]token=0x[0-9a-f]*//g' |
+      grep -q -i -E "($SECRET_PARTS|$SECRET_ENDS|(^|[^a-z])($SECRET_WORDS))\"?=|--[a-z]|bearer |://[^/@ ]*@|=[^ ]*@" || continue
+    as_lines "$file" | secrets_awk '
+      { secrets($0); for (i = 1; i <= HIDDEN; i++) print "secret", base + AT[i] - 1, LENGTH[i]; base += length($0) + 1 }' > "$work/hits" || return 1
+    [ -s "$work/hits" ] || continue
+    own_copy "$file" || return 1
+    rewrite_pages "$file" "$work/hits" "$bytes" /dev/null || return 1
+  done < "$work/pages"
+  set +f
+  for file in "$1"/ring/trace "$1"/marks/trace "$1"/new/trace; do
+    set -f
+    [ -s "$file" ] || continue
+    redact < "$file" | into "$work/text" || return 1
+    own_copy "$file" && cat "$work/text" > "$file" || return 1
+  done
+  set -f
+  rm -rf "$work"
+}
+# own_copy FILE: no longer the same file as the one that was read.
+own_copy() { cat "$1" > "$1.own" && mv "$1.own" "$1"; }
+
+# hash_names: text on standard input, with the names that $work/known has as their pseudonyms.
+hash_names() {
+  awk -v known="$work/known" "$FIND_NAMES"'
+    BEGIN { know(known) }
+    {
+      names($0)
+      out = ""
+      from = 1
+      for (i = 1; i <= HITS; i++) {
+        name = substr($0, AT[i], LENGTH[i])
+        out = out substr($0, from, AT[i] - from) (name in PSEUDONYM && PSEUDONYM[name] != "" ? PSEUDONYM[name] : "REDACTED")
+        from = AT[i] + LENGTH[i]
+      }
+      print out substr($0, from)
+    }'
+}
 # hash_sessions FOLDER KEY: in all that it holds.
 hash_sessions() {
-  work=$1/hashing
+  work=$STATE/hashing
+  rm -rf "$work"
   mkdir "$work" || not_hashed "$1"
   : > "$work/found"
   page_files "$1" > "$work/pages"
@@ -1098,44 +1470,15 @@ hash_sessions() {
         base += length($0) + 1
       }' >> "$work/probes.$n"
     [ -s "$work/probes.$n" ] || continue
-    # Whole pages are written anew, those in which there is something.
-    od -An -v -to1 "$file" | awk -v known="$work/known" -v hits="$work/probes.$n" -v bytes="$bytes" "$FIND_NAMES"'
-      BEGIN {
-        know(known)
-        while ((getline line < hits) > 0) {
-          split(line, word, " ")
-          if (word[1] == "rest") { for (i = 0; i < word[3]; i++) { put(word[2] + i, "000"); GONE[word[2] + i] = 1 } }
-          else {
-            pseudonym = PSEUDONYM[unescaped(word[3])]
-            for (i = 1; i <= length(word[3]) / 4; i++) put(word[2] + i - 1, sprintf("%03o", CODE[substr(pseudonym, i, 1)]))
-          }
-        }
-      }
-      function put(at, octal) { if (!(at in GONE)) NEW[at] = octal; WANTED[int(at / bytes)] = 1 }
-      {
-        if (!(int(at / bytes) in WANTED)) { at += NF; next }
-        for (i = 1; i <= NF; i++) { out = out "\\" (at in NEW ? NEW[at] : $i); at++ }
-        if (at % bytes == 0) { print at / bytes - 1, out; out = "" }
-      }' | while read -r page escapes; do
-        # shellcheck disable=SC2059 # escapes, all of it
-        printf "$escapes" | dd of="$file" bs="$bytes" seek="$page" conv=notrunc 2> /dev/null || exit
-      done || not_hashed "$1"
+    rewrite_pages "$file" "$work/probes.$n" "$bytes" "$work/known" || not_hashed "$1"
   done < "$work/pages"
   while IFS= read -r file; do
-    { awk -v known="$work/known" "$FIND_NAMES"'
-      BEGIN { know(known) }
-      {
-        names($0)
-        out = ""
-        from = 1
-        for (i = 1; i <= HITS; i++) {
-          name = substr($0, AT[i], LENGTH[i])
-          out = out substr($0, from, AT[i] - from) (name in PSEUDONYM && PSEUDONYM[name] != "" ? PSEUDONYM[name] : "REDACTED")
-          from = AT[i] + LENGTH[i]
-        }
-        print out substr($0, from)
-      }' "$file" > "$work/text" && cat "$work/text" > "$file"; } || not_hashed "$1"
+    { hash_names < "$file" > "$work/text" && cat "$work/text" > "$file"; } || not_hashed "$1"
   done < "$work/texts"
+  # And in what the capture and its parts are called.
+  NAME=$(printf '%s\n' "$NAME" | hash_names)
+  LABELS=$(printf '%s' "$LABELS" | hash_names)$NEWLINE
+  BASE=$(printf '%s\n' "$BASE" | hash_names)
   # Nothing is handed out on trust.
   awk -v known="$work/known" "$FIND_NAMES"'
     BEGIN { know(known); for (name in PSEUDONYM) if (length(name) > 7 && name ~ /[0-9]/ && name !~ /\001/) print name }' > "$work/names"
@@ -1147,8 +1490,8 @@ hash_sessions() {
   rm -rf "$work"
 }
 not_hashed() {
-  rm -rf "$1"
-  die "the names of sessions could not be hashed (is the disk full?): nothing is collected; what was saved is in $STATE, the rings have been read"
+  rm -rf "$1" "$STATE/hashing"
+  die "the names of sessions could not be hashed (is the disk full?): nothing is collected, and nothing is lost; collect again"
 }
 
 # --- verbs -----------------------------------------------------------------------------------------------------------
@@ -1158,22 +1501,27 @@ not_hashed() {
 save_pstore() { # FOLDER
   archive=$ROOT/var/lib/systemd/pstore
   booted=$(awk '$1 == "btime" { print $2 }' "$ROOT/proc/stat" 2> /dev/null)
+  set +f
   for file in "$ROOT"/sys/fs/pstore/console-* "$ROOT"/sys/fs/pstore/dmesg-* \
     "$archive"/console-* "$archive"/dmesg-* "$archive"/*/dmesg-*; do
-    [ -r "$file" ] || continue
+    set -f
+    if ! [ -f "$file" ] || ! [ -r "$file" ]; then continue; fi
     case $file in "$archive"/*)
       taken=$(date -r "$file" +%s 2> /dev/null)
       if [ "${taken:-0}" -lt "${booted:-0}" ] || [ -e "$ROOT/sys/fs/pstore/${file##*/}" ]; then continue; fi ;;
     esac
     case $REDACT:$file in
       none:*) ;;
-      *.enc.z) defect pstore-packed "${file##*/} is packed: what it must not tell cannot be left out"; continue ;;
+      *.enc.z) defect pstore-packed "${file##*/} is packed: what it must not show cannot be left out"; continue ;;
     esac
     # A ring that was full begins anywhere, so perhaps in a command line.
-    mkdir -p "$1" && awk -v all="$REDACT" '
+    mkdir -p "$1" || failed "$1"
+    awk -v all="$REDACT" '
       NR == 1 && all != "none" && !/^(<[0-9]+>)?\[ *[0-9]/ && !/^([A-Z][A-Za-z ]*#[0-9]|====)/ { $0 = "..." }
-      { print }' "$file" | redact log > "$1/${file##*/}"
+      { print }' "$file" | redact | into "$1/${file##*/}" || failed "$1/${file##*/}"
   done
+  set -f
+  [ -z "$FAILED" ]
 }
 
 need_tracing() {
@@ -1186,7 +1534,7 @@ came_by_kexec() {
     kernel_log | grep -q 'KHO: found kexec handover data\|KHO: exec from'
 }
 
-# The new kernel's part follows an old one that was armed in another boot, of which the ring or KHO tells.
+# The new kernel's part follows an old one that was armed in another boot, as the ring or KHO shows.
 which_half() {
   [ -n "$HALF" ] && return
   HALF=old
@@ -1195,7 +1543,7 @@ which_half() {
   fi
 }
 
-# Nanoseconds of the kernel's clock, from its list of timers; nothing where that cannot be read.
+# Nanoseconds of the kernel's clock, from its list of timers; nothing if that cannot be read.
 now_ns() {
   [ -r "$ROOT/proc/timer_list" ] || return 0
   while read -r word at now unit; do
@@ -1256,9 +1604,9 @@ measure_costs() {
     fi
   fi
   "${TOOLS}rmdir" "$cost" 2> /dev/null
-  [ -z "$measured" ] || printf '%s' "$measured" > "$STATE/costs"
+  [ -z "$measured" ] || printf '%s' "$measured" | write_whole "$STATE/costs" || true
 }
-# of_kind: what a call's and a return's probe of $KIND cost, and $SUM of them, 0 where it cannot be told.
+# of_kind: what a call's and a return's probe of $KIND cost, and $SUM of them, 0 if it cannot be measured.
 of_kind() {
   SUM=0
   for what in call return; do
@@ -1321,6 +1669,7 @@ arm_new() {
 # The state becomes that of this boot; what the old kernel's journal says is no more.
 enter_new() {
   if [ "$ARMED_HALF" = new ] && [ "$ARMED_BOOT" = "$BOOT_ID" ]; then load_journal; return; fi
+  UPDATE=$ARMED_UPDATE OLD_BOOT=${ARMED_OLD_BOOT:-$ARMED_BOOT}
   rm -f "$JOURNAL"
   load_journal
   write_armed new "$TRACING/trace_marker"
@@ -1349,27 +1698,93 @@ arm() {
     mark_arming end
     return
   fi
+  restore_earlier
   if read_armed; then
     if [ "$ARMED_BOOT" = "$BOOT_ID" ]; then
       die "already armed at level $ARMED_LEVEL in this boot ($STATE): disarm first"
     fi
-    say "dropping what was saved for an update that did not happen (boot $ARMED_BOOT)"
+    if [ -d "$PARTS" ] && [ -z "$COLLECTED" ]; then
+      die "what was read of an earlier update is in $STATE, and in no capture yet: collect it (or disarm --discard)"
+    fi
   elif [ -e "$JOURNAL" ]; then die "something is left of an earlier run: recorder.sh disarm --state $STATE"; fi
   if first_line "$TRACING/instances/$RING/tracing_on" && [ "$LINE" = 1 ]; then
     die "instances/$RING is recording for someone else: stop it (echo 0 > $TRACING/instances/$RING/tracing_on), or give another with --instance"
   fi
-  rm -rf "$STATE/old" "$STATE/armed" "$JOURNAL" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE/costs" "$STATE/traceable" "$STATE"/filter.*
-  load_journal
   # A key that cannot be used is better known before the update.
   [ -z "$HASH_KEY" ] || know_key "$HASH_KEY"
+  earlier=''
+  [ -z "$ARMED_BOOT" ] || earlier=$ARMED_BOOT
+  set_earlier_aside
+  load_journal
+  make_id
+  OLD_BOOT=$BOOT_ID
+  trap give_up_arming EXIT
   write_armed old "$TRACING/instances/$MARKS/trace_marker"
   if at_least events; then measure_costs; fi
   # With the kind of probes that it found.
   [ -z "$CHEAPER" ] || write_armed old "$TRACING/instances/$MARKS/trace_marker"
   arm_old
-  save_boot "$STATE/old"
-  to_disk "$STATE/old"
+  save_boot "$STATE/old.new" || die "$FAILED could not be written (is the disk full?)"
+  to_disk "$STATE/old.new"
+  mv "$STATE/old.new" "$STATE/old" || die "$STATE/old could not be written"
+  mark_update "$TRACING/instances/$RING/trace_marker"
+  [ "$MARKS" = "$RING" ] || mark_update "$TRACING/instances/$MARKS/trace_marker"
+  # From here on it is armed.
+  trap unlock EXIT
+  rm -rf "$STATE/earlier"
+  [ -z "$earlier" ] || say "dropped what was saved for an update that did not happen (boot $earlier)"
   say "armed at level $LEVEL: ring $RING$([ "$MARKS" = "$RING" ] || echo ", marks $MARKS"), saved in $STATE"
+}
+# mark_update MARKER: by which a ring shows whose it is.
+mark_update() { { printf 'blackout: update=%s' "$UPDATE" >> "$1"; } 2> /dev/null || return 0; }
+
+# What belongs to one update in the state folder. `armed` is first in coming back, and last in going.
+OF_UPDATE='old parts sums publishing defects contents layout costs traceable armed'
+# The earlier update's files make room by renaming, and come back if the new one cannot be armed.
+set_earlier_aside() {
+  mkdir -p "$STATE/earlier" || die "$STATE cannot be written (is the disk full?)"
+  for file in $OF_UPDATE; do
+    if [ -e "$STATE/$file" ]; then mv "$STATE/$file" "$STATE/earlier/$file" || die "$STATE cannot be written"; fi
+  done
+  # Of another boot's tracefs nothing can be taken back.
+  rm -rf "$JOURNAL" "$STATE/old.new" "$STATE/old.before"
+  set +f
+  rm -f "$STATE"/filter.*
+  set -f
+}
+# restore_earlier: after a kill while arming.
+restore_earlier() {
+  [ -d "$STATE/earlier" ] || return 0
+  if [ -s "$JOURNAL" ] && read_armed && [ "$ARMED_BOOT" = "$BOOT_ID" ]; then
+    die "an earlier run was killed while it armed: recorder.sh disarm --state $STATE"
+  fi
+  bring_earlier_back
+}
+bring_earlier_back() {
+  [ -d "$STATE/earlier" ] || return 0
+  # Where `armed` has gone, all else has, too; what the run that failed made of them is dropped, once.
+  if ! [ -e "$STATE/earlier/dropped" ] &&
+    { [ -e "$STATE/earlier/armed" ] || ! [ -e "$STATE/armed" ] || { read_armed && [ "$ARMED_BOOT" = "$BOOT_ID" ]; }; }; then
+    for file in $OF_UPDATE; do rm -rf "${STATE:?}/$file"; done
+    : > "$STATE/earlier/dropped"
+  fi
+  for file in $OF_UPDATE; do
+    if [ -e "$STATE/earlier/$file" ]; then mv "$STATE/earlier/$file" "$STATE/$file"; fi
+  done
+  rm -f "$STATE/earlier/dropped"
+  rmdir "$STATE/earlier"
+}
+# Arming failed, or was interrupted: everything is taken back.
+give_up_arming() {
+  trap - EXIT
+  trap '' HUP INT TERM
+  if take_back; then
+    rm -rf "$JOURNAL" "$STATE/old.new"
+    bring_earlier_back
+    say 'nothing is armed: all changes of tracefs have been taken back'
+  fi
+  unlock
+  rmdir "$STATE" 2> /dev/null
 }
 
 plan() {
@@ -1520,23 +1935,29 @@ bootconfig() {
   if [ -z "$INITRD" ] || [ -z "$OUT" ]; then misused 'an initrd takes both --initrd FILE and -o FILE'; fi
   [ -r "$INITRD" ] || die "$INITRD cannot be read"
   if tail -c 12 "$INITRD" | grep -q '^#BOOTCONFIG$'; then die "$INITRD has a bootconfig already: bootconfig -d $INITRD takes it off"; fi
-  if ! with_bootconfig > "$OUT.new"; then
-    rm -f "$OUT.new" "$OUT.text"
-    die "$OUT could not be written"
+  if [ -e "$OUT" ] || [ -L "$OUT" ]; then
+    if [ -L "$OUT" ] || ! [ -f "$OUT" ] || ! tail -c 12 "$OUT" | grep -q '^#BOOTCONFIG$'; then
+      die "$OUT exists already, and is not an initrd with a bootconfig: it is left as it is"
+    fi
   fi
-  rm -f "$OUT.text"
-  mv "$OUT.new" "$OUT" || die "$OUT could not be written"
+  (
+    private_folder "$OUT" || exit 1
+    with_bootconfig > initrd && tail -c 12 initrd | grep -q '^#BOOTCONFIG$' && mv -f initrd "../${OUT##*/}"
+    made=$?
+    leave_private_folder
+    exit $made
+  ) || die "$OUT could not be written"
   say "$OUT: the next kernel's command line needs: bootconfig $EARLY_WORDS$(for word in $CMDLINE; do case $word in kho_scratch=*) printf ' %s' "$word" ;; esac; done)"
 }
 with_bootconfig() {
-  bootconfig_text > "$OUT.text" || return
-  size=$(wc -c < "$OUT.text")
+  bootconfig_text | into text || return
+  size=$(wc -c < text)
   [ "$((size))" -le $BOOTCONFIG_MAX ] || { say "a bootconfig has $BOOTCONFIG_MAX bytes at most, this one $((size))"; return 1; }
   length=$(wc -c < "$INITRD")
-  head -c $((4 - (length + size) % 4)) /dev/zero >> "$OUT.text"
-  size=$(wc -c < "$OUT.text")
-  sum=$(od -An -v -tu1 "$OUT.text" | awk '{ for (i = 1; i <= NF; i++) sum += $i } END { printf "%d", sum }')
-  cat "$INITRD" "$OUT.text" || return
+  head -c $((4 - (length + size) % 4)) /dev/zero >> text
+  size=$(wc -c < text)
+  sum=$(od -An -v -tu1 text | awk '{ for (i = 1; i <= NF; i++) sum += $i } END { printf "%d", sum }')
+  cat "$INITRD" text || return
   # shellcheck disable=SC2059 # escapes
   printf "$(little_endian "$((size))")$(little_endian "$sum")"
   printf '#BOOTCONFIG\n'
@@ -1564,45 +1985,156 @@ save() {
   read_armed || die "nothing is armed in $STATE"
   if [ "$ARMED_BOOT" != "$BOOT_ID" ] || [ "$ARMED_HALF" != old ]; then die 'save belongs before the kexec'; fi
   lock
+  if [ -d "$STATE/earlier" ]; then die "an earlier run was killed while it armed: recorder.sh disarm --state $STATE"; fi
   load_journal
+  UPDATE=$ARMED_UPDATE
   mark_clock "$ARMED_MARKER"
   # Whole or not at all: a kexec in the middle finds the earlier ones.
   rm -rf "$STATE/old.new"
-  save_boot "$STATE/old.new" "$STATE/old" || return 0
+  if ! save_boot "$STATE/old.new" "$STATE/old"; then
+    rm -rf "$STATE/old.new"
+    die "$FAILED could not be written (is the disk full?): what was saved before is kept"
+  fi
   to_disk "$STATE/old.new"
   rm -rf "$STATE/old.before"
-  [ -d "$STATE/old" ] && mv "$STATE/old" "$STATE/old.before"
-  mv "$STATE/old.new" "$STATE/old"
+  if [ -d "$STATE/old" ]; then mv "$STATE/old" "$STATE/old.before"; fi
+  mv "$STATE/old.new" "$STATE/old" || die "$STATE/old could not be written: what was saved before is in $STATE/old.before"
   rm -rf "$STATE/old.before"
   sync "$STATE" 2> /dev/null || true
   to_carrier
 }
 
-# A blocking reader of pages never ends, and most dd cannot open without blocking: it is stopped once the kernel has
-# nothing left and the file has not grown between two looks.
+# --- reading the rings, which empties them ---------------------------------------------------------------------------
+
+# Pages are read into the state folder, and a capture is made of that as often as it takes: nothing depends on the place
+# where the capture is to be. Space is taken before the first page is read: what reading has taken out of a ring is
+# nowhere else.
+PARTS=$STATE/parts
+
+# Most dd cannot open without blocking, and a blocking reader of pages never ends: it is stopped once the kernel has
+# nothing left and the reader has not moved between two looks.
 dd_can_skip_waiting() { dd if=/dev/null of=/dev/null count=0 iflag=nonblock 2> /dev/null; }
-drain() { # FROM TO BYTES STATS
-  if [ "$NONBLOCK" = yes ]; then
-    dd if="$1" of="$2" bs="$3" iflag=nonblock 2> /dev/null
-    return 0
+
+# A file with a size is only made up to look like a ring (--root): reading does not empty it. tracefs' files have none.
+is_made_up() { [ -f "$1" ] && [ -s "$1" ]; }
+
+# pages_needed STATS CPU-FOLDER BYTES: in $PAGES, at most this many sub-buffers hold something. A sub-buffer is left
+# when the next record does not fit, so that two neighbours hold more than one's size.
+pages_needed() {
+  entries=1 held=''
+  if [ -r "$1" ]; then
+    while read -r key value _; do
+      case $key in entries:) entries=$value ;; bytes:) held=$value ;; esac
+    done < "$1"
   fi
-  printf '' > "$2"
-  dd if="$1" of="$2" bs="$3" 2> /dev/null &
-  reader=$!
-  size=-1
+  size=$(($3 - 16))
+  whole=''
+  if first_line "$2/buffer_size_kb"; then
+    LINE=${LINE%% *}
+    case $LINE in '' | *[!0-9]*) ;; *) whole=$((LINE * 1024 / size + 2)) ;; esac
+  fi
+  case $held in
+    '' | *[!0-9]*) PAGES=${whole:-1} ;;
+    *) PAGES=$((held * 2 / size + 2)) ;;
+  esac
+  if [ "$entries" = 0 ]; then PAGES=1; fi
+  if [ -n "$whole" ] && [ "$PAGES" -gt "$whole" ]; then PAGES=$whole; fi
+}
+# written_pages FILE BYTES: in $PAGES, sub-buffers up to the last that is not all zeros, as space that was only taken
+# is.
+written_pages() {
+  PAGES=$(od -An -v -tu4 "$1" | awk -v words=$(($2 / 4)) '
+    BEGIN { last = -1 }
+    { for (i = 1; i <= NF; i++) { if ($i) last = n; n++ } }
+    END { printf "%d", last < 0 ? 0 : int(last / words) + 1 }')
+}
+# records_of LOG: $CAME and $WENT, what a dd that has ended counts; fails for one that was killed.
+records_of() {
+  CAME='' WENT=''
+  [ -s "$1" ] || return 1
+  while read -r count what which _; do
+    case "$what $which" in
+      'records in') CAME=$count ;;
+      'records out') WENT=$count ;;
+    esac
+  done < "$1"
+  [ -n "$WENT" ]
+}
+
+# drain RING FOLDER BYTES STATS: what RING holds becomes FOLDER/trace_pipe_raw, behind what an earlier, killed run has
+# read.
+drain() {
+  to=$2/trace_pipe_raw
+  [ ! -e "$to" ] || return 0
+  if is_made_up "$1"; then
+    if { cat "$1" > "$to.reading"; } 2> /dev/null && mv "$to.reading" "$to"; then return 0; fi
+    rm -f "$to.reading"
+    failed "$to"
+    return 1
+  fi
+  done_before=0
+  if [ -e "$2/reader.log" ]; then
+    # The process that started it was killed; it itself goes on to its end.
+    await_reader "$2" "$4"
+    written_pages "$to.reading" "$3"
+    done_before=$PAGES
+  fi
+  flags=''
+  [ "$NONBLOCK" = no ] || flags=iflag=nonblock
+  rm -f "$2/reader"
+  if [ -e "$1" ]; then
+    # In a session of its own, deaf to signals: a page that it has taken out of the ring gets into the file.
+    # shellcheck disable=SC2086 # a word or none
+    (
+      trap '' HUP INT TERM
+      exec $APART dd if="$1" of="$to.reading" bs="$3" seek="$done_before" conv=notrunc $flags 2> "$2/reader.log"
+    ) &
+    reader=$!
+    { printf '%s\n' "$reader" > "$2/reader"; } 2> /dev/null
+    if [ "$NONBLOCK" = no ]; then stop_when_quiet "$reader" "$4" "$2"; fi
+    wait "$reader" 2> /dev/null
+  fi
+  if [ ! -e "$1" ]; then PAGES=$done_before
+  elif records_of "$2/reader.log"; then
+    PAGES=$((done_before + ${WENT%+*}))
+    [ "${WENT#*+}" = 0 ] || written_pages "$to.reading" "$3"
+    if [ "$CAME" != "$WENT" ]; then
+      defect page-lost "$2: the disk took no more while a ring was read: $(($(sum_of "$CAME") - $(sum_of "$WENT"))) page of it is lost"
+      failed "$to"
+    fi
+  else written_pages "$to.reading" "$3"; fi
+  dd if=/dev/null of="$to.reading" bs="$3" seek="$PAGES" 2> /dev/null
+  [ -z "$FAILED" ] || return 1
+  mv "$to.reading" "$to" && rm -f "$2/reader.log" "$2/reader"
+}
+sum_of() { echo $((${1%+*} + ${1#*+})); }
+# stop_when_quiet PID STATS FOLDER
+stop_when_quiet() {
+  at=-1
   quiet=0
-  # A child that has ended can be signalled until it is waited for: 30 looks without growth end the wait, too.
-  while kill -0 $reader 2> /dev/null && [ $quiet -lt 30 ]; do
-    now=$(wc -c < "$2" 2> /dev/null) || now=0
-    left=$(sed -n 's/^entries: *//p' "$4" 2> /dev/null)
-    if [ "$now" = "$size" ]; then quiet=$((quiet + 1)); else quiet=0; fi
+  # 30 looks without a move end the wait, too.
+  while kill -0 "$1" 2> /dev/null && [ $quiet -lt 30 ]; do
+    now=0
+    if [ -r "/proc/$1/fdinfo/1" ]; then read -r _ now < "/proc/$1/fdinfo/1" || now=0; fi
+    left=$(sed -n 's/^entries: *//p' "$2" 2> /dev/null)
+    if [ "$now" = "$at" ]; then quiet=$((quiet + 1)); else quiet=0; fi
     [ "${left:-0}" = 0 ] && [ $quiet -ge 2 ] && break
-    size=$now
+    at=$now
     sleep 0.1 2> /dev/null || sleep 1
   done
-  kill $reader 2> /dev/null
-  wait $reader 2> /dev/null
-  return 0
+  kill -9 "$1" 2> /dev/null
+}
+# await_reader FOLDER STATS: one that an earlier run has started ends by itself if it does not wait.
+await_reader() {
+  if ! first_line "$1/reader"; then sleep 1; return 0; fi
+  other=$LINE
+  case $other in '' | *[!0-9]*) return 0 ;; esac
+  first_line "/proc/$other/comm" || return 0
+  case $LINE in dd | busybox | setsid | sh | dash | ash | bash) ;; *) return 0 ;; esac
+  grep -q trace_pipe_raw "/proc/$other/cmdline" 2> /dev/null || return 0
+  if [ "$NONBLOCK" = no ]; then stop_when_quiet "$other" "$2" "$1"; return 0; fi
+  looks=0
+  while kill -0 "$other" 2> /dev/null && [ $looks -lt 300 ]; do sleep 0.1 2> /dev/null || sleep 1; looks=$((looks + 1)); done
 }
 
 # Sub-buffer size in bytes: the instance's own where the kernel has it (6.8), else the header page's.
@@ -1611,46 +2143,243 @@ subbuf_bytes() {
   awk -F'[:;]' '/field: *char data/ { print $4 + $6; found = 1 } END { if (!found) print 4096 }' "$TRACING/events/header_page"
 }
 
-save_buffer() { # INSTANCE-FOLDER TO TEXT
-  [ -d "$1" ] || return 0
-  mkdir -p "$2"
+# describe_buffer INSTANCE-FOLDER TO TEXT: all of it that can be read without emptying it.
+describe_buffer() {
+  mkdir -p "$2/per_cpu" || failed "$2"
   copy_if "$1/trace_clock" "$2/trace_clock"
   copy_if "$1/last_boot_info" "$2/last_boot_info"
-  bytes=$(subbuf_bytes "$1")
+  set +f
   for cpu_folder in "$1"/per_cpu/cpu*; do
-    to=$2/per_cpu/${cpu_folder##*/}
-    mkdir -p "$to" && copy_if "$cpu_folder/stats" "$to/stats"
+    set -f
+    [ -d "$cpu_folder" ] || continue
+    mkdir "$2/per_cpu/${cpu_folder##*/}" || failed "$2"
+    copy_if "$cpu_folder/stats" "$2/per_cpu/${cpu_folder##*/}/stats"
   done
-  # Text first: reading the pages consumes them.
-  if [ "$3" = yes ]; then
-    copy_if "$1/trace" "$2/trace"
-  fi
-  for cpu_folder in "$1"/per_cpu/cpu*; do
-    to=$2/per_cpu/${cpu_folder##*/}
-    drain "$cpu_folder/trace_pipe_raw" "$to/trace_pipe_raw" "$bytes" "$cpu_folder/stats"
-  done
+  set -f
+  [ "$3" = no ] || copy_if "$1/trace" "$2/trace"
+  [ -z "$FAILED" ]
 }
+
+# buffers HALF: lines of PART and the instance whose pages it gets; the top-level buffer's is empty.
+buffers() {
+  if [ "$1" = new ]; then
+    previous_ring "$RING"
+    printf 'ring %s\n' "$PREVIOUS"
+    if [ "$MARKS" != "$RING" ]; then previous_ring "$MARKS"; printf 'marks %s\n' "$PREVIOUS"; fi
+    echo 'new '
+  else
+    printf 'ring %s\n' "$RING"
+    [ "$MARKS" = "$RING" ] || printf 'marks %s\n' "$MARKS"
+  fi
+}
+
+# free_kib FOLDER: what is free there for the caller, in $KIB; empty if that cannot be read.
+free_kib() { KIB=$(df -Pk "$1" 2> /dev/null | awk 'NR == 2 && $4 ~ /^[0-9]+$/ { print $4 }'); }
+
+# finish_part PART: whole from here on.
+finish_part() {
+  if [ -z "$FAILED" ] && mv "$PARTS/$1.new" "$PARTS/$1"; then return 0; fi
+  rm -rf "$PARTS/$1.new"
+  die "${FAILED:-$PARTS/$1} could not be written (is the disk full?): no ring has been read, so nothing is lost. Free space under $STATE, and collect again"
+}
+
+# read_parts HALF TEXT: everything that a capture of this boot is made of, into $PARTS. It can be killed anywhere and
+# called
+# again: parts that are whole are kept, and pages that were read stay.
+read_parts() {
+  mkdir -p "$PARTS" || die "$STATE cannot be written (is the disk full?)"
+  printf 'boot=%s\nhalf=%s\n' "$BOOT_ID" "$1" | write_whole "$PARTS/boot" || die "$STATE cannot be written (is the disk full?)"
+  FAILED=''
+  case $1 in
+    old) for ring in "$RING" "$MARKS"; do set_value "instances/$ring/tracing_on" 0 'pages are read when nothing is written'; done ;;
+    new) set_value tracing_on 0 'pages are read when nothing is written' ;;
+  esac
+  # A copy of a ring is gone once it has been read.
+  if ! [ -e "$PARTS/buffers" ]; then
+    { [ "$1" = lost ] || buffers "$1"; } | write_whole "$PARTS/buffers" || die "$STATE cannot be written (is the disk full?)"
+  fi
+  buffers=$(cat "$PARTS/buffers")
+  if [ "$1" = old ] && ! [ -d "$PARTS/old" ]; then
+    rm -rf "$PARTS/old.new"
+    save_boot "$PARTS/old.new"
+    finish_part old
+  fi
+  # Text only where pages cannot be decoded: the new kernel prints the old ring with its own event ids and symbols.
+  text=$2
+  [ -s "$STATE/old/formats.gz" ] || [ -s "$PARTS/old/formats.gz" ] || text=yes
+  while read -r part instance; do
+    if [ -z "$part" ] || [ -d "$PARTS/$part" ]; then continue; fi
+    in_instance "$instance" .
+    rm -rf "$PARTS/$part.new"
+    if [ "$part" = new ]; then
+      save_boot "$PARTS/new.new"
+      describe_buffer "$TRACING" "$PARTS/new.new" "$2"
+    elif [ -d "$TRACING/$INSIDE" ]; then describe_buffer "$TRACING/$INSIDE" "$PARTS/$part.new" "$text"
+    else continue; fi
+    printf '%s\n' "$(subbuf_bytes "$TRACING/$INSIDE")" | write_whole "$PARTS/$part.bytes" || failed "$PARTS/$part.bytes"
+    finish_part "$part"
+  done <<EOF
+$buffers
+EOF
+  if [ "$1" != old ] && ! [ -d "$PARTS/pstore" ]; then
+    rm -rf "$PARTS/pstore.new"
+    mkdir "$PARTS/pstore.new" || failed "$PARTS/pstore.new"
+    save_pstore "$PARTS/pstore.new"
+    finish_part pstore
+  fi
+  take_space
+  NONBLOCK=no
+  dd_can_skip_waiting && NONBLOCK=yes
+  APART=''
+  if command -v setsid > /dev/null 2>&1; then APART=setsid; fi
+  while read -r part instance; do
+    [ -d "$PARTS/$part/per_cpu" ] || continue
+    in_instance "$instance" .
+    first_line "$PARTS/$part.bytes" || LINE=4096
+    bytes=$LINE
+    set +f
+    for folder in "$PARTS/$part"/per_cpu/cpu*; do
+      set -f
+      cpu_folder=$TRACING/$INSIDE/per_cpu/${folder##*/}
+      drain "$cpu_folder/trace_pipe_raw" "$folder" "$bytes" "$cpu_folder/stats" ||
+        die "$FAILED could not be written (is the disk full?): what was read is in $PARTS. Free space, and collect again"
+    done
+    set -f
+  done <<EOF
+$buffers
+EOF
+  sync -f "$PARTS" 2> /dev/null || sync
+  printf 'whole\n' | write_whole "$PARTS/whole" || die "$STATE cannot be written (is the disk full?): what was read is in $PARTS. Free space, and collect again"
+}
+
+# take_space: for all pages that are still to be read. Blocks that a file has are its own: the disk cannot fill up
+# between the check and the reading.
+take_space() {
+  needed=0
+  taken=''
+  while read -r part instance; do
+    [ -d "$PARTS/$part/per_cpu" ] || continue
+    in_instance "$instance" .
+    first_line "$PARTS/$part.bytes" || LINE=4096
+    bytes=$LINE
+    set +f
+    for folder in "$PARTS/$part"/per_cpu/cpu*; do
+      set -f
+      cpu_folder=$TRACING/$INSIDE/per_cpu/${folder##*/}
+      if [ -e "$folder/trace_pipe_raw" ] || [ -e "$folder/reader.log" ] || is_made_up "$cpu_folder/trace_pipe_raw"; then continue; fi
+      pages_needed "$folder/stats" "$cpu_folder" "$bytes"
+      needed=$((needed + PAGES * bytes / 1024))
+      taken=$taken$PAGES$TAB$bytes$TAB$folder/trace_pipe_raw.reading$NEWLINE
+    done
+    set -f
+  done <<EOF
+$buffers
+EOF
+  free_kib "$PARTS"
+  if [ -n "$KIB" ] && [ "$KIB" -lt $((needed + 64)) ]; then
+    die "$STATE has $KIB KiB free, and the pages of the rings need $((needed + 64)): no ring has been read, so nothing is lost. Free space there, and collect again"
+  fi
+  while IFS=$TAB read -r pages bytes file; do
+    [ -n "$file" ] || continue
+    dd if=/dev/zero of="$file" bs="$bytes" count="$pages" 2> /dev/null && continue
+    printf '%s' "$taken" | while IFS=$TAB read -r _ _ file; do rm -f "$file"; done
+    die "$STATE has no room for the $needed KiB that the pages of the rings may need: no ring has been read, so nothing is lost. Free space there, and collect again"
+  done <<EOF
+$taken
+EOF
+}
+
+# close_parts: those of an earlier boot, whose collect was killed: its rings are gone, what was read of them is not.
+close_parts() {
+  defect reading-cut-short "collecting was interrupted in an earlier boot: the parts hold what had been read by then"
+  set +f
+  rm -rf "$PARTS"/*.new
+  for file in "$PARTS"/*/per_cpu/cpu*/trace_pipe_raw.reading; do
+    set -f
+    [ -f "$file" ] || continue
+    part=${file#"$PARTS"/}
+    first_line "$PARTS/${part%%/*}.bytes" || LINE=4096
+    bytes=$LINE
+    PAGES=0
+    [ ! -e "${file%/*}/reader.log" ] || written_pages "$file" "$bytes"
+    dd if=/dev/null of="$file" bs="$bytes" seek="$PAGES" 2> /dev/null
+    mv "$file" "${file%.reading}"
+    rm -f "${file%/*}/reader.log" "${file%/*}/reader"
+  done
+  set -f
+  printf 'whole\n' | write_whole "$PARTS/whole" || die "$STATE cannot be written (is the disk full?)"
+}
+
+# --- the capture -----------------------------------------------------------------------------------------------------
 
 json_text() { # TEXT: quoted
   printf '"%s"' "$(printf '%s' "$1" | tr -d '\000-\037' | sed 's/\\/\\\\/g; s/"/\\"/g')"
 }
 
-write_manifest() { # FILE
+# boot_of IDS: `boot_id` and `update` of a part, as $PART_BOOT and $PART_UPDATE.
+boot_of() {
+  PART_BOOT='' PART_UPDATE=''
+  [ -r "$1" ] || return 0
+  while IFS='=' read -r key value; do
+    case $key=$value in
+      boot_id=*[!A-Za-z0-9_-]* | update=*[!0-9a-f]*) ;;
+      boot_id=*) PART_BOOT=$value ;;
+      update=*) PART_UPDATE=$value ;;
+    esac
+  done < "$1"
+}
+
+write_manifest() { # FOLDER READ-IN
   {
     printf '{\n "format": "blackout-capture",\n "version": 1,\n "name": %s,\n' "$(json_text "$NAME")"
     printf ' "recorder": %s,\n' "$VERSION"
+    [ -z "$UPDATE" ] || printf ' "update": "%s",\n' "$UPDATE"
     [ -z "$HASH_KEY" ] || printf ' "session_names": "hashed",\n'
+    boot_of "$1/old/ids"
+    old_boot=${PART_BOOT:-$OLD_BOOT}
+    boot_of "$1/new/ids"
     printf ' "boots": {'
     comma=''
     if [ -d "$1/old" ]; then
       printf '\n  "old": { "files": "old"'
       [ -d "$1/ring" ] && printf ', "ring": "ring"'
       [ -d "$1/marks" ] && printf ', "marks": "marks"'
+      [ -z "$old_boot" ] || printf ', "boot_id": "%s"' "$old_boot"
       printf ' }'
       comma=,
     fi
-    [ -d "$1/new" ] && printf '%s\n  "new": { "files": "new" }' "$comma"
-    printf '\n },\n "labels": { "probe_level": %s' "$(json_text "$LEVEL")"
+    if [ -d "$1/new" ]; then
+      printf '%s\n  "new": { "files": "new"' "$comma"
+      [ -z "$PART_BOOT" ] || printf ', "boot_id": "%s"' "$PART_BOOT"
+      printf ' }'
+    fi
+    printf '\n },\n "parts": {'
+    comma=''
+    for part in old ring marks new pstore; do
+      [ -d "$1/$part" ] || continue
+      boot_of "$1/$part/ids"
+      read_in=$2
+      case $part in
+        old) read_in=$PART_BOOT ;;
+        ring | marks) PART_BOOT=$old_boot ;;
+      esac
+      printf '%s\n  "%s": { ' "$comma" "$part"
+      [ -z "$PART_BOOT" ] || printf '"boot_id": "%s", ' "$PART_BOOT"
+      [ -z "$PART_UPDATE" ] || printf '"update": "%s", ' "$PART_UPDATE"
+      printf '"read_in": "%s" }' "${read_in:-$BOOT_ID}"
+      comma=,
+    done
+    printf '\n },\n'
+    if [ -s "$STATE/sums" ]; then
+      printf ' "sha256": {'
+      comma=''
+      while read -r sum path; do
+        printf '%s\n  "%s": "%s"' "$comma" "$path" "$sum"
+        comma=,
+      done < "$STATE/sums"
+      printf '\n },\n'
+    fi
+    printf ' "labels": { "probe_level": %s' "$(json_text "$LEVEL")"
     [ -z "$WITH" ] || printf ', "with": %s' "$(json_text "$WITH")"
     printf '%s' "$LABELS" | while IFS='=' read -r key value; do
       [ -n "$key" ] && printf ', %s: %s' "$(json_text "$key")" "$(json_text "$value")"
@@ -1664,7 +2393,147 @@ write_manifest() { # FILE
       done
     fi
     printf ']\n}\n'
-  } > "$1/capture.json"
+  } | into "$1/capture.json"
+}
+
+# A capture is made of the parts in the state folder, privately, and gets its name when it is whole and has been read
+# back.
+BUILD=$STATE/build
+build_failed() {
+  rm -rf "$BUILD"
+  die "$1 (is the disk full?): nothing is collected, and nothing is lost; collect again"
+}
+# as_one FOLDER TO: the same files by another name, or copies where they are going to be changed.
+as_one() {
+  if [ -z "$HASH_KEY" ] && cp -Rl "$1" "$2" 2> /dev/null; then return 0; fi
+  rm -rf "$2"
+  cp -R "$1" "$2" 2> /dev/null
+}
+build() {
+  rm -rf "$BUILD" "$STATE/sums"
+  mkdir "$BUILD" || build_failed "$BUILD cannot be made"
+  BASE=${OUT##*/}
+  case $BASE in *.tar.gz) BASE=${BASE%.tar.gz} ;; *.tgz) BASE=${BASE%.tgz} ;; esac
+  case $BASE in -*) BASE=capture$BASE ;; esac
+  capture=$BUILD/capture
+  mkdir "$capture" || build_failed "$BUILD cannot be written"
+  set +f
+  for folder in "$PARTS"/*; do
+    set -f
+    [ -d "$folder" ] || continue
+    case $folder in *.new) continue ;; esac
+    # Of pstore there may be nothing.
+    rmdir "$folder" 2> /dev/null && continue
+    as_one "$folder" "$capture/${folder##*/}" || build_failed "$BUILD could not be written"
+  done
+  set -f
+  if [ -d "$STATE/old" ] && ! [ -d "$capture/old" ]; then
+    as_one "$STATE/old" "$capture/old" || build_failed "$BUILD could not be written"
+  fi
+  # A ring without its kernel's part is no boot.
+  if [ -d "$capture/ring" ] && ! [ -d "$capture/old" ]; then mkdir "$capture/old" || build_failed "$BUILD could not be written"; fi
+  hide_secrets "$capture" || build_failed 'secrets could not be left out'
+  [ -z "$HASH_KEY" ] || hash_sessions "$capture"
+  if command -v sha256sum > /dev/null 2>&1; then
+    (cd "$capture" && capture_files | while IFS= read -r file; do sha256sum "$file" || exit 1; done) | into "$STATE/sums" || build_failed 'checksums could not be written'
+  fi
+  first_line "$PARTS/boot" || LINE=''
+  write_manifest "$capture" "${LINE#boot=}" || build_failed "$BUILD could not be written"
+  [ "$(tail -c 2 "$capture/capture.json")" = '}' ] || build_failed "$BUILD could not be written"
+}
+# capture_files: those of the current folder, the manifest aside, by name.
+capture_files() {
+  set +f
+  for file in old/* ring/* marks/* new/* pstore/* ring/per_cpu/*/* marks/per_cpu/*/* new/per_cpu/*/*; do
+    [ ! -f "$file" ] || printf '%s\n' "$file"
+  done
+  set -f
+}
+# sum_of_file FILE: its digest, in $SUM; without sha256sum its size.
+sum_of_file() {
+  if command -v sha256sum > /dev/null 2>&1; then SUM=$(sha256sum < "$1" 2> /dev/null) || SUM=''
+  else SUM=$(wc -c < "$1" 2> /dev/null) || SUM=''; fi
+  SUM=${SUM%% *}
+}
+digest() { if command -v sha256sum > /dev/null 2>&1; then sha256sum; else wc -c; fi; }
+
+# is_intact PATH SUM: whether the capture there is the one that was written: an archive by its digest, a folder by its
+# manifest's and by each of the sums in $STATE/sums.
+is_intact() {
+  [ ! -L "$1" ] || return 1
+  if [ -d "$1" ]; then
+    sum_of_file "$1/capture.json"
+    [ -n "$2" ] && [ "$SUM" = "$2" ] || return 1
+    [ ! -s "$STATE/sums" ] || (cd "$1" && sha256sum -c "$STATE/sums" > /dev/null 2>&1)
+  else
+    sum_of_file "$1"
+    [ -n "$2" ] && [ "$SUM" = "$2" ]
+  fi
+}
+
+# What an earlier, killed run has left beside its output: only a folder that holds the word it was made with.
+remove_leftover() {
+  first_line "$STATE/publishing" || return 0
+  case $LINE in /*/.blackout.*) ;; *) return 0 ;; esac
+  leftover=$LINE
+  word=$(sed -n 2p "$STATE/publishing")
+  if [ -n "$word" ] && ! [ -L "$leftover" ] && first_line "$leftover/of-blackout" && [ "$LINE" = "$word" ]; then rm -rf "$leftover"; fi
+  rm -f "$STATE/publishing"
+}
+# publish_capture: $BUILD/capture becomes $OUT. Fails with a sentence in $WHY; then none of it is left.
+publish_capture() {
+  WHY="no file can be made beside $OUT"
+  mkdir -p "${OUT%/*}/" 2> /dev/null
+  private_folder "$OUT" || return 1
+  publish_privately
+  published=$?
+  leave_private_folder
+  return $published
+}
+publish_privately() {
+  at=$(pwd -P)
+  WHY="$STATE/publishing could not be written"
+  printf '%s\n%s\n' "$at" "$UPDATE.$$" | write_whole "$STATE/publishing" || return 1
+  WHY="$OUT could not be written (is the disk full?)"
+  printf '%s\n' "$UPDATE.$$" | into of-blackout || return 1
+  case $OUT in
+    *.tar.gz | *.tgz)
+      mv "$BUILD/capture" "$BUILD/$BASE" 2> /dev/null || [ "$BASE" = capture ] || return 1
+      { tar -C "$BUILD" -cf - "$BASE" 2> /dev/null || : > tar-failed; } | gzip 2> /dev/null > archive || return 1
+      [ ! -e tar-failed ] || return 1
+      # The archive is read back whole, from the disk if it can be.
+      sync archive 2> /dev/null
+      WHY="$OUT, read back, is not what was written"
+      # shellcheck disable=SC2094 # it is only read
+      read_back=$({ gzip -dc < archive && echo end; } 2> /dev/null | digest)
+      written=$({ tar -C "$BUILD" -cf - "$BASE" && echo end; } 2> /dev/null | digest)
+      [ "$read_back" = "$written" ] || return 1
+      members=$(gzip -dc < archive | tar -tf - 2> /dev/null | grep -c -v '/$')
+      files=$(cd "$BUILD/$BASE" && { capture_files; echo capture.json; } | grep -c .)
+      [ "$members" = "$files" ] || return 1
+      result=archive ;;
+    *)
+      cp -R "$BUILD/capture" capture 2> /dev/null || return 1
+      # shellcheck disable=SC2046 # the recorder's own names
+      (cd capture && sync $(capture_files) capture.json) 2> /dev/null
+      WHY="$OUT, read back, is not what was written"
+      (cd capture && [ -s capture.json ] && { [ ! -s "$STATE/sums" ] || sha256sum -c "$STATE/sums" > /dev/null 2>&1; }) || return 1
+      cmp -s "$BUILD/capture/capture.json" capture/capture.json || return 1
+      result=capture ;;
+  esac
+  if [ $result = archive ]; then sum_of_file archive; else sum_of_file capture/capture.json; fi
+  WHY="$STATE/publishing could not be written"
+  printf '%s\n%s\n%s\n%s\n' "$at" "$UPDATE.$$" "$SUM" "$OUT" | write_whole "$STATE/publishing" || return 1
+  WHY="$OUT has come about meanwhile, or cannot be made"
+  publish $result "${OUT##*/}" || return 1
+  sync .. 2> /dev/null
+  return 0
+}
+
+# note_collected SUM: in $STATE/armed, which `disarm` reads.
+note_collected() {
+  { if [ -e "$STATE/armed" ]; then grep -v '^\(collected\|sum\)=' "$STATE/armed"; fi
+    printf 'collected=%s\nsum=%s\n' "$OUT" "$1"; } | write_whole "$STATE/armed"
 }
 
 collect() {
@@ -1672,83 +2541,99 @@ collect() {
   need_tracing
   find_ring
   OUT=${OUT%/}
-  [ -e "$OUT" ] && die "$OUT exists already"
-  case $OUT in *.tar.gz | *.tgz) folder=${OUT%.tar.gz}; folder=${folder%.tgz}.partial ;; *) folder=$OUT.partial ;; esac
+  case ${OUT##*/} in '' | . | .. | *"$NEWLINE"*) misused "-o: '$OUT' is not a name for a capture" ;; esac
+  if ! [ -d "$STATE" ] && [ -z "$CARRIER" ] && ! came_by_kexec; then
+    die "nothing is armed in $STATE, and no ring holds an earlier boot: there is nothing to collect"
+  fi
   lock
+  if [ -d "$STATE/earlier" ] && read_armed && [ "$ARMED_BOOT" = "$BOOT_ID" ] && [ "$ARMED_HALF" = old ]; then
+    die "an earlier run was killed while it armed: recorder.sh disarm --state $STATE"
+  fi
+  # Killed after the last step but one: the capture is there, whole.
+  if [ -e "$OUT" ] && [ "$(sed -n 4p "$STATE/publishing" 2> /dev/null)" = "$OUT" ] && is_intact "$OUT" "$(sed -n 3p "$STATE/publishing")"; then
+    note_collected "$(sed -n 3p "$STATE/publishing")" || die "$STATE cannot be written (is the disk full?); the capture is whole: $OUT"
+    remove_leftover
+    say "collected: $OUT (an earlier run had written it)"
+    return 0
+  fi
+  if [ -e "$OUT" ] || [ -L "$OUT" ]; then die "$OUT exists already: it is left as it is; give another name with -o"; fi
+  remove_leftover
   if ! read_armed || [ "$ARMED_BOOT" != "$BOOT_ID" ] || [ "$ARMED_HALF" = new ]; then from_carrier; fi
   load_journal
   half=new
   if read_armed; then
-    LEVEL=$ARMED_LEVEL WITH=$ARMED_WITH RING=$ARMED_RING MARKS=$ARMED_MARKS PERSISTENT=$ARMED_PERSISTENT
+    LEVEL=${ARMED_LEVEL:-$LEVEL} WITH=$ARMED_WITH RING=${ARMED_RING:-$RING} MARKS=${ARMED_MARKS:-$MARKS} PERSISTENT=$ARMED_PERSISTENT
     HASH_KEY=${HASH_KEY:-$ARMED_HASH}
+    UPDATE=$ARMED_UPDATE OLD_BOOT=${ARMED_OLD_BOOT:-$ARMED_BOOT}
     # In the kernel that was armed for the update: it did not come about, or was refused.
     [ "$ARMED_BOOT" = "$BOOT_ID" ] && half=$ARMED_HALF
-    if [ "$ARMED_BOOT" != "$BOOT_ID" ] && ! came_by_kexec; then half=lost
-    elif [ "$half" = new ]; then
-      enter_new
-      mark_clock "$TRACING/trace_marker"
-    fi
+    if [ "$ARMED_BOOT" != "$BOOT_ID" ] && ! came_by_kexec; then half=lost; fi
+  elif ! [ -d "$STATE/old" ] && ! [ -d "$PARTS" ] && ! came_by_kexec; then
+    die "nothing is armed in $STATE, and no ring holds an earlier boot: there is nothing to collect"
   else
     defect not-armed "nothing was saved in the old kernel ($STATE): its events cannot be decoded"
   fi
+  [ "$HASH_KEY" != / ] || die "names of sessions were to be hashed: give the key with --hash-sessions"
   [ -z "$HASH_KEY" ] || know_key "$HASH_KEY"
-  rm -rf "$folder"
-  mkdir -p "$folder" || die "$folder cannot be made"
+  read_of='' read_half=''
+  if first_line "$PARTS/boot"; then
+    read_of=${LINE#boot=}
+    read_half=$(sed -n 's/^half=//p' "$PARTS/boot")
+  fi
+  # What is in a capture already makes room for what a later boot has.
+  if [ -n "$read_of" ] && [ "$read_of" != "$BOOT_ID" ] && [ -n "$COLLECTED" ]; then rm -rf "$PARTS"; read_of=''; fi
+  if [ -n "$read_of" ] && [ "$read_of" != "$BOOT_ID" ]; then
+    half=$read_half
+    [ -e "$PARTS/whole" ] || close_parts
+  elif [ -e "$PARTS/whole" ]; then half=${read_half:-$half}
+  else
+    if [ "$half" = new ] && [ -n "$ARMED_BOOT" ]; then
+      enter_new
+      mark_update "$TRACING/trace_marker"
+      mark_clock "$TRACING/trace_marker"
+    fi
+    read_parts "$half" "$TEXT"
+  fi
+  [ "$half" != lost ] || say 'this kernel did not come of the update: what was saved before it is all there is'
   [ -n "$NAME" ] || NAME=$(uname -n)-$(date -u +%Y%m%dT%H%M%SZ)
-  NONBLOCK=no
-  dd_can_skip_waiting && NONBLOCK=yes
-  if [ -d "$STATE/old" ]; then
-    mkdir "$folder/old"
-    for file in "$STATE/old"/*; do cat "$file" > "$folder/old/${file##*/}"; done
+  build
+  if ! WHY=$(publish_capture || { printf '%s' "$WHY"; exit 1; }); then
+    remove_leftover
+    build_failed "${WHY:-$OUT could not be written}"
   fi
-  # Text only where pages cannot be decoded: the new kernel prints the old ring with its own event ids and symbols.
-  text=$TEXT
-  [ -s "$folder/old/formats.gz" ] || text=yes
-  if [ "$half" = old ]; then
-    for ring in "$RING" "$MARKS"; do set_value "instances/$ring/tracing_on" 0 'pages are read when nothing is written'; done
-    rm -rf "$folder/old"
-    save_boot "$folder/old"
-    save_buffer "$TRACING/instances/$RING" "$folder/ring" "$text"
-    [ "$MARKS" = "$RING" ] || save_buffer "$TRACING/instances/$MARKS" "$folder/marks" "$text"
-  elif [ "$half" = lost ]; then
-    say 'this kernel did not come of the update: what was saved before it is all there is'
-    save_pstore "$folder/pstore"
-  else
-    set_value tracing_on 0 'pages are read when nothing is written'
-    save_boot "$folder/new"
-    if [ -d "$TRACING/instances/$RING" ]; then
-      [ -d "$folder/old" ] || mkdir "$folder/old"
-      previous_ring "$RING"
-      save_buffer "$TRACING/instances/$PREVIOUS" "$folder/ring" "$text"
-      previous_ring "$MARKS"
-      [ "$MARKS" = "$RING" ] || save_buffer "$TRACING/instances/$PREVIOUS" "$folder/marks" "$text"
-    fi
-    save_buffer "$TRACING" "$folder/new" "$TEXT"
-    save_pstore "$folder/pstore"
-  fi
-  [ -z "$HASH_KEY" ] || hash_sessions "$folder"
-  write_manifest "$folder"
-  if [ "$OUT" = "${folder%.partial}" ]; then mv "$folder" "$OUT"
-  else
-    base=${folder##*/}
-    base=${base%.partial}
-    mv "$folder" "${folder%.partial}" && folder=${folder%.partial}
-    if ! tar -C "$(dirname "$folder")" -czf "$OUT.partial" "$base" || ! mv "$OUT.partial" "$OUT"; then
-      rm -f "$OUT.partial"
-      die "$OUT could not be written; the capture is in $folder"
-    fi
-    rm -rf "$folder"
-  fi
-  [ -e "$STATE/armed" ] && printf 'collected=%s\n' "$OUT" >> "$STATE/armed"
+  SUM=$(sed -n 3p "$STATE/publishing")
+  note_collected "$SUM" || die "$STATE cannot be written (is the disk full?); the capture is whole: $OUT"
+  remove_leftover
+  rm -rf "$BUILD"
   say "collected: $OUT"
 }
 
-# undo LINE: true where nothing of it is left.
+# is_own_change KIND WHAT VALUE: whether it stays within tracefs, and is one that this recorder makes.
+is_own_change() {
+  case /$2/ in */../* | */./* | *//*) return 1 ;; esac
+  inside=$2
+  case $inside in instances/?*/?*) inside=${inside#instances/*/} ;; esac
+  case $1:$inside in
+    write:trace_clock | write:tracing_on | write:current_tracer | write:events/*/enable | write:events/*/filter) ;;
+    clear:trace | filter:set_ftrace_filter | probes:kprobe_events | probes:dynamic_events) ;;
+    instance:*/* | instance:.*) return 1 ;;
+    instance:?*) ;;
+    *) return 1 ;;
+  esac
+  case $1 in
+    filter) case $3 in "$STATE"/filter.*/*) return 1 ;; "$STATE"/filter.*) ;; *) return 1 ;; esac ;;
+  esac
+}
+# undo LINE: true if none of it is left.
 undo() {
   kind=${1%%"$TAB"*}
   rest=${1#*"$TAB"}
   what=${rest%%"$TAB"*}
   value=${rest#*"$TAB"}
+  if ! is_own_change "$kind" "$what" "$value"; then
+    say "ignored: '$(printf '%s' "$1" | tr -cd ' -~' | cut -c 1-200)' in $JOURNAL is not a change that this recorder makes"
+    return 0
+  fi
   case $kind in
     write)
       [ -e "$TRACING/$what" ] || return 0
@@ -1774,7 +2659,9 @@ undo() {
       [ -d "$TRACING/events/$GROUP" ] || grep -q "^[fpr][0-9]*:$GROUP/" "$TRACING/$what" 2> /dev/null || return 0
       put "$TRACING/events/$GROUP/enable" 0
       { printf -- '-:%s/\n' "$GROUP" >> "$TRACING/$what"; } 2> /dev/null && ! [ -d "$TRACING/events/$GROUP" ] && return 0
+      set +f
       for folder in "$TRACING/events/$GROUP"/*/; do
+        set -f
         [ -d "$folder" ] || continue
         folder=${folder%/}
         { printf -- '-:%s/%s\n' "$GROUP" "${folder##*/}" >> "$TRACING/$what"; } 2> /dev/null
@@ -1803,9 +2690,11 @@ stop_boot_tracing() {
     esac
   done
   # A copy of a ring that is cleared removes itself.
+  set +f
   for folder in "$TRACING"/instances/*_backup; do
     if [ -e "$folder/last_boot_info" ]; then { printf '' > "$folder/trace"; } 2> /dev/null; fi
   done
+  set -f
   # And the probes that a bootconfig has defined, those of this recorder's.
   sed -n 's/^ftrace\.event\.kprobes\.\([a-z0-9_]*\)\.probes.*/\1/p' "$ROOT/proc/bootconfig" 2> /dev/null | while IFS= read -r probe; do
     probe_table | grep -q " ${probe%_ret} " || continue
@@ -1815,36 +2704,64 @@ stop_boot_tracing() {
   { printf '' > "$TRACING/trace"; } 2> /dev/null
 }
 
+# take_back: what the journal has, from its end. Fails if something is left, which stays in the journal.
+take_back() {
+  [ -e "$JOURNAL" ] || return 0
+  left=''
+  # A last line without an end was cut by a full disk or a kill: that change was not made.
+  while IFS= read -r line; do
+    [ -n "$line" ] || continue
+    undo "$line" || left=$left$line$NEWLINE
+  done <<EOF
+$({ cat "$JOURNAL"; printf '\n'; } | sed "$([ -z "$(tail -c 1 "$JOURNAL")" ] || echo "\$d")" | sed '1!G;h;$!d')
+EOF
+  [ -n "$left" ] || return 0
+  printf '%s' "$left" | sed '1!G;h;$!d' | write_whole "$JOURNAL" || true
+  say "some of it could not be taken back (is a file of it open?); try again:"
+  printf '%s' "$left" | sed 's/^/  /' >&2
+  return 1
+}
+
+# What `disarm` may delete: everything of an update that never began to be read, and what is in a capture that is still
+# what was written.
+may_be_deleted() {
+  [ "$DISCARD" = no ] || return 0
+  if [ -n "$COLLECTED" ]; then
+    is_intact "$COLLECTED" "$COLLECTED_SUM" && return 0
+    if [ -e "$COLLECTED" ]; then KEPT="$COLLECTED is not what was collected"; else KEPT="$COLLECTED is not there any more"; fi
+    return 1
+  fi
+  KEPT='not collected yet'
+  [ ! -d "$PARTS" ] || return 1
+  [ -d "$STATE/old" ] || return 0
+  [ -n "$ARMED_BOOT" ] && [ "$ARMED_BOOT" = "$BOOT_ID" ] && [ "$ARMED_HALF" = old ]
+}
+
 disarm() {
   [ -d "$STATE" ] || { say 'nothing is armed'; return 0; }
   need_tracing
   lock
   armed=no
   read_armed && armed=yes
-  # In another boot than the journal's, tracefs is new: nothing of it is left there.
-  if [ -e "$JOURNAL" ] && { [ $armed = no ] || [ "$ARMED_BOOT" = "$BOOT_ID" ]; }; then
-    left=''
-    while IFS= read -r line; do
-      [ -n "$line" ] || continue
-      undo "$line" || left=$left$line$NEWLINE
-    done <<EOF
-$(sed '1!G;h;$!d' "$JOURNAL")
-EOF
-    if [ -n "$left" ]; then
-      printf '%s' "$left" | sed '1!G;h;$!d' > "$JOURNAL.new" && mv "$JOURNAL.new" "$JOURNAL"
-      say "some of it could not be taken back (is a file of it open?); try again:"
-      printf '%s' "$left" | sed 's/^/  /' >&2
-      return 1
-    fi
-  fi
+  # In another boot than the journal's, tracefs is new: none of it is left there.
+  if [ $armed = no ] || [ "$ARMED_BOOT" = "$BOOT_ID" ]; then take_back || return 1; fi
   rm -f "$JOURNAL" "$JOURNAL.new"
   [ "$ARMED_HALF" = new ] && [ "$ARMED_BOOT" = "$BOOT_ID" ] && stop_boot_tracing
-  if [ -d "$STATE/old" ] && [ "$DISCARD" = no ] && [ "$ARMED_BOOT" != '' ] &&
-    { [ "$ARMED_BOOT" != "$BOOT_ID" ] || [ "$ARMED_HALF" = new ]; } && ! grep -q '^collected=' "$STATE/armed" 2> /dev/null; then
-    say "not collected yet: what the old kernel saved is kept in $STATE (collect, or disarm --discard)"
+  if [ -d "$STATE/earlier" ] && { [ $armed = no ] || { [ "$ARMED_BOOT" = "$BOOT_ID" ] && [ "$ARMED_HALF" = old ]; }; }; then
+    bring_earlier_back
+    read_armed || true
+  fi
+  if ! may_be_deleted; then
+    say "$KEPT: what was saved is kept in $STATE (collect, or disarm --discard)"
     return 0
   fi
-  rm -rf "$STATE/old" "$STATE/old.new" "$STATE/old.before" "$STATE/armed" "$STATE/armed.new" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE/costs" "$STATE/traceable" "$STATE"/filter.*
+  remove_leftover
+  # Nothing but what this recorder makes in its state folder.
+  set +f
+  rm -rf "$STATE/old" "$STATE/old.new" "$STATE/old.before" "$PARTS" "$BUILD" "$STATE/hashing" "$STATE/carried" "$STATE/sums" \
+    "$STATE/armed" "$STATE/armed.new" "$STATE/defects" "$STATE/contents" "$STATE/layout" "$STATE/costs" "$STATE/traceable" \
+    "$STATE/publishing" "$STATE/earlier" "$STATE"/filter.* "$STATE"/*.new
+  set -f
   unlock
   rmdir "$STATE" 2> /dev/null
   say 'disarmed: nothing of the recorder is left in tracefs'
@@ -1855,7 +2772,7 @@ status() {
     echo "armed: level $ARMED_LEVEL, $ARMED_HALF kernel, $([ "$ARMED_BOOT" = "$BOOT_ID" ] && echo this || echo 'an earlier') boot"
     echo "ring: $ARMED_RING$([ "$ARMED_PERSISTENT" = yes ] || echo ' (does not outlive a kexec)'); marks go to $ARMED_MARKER"
     [ -d "$STATE/old" ] && echo "saved: $STATE/old"
-    sed -n 's/^collected=/collected: /p' "$STATE/armed"
+    [ -z "$COLLECTED" ] || echo "collected: $COLLECTED"
   else echo 'armed: no'; fi
   [ -r "$STATE/defects" ] && sort -u "$STATE/defects" | sed "s/^[^$TAB]*$TAB/not recorded: /"
   if [ -s "$JOURNAL" ]; then
@@ -1878,7 +2795,7 @@ check() {
   [ $limit -lt $READY ] && READY=$limit
   return 0
 }
-# config OPTION: y, m, n, or ? where the kernel does not tell.
+# config OPTION: y, m, n, or ? where the kernel does not show it.
 config() {
   if [ -z "$CONFIG" ]; then echo '?'; return; fi
   case $NEWLINE$CONFIG$NEWLINE in *"$NEWLINE$1=y$NEWLINE"*) echo y ;; *"$NEWLINE$1=m$NEWLINE"*) echo m ;; *) echo n ;; esac
@@ -1929,7 +2846,7 @@ examine() {
     case " $CMDLINE " in
       *' kho=off '*) check note kho markers 'KHO is off on the command line: nothing is handed over' 'start the kernel with kho=on' ;;
       *' kho=on '*) check ok kho markers 'KHO is asked for on the command line' '' ;;
-      *) check note kho markers "whether KHO is on is not told$(missing CONFIG_KEXEC_HANDOVER)" 'start the kernel with kho=on; CONFIG_KEXEC_HANDOVER_DEBUGFS shows it' ;;
+      *) check note kho markers "whether KHO is on is not known$(missing CONFIG_KEXEC_HANDOVER)" 'start the kernel with kho=on; CONFIG_KEXEC_HANDOVER_DEBUGFS shows it' ;;
     esac
   fi
   case $(cat "$TRACING/trace_clock" 2> /dev/null) in
@@ -1965,17 +2882,16 @@ examine() {
     else check fail probes probes "$((found)) of $((total)) functions can be probed, LUO's own not among them" 'a kernel with CONFIG_LIVEUPDATE=y; without it there is nothing to probe'; fi
     know_layout yes
     case $LAYOUT_FROM in
-      btf) check ok session-names probes "where this kernel keeps a session's name is told by its BTF" '' ;;
+      btf) check ok session-names probes "where this kernel keeps a session's name is in its BTF" '' ;;
       table) ;;
-      *) check note session-names probes "where Linux $RELEASE keeps a session's name is not known" "files are recorded without their session; marks may name it; BTF would tell$(missing CONFIG_DEBUG_INFO_BTF)" ;;
+      *) check note session-names probes "where Linux $RELEASE keeps a session's name is not known" "files are recorded without their session; marks may name it; BTF would show it$(missing CONFIG_DEBUG_INFO_BTF)" ;;
     esac
   else check fail probes probes 'this kernel has no kprobe events' "a kernel with CONFIG_KPROBE_EVENTS=y$(missing CONFIG_KPROBES CONFIG_KPROBE_EVENTS)"; fi
   case " $(cat "$TRACING/available_tracers" 2> /dev/null) " in
     *' function_graph '*) check ok graph graph 'the function_graph tracer is there' '' ;;
     *) check fail graph graph 'there is no function_graph tracer' "a kernel with CONFIG_FUNCTION_GRAPH_TRACER=y$(missing CONFIG_FUNCTION_GRAPH_TRACER)" ;;
   esac
-  # The longest mount point that the state folder lies under.
-  type=$(awk -v at="$STATE/" -v root="$ROOT" '{ m = root $2; if (m !~ /\/$/) m = m "/"; if (index(at, m) == 1 && length(m) >= best) { best = length(m); type = $3 } } END { print type }' "$ROOT/proc/mounts" 2> /dev/null)
+  type=$(type_of_state)
   if [ -n "$CARRIER" ]; then type=carrier; fi
   case $type in
     carrier) check ok carrier markers "what is saved goes to $CARRIER, too" '' ;;
@@ -1983,7 +2899,7 @@ examine() {
     '') check note carrier markers "what $STATE lies on is not known" 'it must outlive the kexec' ;;
     *) check ok carrier markers "$STATE is on $type, which outlives a kexec" '' ;;
   esac
-  if ls "$ROOT"/sys/fs/pstore/* > /dev/null 2>&1 || [ -d "$ROOT/sys/module/ramoops" ]; then
+  if [ -n "$(ls "$ROOT/sys/fs/pstore" 2> /dev/null)" ] || [ -d "$ROOT/sys/module/ramoops" ]; then
     check ok pstore markers 'pstore keeps the log of a kernel that panics' ''
   else check note pstore markers 'no pstore: a new kernel that panics leaves its last words on the console only' 'reserve_mem=2M:4096:oops ramoops.mem_name=oops, with CONFIG_PSTORE_RAM'; fi
 }

@@ -40,7 +40,12 @@ const kexecLoaded = join(scratch, "kexec_loaded");
 test("systemd finds nothing to complain about", { skip: missing("systemd-analyze", "systemd") }, () => {
   const copies = units.map((name) => {
     const copy = join(scratch, name);
-    writeFileSync(copy, readFileSync(join(folder, name), "utf8").replaceAll(INSTALLED, recorder));
+    writeFileSync(
+      copy,
+      readFileSync(join(folder, name), "utf8")
+        .replaceAll(INSTALLED, recorder)
+        .replaceAll("/usr/bin/blackout ", "/bin/true "),
+    );
     return copy;
   });
   assert.ok(copies.length >= 3);
