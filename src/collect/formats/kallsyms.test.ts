@@ -45,3 +45,18 @@ test("every symbol is found at its own address, whatever the order of the file",
     }),
   );
 });
+
+test("a name longer than the kernel's longest is no symbol", () => {
+  const [longest, longer] = ["f".repeat(512), "f".repeat(600)];
+  const symbols = parse(`ffffffff81000000 T ${longest}\nffffffff81000010 T ${longer}\nffffffff81000100 T last\n`);
+  assert.equal(symbols?.count, 2);
+  assert.equal(symbols?.name(0xffffffff81000020n), longest);
+});
+
+test("half a million symbols at one address: look-ups stay logarithmic", () => {
+  const symbols = parse(`${"ffffffff81000000 T same\n".repeat(500_000)}ffffffff81080000 T last\n`);
+  const before = process.cpuUsage();
+  for (let i = 0n; i < 20_000n; i++) assert.equal(symbols?.name(0xffffffff81000000n + i), "same");
+  const { user } = process.cpuUsage(before);
+  assert.ok(user < 1_000_000, `${user} us`);
+});

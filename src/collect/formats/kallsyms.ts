@@ -11,84 +11,169 @@ export interface SymbolTable {
 const MAX_SYMBOLS = 4_000_000;
 /** Beyond this an address belongs to no function any more (the largest kernel functions are some 100 KiB). */
 const MAX_OFFSET = 1n << 20n;
+/** KSYM_NAME_LEN (512), a module's name (MODULE_NAME_LEN, 64) and what stands around them: a longer line has no symbol. */
+const MAX_NAMES_BYTES = 512 + 64 + 8;
+/** Looked-up addresses that are kept; more are looked up again. */
+const MAX_KNOWN = 1 << 16;
 const SPACE = 0x20;
 const NEWLINE = 0x0a;
 const TAB = 0x09;
 const OPEN_BRACKET = 0x5b;
 
+interface Found {
+  readonly symbol: string;
+  readonly name: string;
+}
+
 /** Null where the addresses are hidden (kptr_restrict prints zeros) or there are none. */
 export function parseKallsyms(bytes: Uint8Array): SymbolTable | null {
-  const addresses: bigint[] = [];
-  const begins: number[] = [];
-  for (let at = 0; at < bytes.length && addresses.length < MAX_SYMBOLS; ) {
-    let end = bytes.indexOf(NEWLINE, at);
-    if (end < 0) end = bytes.length;
-    const entry = entryOf(bytes, at, end);
-    if (entry !== null) {
-      addresses.push(entry.address);
-      begins.push(entry.nameAt);
-    }
-    at = end + 1;
-  }
-  if (addresses.length === 0 || addresses.every((address) => address === 0n)) return null;
-  const order = Array.from(addresses.keys()).sort((a, b) => {
-    const difference = (addresses[a] as bigint) - (addresses[b] as bigint);
-    return difference < 0n ? -1 : difference > 0n ? 1 : a - b;
-  });
-  const sorted = BigUint64Array.from(order, (i) => addresses[i] as bigint);
-  const find = (address: bigint): number => {
-    let low = 0;
-    let high = sorted.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((sorted[middle] as bigint) <= address) low = middle + 1;
-      else high = middle;
-    }
-    // Of symbols at one address the first in the file is the one that %pS prints.
-    let row = low - 1;
-    while (row > 0 && sorted[row - 1] === sorted[row]) row -= 1;
-    return row;
-  };
-  const nameAt = (row: number): string => textAt(bytes, begins[order[row] as number] as number);
-  const sizeOf = (row: number): bigint => {
-    let next = row + 1;
-    while (next < sorted.length && sorted[next] === sorted[row]) next += 1;
-    return next < sorted.length ? (sorted[next] as bigint) - (sorted[row] as bigint) : 0n;
-  };
-  const known = new Map<bigint, { readonly symbol: string; readonly name: string } | null>();
-  const resolve = (address: bigint) => {
+  const addresses = parseAddresses(bytes);
+  if (addresses === null) return null;
+  const known = new Map<bigint, Found | null>();
+  const resolve = (address: bigint): Found | null => {
     const cached = known.get(address);
     if (cached !== undefined) return cached;
-    const row = find(address);
-    const offset = row < 0 ? MAX_OFFSET : address - (sorted[row] as bigint);
-    const name = row < 0 ? "" : nameAt(row);
-    const size = row < 0 ? 0n : sizeOf(row);
-    const module = row < 0 ? "" : moduleAt(bytes, begins[order[row] as number] as number);
-    const symbol = `${name}+0x${offset.toString(16)}/0x${size.toString(16)}${module}`;
-    const found = offset >= MAX_OFFSET ? null : { name: `${name}${module}`, symbol };
+    if (known.size >= MAX_KNOWN) known.clear();
+    const found = resolved(bytes, addresses, address);
     known.set(address, found);
     return found;
   };
   return {
-    count: sorted.length,
+    count: addresses.count,
     symbol: (address) => resolve(address)?.symbol ?? null,
     name: (address) => resolve(address)?.name ?? null,
   };
 }
 
-/** `ffffffff81000000 T _text [module]`. */
-function entryOf(bytes: Uint8Array, at: number, end: number): { address: bigint; nameAt: number } | null {
-  const space = bytes.indexOf(SPACE, at);
-  if (space <= at || space > end - 4 || space - at > 16) return null;
+function resolved(bytes: Uint8Array, addresses: Addresses, address: bigint): Found | null {
+  const next = addresses.firstFrom(address + 1n);
+  if (next === 0) return null;
+  const base = addresses.at(next - 1);
+  const offset = address - base;
+  if (offset >= MAX_OFFSET) return null;
+  // Of symbols at one address the first in the file is the one that %pS prints.
+  const begin = addresses.nameBegin(addresses.firstFrom(base));
+  const size = next < addresses.count ? addresses.at(next) - base : 0n;
+  const name = textAt(bytes, begin);
+  const module = moduleAt(bytes, begin);
+  return { name: `${name}${module}`, symbol: `${name}+0x${offset.toString(16)}/0x${size.toString(16)}${module}` };
+}
+
+/** Addresses in ascending order, those of one address in the file's: 16 bytes a symbol, however many there are. */
+class Addresses {
+  constructor(
+    readonly count: number,
+    readonly high: Uint32Array,
+    readonly low: Uint32Array,
+    readonly begins: Uint32Array,
+    readonly order: Uint32Array,
+  ) {}
+
+  at(row: number): bigint {
+    const entry = this.order[row] as number;
+    return (BigInt(this.high[entry] as number) << 32n) | BigInt(this.low[entry] as number);
+  }
+
+  nameBegin(row: number): number {
+    return this.begins[this.order[row] as number] as number;
+  }
+
+  /** The first row whose address is not below `address`. */
+  firstFrom(address: bigint): number {
+    let first = 0;
+    let end = this.count;
+    while (first < end) {
+      const middle = (first + end) >>> 1;
+      if (this.at(middle) < address) first = middle + 1;
+      else end = middle;
+    }
+    return first;
+  }
+}
+
+function parseAddresses(bytes: Uint8Array): Addresses | null {
+  const most = countLines(bytes);
+  const high = new Uint32Array(most);
+  const low = new Uint32Array(most);
+  const begins = new Uint32Array(most);
+  let count = 0;
+  let isHidden = true;
+  let isSorted = true;
+  for (let at = 0; at < bytes.length && count < most; ) {
+    let end = bytes.indexOf(NEWLINE, at);
+    if (end < 0) end = bytes.length;
+    const begin = parseEntry(bytes, at, end, high, low, count);
+    if (begin > 0) {
+      begins[count] = begin;
+      const [ownHigh, ownLow] = [high[count] as number, low[count] as number];
+      if (ownHigh !== 0 || ownLow !== 0) isHidden = false;
+      if (count > 0) {
+        const aboveHigh = high[count - 1] as number;
+        if (ownHigh < aboveHigh || (ownHigh === aboveHigh && ownLow < (low[count - 1] as number))) isSorted = false;
+      }
+      count += 1;
+    }
+    at = end + 1;
+  }
+  if (isHidden) return null;
+  const order = Uint32Array.from({ length: count }, (_, entry) => entry);
+  return new Addresses(count, high, low, begins, isSorted ? order : sortedBy([low, high], order));
+}
+
+function countLines(bytes: Uint8Array): number {
+  let lines = 1;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0 && lines < MAX_SYMBOLS; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
+  return lines;
+}
+
+/** Sorts by numbers whose words are given from the lowest to the highest: stable, and linear for whatever order. */
+function sortedBy(words: readonly Uint32Array[], order: Uint32Array): Uint32Array {
+  let from: Uint32Array = order;
+  let into: Uint32Array = new Uint32Array(order.length);
+  for (const word of words) {
+    for (const shift of [0, 16]) {
+      const places = new Uint32Array(65_537);
+      for (const entry of from) {
+        const digit = ((word[entry] as number) >>> shift) & 0xffff;
+        places[digit + 1] = (places[digit + 1] as number) + 1;
+      }
+      for (let digit = 0; digit < 65_536; digit++) {
+        places[digit + 1] = (places[digit + 1] as number) + (places[digit] as number);
+      }
+      for (const entry of from) {
+        const digit = ((word[entry] as number) >>> shift) & 0xffff;
+        const place = places[digit] as number;
+        into[place] = entry;
+        places[digit] = place + 1;
+      }
+      [from, into] = [into, from];
+    }
+  }
+  return from;
+}
+
+/** `ffffffff81000000 T _text [module]`: the address into `row`; returns where the name begins, 0 if this is no symbol. */
+function parseEntry(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  highs: Uint32Array,
+  lows: Uint32Array,
+  row: number,
+): number {
   let high = 0;
   let low = 0;
-  for (let i = at; i < space; i++) {
-    const digit = hexOf(bytes[i] as number);
-    if (digit < 0) return null;
+  let space = at;
+  for (; space < end && bytes[space] !== SPACE; space++) {
+    const digit = hexOf(bytes[space] as number);
+    if (digit < 0) return 0;
     high = ((high << 4) | (low >>> 28)) >>> 0;
     low = ((low << 4) | digit) >>> 0;
   }
-  return { address: (BigInt(high) << 32n) | BigInt(low), nameAt: space + 3 };
+  if (space === at || space > end - 4 || space - at > 16 || end - space > MAX_NAMES_BYTES) return 0;
+  highs[row] = high;
+  lows[row] = low;
+  return space + 3;
 }
 
 function hexOf(byte: number): number {
@@ -107,5 +192,7 @@ function moduleAt(bytes: Uint8Array, begin: number): string {
 function textAt(bytes: Uint8Array, begin: number): string {
   let end = begin;
   while (end < bytes.length && (bytes[end] as number) > SPACE) end += 1;
-  return new TextDecoder("latin1").decode(bytes.subarray(begin, end));
+  return latin1.decode(bytes.subarray(begin, end));
 }
+
+const latin1 = new TextDecoder("latin1");
