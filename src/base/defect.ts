@@ -33,49 +33,79 @@ export function defect(input: DefectInput): Defect {
   return { line: null, byte: null, boot: null, time: null, count: 1, ...input };
 }
 
+/** Receives defects. */
+export interface DefectSink {
+  defect(input: DefectInput): void;
+}
+
 /**
  * Collects defects in bounded memory: of each code in each file the first `keep` are kept whole, and all further ones
- * are counted in one more, so that a hostile file of bad lines costs no more than a short one and nothing goes
- * uncounted.
+ * are counted in one more, so that a hostile file of bad lines costs no more than a short one and nothing goes uncounted.
+ * With a sink to pass them on to, what is kept is passed on at once, and the rest by `finish`.
  */
 export class DefectLog {
   readonly #kept: Defect[] = [];
-  readonly #seen = new Map<string, { kept: number; overflow: { defect: Defect; count: number } | null }>();
+  readonly #seen = new Map<string, { kept: number; overflow: Overflow | null }>();
 
-  constructor(readonly keep: number = 100) {}
+  constructor(
+    readonly passOn: DefectSink | null = null,
+    readonly keep: number = 100,
+  ) {}
 
   add(input: DefectInput): void {
-    const found = defect(input);
-    const key = `${found.code}\0${found.file}`;
+    this.addOf(input.code, input.file, input.count ?? 1, () => input);
+  }
+
+  /** As `add`; `make` is called only for a defect whose text is needed. */
+  addOf(code: string, file: string, count: number, make: () => DefectInput): void {
+    const key = `${code}\0${file}`;
     const seen = this.#seen.get(key) ?? { kept: 0, overflow: null };
     this.#seen.set(key, seen);
     if (seen.kept < this.keep) {
       seen.kept += 1;
+      const found = defect(make());
       this.#kept.push(found);
+      this.passOn?.defect(found);
     } else if (seen.overflow === null) {
-      seen.overflow = { defect: found, count: found.count };
+      seen.overflow = { first: defect(make()), count, added: 1 };
     } else {
-      seen.overflow.count += found.count;
+      seen.overflow.count += count;
+      seen.overflow.added += 1;
     }
   }
 
-  /** Every defect, in the order found; overflow entries last, each with the number it stands for. */
+  /** One for each code and file with more than `keep`: it says how many it stands for. */
+  #overflow(): readonly Defect[] {
+    return [...this.#seen.values()].flatMap(({ overflow }) => {
+      if (overflow === null) return [];
+      const { first, count, added } = overflow;
+      // A single one may stand for many by itself, and says so.
+      if (added === 1) return [{ ...first, count }];
+      return [
+        { ...first, count, message: `${count.toLocaleString("en")} more of the same, the first: ${first.message}` },
+      ];
+    });
+  }
+
+  /** Passes on what was counted together. */
+  finish(): void {
+    for (const found of this.#overflow()) this.passOn?.defect(found);
+  }
+
+  /** Every defect, in the order found; those that stand for many last. */
   all(): readonly Defect[] {
-    const overflow: Defect[] = [];
-    for (const { overflow: more } of this.#seen.values()) {
-      if (more !== null) {
-        overflow.push({
-          ...more.defect,
-          count: more.count,
-          message: `${more.count.toLocaleString("en")} more of the same, the first: ${more.defect.message}`,
-        });
-      }
-    }
-    return [...this.#kept, ...overflow];
+    return [...this.#kept, ...this.#overflow()];
   }
 
   /** How many defects were added, counting each by the number it stands for. */
   total(): number {
     return this.all().reduce((sum, found) => sum + found.count, 0);
   }
+}
+
+/** Defects beyond those that are kept: `added` of them, which stand for `count`. */
+interface Overflow {
+  readonly first: Defect;
+  count: number;
+  added: number;
 }

@@ -1,7 +1,7 @@
 /** What collecting passes on: the event table in chunks, printk lines, and the clocks' facts. */
 
 import type { StringTable } from "../base/bytes/string-table.js";
-import type { Defect, DefectInput } from "../base/defect.js";
+import type { Defect, DefectSink } from "../base/defect.js";
 import type { Boot } from "../base/time.js";
 import type { RawSpanKind } from "./span-table.js";
 
@@ -56,9 +56,8 @@ export interface EventChunk {
   text(row: number): string;
 }
 
-export interface EventSink {
+export interface EventSink extends DefectSink {
   chunk(chunk: EventChunk): void;
-  defect(defect: DefectInput): void;
   /** A reader may leave out the rows that are not needed; they still count as events. */
   readonly interest?: EventInterest;
 }

@@ -3,7 +3,7 @@
  * their messages placed on the axis by the clock that the log was stamped with.
  */
 
-import type { DefectInput } from "../../base/defect.js";
+import type { DefectSink } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { AgentClient, AgentFacts, ClockPair, KeyEvent, SourceCounts, TraceClock } from "../../model/collected.js";
 import { clockReading } from "../../model/marks.js";
@@ -131,12 +131,8 @@ export interface AgentRecords {
   readonly sources: readonly SourceCounts[];
 }
 
-interface Sink {
-  defect(input: DefectInput): void;
-}
-
 /** Reads the agents' files; each is optional. */
-export function readAgents(files: CaptureFiles, sink: Sink): AgentRecords {
+export function readAgents(files: CaptureFiles, sink: DefectSink): AgentRecords {
   const mapped = textOf(LUO_MAPPING, files.limits["table-bytes"], files, sink);
   const mapping = mapped === null ? null : parseLuoMapping(mapped, LUO_MAPPING, sink);
   const logs = (["old", "new"] as const).map((boot) => {
@@ -160,7 +156,7 @@ export function readAgents(files: CaptureFiles, sink: Sink): AgentRecords {
   };
 }
 
-function textOf(path: string, limit: number, files: CaptureFiles, sink: Sink): string | null {
+function textOf(path: string, limit: number, files: CaptureFiles, sink: DefectSink): string | null {
   const bytes = files.bytes(path, limit, sink);
   return bytes === null ? null : new TextDecoder("utf-8").decode(bytes);
 }
@@ -180,7 +176,7 @@ export function placeMessages(
   boot: Boot,
   messages: readonly LuodMessage[],
   anchors: readonly WallAnchor[],
-  sink: Sink,
+  sink: DefectSink,
 ): readonly KeyEvent[] {
   const file = luodLogPath(boot);
   return messages.flatMap(({ name, stamp, line, fd, session }): readonly KeyEvent[] => {

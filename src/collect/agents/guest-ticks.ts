@@ -1,5 +1,5 @@
 /** A guest's own ticker log: one stamp of the guest's clock a line (docs/guest-ticks.md). */
-import type { DefectInput } from "../../base/defect.js";
+import type { DefectSink } from "../../base/defect.js";
 import type { TickLog } from "../../model/collected.js";
 import { float64Column } from "../events/columns.js";
 import { cleanText } from "../kernel-log/kmsg-lines.js";
@@ -53,7 +53,7 @@ function stampOf(bytes: Uint8Array, from: number, to: number): Stamp | null {
  * Reads a log of ticks; never throws. Lines that are no stamp, or of the other form than the first, are defects and
  * left out; a stamp below the one before is a defect too, and begins the series anew: no gap is read across it.
  */
-export function parseTicks(bytes: Uint8Array, file: string, sink: { defect(input: DefectInput): void }): TickLog {
+export function parseTicks(bytes: Uint8Array, file: string, sink: DefectSink): TickLog {
   const sinceFirstNs = float64Column();
   const breaks: number[] = [];
   const header = new Map<string, string>();

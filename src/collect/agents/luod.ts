@@ -6,7 +6,8 @@
  * nothing.
  */
 
-import type { EventSink, ReadCounts } from "../../model/collected.js";
+import type { DefectSink } from "../../base/defect.js";
+import type { ReadCounts } from "../../model/collected.js";
 import { captured } from "../../model/kernel-lines.js";
 import { cleanText } from "../kernel-log/kmsg-lines.js";
 
@@ -93,12 +94,7 @@ function stampOf(line: string): { readonly stamp: LogStamp; readonly length: num
 }
 
 /** Reads one boot's log of luod, in its order; never throws. A line that is no message of the protocol is a defect. */
-export function parseLuodLog(
-  text: string,
-  file: string,
-  boot: "old" | "new",
-  sink: Pick<EventSink, "defect">,
-): LuodLog {
+export function parseLuodLog(text: string, file: string, boot: "old" | "new", sink: DefectSink): LuodLog {
   const messages: LuodMessage[] = [];
   const ids = new Map<number, string>();
   let lines = 0;

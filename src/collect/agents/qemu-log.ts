@@ -8,7 +8,7 @@
  */
 
 import type { ByteSource } from "../../base/bytes/byte-source.js";
-import type { DefectInput } from "../../base/defect.js";
+import type { DefectSink } from "../../base/defect.js";
 import { ok, type Result } from "../../base/result.js";
 import type { Boot } from "../../base/time.js";
 import type { EventFields, EventSource, FieldValue, ReadCounts } from "../../model/collected.js";
@@ -236,7 +236,7 @@ export interface QemuLog {
 const MAX_SPANS = 100_000;
 
 /** Reads one boot's log of one VM; never throws. Stamps are cut to `QEMU_STAMP_NS`. */
-export function readQemuLog(source: ByteSource, boot: Boot, sink: { defect(input: DefectInput): void }): QemuLog {
+export function readQemuLog(source: ByteSource, boot: Boot, sink: DefectSink): QemuLog {
   const devices = new DeviceSpans();
   const transitions = new Transitions(boot);
   const counts = qemuLogSource(source, boot).read({

@@ -4,7 +4,8 @@
  * `{"version":1,"units":{UNIT:{"fdstore":[{"type":"fd","name":…,"token":N},{"type":"luo_session","name":…,"sessionName"
  * :…}]}}}`.
  */
-import type { EventSink, StoredFd, StoredSession } from "../../model/collected.js";
+import type { DefectSink } from "../../base/defect.js";
+import type { StoredFd, StoredSession } from "../../model/collected.js";
 
 /** LUO_SESSION_NAME of src/shared/luo-util.h. */
 export const SYSTEMD_SESSION = "systemd";
@@ -33,7 +34,7 @@ const isName = (value: unknown, length: number): value is string =>
   typeof value === "string" && value !== "" && value.length <= length;
 
 /** Parses the mapping; never throws. What cannot be understood is a defect (`luo-mapping-…`), and the rest is kept. */
-export function parseLuoMapping(text: string, file: string, sink: Pick<EventSink, "defect">): LuoMapping {
+export function parseLuoMapping(text: string, file: string, sink: DefectSink): LuoMapping {
   const refuse = (message: string): LuoMapping => {
     sink.defect({
       code: "luo-mapping-unusable",
@@ -60,7 +61,7 @@ export function parseLuoMapping(text: string, file: string, sink: Pick<EventSink
   return storedOf(json.units, file, sink);
 }
 
-function storedOf(units: Json, file: string, sink: Pick<EventSink, "defect">): LuoMapping {
+function storedOf(units: Json, file: string, sink: DefectSink): LuoMapping {
   const fds: StoredFd[] = [];
   const sessions: StoredSession[] = [];
   const tokens = new Set<number>();

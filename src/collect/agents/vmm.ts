@@ -4,7 +4,7 @@
  * the axis by the host's realtime clock.
  */
 
-import type { DefectInput } from "../../base/defect.js";
+import type { DefectInput, DefectSink } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import { type KeyEvent, type RawSpans, type SourceCounts, type Texts, VMM_EVIDENCE } from "../../model/collected.js";
 import type { CaptureFiles } from "../files/files.js";
@@ -20,17 +20,13 @@ export interface VmmLog {
   readonly log: QemuLog;
 }
 
-interface Sink {
-  defect(input: DefectInput): void;
-}
-
 /** Logs that are read: one of each VM and boot. */
 const MAX_LOGS = 2_048;
 /** The span table's flag for an end that is inferred (SpanFlag.inferred). */
 const INFERRED = 4;
 
 /** Reads the VMMs' logs; each is optional. */
-export function readVmmLogs(files: CaptureFiles, sink: Sink): readonly VmmLog[] {
+export function readVmmLogs(files: CaptureFiles, sink: DefectSink): readonly VmmLog[] {
   const named = files.paths.flatMap((path) => {
     const name = path.startsWith(`${VMM_FOLDER}/`) ? qemuLogName(path.slice(VMM_FOLDER.length + 1)) : null;
     return name === null ? [] : [{ path, ...name }];
@@ -64,7 +60,7 @@ export interface PlacedVmmSpan {
  * Places a boot's logs. One reading of the clock places all of a log, the one that makes its stop or resume surest, so
  * that durations within it are the log's own. A log that nothing places is noted in `sink`.
  */
-export function placeVmmLogs(logs: readonly VmmLog[], anchors: readonly WallAnchor[], sink: Sink): PlacedVmm {
+export function placeVmmLogs(logs: readonly VmmLog[], anchors: readonly WallAnchor[], sink: DefectSink): PlacedVmm {
   const keyEvents: KeyEvent[] = [];
   const spans: PlacedVmmSpan[] = [];
   for (const { vm, boot, log } of logs) {

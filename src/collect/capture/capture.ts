@@ -1,6 +1,6 @@
 /** What a capture holds: its manifest, and which boot left which files (docs/capture-format.md). */
 
-import { type DefectInput, DefectLog } from "../../base/defect.js";
+import { type DefectInput, DefectLog, type DefectSink } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
 import type { Boot } from "../../base/time.js";
 import { type ClockPair, type RecordingCosts, type TraceClock, traceClockOf } from "../../model/collected.js";
@@ -169,7 +169,7 @@ export function readCapture(files: CaptureFiles): Result<Capture, CaptureError> 
 
 interface Reader {
   readonly files: CaptureFiles;
-  readonly sink: { defect(input: DefectInput): void };
+  readonly sink: DefectSink;
   readonly has: (path: string) => string | null;
 }
 

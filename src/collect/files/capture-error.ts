@@ -65,7 +65,7 @@ const PART_BYTES = 255;
 
 /**
  * C0 and C1 controls and DEL, separators and marks that reorder text, the byte order mark; and U+FFFD, which stands for
- * bytes that were no UTF-8, so that two different names could look the same.
+ * bytes that are not UTF-8, so that two different names could look the same.
  */
 const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffd]/;
 

@@ -1,4 +1,4 @@
-/** A file on disk as a byte source; whoever opens it closes it. What it throws is the system's refusal. */
+/** A file on disk as a byte source; its opener closes it. What it throws is the system's refusal. */
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 

@@ -55,7 +55,7 @@ export function scanLines({ source, buffer, block, takeLine, blockEnds }: LineBl
     filled += Math.min(got, room);
     position += Math.min(got, room);
   }
-  // Whoever scans a line stops at a newline: one stands behind a last line that has none.
+  // A scan of a line stops at a newline: one stands behind a last line that has none.
   buffer[filled] = NEWLINE;
   if (at < filled && !skipping) takeLine(at, filled);
 }

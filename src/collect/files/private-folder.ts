@@ -22,12 +22,12 @@ export function privateFolder(): PrivateFolder {
     rmSync(path, { recursive: true, force: true });
     keeper?.kill("SIGKILL");
   };
-  // Whoever opens it removes it; this is for what ends the process before that, where there is no shell either.
+  // Its opener removes it; this is for what ends the process before that, also without a shell.
   process.once("exit", remove);
   return { path, remove };
 }
 
-/** Null where there is no such shell. In a session of its own, so that a terminal's Ctrl+C does not reach it. */
+/** Null without such a shell. In a session of its own, so that a terminal's Ctrl+C does not reach it. */
 function keeperOf(path: string): ChildProcess | null {
   if (process.platform === "win32") return null;
   const keeper = spawn("/bin/sh", ["-c", 'read -r _; rm -rf -- "$1"', "sh", path], {

@@ -1,7 +1,8 @@
 /** A small file beside the events, read whole: what decodes them, a log, a clock reading. */
+
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
-import type { EventSink } from "../../model/collected.js";
+import type { DefectSink } from "../../base/defect.js";
 
 /** A capture's file that could be read when the capture was opened, and no longer can. */
 export class CaptureReadError extends Error {
@@ -11,16 +12,10 @@ export class CaptureReadError extends Error {
 }
 
 /**
- * The whole file, unpacked where its name ends in `.gz`; null, and a defect, where it is larger than `limit` bytes,
- * packed
- * or unpacked, or cannot be unpacked. Throws `CaptureReadError` where it cannot be read.
+ * The whole file, unpacked if its name ends in `.gz`; null, and a defect, if it is larger than `limit` bytes, packed or
+ * unpacked, or is damaged. Throws `CaptureReadError` if it cannot be read.
  */
-export function wholeFile(
-  name: string,
-  path: string,
-  limit: number,
-  sink: Pick<EventSink, "defect">,
-): Uint8Array | null {
+export function wholeFile(name: string, path: string, limit: number, sink: DefectSink): Uint8Array | null {
   let packed: Uint8Array | null;
   try {
     packed = readWhole(path, limit);
@@ -63,7 +58,7 @@ export function wholeFile(
   }
 }
 
-/** What a .gz file may always unpack to, and how many times its size more may: formats and symbols pack 4 to 12 times. */
+/** A .gz file may always unpack to this, and beyond it this many times its size: formats and symbols pack 4 to 12 times. */
 const ANY_BYTES = 32 << 20;
 const MOST_RATIO = 64;
 

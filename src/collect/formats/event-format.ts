@@ -2,7 +2,7 @@
  * Event format files (`events/SYSTEM/NAME/format`), parsed once into field accessors. The capture holds all of a boot's
  * in one file, each line prefixed by its path, as grep -H prints them.
  */
-import type { DefectInput } from "../../base/defect.js";
+import type { DefectSink } from "../../base/defect.js";
 
 export type FieldShape =
   /** An integer of `size` bytes. */
@@ -69,12 +69,8 @@ interface Draft {
   printFmt: string;
 }
 
-interface Sink {
-  defect(input: DefectInput): void;
-}
-
 /** Formats by id. A file that makes no sense is a defect of its own; the others stand. */
-export function parseFormats(bytes: Uint8Array, file: string, sink: Sink): ParsedFormats {
+export function parseFormats(bytes: Uint8Array, file: string, sink: DefectSink): ParsedFormats {
   const builder = new FormatsBuilder(file, sink);
   let draft: Draft | null = null;
   const text = new TextDecoder("utf-8").decode(bytes);
@@ -102,7 +98,7 @@ export function parseFormats(bytes: Uint8Array, file: string, sink: Sink): Parse
 export function parseFormatFiles(
   files: readonly { readonly system: string; readonly text: string }[],
   file: string,
-  sink: Sink,
+  sink: DefectSink,
 ): ParsedFormats {
   const builder = new FormatsBuilder(file, sink);
   for (const [i, { system, text }] of files.entries()) {
@@ -124,7 +120,7 @@ class FormatsBuilder {
 
   constructor(
     readonly file: string,
-    readonly sink: Sink,
+    readonly sink: DefectSink,
   ) {}
 
   close(draft: Draft | null): void {

@@ -31,7 +31,7 @@ test("a module's symbol names its module", () => {
   assert.equal(symbols?.name(0xffffffff81000190n), "third [e1000]");
 });
 
-test("hidden addresses are no symbols", () => {
+test("hidden addresses are ignored", () => {
   assert.equal(parse("0000000000000000 T a\n0000000000000000 T b\n"), null);
   assert.equal(parse(""), null);
 });
@@ -46,7 +46,7 @@ test("every symbol is found at its own address, whatever the order of the file",
   );
 });
 
-test("a name longer than the kernel's longest is no symbol", () => {
+test("a name longer than the kernel's longest is ignored", () => {
   const [longest, longer] = ["f".repeat(512), "f".repeat(600)];
   const symbols = parse(`ffffffff81000000 T ${longest}\nffffffff81000010 T ${longer}\nffffffff81000100 T last\n`);
   assert.equal(symbols?.count, 2);

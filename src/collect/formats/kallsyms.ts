@@ -11,7 +11,7 @@ export interface SymbolTable {
 const MAX_SYMBOLS = 4_000_000;
 /** Beyond this an address belongs to no function any more (the largest kernel functions are some 100 KiB). */
 const MAX_OFFSET = 1n << 20n;
-/** KSYM_NAME_LEN (512), a module's name (MODULE_NAME_LEN, 64) and what stands around them: a longer line has no symbol. */
+/** KSYM_NAME_LEN (512), MODULE_NAME_LEN (64) and what stands around them: a longer line has no symbol. */
 const MAX_NAMES_BYTES = 512 + 64 + 8;
 /** Looked-up addresses that are kept; more are looked up again. */
 const MAX_KNOWN = 1 << 16;
@@ -152,7 +152,7 @@ function sortedBy(words: readonly Uint32Array[], order: Uint32Array): Uint32Arra
   return from;
 }
 
-/** `ffffffff81000000 T _text [module]`: the address into `row`; returns where the name begins, 0 if this is no symbol. */
+/** `ffffffff81000000 T _text [module]`: the address into `row`; returns where the name begins, 0 without a symbol. */
 function parseEntry(
   bytes: Uint8Array,
   at: number,

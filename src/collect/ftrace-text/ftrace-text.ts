@@ -6,7 +6,7 @@
 
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import { StringTable } from "../../base/bytes/string-table.js";
-import type { DefectInput } from "../../base/defect.js";
+import { type DefectInput, DefectLog } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { EventSink, EventSource, ReadCounts, TraceClock } from "../../model/collected.js";
 import type { RecordFilter } from "../../model/trace-file.js";
@@ -31,25 +31,15 @@ export interface FtraceTextInput {
   readonly blockBytes?: number;
 }
 
-/**
- * A marker, a message and a stack lie in one sub-buffer, 64 KiB on hosts of such pages: what goes on for longer is
- * damage.
- */
+/** A marker, a message and a stack lie in one sub-buffer, at most 64 KiB: what goes on for longer is damage. */
 const MAX_OPEN_BYTES = 64 * 1024;
-/**
- * A time column, or bytes that no text holds: a damaged event line of this layout or of another, not a marker's rest.
- */
+/** A time column, or bytes that no text holds: a damaged event line of any layout, not a marker's rest. */
 const FOREIGN =
   /-\d{1,9} .{0,40}(?:\d{1,11}\.\d{6}(?:\d{3})?|\d{9,20}): |\d\.\d{6}: [\w.]+:|[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]/;
 /** How much of a line is looked at: a header is no longer. */
 const FOREIGN_BYTES = 256;
 const BLOCK_BYTES = 1024 * 1024;
-/** Of each code so many defects are told one by one; all further ones are told as one, with their number. */
-const MAX_TOLD = 100;
-/**
- * Some entries print no line (of 3,641 of a recording 19 did not): fewer than this share of the header's count is a
- * loss.
- */
+/** Some entries print no line (19 of 3,641 in a recording): below this share of the header's count events are lost. */
 const LEAST_PRINTED = 0.95;
 const MARKER_PREFIXES = ["luo:", "clock:"];
 const STACK_CALLER = new TextEncoder().encode(" => ");
@@ -70,261 +60,255 @@ export function ftraceTextSource(input: FtraceTextInput): EventSource {
     dialect: "ftrace-text",
     files: [input.source.name],
     clock: input.clock,
-    read: (sink) => readText(input, sink),
+    read: (sink) => new TextReader(input, sink).read(),
   };
 }
 
-/** Tells the first defects of a code one by one, and the rest at the end as one. */
-class DefectTeller {
-  readonly #seen = new Map<string, { told: number; more: number; first: DefectInput | null }>();
-  constructor(readonly sink: EventSink) {}
-
-  tell(code: string, count: number, make: () => DefectInput): void {
-    let seen = this.#seen.get(code);
-    if (seen === undefined) {
-      seen = { told: 0, more: 0, first: null };
-      this.#seen.set(code, seen);
-    }
-    if (seen.told < MAX_TOLD) {
-      seen.told += 1;
-      this.sink.defect(make());
-    } else {
-      seen.more += count;
-      seen.first ??= make();
-    }
-  }
-
-  finish(): void {
-    for (const { more, first } of this.#seen.values()) {
-      if (first === null) continue;
-      this.sink.defect({
-        ...first,
-        count: more,
-        message: more === 1 ? first.message : `${more} more of the same, the first: ${first.message}`,
-      });
-    }
-  }
-}
-
-function readText(input: FtraceTextInput, sink: EventSink): ReadCounts {
-  const { boot, source } = input;
-  const file = source.name;
-  const block = Math.max(1, input.blockBytes ?? BLOCK_BYTES);
-  const buffer = Buffer.alloc(block + MAX_OPEN_BYTES + MAX_LINE_BYTES + 2);
-  const strings = new StringTable();
-  const parser = new LineParser(strings, {
-    eventNames: input.eventNames !== null && input.eventNames.size > 0 ? input.eventNames : null,
-    markerPrefixes: input.markerPrefixes ?? MARKER_PREFIXES,
-  });
-  const rows = new Rows();
-  const defects = new DefectTeller(sink);
-  const tasks = new CurrentTasks();
-  const filter = input.filter === undefined ? null : new RowFilter(input.filter, strings);
-
-  let base = 0n;
-  let baseHigh = -1;
-  let baseLow = 0;
-  let lastHigh = -1;
-  let lastLow = 0;
-  let events = 0;
-  let continuations = 0;
-  let structural = 0;
-  let undecoded = 0;
-  let lostEvents = 0;
-  let untimed = 0;
-  let line = 0;
+/** Reads one file, line by line. */
+class TextReader {
+  readonly #input: FtraceTextInput;
+  readonly #sink: EventSink;
+  readonly #file: string;
+  readonly #block: number;
+  readonly #buffer: Buffer;
+  readonly #strings = new StringTable();
+  readonly #parser: LineParser;
+  readonly #rows = new Rows();
+  readonly #defects: DefectLog;
+  readonly #tasks = new CurrentTasks();
+  readonly #filter: RowFilter | null;
+  readonly #counts = { lines: 0, events: 0, continuations: 0, structural: 0, undecoded: 0, lostEvents: 0 };
+  #untimed = 0;
+  /** The first event's time: seconds (-1: none yet), nanoseconds of the second, and both together. */
+  #baseHigh = -1;
+  #baseLow = 0;
+  #base = 0n;
+  /** Of the last event that has a time, in two parts alike. */
+  #lastHigh = -1;
+  #lastLow = 0;
   /** Lines that cannot be decoded belong to the event before them. */
-  let continued = false;
-  let openIsStack = false;
-  let openIsComment = false;
-  /** Where the open row's line begins; -1 where none is open, or where the filter has left it out. */
-  let openAt = -1;
+  #continued = false;
+  #openIsStack = false;
+  #openIsComment = false;
+  /** Where the open row's line begins; -1 if none is open, or if the filter has left it out. */
+  #openAt = -1;
   /** How long the event is so far, with its further lines. */
-  let openBytes = 0;
+  #openBytes = 0;
 
-  const lastTime = (): bigint | null => (lastHigh < 0 ? null : BigInt(lastHigh) * 1_000_000_000n + BigInt(lastLow));
+  constructor(input: FtraceTextInput, sink: EventSink) {
+    this.#input = input;
+    this.#sink = sink;
+    this.#file = input.source.name;
+    this.#block = Math.max(1, input.blockBytes ?? BLOCK_BYTES);
+    this.#buffer = Buffer.alloc(this.#block + MAX_OPEN_BYTES + MAX_LINE_BYTES + 2);
+    this.#parser = new LineParser(this.#strings, {
+      eventNames: input.eventNames !== null && input.eventNames.size > 0 ? input.eventNames : null,
+      markerPrefixes: input.markerPrefixes ?? MARKER_PREFIXES,
+    });
+    this.#defects = new DefectLog(sink);
+    this.#filter = input.filter === undefined ? null : new RowFilter(input.filter, this.#strings);
+  }
 
-  const flush = (keep: 0 | 1, shift: number): void => {
-    if (rows.count > keep) sink.chunk(rows.chunk(boot, file, base, strings, buffer, rows.count - keep));
+  read(): ReadCounts {
+    scanLines({
+      source: this.#input.source,
+      buffer: this.#buffer,
+      block: this.#block,
+      takeLine: (begin, newline) => this.#takeLine(begin, newline),
+      blockEnds: (at) => this.#blockEnds(at),
+    });
+    this.#flush(0, 0);
+    this.#reportWhole();
+    this.#defects.finish();
+    return this.#counts;
+  }
+
+  /** Hands on the rows, but for the open one, whose line moves to the buffer's begin. */
+  #blockEnds(at: number): number {
+    const isOpen = this.#openAt >= 0;
+    const from = isOpen ? this.#openAt : at;
+    this.#flush(isOpen ? 1 : 0, from);
+    if (isOpen) this.#openAt = 0;
+    return from;
+  }
+
+  #flush(keep: 0 | 1, shift: number): void {
+    const rows = this.#rows;
+    const { boot } = this.#input;
+    if (rows.count > keep) {
+      this.#sink.chunk(rows.chunk(boot, this.#file, this.#base, this.#strings, this.#buffer, rows.count - keep));
+    }
     rows.drop(keep, shift);
-  };
+  }
 
-  const tellUndecoded = (begin: number, end: number, found: string): void => {
-    undecoded += 1;
-    continued = false;
-    openAt = -1;
-    const at = line;
-    const time = parser.high >= 0 ? BigInt(parser.high) * 1_000_000_000n + BigInt(parser.low) : null;
-    defects.tell("text-undecoded", 1, () => ({
-      code: "text-undecoded",
-      severity: "warning",
-      file,
-      boot,
-      line: at,
-      time,
-      message: `${found}: ${escaped(buffer, begin, end)}. Expected ${EXPECTED[parser.layout]}.`,
-      advice: "Compare the line with the kernel's own trace file; if it is whole there, the copy is damaged.",
-    }));
-  };
-
-  const takeEvent = (begin: number, end: number): void => {
-    openBytes = end - begin + 1;
-    if (rows.full) flush(0, 0);
-    if (parser.pid < 0 && parser.cpu >= 0) tasks.fill(parser);
-    if (baseHigh < 0) {
-      // One base for all chunks, even where the first event carries no time.
-      baseHigh = Math.max(0, parser.high);
-      baseLow = parser.high < 0 ? 0 : parser.low;
-      base = BigInt(baseHigh) * 1_000_000_000n + BigInt(baseLow);
-    }
-    let time: number;
-    if (parser.high < 0) {
-      time = Number.NaN;
-      untimed += 1;
-    } else {
-      time = (parser.high - baseHigh) * 1e9 + (parser.low - baseLow);
-      lastHigh = parser.high;
-      lastLow = parser.low;
-    }
-    if (parser.nameless > 0) {
-      const at = line;
-      const count = parser.nameless;
-      const when = BigInt(parser.namelessHigh) * 1_000_000_000n + BigInt(parser.namelessLow);
-      defects.tell("text-nameless-event", count, () => ({
-        code: "text-nameless-event",
-        severity: "warning",
-        file,
-        boot,
-        line: at,
-        time: parser.namelessHigh < 0 ? null : when,
-        count,
-        message: `${count === 1 ? "An event" : `${count} events`} printed without name or content: the kernel that printed the trace does not know what it is.`,
-        advice: "Read the raw per-CPU pages with the formats of the kernel that recorded them.",
-      }));
-    }
-    if (filter !== null && !filter.wants(parser)) {
-      structural += 1;
-      continued = parser.open;
-      openIsStack = parser.shape === Shape.stack;
-      openIsComment = parser.openComment;
-      openAt = -1;
-      return;
-    }
-    rows.add(parser, time, line);
-    events += 1;
-    continued = parser.open;
-    openIsStack = parser.shape === Shape.stack;
-    openIsComment = parser.openComment;
-    openAt = continued ? begin : -1;
-  };
-
-  /** Counts a line as a part of the event before it; false where it cannot be one. */
-  const continues = (begin: number, end: number): boolean => {
-    if (!continued || (openIsStack && !startsWith(buffer, begin, end, STACK_CALLER))) return false;
-    if (parser.headed || isForeign(buffer, begin, end)) return false;
-    openBytes += end - begin + 1;
-    if (openBytes > MAX_OPEN_BYTES) return false;
-    continuations += 1;
-    let to = end;
-    if (openIsComment && end - begin >= 2 && buffer[end - 1] === SLASH && buffer[end - 2] === STAR) {
-      to = trimRight(buffer, begin, end - 2);
-      continued = false;
-    }
-    if (openAt >= 0) rows.extend(to);
-    if (!continued) openAt = -1;
-    return true;
-  };
-
-  const takeLine = (begin: number, newline: number): void => {
-    line += 1;
+  #takeLine(begin: number, newline: number): void {
+    this.#counts.lines += 1;
+    const buffer = this.#buffer;
     const end = newline > begin && buffer[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
     if (newline - begin > MAX_LINE_BYTES) {
-      parser.high = -1;
-      tellUndecoded(begin, end, `A line of more than ${MAX_LINE_BYTES} bytes`);
+      this.#parser.high = -1;
+      this.#undecoded(begin, end, `A line of more than ${MAX_LINE_BYTES} bytes`);
       return;
     }
-    const found = parser.parse(buffer, begin, end, continued);
-    switch (found) {
+    switch (this.#parser.parse(buffer, begin, end, this.#continued)) {
       case Line.event:
-        takeEvent(begin, end);
+        this.#takeEvent(begin, end);
         return;
       case Line.undecoded:
-        if (!continues(begin, end)) tellUndecoded(begin, end, "A line that is no trace line");
+        if (!this.#continues(begin, end)) this.#undecoded(begin, end, "A line that is no trace line");
         return;
       case Line.taskSwitch:
-        tasks.set(parser);
+        this.#tasks.set(this.#parser);
         break;
       case Line.structural:
         break;
-      case Line.lost: {
-        lostEvents += parser.lost;
-        const [at, cpu, lost, when] = [line, parser.cpu, parser.lost, lastTime()];
-        defects.tell("text-lost-events", Math.max(1, lost), () => ({
-          code: "text-lost-events",
-          severity: "warning",
-          file,
-          boot,
-          line: at,
-          time: when,
-          count: Math.max(1, lost),
-          message: `CPU ${cpu} lost ${lost === 0 ? "an unknown number of" : lost} events here: they were overwritten before they were read.`,
-          advice: "Record with a larger buffer (buffer_size_kb), or fewer events.",
-        }));
-      }
+      case Line.lost:
+        this.#takeLost();
     }
-    structural += 1;
-    continued = false;
-    openAt = -1;
-  };
+    this.#counts.structural += 1;
+    this.#continued = false;
+    this.#openAt = -1;
+  }
 
-  scanLines({
-    ...{ source, buffer, block, takeLine },
-    blockEnds(at) {
-      const from = openAt >= 0 ? openAt : at;
-      flush(openAt >= 0 ? 1 : 0, from);
-      if (openAt >= 0) openAt = 0;
-      return from;
-    },
-  });
-  flush(0, 0);
+  #takeEvent(begin: number, end: number): void {
+    const parser = this.#parser;
+    this.#openBytes = end - begin + 1;
+    if (this.#rows.full) this.#flush(0, 0);
+    if (parser.pid < 0 && parser.cpu >= 0) this.#tasks.fill(parser);
+    const time = this.#timeOfEvent();
+    if (parser.nameless > 0) this.#takeNameless();
+    const isWanted = this.#filter === null || this.#filter.wants(parser);
+    if (isWanted) {
+      this.#rows.add(parser, time, this.#counts.lines);
+      this.#counts.events += 1;
+    } else this.#counts.structural += 1;
+    this.#continued = parser.open;
+    this.#openIsStack = parser.shape === Shape.stack;
+    this.#openIsComment = parser.openComment;
+    this.#openAt = isWanted && this.#continued ? begin : -1;
+  }
 
-  if (untimed > 0) {
-    sink.defect({
-      code: "text-no-time",
-      severity: "error",
-      file,
-      boot,
-      count: untimed,
-      message: `${untimed} events carry no time: function_graph was printed without its TIME column.`,
-      advice: "Set options/funcgraph-abstime before reading the trace, or collect the raw per-CPU pages.",
-    });
+  /** Counts since the base; NaN without a time. */
+  #timeOfEvent(): number {
+    const { high, low } = this.#parser;
+    if (this.#baseHigh < 0) {
+      // One base for all chunks, even if the first event carries no time.
+      this.#baseHigh = Math.max(0, high);
+      this.#baseLow = high < 0 ? 0 : low;
+      this.#base = nanoseconds(this.#baseHigh, this.#baseLow);
+    }
+    if (high < 0) {
+      this.#untimed += 1;
+      return Number.NaN;
+    }
+    this.#lastHigh = high;
+    this.#lastLow = low;
+    return (high - this.#baseHigh) * 1e9 + (low - this.#baseLow);
   }
-  if (parser.names.refused > 0) {
-    sink.defect({
-      code: "text-names-dropped",
+
+  /** Counts a line as a part of the event before it; false if it cannot be one. */
+  #continues(begin: number, end: number): boolean {
+    const buffer = this.#buffer;
+    if (!this.#continued || (this.#openIsStack && !startsWith(buffer, begin, end, STACK_CALLER))) return false;
+    if (this.#parser.headed || isForeign(buffer, begin, end)) return false;
+    this.#openBytes += end - begin + 1;
+    if (this.#openBytes > MAX_OPEN_BYTES) return false;
+    this.#counts.continuations += 1;
+    let to = end;
+    if (this.#openIsComment && end - begin >= 2 && buffer[end - 1] === SLASH && buffer[end - 2] === STAR) {
+      to = trimRight(buffer, begin, end - 2);
+      this.#continued = false;
+    }
+    if (this.#openAt >= 0) this.#rows.extend(to);
+    if (!this.#continued) this.#openAt = -1;
+    return true;
+  }
+
+  #undecoded(begin: number, end: number, found: string): void {
+    this.#counts.undecoded += 1;
+    this.#continued = false;
+    this.#openAt = -1;
+    const { high, low, layout } = this.#parser;
+    this.#report(1, high >= 0 ? nanoseconds(high, low) : null, "text-undecoded", () => ({
+      code: "text-undecoded",
       severity: "warning",
-      file,
-      boot,
-      count: parser.names.refused,
-      message: `${parser.names.refused} task or event names were left out: the file holds more different names than any host has.`,
-      advice: "Check that the file is a trace and whole.",
-    });
+      message: `${found}: ${escaped(this.#buffer, begin, end)}. Expected ${EXPECTED[layout]}.`,
+      advice: "Compare the line with the kernel's own trace file; if it is whole there, the copy is damaged.",
+    }));
   }
-  const { entries } = parser;
-  const found = events + undecoded;
-  if (filter === null && entries !== null && found < entries * LEAST_PRINTED) {
-    sink.defect({
-      code: "text-incomplete",
+
+  #takeNameless(): void {
+    const { nameless, namelessHigh, namelessLow } = this.#parser;
+    const time = namelessHigh < 0 ? null : nanoseconds(namelessHigh, namelessLow);
+    this.#report(nameless, time, "text-nameless-event", () => ({
+      code: "text-nameless-event",
       severity: "warning",
-      file,
-      boot,
-      count: entries - found,
-      message: `The header says that the buffer held ${entries} entries, but the text holds ${found} events.`,
-      advice: "Copy the trace file again and whole, or collect the raw per-CPU pages.",
-    });
+      message: `${nameless === 1 ? "An event" : `${nameless} events`} printed without name or content: the kernel that printed the trace does not know what it is.`,
+      advice: "Read the raw per-CPU pages with the formats of the kernel that recorded them.",
+    }));
   }
-  defects.finish();
-  return { lines: line, events, continuations, structural, undecoded, lostEvents };
+
+  #takeLost(): void {
+    const { cpu, lost } = this.#parser;
+    this.#counts.lostEvents += lost;
+    const time = this.#lastHigh < 0 ? null : nanoseconds(this.#lastHigh, this.#lastLow);
+    this.#report(Math.max(1, lost), time, "text-lost-events", () => ({
+      code: "text-lost-events",
+      severity: "warning",
+      message: `CPU ${cpu} lost ${lost === 0 ? "an unknown number of" : lost} events here: they were overwritten before they were read.`,
+      advice: "Record with a larger buffer (buffer_size_kb), or fewer events.",
+    }));
+  }
+
+  /** A defect of the current line; `make` is called only if its text is needed. */
+  #report(
+    count: number,
+    time: bigint | null,
+    code: string,
+    make: () => Pick<DefectInput, "code" | "severity" | "message" | "advice">,
+  ): void {
+    const { boot } = this.#input;
+    const line = this.#counts.lines;
+    this.#defects.addOf(code, this.#file, count, () => ({ file: this.#file, boot, line, time, count, ...make() }));
+  }
+
+  /** What the text as a whole lacks. */
+  #reportWhole(): void {
+    const { boot } = this.#input;
+    const place = { file: this.#file, boot };
+    const { names, entries } = this.#parser;
+    if (this.#untimed > 0) {
+      this.#sink.defect({
+        code: "text-no-time",
+        severity: "error",
+        ...place,
+        count: this.#untimed,
+        message: `${this.#untimed} events carry no time: function_graph was printed without its TIME column.`,
+        advice: "Set options/funcgraph-abstime before reading the trace, or collect the raw per-CPU pages.",
+      });
+    }
+    if (names.refused > 0) {
+      this.#sink.defect({
+        code: "text-names-dropped",
+        severity: "warning",
+        ...place,
+        count: names.refused,
+        message: `${names.refused} task or event names were left out: the file holds more different names than any host has.`,
+        advice: "Check that the file is a trace and whole.",
+      });
+    }
+    const found = this.#counts.events + this.#counts.undecoded;
+    if (this.#filter === null && entries !== null && found < entries * LEAST_PRINTED) {
+      this.#sink.defect({
+        code: "text-incomplete",
+        severity: "warning",
+        ...place,
+        count: entries - found,
+        message: `The header says that the buffer held ${entries} entries, but the text holds ${found} events.`,
+        advice: "Copy the trace file again and whole, or collect the raw per-CPU pages.",
+      });
+    }
+  }
 }
 
 /** Whether a line that cannot be decoded looks like anything but the rest of a marker or a message. */
@@ -332,7 +316,9 @@ function isForeign(buffer: Buffer, begin: number, end: number): boolean {
   return FOREIGN.test(buffer.toString("latin1", begin, Math.min(end, begin + FOREIGN_BYTES)));
 }
 
-/** Which task each CPU runs, where function_graph says so only when it changes. */
+const nanoseconds = (seconds: number, nanos: number): bigint => BigInt(seconds) * 1_000_000_000n + BigInt(nanos);
+
+/** Which task each CPU runs, which function_graph prints only when it changes. */
 class CurrentTasks {
   readonly #pid = new Map<number, number>();
   readonly #comm = new Map<number, number>();

@@ -2,8 +2,10 @@
  * A serial console's log: firmware, both kernels and user space on one wire. It is split where one kernel ends and the
  * next begins, so that an update whose new kernel never reached user space can still say what was seen.
  */
+
 import type { ByteSource } from "../../base/bytes/byte-source.js";
-import type { EventSink, PrintkLine } from "../../model/collected.js";
+import type { DefectSink } from "../../base/defect.js";
+import type { PrintkLine } from "../../model/collected.js";
 import { isKernelLine } from "../../model/kernel-lines.js";
 import { LAST_LINES } from "../../model/machine.js";
 import { type KmsgLine, linePrefix } from "./kmsg.js";
@@ -66,7 +68,7 @@ interface Part {
 /** Reads and splits a console log. Never throws; the same limits and defects as `readKmsg`. */
 export function splitConsoleLog(
   source: ByteSource,
-  sink: Pick<EventSink, "defect">,
+  sink: DefectSink,
   tags: readonly string[] = USER_TAGS,
   limits: LogLimits = LOG_LIMITS,
 ): ConsoleLog {
@@ -84,7 +86,7 @@ export function splitConsoleLog(
 
 function readParts(
   source: ByteSource,
-  sink: Pick<EventSink, "defect">,
+  sink: DefectSink,
   tags: readonly string[],
   limits: LogLimits,
 ): { readonly parts: readonly Part[]; readonly rejoined: number } {

@@ -1,7 +1,8 @@
 /** The lines of a kernel log or a serial console as text: streamed, bounded, without terminal control. */
+
 import type { ByteSource } from "../../base/bytes/byte-source.js";
+import type { DefectSink } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
-import type { EventSink } from "../../model/collected.js";
 import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";
 
 export interface LogLimits {
@@ -35,7 +36,7 @@ export function forEachLogLine(
   source: ByteSource,
   boot: Boot | null,
   limits: LogLimits,
-  sink: Pick<EventSink, "defect">,
+  sink: DefectSink,
   each: (text: string, line: number) => void,
 ): void {
   const chunk = new Uint8Array(CHUNK);
@@ -104,13 +105,7 @@ export function forEachLogLine(
 const loose = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
-function decode(
-  bytes: Uint8Array,
-  file: string,
-  line: number,
-  boot: Boot | null,
-  sink: Pick<EventSink, "defect">,
-): string {
+function decode(bytes: Uint8Array, file: string, line: number, boot: Boot | null, sink: DefectSink): string {
   const text = loose.decode(bytes);
   if (text.includes("\uFFFD") && !isUtf8(bytes)) {
     sink.defect({

@@ -2,9 +2,11 @@
  * Kernel logs: what dmesg prints in its many ways, and /dev/kmsg's own records. Formats: kernel/printk/printk.c
  * (print_time, print_caller, info_print_ext_header), Documentation/ABI/testing/dev-kmsg, and util-linux' dmesg.c.
  */
+
 import type { ByteSource } from "../../base/bytes/byte-source.js";
+import type { DefectSink } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
-import type { EventSink, PrintkLine } from "../../model/collected.js";
+import type { PrintkLine } from "../../model/collected.js";
 import { cleanText, forEachLogLine, LOG_LIMITS, type LogLimits } from "./kmsg-lines.js";
 
 /** A kernel log line with what only some of the formats say. */
@@ -111,7 +113,7 @@ function unescapeRecord(text: string): string {
 export function readKmsg(
   source: ByteSource,
   boot: Boot,
-  sink: Pick<EventSink, "defect">,
+  sink: DefectSink,
   limits: LogLimits = LOG_LIMITS,
 ): readonly KmsgLine[] {
   const lines: KmsgLine[] = [];
@@ -149,7 +151,7 @@ export function readKmsg(
   return lines;
 }
 
-function invalidStamp(source: ByteSource, boot: Boot, line: number, sink: Pick<EventSink, "defect">): void {
+function invalidStamp(source: ByteSource, boot: Boot, line: number, sink: DefectSink): void {
   sink.defect({
     code: "printk-stamp-invalid",
     severity: "note",

@@ -6,7 +6,7 @@
 
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import { StringTable } from "../../base/bytes/string-table.js";
-import type { DefectInput } from "../../base/defect.js";
+import { type DefectInput, DefectLog } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import {
   type EventChunk,
@@ -72,8 +72,6 @@ const LEAST_BYTES = 4096;
 const CAPACITY = 16_384;
 /** Different names that are kept: QEMU has some thousands of trace events. */
 const MAX_NAMES = 65_536;
-/** Of lines that cannot be decoded so many are told one by one, the others as one. */
-const MAX_TOLD = 100;
 
 /**
  * The events of one log, in its order; times are nanoseconds on the log's own clock, `base` the first one's. Rows of
@@ -167,6 +165,7 @@ function readText(input: StampedTextInput, sink: EventSink): ReadCounts {
   const buffer = Buffer.alloc(block + Math.min(MAX_LINE_BYTES, size) + 2);
   const strings = new StringTable();
   const filter = input.filter === undefined ? null : new LineFilter(input.filter, strings);
+  const defects = new DefectLog(sink);
   // No line with an event is shorter than three bytes.
   const rows = new Rows(Math.min(CAPACITY, Math.ceil(size / 3)));
   const found = new StampedLine();
@@ -182,7 +181,8 @@ function readText(input: StampedTextInput, sink: EventSink): ReadCounts {
   };
   const takeUndecoded = (): void => {
     undecoded += 1;
-    if (undecoded <= MAX_TOLD) sink.defect({ ...dialect.undecoded, file, line, boot });
+    const at = line;
+    defects.addOf(dialect.undecoded.code, file, 1, () => ({ ...dialect.undecoded, file, line: at, boot }));
   };
   const takeLine = (begin: number, newline: number): void => {
     line += 1;
@@ -234,16 +234,7 @@ function readText(input: StampedTextInput, sink: EventSink): ReadCounts {
     },
   });
   flush();
-  if (undecoded > MAX_TOLD) {
-    const count = undecoded - MAX_TOLD;
-    sink.defect({
-      ...dialect.undecoded,
-      file,
-      boot,
-      count,
-      message: `${count} more of the same: ${dialect.undecoded.message}`,
-    });
-  }
+  defects.finish();
   if (untimed > 0) sink.defect({ ...dialect.untimed, file, boot, count: untimed });
   return { lines: line, events, continuations: 0, structural, undecoded, lostEvents: 0 };
 }

@@ -3,7 +3,7 @@
  * panic).
  */
 
-import type { DefectInput } from "../../base/defect.js";
+import type { DefectSink } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { LogVerdict, PrintkLine, SourceCounts } from "../../model/collected.js";
 import type { Capture } from "../capture/capture.js";
@@ -33,11 +33,7 @@ export interface BootLogs extends Readonly<Record<Boot, BootLog>> {
   readonly sources: readonly SourceCounts[];
 }
 
-interface Sink {
-  defect(input: DefectInput): void;
-}
-
-export function bootLogs(capture: Capture, files: CaptureFiles, sink: Sink): BootLogs {
+export function bootLogs(capture: Capture, files: CaptureFiles, sink: DefectSink): BootLogs {
   const saved = (boot: Boot): readonly PrintkLine[] => {
     const path = capture.boots[boot]?.dmesg ?? null;
     const source = path === null ? null : files.open(path);
@@ -92,7 +88,7 @@ function pstoreLogs(
   dmesg: Readonly<Record<Boot, readonly PrintkLine[]>>,
   capture: Capture,
   files: CaptureFiles,
-  sink: Sink,
+  sink: DefectSink,
 ): readonly KeptLog[] {
   const found = files.paths
     .filter((path) => path.startsWith(`${PSTORE_FOLDER}/`))
@@ -130,7 +126,7 @@ function pstoreLogs(
 function consoleLines(
   capture: Capture,
   files: CaptureFiles,
-  sink: Sink,
+  sink: DefectSink,
 ): Readonly<Record<Boot, readonly PrintkLine[]>> {
   const source = capture.console === null ? null : files.open(capture.console);
   if (source === null) return { old: [], new: [] };

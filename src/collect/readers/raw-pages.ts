@@ -6,7 +6,7 @@
 
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import type { DefectInput } from "../../base/defect.js";
+import type { DefectInput, DefectSink } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { type EventSource, traceClockOf } from "../../model/collected.js";
 import type { RecordFilter } from "../../model/trace-file.js";
@@ -22,10 +22,6 @@ import { activeClockName } from "../trace-dat/options.js";
 /** A kernel has some 3,000 events. */
 const MAX_FORMAT_FILES = 100_000;
 const PAGES = "trace_pipe_raw";
-
-interface Sink {
-  defect(input: DefectInput): void;
-}
 
 export interface RawPages {
   readonly clock: string;
@@ -45,7 +41,7 @@ export function isPagesFile(path: string): boolean {
 export function openRawPages(
   path: string,
   formats: string | null,
-  sink: Sink,
+  sink: DefectSink,
   limits: ReaderLimits = USUAL_READER_LIMITS,
 ): Result<RawPages, string> {
   const whole = resolve(path);
@@ -139,7 +135,12 @@ function pagesIn(folder: string): readonly string[] {
 }
 
 /** The first of the files that is there, unpacked; null where none is, and, with a defect, where it cannot be used. */
-function bytesIn(sink: Sink, places: readonly string[], names: readonly string[], limit: number): Uint8Array | null {
+function bytesIn(
+  sink: DefectSink,
+  places: readonly string[],
+  names: readonly string[],
+  limit: number,
+): Uint8Array | null {
   for (const place of places) {
     for (const name of names) {
       const path = join(place, name);
@@ -149,13 +150,17 @@ function bytesIn(sink: Sink, places: readonly string[], names: readonly string[]
   return null;
 }
 
-function textIn(sink: Sink, places: readonly string[], names: readonly string[], limit: number): string | null {
+function textIn(sink: DefectSink, places: readonly string[], names: readonly string[], limit: number): string | null {
   const bytes = bytesIn(sink, places, names, limit);
   return bytes === null ? null : new TextDecoder("utf-8").decode(bytes);
 }
 
 /** Null where there are none; the error says why those that there are cannot be used. */
-function formatsIn(places: readonly string[], sink: Sink, limits: ReaderLimits): Result<ParsedFormats | null, string> {
+function formatsIn(
+  places: readonly string[],
+  sink: DefectSink,
+  limits: ReaderLimits,
+): Result<ParsedFormats | null, string> {
   for (const place of places) {
     for (const name of ["formats.gz", "formats"]) {
       const problems: string[] = [];
@@ -173,7 +178,7 @@ function formatsIn(places: readonly string[], sink: Sink, limits: ReaderLimits):
 /** `events/SYSTEM/EVENT/format`. */
 function formatTree(
   events: string,
-  sink: Sink,
+  sink: DefectSink,
   limit: number,
 ): readonly { readonly system: string; readonly text: string }[] {
   const files: { system: string; text: string }[] = [];

@@ -1,6 +1,6 @@
 /** Which files a boot's events are read from, and why not from others. */
 
-import type { DefectInput } from "../../base/defect.js";
+import type { DefectInput, DefectSink } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { EventSource } from "../../model/collected.js";
 import type { RecordFilter } from "../../model/trace-file.js";
@@ -14,11 +14,7 @@ import { parseKallsyms, type SymbolTable } from "../formats/kallsyms.js";
 import { ftraceTextSource } from "../ftrace-text/ftrace-text.js";
 import { DEFAULT_LAYOUT, parseHeaderPage, parseSavedCmdlines, ringBufferSource } from "../ring-buffer/ring-buffer.js";
 
-interface Sink {
-  defect(input: DefectInput): void;
-}
-
-function textOf(path: string, files: CaptureFiles, sink: Sink): string | null {
+function textOf(path: string, files: CaptureFiles, sink: DefectSink): string | null {
   const bytes = files.bytes(path, files.limits["table-bytes"], sink);
   return bytes === null ? null : new TextDecoder("utf-8").decode(bytes);
 }
@@ -32,7 +28,7 @@ export function eventSourceOf(
   boot: Boot,
   capture: Capture,
   files: CaptureFiles,
-  sink: Sink,
+  sink: DefectSink,
   filter?: RecordFilter,
 ): EventSource | null {
   const own = capture.boots[boot];
@@ -96,7 +92,7 @@ export function eventSourceOf(
 }
 
 /** The second ring's buffers, whose events are merged with the first's by their stamps: both must be on one clock. */
-function marksOf({ boot, marks }: CaptureBoot, buffer: TraceBuffer, sink: Sink): readonly CpuBuffer[] {
+function marksOf({ boot, marks }: CaptureBoot, buffer: TraceBuffer, sink: DefectSink): readonly CpuBuffer[] {
   if (marks === null) return [];
   if (marks.clock === buffer.clock) return marks.cpus;
   sink.defect({
@@ -155,7 +151,7 @@ function marksUnread(boot: Boot, marks: TraceBuffer): DefectInput {
   };
 }
 
-function taskNames(own: CaptureBoot, files: CaptureFiles, sink: Sink): ReadonlyMap<number, string> {
+function taskNames(own: CaptureBoot, files: CaptureFiles, sink: DefectSink): ReadonlyMap<number, string> {
   return parseSavedCmdlines(textOf(`${own.files}/saved_cmdlines`, files, sink) ?? "");
 }
 
@@ -188,7 +184,7 @@ function withTaskNames(source: EventSource, names: ReadonlyMap<number, string>):
  * Whether the old ring's text can be trusted. Without a new boot it was read in the old kernel itself (an update that
  * was aborted), unless its last_boot_info says that it is a previous boot's.
  */
-function printedByItsOwnBuild(capture: Capture, buffer: TraceBuffer, files: CaptureFiles, sink: Sink): boolean {
+function printedByItsOwnBuild(capture: Capture, buffer: TraceBuffer, files: CaptureFiles, sink: DefectSink): boolean {
   if (capture.boots.new !== null) return sameBuild(capture);
   const info = textOf(`${buffer.folder}/last_boot_info`, files, sink);
   return info === null || info.startsWith("# Current");
@@ -200,7 +196,7 @@ function pagesSource(
   cpus: readonly CpuBuffer[],
   formats: ParsedFormats,
   files: CaptureFiles,
-  sink: Sink,
+  sink: DefectSink,
   filter?: RecordFilter,
 ): EventSource {
   let symbols: SymbolTable | null | undefined;
@@ -242,7 +238,7 @@ function pagesSource(
   });
 }
 
-function formatsOf(own: CaptureBoot, files: CaptureFiles, sink: Sink): ParsedFormats | null {
+function formatsOf(own: CaptureBoot, files: CaptureFiles, sink: DefectSink): ParsedFormats | null {
   const path = `${own.files}/formats.gz`;
   const bytes = files.bytes(path, files.limits["formats-bytes"], sink);
   return bytes === null ? null : parseFormats(bytes, path, sink);

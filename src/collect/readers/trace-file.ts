@@ -6,7 +6,7 @@
 import { statSync } from "node:fs";
 import { basename } from "node:path";
 import type { ByteSource } from "../../base/bytes/byte-source.js";
-import type { DefectInput } from "../../base/defect.js";
+import type { DefectSink } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
 import type { TraceFile } from "../../model/trace-file.js";
 import { isQemuLog, openQemuLog } from "../agents/qemu-log.js";
@@ -19,14 +19,10 @@ import { isPerfetto, openPerfetto } from "../perfetto-trace/perfetto-trace.js";
 import { isTraceDat, openTraceDat } from "../trace-dat/trace-dat.js";
 import { isPagesFile, openRawPages } from "./raw-pages.js";
 
-interface Sink {
-  defect(input: DefectInput): void;
-}
-
 interface Dialect {
   /** `head` is the file's first bytes, up to HEAD_BYTES. */
   matches(head: Uint8Array): boolean;
-  open(source: ByteSource, sink: Sink, limits: ReaderLimits): Result<TraceFile, string>;
+  open(source: ByteSource, sink: DefectSink, limits: ReaderLimits): Result<TraceFile, string>;
 }
 
 const HEAD_BYTES = 64 * 1024;
@@ -96,7 +92,7 @@ export type OpenTrace = TraceFile & { close(): void };
  */
 export function openTraceFile(
   path: string,
-  sink: Sink,
+  sink: DefectSink,
   formats: string | null = null,
   limits: ReaderLimits = USUAL_READER_LIMITS,
 ): Result<OpenTrace, string> {
@@ -114,7 +110,12 @@ export function openTraceFile(
   }
 }
 
-function openPages(path: string, formats: string | null, sink: Sink, limits: ReaderLimits): Result<OpenTrace, string> {
+function openPages(
+  path: string,
+  formats: string | null,
+  sink: DefectSink,
+  limits: ReaderLimits,
+): Result<OpenTrace, string> {
   const found = openRawPages(path, formats, sink, limits);
   if (!found.ok) return found;
   const { clock, uname, source, close } = found.value;
@@ -124,7 +125,7 @@ function openPages(path: string, formats: string | null, sink: Sink, limits: Rea
 /** As openTraceFile, of bytes from anywhere. */
 export function readTrace(
   source: ByteSource,
-  sink: Sink,
+  sink: DefectSink,
   limits: ReaderLimits = USUAL_READER_LIMITS,
 ): Result<TraceFile, string> {
   const head = new Uint8Array(Math.min(HEAD_BYTES, source.size));

@@ -24,7 +24,7 @@ const TIME_STAMP = 31;
 /** What a record of each event id is to the reader. */
 export const IdUse = { unknown: 0, wanted: 1, skipped: 2 } as const;
 
-/** What the cursor finds on its way that is no record. */
+/** What the cursor finds on its way beside records. */
 export interface CursorReports {
   /** A record of an id that has no format; `payload` is the word where its payload stands. */
   unknown(cursor: PageCursor, payload: number, id: number): void;
@@ -127,9 +127,7 @@ export class PageCursor {
     return this.#at;
   }
 
-  /**
-   * Time of the record last walked over, in counts since the base: of the one that it stands on. NaN before the first.
-   */
+  /** Time of the record that it stands on, in counts since the base. NaN before the first. */
   get now(): number {
     return this.#now;
   }
@@ -160,9 +158,8 @@ export class PageCursor {
   }
 
   /**
-   * Writes the record that it stands on, and those after it up to the time `until`, as rows, of which there must be
-   * room
-   * for one; stops where the rows are full. Then it stands on the next record that is wanted; false at the file's end.
+   * Writes the record that it stands on, and those after it up to the time `until`, as rows. There must be room for one;
+   * it stops if the rows are full. Then it stands on the next record that is wanted; false at the file's end.
    */
   write(until: number): boolean {
     const { memory } = this;
@@ -323,7 +320,7 @@ export class PageCursor {
     const { base, use } = this;
     base.setOnce(high, low);
     if (use.from > 0n || use.to < END_OF_TIME) {
-      // In every page anew: they are made of the base, which is known from the first one on.
+      // In every page again: they follow from the base, which the first page sets.
       const zero = base.value ?? 0n;
       this.#from = use.from > zero ? Number(use.from - zero) : Number.NEGATIVE_INFINITY;
       this.#to = Number(use.to - zero);
@@ -338,7 +335,7 @@ export class PageCursor {
       const stored = (commit & MISSED_STORED) !== 0 && after + layout.commitBytes <= page + layout.pageBytes;
       this.reports.missed(this, stored ? view.getUint32(after + (big ? 4 : 0), littleEndian) : 0);
     }
-    // A length that is no multiple of 4 is no length the kernel writes; the walk stops before it.
+    // The kernel writes multiples of 4; the walk stops before any other length.
     this.#openAt(data, this.#isBefore(this.#pageWord) ? data : data + (bytes >>> 2));
     if (this.#now > this.#to) {
       // So are all pages after it: neither they nor the rest of the block are looked at.
@@ -362,7 +359,7 @@ export class PageCursor {
     return low * layout.pageBytes;
   }
 
-  /** Whether all of a page is before the time that is wanted, told from the stamp of the page after it. */
+  /** Whether all of a page is before the time that is wanted, by the stamp of the page after it. */
   #isBefore(nextPage: number): boolean {
     const { layout, view, littleEndian } = this.memory;
     const needed = (nextPage - this.#blockWord) * 4 + layout.dataOffset;

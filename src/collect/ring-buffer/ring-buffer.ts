@@ -38,14 +38,14 @@ export interface RingBufferInput {
   readonly cpus: readonly RingCpu[];
   readonly formats: ParsedFormats;
   readonly layout: PageLayout;
-  /** Looked up only where a symbol is asked for. */
+  /** Called only if a symbol is needed. */
   readonly symbols: () => SymbolTable | null;
   /** Task names by pid. */
   readonly comms: ReadonlyMap<number, string>;
   readonly clock: TraceClock;
   /** `printk_formats`: address to string; none unless given. */
   readonly strings?: ReadonlyMap<bigint, string>;
-  /** Of the machine that wrote the pages; told from the first page unless given. */
+  /** Of the machine that wrote the pages; from the first page unless given. */
   readonly littleEndian?: boolean;
   /** What is wanted of the events; all unless given. */
   readonly filter?: RecordFilter;
@@ -120,7 +120,7 @@ class RingReader {
     );
     this.#file = (present[0]?.source ?? input.cpus.find(({ source }) => source !== null)?.source)?.name ?? "";
     const { layout } = input;
-    // What is shorter than a page is told of, but takes no room: hundreds of CPUs may have no more than a header's worth.
+    // A file shorter than a page is reported and takes no room: hundreds of CPUs may have only a header's worth.
     const most = Math.floor(MAX_BLOCKS_BYTES / layout.pageBytes / 2);
     const whole = present.filter(({ source }) => source.size >= layout.pageBytes);
     const cut = present.filter(({ source }) => source.size < layout.pageBytes);
@@ -172,9 +172,7 @@ class RingReader {
     };
   }
 
-  /**
-   * The CPU that is behind writes its rows, up to the time that the next one stands on; of equal times the lower first.
-   */
+  /** The CPU that is behind writes its rows, up to the next one's time; of equal times the lower CPU first. */
   #merge(): void {
     const memory = this.#memory;
     const begun = this.#cursors.filter((cursor) => cursor.begin());

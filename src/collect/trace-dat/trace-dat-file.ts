@@ -5,7 +5,7 @@
  */
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import { memorySource } from "../../base/bytes/byte-source.js";
-import type { DefectInput } from "../../base/defect.js";
+import type { DefectSink } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { USUAL_READER_LIMITS } from "../files/reader-limits.js";
 import { ByteReader, EndsEarly } from "./byte-reader.js";
@@ -54,10 +54,6 @@ const MAGIC = [0x17, 0x08, 0x44, ...new TextEncoder().encode("tracing")];
 const MAX_COUNT = 1_000_000;
 const decoder = new TextDecoder("utf-8");
 
-interface Sink {
-  defect(input: DefectInput): void;
-}
-
 /** Whether a file begins as a trace.dat does. */
 export function isTraceDat(head: Uint8Array): boolean {
   return head.length >= MAGIC.length && MAGIC.every((byte, i) => head[i] === byte);
@@ -66,7 +62,7 @@ export function isTraceDat(head: Uint8Array): boolean {
 /** The error says why it is no trace.dat that can be read. Sections of more than `mostBytes` are not. */
 export function readTraceDatFile(
   source: ByteSource,
-  sink: Sink,
+  sink: DefectSink,
   mostBytes: number = USUAL_READER_LIMITS["trace-dat-section-bytes"],
 ): Result<TraceDatFile, string> {
   const head = new Uint8Array(MAGIC.length);
@@ -103,7 +99,7 @@ class Parser {
   constructor(
     readonly source: ByteSource,
     readonly reader: ByteReader,
-    readonly sink: Sink,
+    readonly sink: DefectSink,
   ) {}
 
   #file(version: 6 | 7): TraceDatFile {

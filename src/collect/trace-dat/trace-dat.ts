@@ -4,7 +4,7 @@
  */
 
 import { type ByteSource, sliceSource } from "../../base/bytes/byte-source.js";
-import type { DefectInput } from "../../base/defect.js";
+import type { DefectInput, DefectSink } from "../../base/defect.js";
 import { ok, type Result } from "../../base/result.js";
 import type { Boot } from "../../base/time.js";
 import { type EventSource, traceClockOf } from "../../model/collected.js";
@@ -44,10 +44,6 @@ export interface TraceDat {
   readonly instances: readonly TraceDatInstance[];
 }
 
-interface Sink {
-  defect(input: DefectInput): void;
-}
-
 /**
  * Opens a trace.dat, whole or cut short; the error says why it cannot be read at all. Defects: `trace-dat-truncated`,
  * `trace-dat-damaged`, and those of the pages (`ring-*`).
@@ -55,7 +51,7 @@ interface Sink {
 export function openTraceDat(
   source: ByteSource,
   boot: Boot,
-  sink: Sink,
+  sink: DefectSink,
   limits: ReaderLimits = USUAL_READER_LIMITS,
 ): Result<TraceDat, string> {
   const found = readTraceDatFile(source, sink, limits["trace-dat-section-bytes"]);

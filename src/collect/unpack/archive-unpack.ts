@@ -48,7 +48,7 @@ function endOf(header: Header): number {
   return header.type === "directory" ? begin : begin + Math.ceil((header.size ?? 0) / BLOCK) * BLOCK;
 }
 
-/** What a file is packed with, by its first bytes; null where it is no archive. */
+/** What a file is packed with, by its first bytes; null if it is not an archive. */
 export function packingOf(path: string): Packing | null {
   const head = Buffer.alloc(USTAR_AT + 5);
   const fd = openSync(path, "r");
@@ -72,7 +72,7 @@ class Refusal extends Error {
 const refuse = (code: CaptureErrorCode, message: string, advice: string): Refusal =>
   new Refusal(captureError(code, message, advice));
 
-const REPACK = "Pack the capture anew with tar, from the folder that the recorder wrote.";
+const REPACK = "Pack the capture again with tar, from the folder that the recorder wrote.";
 const TRANSFER = "Copy or pack the capture again: it was cut off or changed on its way.";
 
 async function* unzstd(packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -195,7 +195,7 @@ export async function unpackArchive(
   const writing = new Map<WriteStream, Promise<void>>();
   tar.on("entry", (header, stream, next) => {
     const fail = (error: unknown): void => void tar.destroy(error as Error);
-    // What stops the archive stops its open member too, and is told once: as the archive's error.
+    // What stops the archive stops its open member too, and is reported once: as the archive's error.
     stream.on("error", () => {});
     let name: string | null;
     try {

@@ -12,10 +12,8 @@ import { ZSTD_WINDOW_BYTES, type ZstdFault } from "./zstd-header.js";
 const PIECE_BYTES = 1 << 20;
 
 /**
- * A stream of frames. The decoder is given a block at a time, so that what one packed block unpacks to (128 KiB at
- * most)
- * is all that waits to be taken: fzstd alone would unpack all that it has, and reserve whatever window is asked (up to
- * 2 GiB).
+ * A stream of frames. The decoder gets a block at a time, so that only what one packed block unpacks to (128 KiB at
+ * most) waits to be taken: fzstd alone would unpack all that it has, and reserve any window (up to 2 GiB).
  */
 export class ZstdStream {
   readonly #frames = new ZstdFrames();
