@@ -9,7 +9,7 @@ import { ArchiveError, type ColumnKind } from "./format.js";
 export type DuckDb = typeof import("@duckdb/node-api");
 
 /** The DuckDB package; throws `MissingPackage` if it, or its binding for this platform, is not installed. */
-export async function loadDuckDb(): Promise<DuckDb> {
+async function loadDuckDb(): Promise<DuckDb> {
   try {
     return await import("@duckdb/node-api");
   } catch (error) {
@@ -32,7 +32,7 @@ export interface EngineLimits {
 }
 
 /** What an archive takes of its machine: half of the 1 GiB that it promises to stay under, and two cores. */
-export const DEFAULT_ENGINE_LIMITS: EngineLimits = { memoryMiB: 640, threads: Math.min(2, availableParallelism()) };
+const DEFAULT_ENGINE_LIMITS: EngineLimits = { memoryMiB: 640, threads: Math.min(2, availableParallelism()) };
 
 /** Rows that DuckDB takes at once. */
 const CHUNK_ROWS = 2048;

@@ -47,7 +47,7 @@ export {
  * Which axis a time is on. With a clock link there is one, `joint`; without, each boot has its own, whose zero is the
  * boot's first event, and no duration runs from one to the other.
  */
-export const AXES = ["joint", "old", "new"] as const;
+const AXES = ["joint", "old", "new"] as const;
 export type AxisName = (typeof AXES)[number];
 
 const range = shared(
@@ -59,7 +59,7 @@ const range = shared(
 );
 
 /** A boundary that was seen has `ns`; one that was not has the range it can have been in. */
-export const phaseDocument = shared(
+const phaseDocument = shared(
   "phaseDocument",
   record({
     name: phaseName,

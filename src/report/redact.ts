@@ -14,7 +14,7 @@ const KERNEL_ADDRESS = /(?<![0-9a-z])(?:0x)?(?!f{13})ff[0-9a-f]{14}(?![0-9a-z])/
 /** A word of a command line that a message of blackout quotes with its place. */
 const QUOTED_COMMAND_LINE = /'[^']*'(?= \((?:old|new)\/cmdline:\d+\))/g;
 
-export const ADDRESS_LEFT_OUT = "[address left out]";
+const ADDRESS_LEFT_OUT = "[address left out]";
 const LEFT_OUT = " [left out]";
 
 /** One text without what must not leave the host. */

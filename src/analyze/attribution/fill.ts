@@ -35,7 +35,7 @@ export interface Setting {
 const KERNEL_THREAD =
   /^(?:kworker|ksoftirqd|migration|cpuhp|rcu|kthreadd|kdevtmpfs|kcompactd|khugepaged|kswapd|ksmd|idle_inject|irq\/|watchdog|pr\/|pool_workqueue|oom_reaper|writeback|kblockd|kauditd|kintegrityd|netns|psimon|jbd2|scsi_eh|nvme|ata_sff|hwrng|swapper)/;
 
-export const isKernelThread = (task: string): boolean => KERNEL_THREAD.test(task);
+const isKernelThread = (task: string): boolean => KERNEL_THREAD.test(task);
 
 /** A log line must be placed this well to name what ran between it and the next. */
 const MAX_LINE_UNCERTAINTY_NS = 10_000;
@@ -279,7 +279,7 @@ function nodesOf(spans: SpanTable, setting: Setting, tops: readonly Draft[]): re
 }
 
 /** The intervals of [beginNs, endNs) that `covered` (in order, apart from one another) leaves. */
-export function gapsIn(
+function gapsIn(
   beginNs: number,
   endNs: number,
   covered: readonly { readonly beginNs: number; readonly endNs: number }[],

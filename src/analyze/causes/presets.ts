@@ -20,7 +20,7 @@ export interface PresetRow {
 
 const DEVICE_ARGUMENTS = ["dev", "bdf", "device", "name"] as const;
 
-export const PRESETS: readonly PresetRow[] = [
+const PRESETS: readonly PresetRow[] = [
   {
     subsystem: "PCI preservation",
     functions: ["pci_liveupdate_*", "pci_flb_*"],

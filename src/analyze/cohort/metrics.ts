@@ -105,7 +105,7 @@ export function valuesOfUpdate(update: UpdateSample, metric: Metric): readonly n
 }
 
 /** Over all phases. */
-export function causeTotal(causes: readonly CauseSample[], kind: CauseKind, id: string): number {
+function causeTotal(causes: readonly CauseSample[], kind: CauseKind, id: string): number {
   let total = 0;
   for (const cause of causes) if (cause.kind === kind && cause.id === id) total += cause.totalNs;
   return total;

@@ -10,8 +10,8 @@ import { type CauseKind, causeKey, type UpdateSample } from "../../model/update-
 import { type Cohort, isMeasured } from "../cohort/cohort.js";
 
 /** Of each end of a cohort: Wilcox's (2017, Introduction to Robust Estimation and Hypothesis Testing, §3.3) 20 %. */
-export const TRIM = 0.2;
-export const BREAKDOWN_CONFIDENCE = 0.95;
+const TRIM = 0.2;
+const BREAKDOWN_CONFIDENCE = 0.95;
 
 export interface CauseIdentity {
   readonly kind: CauseKind;

@@ -18,7 +18,7 @@ import { type Cohort, excludedOf, factorsOf, isMeasured, outcomeCounts, unlikeTr
 import { distributionOf } from "../cohort/distribution.js";
 import { hasSeveralVms, type Metric, metricName, valuesOf } from "../cohort/metrics.js";
 import { bootstrapQuantileDifference } from "../statistics/bootstrap.js";
-import { type ClusteredSample, clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
+import { type ClusteredSample, clusteredSampleOf } from "../statistics/clusters.js";
 import { type Sample, sampleOf, trustedSample } from "../statistics/sample.js";
 import { cliffsDelta } from "../statistics/tests/cliffs-delta.js";
 import { detectableShift } from "../statistics/tests/detectable.js";
@@ -265,10 +265,4 @@ function warningsOf(base: Cohort, candidate: Cohort, blackout: MetricComparison)
     });
   }
   return warnings;
-}
-
-/** The blackouts of a cohort's measured updates, one an update. */
-export function blackoutSample(cohort: Cohort): Sample | null {
-  const made = clusteredSampleOf(valuesOf(cohort, { kind: "blackout" }));
-  return made.ok ? oneValuePerCluster(made.value) : null;
 }

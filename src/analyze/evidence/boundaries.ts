@@ -12,7 +12,7 @@ import type { Evidence } from "../../model/live-update.js";
 import { FUNCTIONS, IOCTL, ioctlNumber, type LuoDialect, REBOOT_CMD_KEXEC } from "../../model/luo.js";
 import { isMark, MARKS } from "../../model/marks.js";
 
-export const BOUNDARIES = [
+const BOUNDARIES = [
   "pause",
   "prepare.begin",
   "prepare.end",

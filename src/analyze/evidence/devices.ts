@@ -73,7 +73,7 @@ export interface ProbedDevice {
 }
 
 /** `e1000_init_module` to `e1000`, `virtio_pci_driver_init` to `virtio-pci`. */
-export function driverOfInitcall(initcall: string): string {
+function driverOfInitcall(initcall: string): string {
   return initcall.replace(/(?:_driver_init|_init_module|_module_init|_init_driver|_init)$/, "").replaceAll("_", "-");
 }
 

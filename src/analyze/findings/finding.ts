@@ -1,7 +1,7 @@
 import type { Boot } from "../../base/time.js";
 import type { NodeKind } from "../../model/documents/attribution.js";
 import type { PhaseName } from "../../model/live-update.js";
-import { isCauseNode, type TreeNode, walk } from "../attribution/tree.js";
+import { type TreeNode, walk } from "../attribution/tree.js";
 import type { AttributedUpdate } from "../attribution/update.js";
 
 /** A span that a finding rests on. */
@@ -80,8 +80,3 @@ export const stageOf = (root: TreeNode, id: string): TreeNode | null => {
   });
   return found;
 };
-
-/** Causes below `node` that no other cause encloses. */
-export function causesIn(node: TreeNode): readonly TreeNode[] {
-  return node.children.flatMap((child) => (isCauseNode(child) ? [child] : causesIn(child)));
-}

@@ -12,7 +12,7 @@ import { cohortId, type FleetCohort, fleetCohortOf } from "./fleet-cohort.js";
 import { nativeBucket } from "./native-histogram.js";
 
 /** 1, 2.5 and 5 of each decade, from 1 ms to 1,000 s. */
-export const DEFAULT_BOUNDS_NS: readonly Duration[] = [1e6, 1e7, 1e8, 1e9, 1e10, 1e11]
+const DEFAULT_BOUNDS_NS: readonly Duration[] = [1e6, 1e7, 1e8, 1e9, 1e10, 1e11]
   .flatMap((decade) => [decade, 2.5 * decade, 5 * decade])
   .concat([1e12]);
 

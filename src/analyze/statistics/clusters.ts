@@ -47,12 +47,6 @@ export function clusteredSampleOf(values: Iterable<ClusteredValue>): Result<Clus
   return ok({ clusters, size: all.length });
 }
 
-/** A sample of independent values, each a cluster of its own. */
-export function asClusters(sample: Sample): ClusteredSample {
-  const clusters = Array.from(sample, (value) => trustedSample(Float64Array.of(value)));
-  return { clusters, size: sample.length };
-}
-
 /**
  * What stands for a cluster. `median`: its typical value, unmoved by one odd VM; the rule unless the question is another.
  * `maximum`: its worst, for limits that every VM must keep; comparable only between cohorts of as many VMs an update, as

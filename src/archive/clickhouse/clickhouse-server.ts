@@ -26,7 +26,7 @@ export interface ClickhouseAddress {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-export const DEFAULT_DATABASE = "blackout";
+const DEFAULT_DATABASE = "blackout";
 
 /**
  * The address of `--clickhouse`: `http[s]://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE][?SETTING=VALUE&…]`, or `env:NAME`
@@ -75,7 +75,7 @@ export interface Patience {
 }
 
 /** An insert answers when it is merged into a part and, on a cluster, on its shard: that may take minutes. */
-export const DEFAULT_PATIENCE: Patience = { attempts: 5, firstPauseMs: 500, timeoutMs: 300_000 };
+const DEFAULT_PATIENCE: Patience = { attempts: 5, firstPauseMs: 500, timeoutMs: 300_000 };
 
 /**
  * Refusals that may be of the moment: TIMEOUT_EXCEEDED, TOO_MANY_SIMULTANEOUS_QUERIES, SOCKET_TIMEOUT, NETWORK_ERROR,

@@ -28,7 +28,7 @@ export function clickhouseText(text: string): string {
 }
 
 /** A name in ClickHouse's SQL. */
-export function clickhouseName(name: string): string {
+function clickhouseName(name: string): string {
   return `\`${name.replaceAll(/[\\`]/g, "\\$&")}\``;
 }
 

@@ -21,7 +21,7 @@ export interface QueryAnswer {
 }
 
 /** Makes a view of each table as of the snapshot. */
-export async function createViews(engine: Engine, root: string, snapshot: Snapshot): Promise<readonly string[]> {
+async function createViews(engine: Engine, root: string, snapshot: Snapshot): Promise<readonly string[]> {
   const all: string[] = [];
   for (const table of TABLE_NAMES) {
     const files = filesOf(root, snapshot.segments.values(), table);
@@ -63,7 +63,7 @@ export async function openForQueries(root: string, snapshot: Snapshot, output: s
 const NOTHING = /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/;
 
 /** Throws `ArchiveError` where the text is not one statement that only reads. */
-export async function checkReadOnly(engine: Engine, sql: string): Promise<void> {
+async function checkReadOnly(engine: Engine, sql: string): Promise<void> {
   const { StatementType } = engine.duckdb;
   // The engine has no words for it.
   if (NOTHING.test(sql)) throw new ArchiveError("found no statement, expected one");

@@ -29,7 +29,7 @@ const LAYOUT_KEYS: Readonly<Record<string, string>> = {
   workload: "workload",
   [KEYS.day as string]: "day",
 };
-export const SELECTION_KEYS: readonly string[] = [...Object.keys(KEYS), "label.NAME", ...TIMES];
+const SELECTION_KEYS: readonly string[] = [...Object.keys(KEYS), "label.NAME", ...TIMES];
 
 const UNITS_MS: Readonly<Record<string, number>> = { min: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 

@@ -70,7 +70,7 @@ export interface Archive {
 }
 
 /** Whether an archive is at `path`. */
-export async function isArchive(path: string): Promise<boolean> {
+async function isArchive(path: string): Promise<boolean> {
   return await stat(join(path, MANIFEST)).then(
     (stats) => stats.isFile(),
     () => false,

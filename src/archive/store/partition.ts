@@ -19,7 +19,7 @@ export function dayOf(takenAtMs: number | null): number | null {
 }
 
 /** `2026-11-24` */
-export function dayText(day: number): string {
+function dayText(day: number): string {
   return new Date(day * 86_400_000).toISOString().slice(0, 10);
 }
 

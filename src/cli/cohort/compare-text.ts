@@ -20,7 +20,7 @@ const VERDICT_STYLE: Readonly<Record<Verdict, Style>> = {
 };
 
 /** `insufficient (needs 6)`. */
-export function verdictText(verdict: Verdict, neededUpdates: number | null): string {
+function verdictText(verdict: Verdict, neededUpdates: number | null): string {
   return verdict === "insufficient" && neededUpdates !== null ? `${verdict} (${formatNeeded(neededUpdates)})` : verdict;
 }
 

@@ -77,7 +77,7 @@ function noBuilds(cohorts: readonly Cohort[], key: SeriesKey): string {
   return `--by ${by}: no update has one${known}`;
 }
 
-export function historyText(history: HistoryDocument, layout: TextLayout): string {
+function historyText(history: HistoryDocument, layout: TextLayout): string {
   const { palette, width } = layout;
   const prose = (what: string, indent = ""): string =>
     wrap(escapeControls(what), (width ?? 100) - indent.length)
@@ -148,7 +148,7 @@ function styleOf({ belowFloor, direction }: HistoryChange): "quiet" | "bad" | "g
   return belowFloor ? "quiet" : direction === "longer" ? "bad" : "good";
 }
 
-export function changeSentence(change: HistoryChange, metric: string): string {
+function changeSentence(change: HistoryChange, metric: string): string {
   const { after, notAfter, shiftNs, shiftRelative, pValue, causes, belowFloor, shiftIntervalNs } = change;
   const where = after === notAfter ? `Within ${after}` : `After ${after}, by ${notAfter}`;
   const relative = `${shiftRelative < 0 ? "" : "+"}${(100 * shiftRelative).toFixed(1)} %`;

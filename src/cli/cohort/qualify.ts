@@ -126,7 +126,7 @@ const STYLE: Readonly<Record<CellStatus, Style>> = {
   "not-tested": "quiet",
 };
 
-export function qualifyText(matrix: QualifyDocument, layout: TextLayout): string {
+function qualifyText(matrix: QualifyDocument, layout: TextLayout): string {
   const { palette, width } = layout;
   const rows = matrix.old.flatMap((old): readonly (readonly Cell[])[] => {
     const cells = matrix.new.map((fresh) => matrix.cells.find((cell) => cell.old === old && cell.new === fresh));

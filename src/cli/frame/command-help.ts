@@ -69,7 +69,7 @@ export function commandHelp(name: string, command: Command, common: Options, lay
 }
 
 /** What follows the command's name: `[OPTION]... CAPTURE [OTHER]...`. */
-export function usageOf(command: Command): string {
+function usageOf(command: Command): string {
   return command.usage ?? ["[OPTION]...", positionalUsage(command.positionals)].filter((part) => part !== "").join(" ");
 }
 

@@ -8,7 +8,7 @@ export type EventFormat = (chunk: EventChunk, row: number, atNs: number) => stri
 /** The same, or null where the line is handed to the writer's `line` when it is known. */
 export type LateEventFormat = (chunk: EventChunk, row: number, atNs: number) => string | null;
 
-export const EVENT_KIND_NAMES: Readonly<Record<EventKind, string>> = {
+const EVENT_KIND_NAMES: Readonly<Record<EventKind, string>> = {
   [EventKind.event]: "event",
   [EventKind.graphEntry]: "graph-entry",
   [EventKind.graphExit]: "graph-exit",

@@ -9,7 +9,7 @@ import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { eventFeedOf, type LoadedCapture, withCapture } from "../input/load.js";
 
 /** Writes a loaded capture as a Perfetto trace to `path`. */
-export function writePerfettoFile(loaded: LoadedCapture, path: string): PerfettoCounts {
+function writePerfettoFile(loaded: LoadedCapture, path: string): PerfettoCounts {
   const feed = eventFeedOf(loaded);
   mkdirSync(dirname(path), { recursive: true });
   const fd = openSync(path, "w");

@@ -11,8 +11,8 @@ import type { CaptureFiles } from "../files/files.js";
 import { type LogStamp, type LuodMessage, parseLuodLog } from "./luod.js";
 import { parseLuoMapping } from "./systemd.js";
 
-export const LUO_MAPPING = "agents/luo-mapping.json";
-export const luodLogPath = (boot: Boot): string => `agents/luod.${boot}.log`;
+const LUO_MAPPING = "agents/luo-mapping.json";
+const luodLogPath = (boot: Boot): string => `agents/luod.${boot}.log`;
 
 /** The most that the kernel lets a clock be slewed (MAXFREQ, include/linux/timex.h). */
 const SLEW_PPM = 500;

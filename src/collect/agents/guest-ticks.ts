@@ -5,7 +5,7 @@ import { float64Column } from "../events/columns.js";
 import { cleanText } from "../kernel-log/kmsg-lines.js";
 
 /** At 1 kHz more than an hour; what follows is not read. */
-export const MAX_TICKS = 5_000_000;
+const MAX_TICKS = 5_000_000;
 /** Characters of a header line that are read. */
 const MAX_HEADER = 1_024;
 const LF = 0x0a;

@@ -19,7 +19,7 @@ export interface LogStamp {
 }
 
 /** The messages that are understood, in the protocol's words; the last four are luod's own. */
-export const LUOD_MESSAGES = [
+const LUOD_MESSAGES = [
   "SUBSCRIBE",
   "PRESERVATION_REQUEST",
   "START_PRESERVATION",

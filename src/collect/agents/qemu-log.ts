@@ -193,7 +193,7 @@ export function openQemuLog(source: ByteSource): Result<TraceFile, string> {
 }
 
 /** The log's events, on the host's CLOCK_REALTIME, cut to microseconds. */
-export function qemuLogSource(
+function qemuLogSource(
   source: ByteSource,
   boot: Boot,
   filter?: Parameters<TraceFile["parts"][0]["source"]>[0],

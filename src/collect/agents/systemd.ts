@@ -8,7 +8,7 @@ import type { DefectSink } from "../../base/defect.js";
 import type { StoredFd, StoredSession } from "../../model/collected.js";
 
 /** LUO_SESSION_NAME of src/shared/luo-util.h. */
-export const SYSTEMD_SESSION = "systemd";
+const SYSTEMD_SESSION = "systemd";
 /** LUO_PROTOCOL_VERSION of src/shared/luo-util.h. */
 const VERSION = 1;
 /** The memfd itself, under token 0: no unit's. */

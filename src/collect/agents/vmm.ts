@@ -12,7 +12,7 @@ import { placeStamp, type WallAnchor } from "./agents.js";
 import { QEMU_STAMP_NS, type QemuLog, qemuLogName, readQemuLog, VMM_FOLDER } from "./qemu-log.js";
 
 /** The VM of a host that has but one, as the marks without `vm=` name it. */
-export const ONLY_VM = "vm";
+const ONLY_VM = "vm";
 
 export interface VmmLog {
   readonly vm: string;

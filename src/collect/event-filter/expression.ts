@@ -227,7 +227,7 @@ function unknownKey(word: string): string {
 }
 
 /** Whether a text is a number as the key takes it; the message says what is expected. */
-export function numberFault(key: FilterKey, text: string): string | null {
+function numberFault(key: FilterKey, text: string): string | null {
   if (key === "time") {
     return TIME.test(text)
       ? null

@@ -186,7 +186,7 @@ export function bitmapText(bytes: Uint8Array, count: number, littleEndian: boole
 }
 
 /** %*pbl: ranges, `0-3,8`. */
-export function bitList(bytes: Uint8Array, count: number): string {
+function bitList(bytes: Uint8Array, count: number): string {
   const set = bits(bytes, Math.min(count, bytes.length * 8));
   const ranges: string[] = [];
   for (let bit = 0; bit < count; bit++) {

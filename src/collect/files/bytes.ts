@@ -16,7 +16,6 @@ export const NINE = 0x39;
 export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
 export const LESS = 0x3c;
-export const EQUALS = 0x3d;
 export const GREATER = 0x3e;
 export const OPEN_BRACKET = 0x5b;
 export const CLOSE_BRACKET = 0x5d;

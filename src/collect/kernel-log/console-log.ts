@@ -47,7 +47,7 @@ export interface ConsoleLog {
 }
 
 /** Tags that the recorder's workload puts before its own lines: they are user space even inside a kernel line. */
-export const USER_TAGS: readonly string[] = ["[luolab] "];
+const USER_TAGS: readonly string[] = ["[luolab] "];
 
 /** print_time's exact width, so that numbers in brackets inside a message are not taken for stamps. */
 const STAMP_SOURCE = String.raw`\[(?:[ \d]{4}\d|\d{6,10})\.\d{6}\](?:\[ *[TC]\d{1,10}\])? `;

@@ -12,7 +12,7 @@ export interface PageLayout {
 export const DEFAULT_LAYOUT: PageLayout = { pageBytes: 4096, dataOffset: 16, commitBytes: 8 };
 
 /** buffer_subbuf_size_kb allows up to 4 MiB on the largest page sizes. */
-export const MAX_PAGE_BYTES = 1 << 22;
+const MAX_PAGE_BYTES = 1 << 22;
 
 /**
  * `field: local_t commit; offset:8; size:8; …` and `field: char data; offset:16; size:4080; …`; null if it makes no

@@ -190,7 +190,7 @@ export function histogram(definition: MetricDefinition, points: readonly Histogr
 
 const seconds = (ns: number): number => ns / 1e9;
 
-export function histogramPoint(tally: HistogramTally, labels: Labels): HistogramPoint {
+function histogramPoint(tally: HistogramTally, labels: Labels): HistogramPoint {
   return {
     labels,
     bounds: tally.boundsNs.map(seconds),

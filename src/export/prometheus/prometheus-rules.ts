@@ -81,7 +81,7 @@ export function ruleGroups(input: RulesInput): readonly RuleGroup[] {
 }
 
 /** Names of the recorded series; dashboards name them by these. */
-export const recordedNames = (windowSeconds: number) => {
+const recordedNames = (windowSeconds: number) => {
   const window = windowText(windowSeconds);
   return {
     updates: `cohort:blackout_updates:increase${window}`,

@@ -30,7 +30,7 @@ import {
 import { ATTRIBUTED_KINDS } from "../span-table.js";
 
 const STRUCTURE_KINDS = ["blackout", "phase", "gap", "stage"] as const;
-export const NODE_KINDS = [...STRUCTURE_KINDS, ...ATTRIBUTED_KINDS] as const;
+const NODE_KINDS = [...STRUCTURE_KINDS, ...ATTRIBUTED_KINDS] as const;
 export type NodeKind = (typeof NODE_KINDS)[number];
 
 const head = { capture, outcome, clock: clockLink };
@@ -217,7 +217,7 @@ const step = record({
 export type ChainStep = Of<typeof step>;
 
 /** The part of the path that a task was on: it began the kexec, ran the new kernel's boot, or restored. */
-export const PATH_ROLES = ["reboots", "boots", "restores"] as const;
+const PATH_ROLES = ["reboots", "boots", "restores"] as const;
 export type PathRole = (typeof PATH_ROLES)[number];
 
 export const criticalChainSchema = formatted(

@@ -14,11 +14,11 @@ import {
 } from "../../base/schema.js";
 import { counted, defectCounts, ns, outcome, outcomeCounts } from "../document-parts.js";
 
-export const VERDICTS = ["regressed", "improved", "unchanged", "inconclusive", "insufficient"] as const;
+const VERDICTS = ["regressed", "improved", "unchanged", "inconclusive", "insufficient"] as const;
 export type Verdict = (typeof VERDICTS)[number];
 export const verdict = shared("verdict", choice(VERDICTS));
 
-export const PRESENCES = ["both", "new", "vanished"] as const;
+const PRESENCES = ["both", "new", "vanished"] as const;
 /** Where a cause ran: in both cohorts, or in one only. */
 export type Presence = (typeof PRESENCES)[number];
 export const presence = shared("presence", choice(PRESENCES));

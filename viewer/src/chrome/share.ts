@@ -79,7 +79,7 @@ function joined(pictures: readonly HTMLCanvasElement[]): HTMLCanvasElement {
 }
 
 /** The view for programs: which update, what is selected, the range and its statistics, the marks. */
-export function jsonOf(state: State): string {
+function jsonOf(state: State): string {
   const timeline = timelineOf(state);
   const { selection, range } = state;
   const axis = range === null ? undefined : timeline?.axes[range.axis];

@@ -457,7 +457,7 @@ function sortTracks(tracks: readonly Track[]): readonly Track[] {
 }
 
 /** Severity of a printk level (0..7, null unknown), as PointLane has it. */
-export function printkSeverity(level: number | null): number {
+function printkSeverity(level: number | null): number {
   if (level === null) return 2;
   return level <= 3 ? 0 : level === 4 ? 1 : level <= 6 ? 2 : 3;
 }

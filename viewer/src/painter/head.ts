@@ -8,8 +8,8 @@ import { minimapOf } from "../model/minimap.js";
 import { paintSeam } from "./ground.js";
 import { type Frame, heldX, outline, SANS, type Tools, toX } from "./pen.js";
 
-export const REGIONS_TOP = METRICS.overview;
-export const RIBBON_TOP = REGIONS_TOP + METRICS.regions;
+const REGIONS_TOP = METRICS.overview;
+const RIBBON_TOP = REGIONS_TOP + METRICS.regions;
 export const RULER_TOP = RIBBON_TOP + METRICS.ribbon;
 
 /** The whole axis, small, one line per group, with the window marked. */

@@ -21,7 +21,7 @@ import type { Blame } from "./blame.js";
 import type { CriticalChain } from "./chain.js";
 
 /** `depth`: how many levels below this node; beyond, `children` is empty although the node may have some. */
-export function nodeDocument(node: TreeNode, depth: number): NodeDocument {
+function nodeDocument(node: TreeNode, depth: number): NodeDocument {
   const { row: _row, children, ...own } = node;
   return { ...own, children: depth <= 0 ? [] : children.map((child) => nodeDocument(child, depth - 1)) };
 }

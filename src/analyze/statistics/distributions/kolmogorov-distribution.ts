@@ -19,7 +19,7 @@ export function kolmogorovUpperTail(n: number, d: number): number {
 }
 
 /** P(D+_n ≥ d), one-sided, exactly: Smirnov's sum as Birnbaum and Tingey (1951) give it. All terms positive. */
-export function smirnovUpperTail(n: number, d: number): number {
+function smirnovUpperTail(n: number, d: number): number {
   let sum = 0;
   const last = Math.floor(n * (1 - d));
   for (let j = 0; j <= last; j += 1) {

@@ -41,7 +41,7 @@ export interface ChangePoints {
 }
 
 /** One scan of as many values is 5·10^7 steps. */
-export const MAX_SERIES = 10_000;
+const MAX_SERIES = 10_000;
 
 /**
  * Finds change points one after another: of all ways to divide a segment, the one of the largest energy statistic

@@ -19,7 +19,7 @@ export interface CompactionRule {
   readonly graceMs: number;
 }
 
-export const COMPACTION: CompactionRule = { segments: 64, pauseMs: 600_000, graceMs: 3_600_000 };
+const COMPACTION: CompactionRule = { segments: 64, pauseMs: 600_000, graceMs: 3_600_000 };
 
 /** Opens the archive at `path`, and makes one where none is. Throws ArchiveError. */
 export async function openArchiveStore(

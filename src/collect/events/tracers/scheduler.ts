@@ -15,7 +15,7 @@ const EVIDENCE = "sched_switch";
 const NO_FIELDS: EventFields = new Map();
 
 /** `prev_state` as one letter, `R` if the task was preempted or stayed runnable; empty if it is not recorded. */
-export function taskState(value: FieldValue | undefined): string {
+function taskState(value: FieldValue | undefined): string {
   if (value === undefined) return "";
   const state = integerField(value);
   if (state === null) return /^[A-Za-z]/.test(String(value)) ? String(value).slice(0, 1) : "";

@@ -11,7 +11,7 @@ export const PID_LIMIT = 4 * 1024 * 1024;
 /** Added to the new boot's thread ids. */
 export const NEW_BOOT_TID_OFFSET = PID_LIMIT;
 /** The processes that stand for the two boots; beyond both ranges of thread ids. */
-export const BOOT_PROCESS: Readonly<Record<Boot, number>> = { old: 2 * PID_LIMIT, new: 2 * PID_LIMIT + 1 };
+const BOOT_PROCESS: Readonly<Record<Boot, number>> = { old: 2 * PID_LIMIT, new: 2 * PID_LIMIT + 1 };
 
 /** What ftrace prints for a task whose name it no longer knows. */
 const UNKNOWN_COMM = "<...>";
