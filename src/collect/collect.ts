@@ -100,7 +100,11 @@ export function collectCapture(
   });
   const collected: Collected = {
     name: capture.name,
-    kernel: capture.kernel,
+    kernel: {
+      old: capture.kernel.old ?? logs.old.facts.release,
+      // An update that died left no uname: the console or pstore has the new kernel's first line.
+      new: capture.kernel.new ?? logs.new.facts.release,
+    },
     costs: capture.boots.old?.costs ?? null,
     labels: capture.labels,
     probeLevel: capture.labels.probe_level ?? null,

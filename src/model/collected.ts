@@ -263,8 +263,10 @@ export interface PlacedLine {
 
 /** What the kernel logs say of how the update went. */
 export interface LogVerdict {
-  /** `panic`: the new kernel panicked; `luo-refused`: it, or the old one, refused LUO's state; `kho-off`. */
-  readonly what: "panic" | "luo-refused" | "kho-off" | "freeze-failed";
+  /**
+   * `panic`: a kernel panicked; `luo-refused`: it refused LUO's state; `abi-refused`: because it has another ABI; `kho-off`.
+   */
+  readonly what: "panic" | "luo-refused" | "abi-refused" | "kho-off" | "freeze-failed";
   readonly boot: Boot;
   readonly text: string;
   readonly file: string;

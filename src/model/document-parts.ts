@@ -24,7 +24,12 @@ import { ATTRIBUTED_KINDS } from "./span-table.js";
 export const PHASES = ["prepare", "freeze", "kexec", "restore", "finish"] as const;
 export type PhaseName = (typeof PHASES)[number];
 
-export const OUTCOMES = ["completed", "aborted", "failed", "incomplete"] as const;
+/**
+ * `completed`: nothing that was preserved is known to be lost. `partly-restored`: the new kernel came up, and lost some of
+ * it. `aborted`: the old kernel went on. `failed`: the new one never came up, or refused the state. `incomplete`: not
+ * enough was recorded.
+ */
+export const OUTCOMES = ["completed", "partly-restored", "aborted", "failed", "incomplete"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** How the two boots' clocks were tied together, best first; `single` when one boot's clock suffices. */

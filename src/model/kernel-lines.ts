@@ -14,6 +14,10 @@ export type LinePurpose =
   | "stage"
   /** Shows how the update ended. */
   | "outcome"
+  /** Complains: what of either kernel was not well. */
+  | "health"
+  /** Of the new kernel: something that was preserved could not be restored, or finished. */
+  | "loss"
   /** Shows which kernel a log belongs to, and where one ends and the next begins. */
   | "boot"
   | "finding"
@@ -23,6 +27,41 @@ export type LinePurpose =
   | "host"
   /** Is removed from everything that leaves the host. */
   | "redaction";
+
+/**
+ * What kernels complain about, by class. `severe`: the kernel's integrity, or what was handed over, is in doubt; `minor`:
+ * something did not work, and the kernel went on without it.
+ */
+export const HEALTH_CLASSES = [
+  "panic",
+  "oops",
+  "bug",
+  "general-protection",
+  "warning",
+  "sanitizer",
+  "rcu-stall",
+  "soft-lockup",
+  "hard-lockup",
+  "hung-task",
+  "machine-check",
+  "iommu-fault",
+  "pcie-error",
+  "cpu-lost",
+  "cpus-stopped-by-nmi",
+  "allocation-failure",
+  "handover",
+  "clock",
+  "acpi-error",
+  "driver-error",
+] as const;
+export type HealthClass = (typeof HEALTH_CLASSES)[number];
+export const HEALTH_SEVERITIES = ["severe", "minor"] as const;
+export type HealthSeverity = (typeof HEALTH_SEVERITIES)[number];
+
+export interface HealthMark {
+  readonly class: HealthClass;
+  readonly severity: HealthSeverity;
+}
 
 /** A row: the pattern's named groups are `captures`. Texts are matched without stamp and level. */
 export interface KernelLineRow<C extends string = string> {
@@ -36,11 +75,13 @@ export interface KernelLineRow<C extends string = string> {
   readonly until?: string;
   /** The only architecture that prints it; absent: all. */
   readonly architecture?: "x86" | "arm64";
+  /** Of rows for `health`. */
+  readonly health?: HealthMark;
   /** Also matches lines of other rows: it is used only by name, and never classifies a line. */
   readonly overlaps?: true;
 }
 
-type RowFacts = Pick<KernelLineRow, "since" | "until" | "architecture" | "overlaps">;
+type RowFacts = Pick<KernelLineRow, "since" | "until" | "architecture" | "overlaps" | "health">;
 
 function row<const C extends string = never>(
   source: string,
@@ -58,6 +99,15 @@ const ARM64 = { architecture: "arm64" } as const;
 const LUO = { since: "6.19" } as const;
 /** LUO as posted in 2025 up to v4, with one state for the whole host; never merged. */
 const LUO_STATES = { until: "the series of 2025, v4" } as const;
+const severe = (name: HealthClass): { readonly health: HealthMark } => ({
+  health: { class: name, severity: "severe" },
+});
+const minor = (name: HealthClass): { readonly health: HealthMark } => ({ health: { class: name, severity: "minor" } });
+/** How kernels put that something did not work. */
+const FAILS =
+  "(?:[Ff]ail\\w*|[Uu]nable|[Cc]annot|[Cc]an't|[Cc]ould not|[Ii]nvalid|[Cc]orrupt\\w*|[Mm]ismatch\\w*|[Mm]issing)";
+/** What of a handover can be lost: the words of LUO's own functions. */
+const RESTORING = "(?:[Rr]estor|[Rr]etriev|[Dd]eserial|[Ff]inish|[Rr]eviv)\\w*";
 const PCI = "[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]";
 
 /** In order: the first row whose pattern matches classifies a line. */
@@ -88,18 +138,18 @@ const ROWS = {
   ),
   "tsc-unstable": row(
     "arch/x86/kernel/tsc.c, kernel/time/clocksource.c",
-    ["clock"],
+    ["clock", "health"],
     /^(?:tsc: Marking TSC unstable due to |clocksource: .{0,64}Marking clocksource 'tsc(?:-early)?' as unstable|TSC synchronization \[.{1,40} turning off TSC clock)/,
     [],
-    X86,
+    { ...X86, ...minor("clock") },
   ),
   // The kernel writes the register that is added to the TSC: `force to`, `differs`, `synchronize`, `compensate`.
   "tsc-adjusted": row(
     "arch/x86/kernel/tsc_sync.c",
-    ["clock"],
+    ["clock", "health"],
     /^(?:tsc: )?(?:\[Firmware Bug\]: )?TSC ADJUST\b/,
     [],
-    X86,
+    { ...X86, ...minor("clock") },
   ),
   // From its stamp on printk's clock is raw sched_clock plus the last of the four (nanoseconds, signed).
   "sched-clock-stable": row(
@@ -127,7 +177,13 @@ const ROWS = {
     ["boundary", "stage", "boot"],
     /^kexec(?:_core)?: Starting new kernel/,
   ),
-  "cpus-stopped-by-nmi": row("arch/x86/kernel/smp.c", ["boot"], /^(?:\w+: )?Shutting down cpus with NMI/, [], X86),
+  "cpus-stopped-by-nmi": row(
+    "arch/x86/kernel/smp.c",
+    ["boot", "health"],
+    /^(?:\w+: )?Shutting down cpus with NMI/,
+    [],
+    { ...X86, ...minor("cpus-stopped-by-nmi") },
+  ),
   "cpu-killed": row("drivers/firmware/psci/psci.c", ["boot"], /^(?:psci: CPU\d+ killed|CPU\d+: shutdown)/, [], ARM64),
   bye: row("arch/arm64/kernel/machine_kexec.c", ["boot"], /^(?:\w+: )?Bye!/, [], ARM64),
   restart: row(
@@ -149,8 +205,10 @@ const ROWS = {
   ),
   "kho-disabled": row(
     "kernel/liveupdate/kexec_handover.c",
-    ["outcome"],
+    ["outcome", "health"],
     /^KHO: (?:disabling KHO revival|disabled in the kdump kernel)/,
+    [],
+    severe("handover"),
   ),
   "luo-retrieved": row(
     "kernel/liveupdate/luo_core.c",
@@ -159,20 +217,47 @@ const ROWS = {
     ["number"],
     LUO,
   ),
-  "luo-disabled": row("kernel/liveupdate/luo_core.c", ["outcome"], /^luo: Disabling liveupdate/, [], LUO),
+  "luo-disabled": row("kernel/liveupdate/luo_core.c", ["outcome", "health"], /^luo: Disabling liveupdate/, [], {
+    ...LUO,
+    ...severe("handover"),
+  }),
   "luo-freeze-failed": row(
     "kernel/liveupdate/luo_file.c",
-    ["outcome"],
+    ["outcome", "health"],
     /^luo: Freeze failed for token\[(?<token>.*?)\] handler\[(?<handler>.*?)\] err\[(?<error>.*?)\]/,
     ["token", "handler", "error"],
-    LUO,
+    { ...LUO, ...severe("handover") },
+  ),
+  // An ABI of the other kernel's that this one does not have: KHO's tree, LUO's, a file handler's.
+  "kho-incompatible": row(
+    "kernel/liveupdate/kexec_handover.c",
+    ["outcome", "health", "loss"],
+    /^KHO: .*\bincompatible\b(?:.* with '(?<abi>[^']{1,64})')?/,
+    ["abi"],
+    severe("handover"),
+  ),
+  "luo-incompatible": row(
+    "kernel/liveupdate/luo_core.c, luo_session.c",
+    ["outcome", "health", "loss"],
+    /^luo: .*\bincompatible\b(?:.* with '(?<abi>[^']{1,64})')?/,
+    ["abi"],
+    { ...LUO, ...severe("handover") },
+  ),
+  "luo-handler-unknown": row(
+    "kernel/liveupdate/luo_file.c",
+    ["outcome", "health", "loss"],
+    /^luo: No registered handler(?: for (?:compatible(?: string)?)?[ :]*['[]?(?<abi>[\w.:-]{1,64}))?/,
+    ["abi"],
+    { ...LUO, ...severe("handover") },
   ),
   "luo-restore-failed": row(
     "kernel/liveupdate/luo_session.c, luo_file.c",
-    ["outcome"],
-    /^luo: (?:No registered handler|File count mismatch|Failed to (?:deserialize|insert|retrieve|restore)|.*The incoming tree failed)/,
+    ["outcome", "health", "loss"],
+    new RegExp(
+      `^luo: (?:File count mismatch|Failed to insert|.*${FAILS}.*${RESTORING}|.*${RESTORING}.*${FAILS}|.*The incoming tree failed)`,
+    ),
     [],
-    LUO,
+    { ...LUO, ...severe("handover") },
   ),
   "device-probed": row(
     "drivers/base/dd.c, really_probe_debug (initcall_debug)",
@@ -189,10 +274,10 @@ const ROWS = {
   ),
   "luo-switch-refused": row(
     "kernel/liveupdate/luo_core.c",
-    ["outcome"],
+    ["outcome", "health"],
     /^luo: Can't switch to \[\w+\] from \[\w+\] state/,
     [],
-    LUO_STATES,
+    { ...LUO_STATES, ...severe("handover") },
   ),
   "luo-event-failed": row(
     "kernel/liveupdate/luo_core.c",
@@ -200,6 +285,48 @@ const ROWS = {
     /^luo: \[(?<event>prepare|freeze|cancel|finish)\] /,
     ["event"],
     LUO_STATES,
+  ),
+  // A file handler's own lines: memfd_luo, vfio's and others'; their names hold luo or liveupdate.
+  "handler-restore-failed": row(
+    "mm/memfd_luo.c and other file handlers",
+    ["health", "loss"],
+    new RegExp(
+      `^(?!luo:)(?<module>(?:[\\w-]*[_-])?(?:luo|liveupdate)(?:[_-][\\w-]*)?)(?: [\\w:.-]{1,64})?: (?:.*${FAILS}.*${RESTORING}|.*${RESTORING}.*${FAILS})`,
+    ),
+    ["module"],
+    { ...LUO, ...severe("handover") },
+  ),
+  "handler-failed": row(
+    "mm/memfd_luo.c and other file handlers",
+    ["health"],
+    new RegExp(`^(?!luo:)(?:[\\w-]*[_-])?(?:luo|liveupdate)(?:[_-][\\w-]*)?(?: [\\w:.-]{1,64})?: .*${FAILS}`),
+    [],
+    { ...LUO, ...severe("handover") },
+  ),
+  "luo-failed": row("kernel/liveupdate/luo_*.c", ["health"], new RegExp(`^luo: .*${FAILS}`), [], {
+    ...LUO,
+    ...severe("handover"),
+  }),
+  "kho-restore-failed": row(
+    "kernel/liveupdate/kexec_handover.c",
+    ["health", "loss"],
+    new RegExp(`^KHO: (?:.*${FAILS}.*${RESTORING}|.*${RESTORING}.*${FAILS})`),
+    [],
+    severe("handover"),
+  ),
+  "kho-failed": row(
+    "kernel/liveupdate/kexec_handover.c",
+    ["health"],
+    new RegExp(`^KHO: .*${FAILS}`),
+    [],
+    severe("handover"),
+  ),
+  "reservation-refused": row(
+    "mm/memblock.c, reserve_mem_kho",
+    ["health"],
+    /^KHO reserve-mem '[^']{0,64}' /,
+    [],
+    severe("handover"),
   ),
   "ring-rejected": row("kernel/trace/ring_buffer.c", ["finding"], /^Ring buffer boot meta(?: \[\d{1,5}\])? /, [], {
     since: "6.10",
@@ -228,7 +355,123 @@ const ROWS = {
     ["address", "model"],
   ),
 
-  panic: row("kernel/panic.c", ["outcome"], /^Kernel panic - not syncing: (?<reason>.*)$/, ["reason"]),
+  // Complaints, the special before the general: what of them names a task or a CPU is captured.
+  panic: row(
+    "kernel/panic.c",
+    ["outcome", "health"],
+    /^Kernel panic - not syncing: (?<reason>.*)$/,
+    ["reason"],
+    severe("panic"),
+  ),
+  sanitizer: row(
+    "mm/kasan/report.c, kernel/kcsan/report.c, mm/kmsan/report.c, mm/kfence/report.c, lib/ubsan.c",
+    ["health"],
+    /^(?:BUG: K(?:A|C|M)SAN: |BUG: KFENCE: |UBSAN: )/,
+    [],
+    severe("sanitizer"),
+  ),
+  "soft-lockup": row(
+    "kernel/watchdog.c",
+    ["health"],
+    /^(?:watchdog: )?BUG: soft lockup - CPU#(?<cpu>\d+)[^[]*(?:\[(?<task>.*):(?<pid>\d+)\])?/,
+    ["cpu", "task", "pid"],
+    severe("soft-lockup"),
+  ),
+  "hard-lockup": row(
+    "kernel/watchdog.c",
+    ["health"],
+    /^(?:NMI )?watchdog: .*hard LOCKUP(?: on cpu (?<cpu>\d+))?/i,
+    ["cpu"],
+    severe("hard-lockup"),
+  ),
+  "rcu-stall": row(
+    "kernel/rcu/tree_stall.h, tree_exp.h, tasks.h",
+    ["health"],
+    /^(?:rcu: )?INFO: \w+ (?:self-)?detected .*stall/,
+    [],
+    severe("rcu-stall"),
+  ),
+  "hung-task": row(
+    "kernel/hung_task.c",
+    ["health"],
+    /^INFO: task (?<task>.+?):(?<pid>\d+) (?:<.*> )?(?:blocked|is blocked|.* blocked) .*for more than \d+ seconds/,
+    ["task", "pid"],
+    severe("hung-task"),
+  ),
+  "general-protection": row("arch/x86/kernel/traps.c", ["health"], /^(?:Oops: )?general protection fault/, [], {
+    ...X86,
+    ...severe("general-protection"),
+  }),
+  oops: row(
+    "arch/x86/mm/fault.c, arch/x86/kernel/dumpstack.c, arch/arm64/kernel/traps.c, arch/arm64/mm/fault.c",
+    ["health"],
+    /^(?:Oops\b|Internal error: |Unable to handle kernel |double fault: |stack segment: |invalid opcode: |divide error: )/,
+    [],
+    severe("oops"),
+  ),
+  bug: row(
+    "lib/bug.c, arch/x86/mm/fault.c, kernel/sched/core.c and others",
+    ["health"],
+    /^(?:BUG: |kernel BUG at )/,
+    [],
+    severe("bug"),
+  ),
+  warning: row(
+    "kernel/panic.c, __warn",
+    ["health"],
+    /^WARNING: (?:.*?\bCPU(?:: |#)(?<cpu>\d+)(?: PID: (?<pid>\d+)|: (?<task>[^\s/]{1,15})\/\d+)?)?/,
+    ["cpu", "pid", "task"],
+    severe("warning"),
+  ),
+  "machine-check": row(
+    "arch/x86/kernel/cpu/mce/core.c, drivers/acpi/apei/ghes.c, drivers/edac/edac_mc.c",
+    ["health"],
+    /^(?:mce: )?(?:\[Hardware Error\]: (?:CPU (?<cpu>\d+): )?Machine [Cc]heck|\{\d+\}\[Hardware Error\]: Hardware error from|EDAC \S+: \d+ (?:UE|CE) )/,
+    ["cpu"],
+    severe("machine-check"),
+  ),
+  "iommu-fault": row(
+    "drivers/iommu/intel/dmar.c, drivers/iommu/amd/iommu.c, drivers/iommu/arm",
+    ["health"],
+    /^(?:DMAR: (?!DRHD: handling).*\b[Ff]ault\b|.*AMD-Vi: Event logged \[|arm-smmu\S* .*(?:context fault|event 0x[0-9a-f]+ received))/,
+    [],
+    severe("iommu-fault"),
+  ),
+  "pcie-error": row(
+    "drivers/pci/pcie/aer.c",
+    ["health"],
+    /^\S+ [0-9a-f:.]+: (?:AER: (?:Multiple )?(?:Corrected|Uncorrected|Correctable|Uncorrectable)\b|PCIe Bus Error: )/,
+    [],
+    severe("pcie-error"),
+  ),
+  "cpu-lost": row(
+    "arch/x86/kernel/smpboot.c, kernel/cpu.c, arch/arm64/kernel/smp.c",
+    ["health"],
+    /^(?:smpboot: |smp: |SMP: )?(?:do_boot_cpu failed.*CPU#?(?<cpu>\d+)|CPU ?#?\d+:? (?:failed to (?:come online|report alive|boot)|[Nn]ot responding|is stuck|never came alive|may be stuck)|[Ff]ailed to (?:stop secondary CPUs|bring up CPU))/,
+    ["cpu"],
+    severe("cpu-lost"),
+  ),
+  "allocation-failure": row(
+    "mm/page_alloc.c, mm/oom_kill.c, mm/vmalloc.c",
+    ["health"],
+    /^(?:(?<task>\S{1,32}): page allocation failure: |(?:\S+ )?invoked oom-killer|Out of memory: |(?:\S+: )?vmalloc error: )/,
+    ["task"],
+    severe("allocation-failure"),
+  ),
+  "acpi-error": row(
+    "drivers/acpi/acpica",
+    ["health"],
+    /^ACPI (?:BIOS )?(?:Error|Exception)\b/,
+    [],
+    minor("acpi-error"),
+  ),
+  "probe-failed": row(
+    "drivers/base/dd.c, really_probe",
+    ["health"],
+    /^\S+(?: \S+)?: (?:probe of \S+ |probe with driver \S+ )?(?:failed|fails) with error -\d+/,
+    [],
+    minor("driver-error"),
+  ),
 
   // What user space's agents write into the kernel's log.
   "fd-stores-preserved": row(
@@ -242,6 +485,44 @@ const ROWS = {
     "session",
   ]),
 
+  // After a complaint: the task and the CPU that it is of.
+  "context-line": row(
+    "lib/dump_stack.c, dump_stack_print_info",
+    ["health"],
+    /^CPU: (?<cpu>\d+) (?:UID: \d+ )?PID: (?<pid>\d+) Comm: (?<task>.{1,15}?)(?: (?:Not t|T)ainted|$)/,
+    ["cpu", "pid", "task"],
+    { overlaps: true },
+  ),
+  // A driver at the log level of errors: `e1000 0000:00:03.0: …`, `nvme nvme0: …`.
+  "driver-failed": row(
+    "drivers, dev_err",
+    ["health"],
+    new RegExp(`^[\\w-]{1,32}(?: [\\w:.-]{1,64})?: .*(?:${FAILS}|[Ee]rror|[Tt]imed? ?out)`),
+    [],
+    { ...minor("driver-error"), overlaps: true },
+  ),
+  // What a line of LUO or of a handler names: a token, a session, an error.
+  "names-token": row(
+    "kernel/liveupdate/luo_*.c, file handlers",
+    ["loss"],
+    /\btoken\b[^0-9a-z]{0,4}(?<token>0x[0-9a-f]{1,16}|\d{1,20})/i,
+    ["token"],
+    { overlaps: true },
+  ),
+  "names-session": row(
+    "kernel/liveupdate/luo_session.c",
+    ["loss"],
+    /\bsession[: ]{0,2}['[](?<session>[^'\]]{1,63})['\]]/,
+    ["session"],
+    { overlaps: true },
+  ),
+  "names-error": row(
+    "kernel/liveupdate/luo_*.c, file handlers; %pe and %d",
+    ["loss"],
+    /(?:^|[\s[(:])(?:-(?<name>E[A-Z0-9]{2,15})|(?:err(?:or)?[ :=[]{1,3}|\[)(?<number>-\d{1,4}))\b/,
+    ["name", "number"],
+    { overlaps: true },
+  ),
   // Read by name only. dev_printk() of a driver: `e1000 0000:00:03.0: …`.
   "driver-of-device": row(
     "drivers/base/core.c, dev_printk",

@@ -8,9 +8,11 @@ import {
   count,
   formatted,
   integer,
+  late,
   list,
   matching,
   nullable,
+  number,
   type Of,
   optional,
   pair,
@@ -31,6 +33,7 @@ import {
   phaseName,
   severity,
 } from "./document-parts.js";
+import { HEALTH_CLASSES, HEALTH_SEVERITIES } from "./kernel-lines.js";
 import type { SpanTable } from "./span-table.js";
 
 export {
@@ -76,6 +79,17 @@ const phaseDocument = shared(
 );
 export type PhaseDocument = Of<typeof phaseDocument>;
 
+export const FILE_STATES = [
+  "preserved",
+  "frozen",
+  "retrieved",
+  "finished",
+  "failed",
+  "unpreserved",
+  "not-seen",
+] as const;
+export type FileStateName = (typeof FILE_STATES)[number];
+
 /** The fields of a file of a session; `blackout sessions` adds some. */
 export const FILE_FIELDS = {
   token: matching("^0x[0-9a-f]+$", "As the workload chose it, `0x100`."),
@@ -84,6 +98,15 @@ export const FILE_FIELDS = {
   preserveNs: ns,
   freezeNs: ns,
   retrieveNs: ns,
+  status: late(
+    choice(
+      FILE_STATES,
+      "How far the file is seen to have come: preserved, frozen, retrieved, finished; failed: at failedAt. not-seen: the new kernel restored, and nothing of this file was recorded there, which is no evidence that it was lost.",
+    ),
+    "not-seen",
+  ),
+  failedAt: late(nullable(choice(["preserve", "freeze", "retrieve"]), "The call that returned an error."), null),
+  errno: late(nullable(text(), "The error, `ENOMEM`, or its number."), null),
 };
 const file = record(FILE_FIELDS);
 export type FileDocument = Of<typeof file>;
@@ -171,6 +194,53 @@ const defect = record({
 });
 export type DefectDocument = Of<typeof defect>;
 
+const loss = record({
+  session: nullable(text()),
+  token: nullable(text()),
+  handler: nullable(text()),
+  action: choice(
+    ["deserialize", "retrieve", "finish", "restore"],
+    "What did not work; restore: a line of the log, of no one call.",
+  ),
+  errno: nullable(text(), "The error, `ENOMEM`, or its number; null: the line does not name it."),
+  atNs: ns,
+  evidence: text("The call and what it returned, or the line of the new kernel's log."),
+  file: text(),
+  place: number("Line of text, or byte offset in pages."),
+});
+/** Something preserved that is known not to have come back. */
+export type LossDocument = Of<typeof loss>;
+
+const healthEvent = record({
+  class: choice(HEALTH_CLASSES),
+  severity: choice(HEALTH_SEVERITIES, "severe: the kernel's integrity, or what was handed over, is in doubt."),
+  boot,
+  phase: nullable(phaseName, "null: in no phase, or not placed."),
+  atNs: ns,
+  cpu: nullable(integer()),
+  task: nullable(text()),
+  pid: nullable(integer()),
+  text: text("The line."),
+  file: text(),
+  line: count(undefined, 1),
+});
+/** A complaint of a kernel. */
+export type HealthEvent = Of<typeof healthEvent>;
+
+const health = record({
+  counts: list(
+    record({
+      class: choice(HEALTH_CLASSES),
+      severity: choice(HEALTH_SEVERITIES),
+      boot,
+      count: count(undefined, 1),
+    }),
+    "All of them, in the classes' order.",
+  ),
+  events: list(healthEvent, "In the logs' order, the old kernel's first; the first 1000."),
+});
+export type HealthDocument = Of<typeof health>;
+
 export const liveUpdateSchema = formatted(
   "live-update",
   "One live update, as `blackout analyze --json` prints it: one document per capture, one per line. All times are integer nanoseconds. Zero of the axis is the blackout's begin; where that is not seen, its end or the first event. With clock.method `none` each boot is on an axis of its own (phases[].axis), and no duration crosses from one to the other.",
@@ -184,6 +254,15 @@ export const liveUpdateSchema = formatted(
     vms: list(vm),
     sessions: list(session),
     abandoned: optional(list(abandonedSession, "Absent if no session was given up.")),
+    losses: late(list(loss, "What was preserved and is known not to have come back."), []),
+    notSeen: late(
+      list(
+        record({ session: text(), tokens: list(text(), "Empty: the session has no file that was seen.") }),
+        "Sessions and files that the new kernel was not seen to restore, although it was seen to restore others: no evidence that they were lost, nor that they were not.",
+      ),
+      [],
+    ),
+    health: late(health, { counts: [], events: [] }),
     seam: record(
       { beginNs: ns, endNs: ns, durationNs: ns, uncertaintyNs: ns },
       "From the old boot's last event to the new boot's first.",

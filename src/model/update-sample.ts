@@ -33,6 +33,7 @@ import {
   severity,
   textOrNone,
 } from "./document-parts.js";
+import { HEALTH_CLASSES, HEALTH_SEVERITIES } from "./kernel-lines.js";
 import type { DefectDocument } from "./live-update.js";
 
 export { CAUSE_KINDS, type CauseKind } from "./document-parts.js";
@@ -64,11 +65,28 @@ const seamDuration = record(
   { durationNs: ns, uncertaintyNs: ns },
   "From the old boot's last event to the new boot's first.",
 );
+const COMPLAINT = {
+  class: choice(HEALTH_CLASSES),
+  severity: choice(HEALTH_SEVERITIES),
+  boot: choice(["old", "new"]),
+};
+const COUNTED_COMPLAINT = { ...COMPLAINT, count: count(undefined, 1) };
+const SEEN_COMPLAINT = {
+  ...COMPLAINT,
+  text: text("The line; empty: further ones of the class, whose text is not kept."),
+};
+const healthSample = record({ ...SEEN_COMPLAINT, count: count(undefined, 1) });
+/** Complaints of one kernel with one text. */
+export type HealthSample = Of<typeof healthSample>;
+
+/** Distinct texts that a sample keeps; further complaints are counted by class. */
+const HEALTH_TEXTS = 100;
+
 const unknownDuration = { durationNs: null, uncertaintyNs: null };
 
 export const updateSampleSchema = formatted(
   "update-sample",
-  "One live update as statistics see it: what `blackout cohort --json` prints, one document a line, and what every cohort argument reads. Times are integer nanoseconds. Fields may be added within a version: host, clockMethod, seam and defectCodes were, and are absent from older lines.",
+  "One live update as statistics see it: what `blackout cohort --json` prints, one document a line, and what every cohort argument reads. Times are integer nanoseconds. Fields may be added within a version: host, clockMethod, seam, defectCodes and health were, and are absent from older lines.",
   {
     name: text("The capture's name."),
     host: late(nullable(text(), "The label `host`, else `uname -n`; null where the capture does not have it."), null),
@@ -103,6 +121,7 @@ export const updateSampleSchema = formatted(
       nullable(list(defectCount), "The same by code and severity; null where only the sums are known."),
       null,
     ),
+    health: late(nullable(list(healthSample), "What both kernels complained about; null where it is not known."), null),
   },
 );
 
@@ -120,6 +139,30 @@ export function countDefects(defects: readonly Pick<DefectDocument, "code" | "se
     counts.set(key, { code, severity, count: count + (counts.get(key)?.count ?? 0) });
   }
   return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, count]) => count);
+}
+
+/** The complaints of an update by class, kernel and text, in the order they were first seen. */
+export function countHealth({
+  counts,
+  events,
+}: {
+  readonly counts: readonly Omit<HealthSample, "text">[];
+  readonly events: readonly Omit<HealthSample, "count">[];
+}): readonly HealthSample[] {
+  const byText = new Map<string, HealthSample>();
+  const listed = new Map<string, number>();
+  for (const { class: name, severity, boot, text: line } of events) {
+    const key = `${name}\0${boot}\0${line}`;
+    const known = byText.get(key);
+    if (known === undefined && byText.size >= HEALTH_TEXTS) continue;
+    byText.set(key, { class: name, severity, boot, text: line, count: (known?.count ?? 0) + 1 });
+    listed.set(`${name}\0${boot}`, (listed.get(`${name}\0${boot}`) ?? 0) + 1);
+  }
+  const rest = counts.flatMap((each): readonly HealthSample[] => {
+    const left = each.count - (listed.get(`${each.class}\0${each.boot}`) ?? 0);
+    return left > 0 ? [{ ...each, text: "", count: left }] : [];
+  });
+  return [...byText.values(), ...rest];
 }
 
 /** For people: `device 0000:00:03.0`, `seam before sched_clock`. */
@@ -143,6 +186,11 @@ export const sampledDocumentSchema = record({
   phases: list(record({ name: phaseName, durationNs: ns })),
   vms: list(vmSample),
   defects: list(defectCount),
+  // Null: written before health was read.
+  health: late(
+    nullable(record({ counts: list(record(COUNTED_COMPLAINT)), events: list(record(SEEN_COMPLAINT)) })),
+    null,
+  ),
 });
 
 /** The sample of an analysed update's document, which has neither causes nor date. */
@@ -171,6 +219,7 @@ export function sampleOfDocument(document: Of<typeof sampledDocumentSchema>, sou
     causes: null,
     defects,
     defectCodes: countDefects(document.defects),
+    health: document.health === null ? null : countHealth(document.health),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Sessions and their files, joined over the kexec by session name, by token, and by the handler's serialized data. */
 
+import { errnoName, errnoOf } from "../../base/numbers/errno.js";
 import { firstIndexWhere } from "../../base/numbers/search.js";
 import type { AgentClient, AgentFacts, KeyEvent } from "../../model/collected.js";
 import type { FileState, SessionState } from "../../model/documents/sessions.js";
@@ -57,10 +58,11 @@ export type SessionRows = ReadonlyMap<string, SessionRow>;
 
 /** Sessions by name, files by token; instants are relative to `zero`. */
 export function sessionDocuments(rows: SessionRows, axis: Axis, zero: Zero): readonly SessionDocument[] {
+  const newBootSeen = newBootSeenIn(rows);
   return [...rows.values()].map((session) => ({
     name: session.name,
     phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
-    files: [...session.files.values()].map((file) => fileDocument(file, axis)),
+    files: [...session.files.values()].map((file) => fileDocument(file, session, newBootSeen, axis)),
   }));
 }
 
@@ -102,6 +104,7 @@ export function sessionStates(
     if (known === undefined) clients.set(session, [{ boot, fd }]);
     else known.push({ boot, fd });
   }
+  const newBootSeen = newBootSeenIn(rows);
   return [...rows.values()].map((session) => {
     const owners = new Map<string, SessionState["owners"][number]>();
     for (const call of [...session.calls.values()].flat()) {
@@ -121,7 +124,7 @@ export function sessionStates(
       phases: PHASES.flatMap((phase) => sessionPhase(phase, session, axis, zero)),
       files: [...session.files.values()].map(
         (file): FileState => ({
-          ...fileDocument(file, axis),
+          ...fileDocument(file, session, newBootSeen, axis),
           oldFd: integer(file.preserve, "fd"),
           newFd: integer(file.retrieve, "fd"),
           serializedData: file.data,
@@ -202,10 +205,19 @@ function noteFile(session: SessionRow, call: Call): void {
   session.files.set(token, file);
   const deed = deedOf(call.name);
   if (deed?.of !== "file") return;
-  if (deed.action === "preserve" || deed.action === "prepare") file.preserve ??= call;
+  // A second retrieve of a token only looks it up; the first that did not fail did the work.
+  if (deed.action === "preserve" || deed.action === "prepare") file.preserve = workOf(file.preserve, call);
   else if (deed.action === "freeze") file.freeze ??= call;
-  // A second retrieve of a token only looks it up; the first did the work.
-  else if (deed.action === "retrieve") file.retrieve ??= call;
+  else if (deed.action === "retrieve") file.retrieve = workOf(file.retrieve, call);
+}
+
+function workOf(known: Call | null, call: Call): Call {
+  return known === null || callErrno(known) !== null ? call : known;
+}
+
+/** The error that a call returned, from 1 to 4095; null if it returned none, or what it returned was not recorded. */
+export function callErrno({ end, fields }: Call): number | null {
+  return end === null ? null : errnoOf(fields.get("ret"));
 }
 
 /** What LUO's function does with a file's handler inside it. */
@@ -302,7 +314,7 @@ function sessionPhase(name: PhaseName, session: SessionRow, axis: Axis, zero: Ze
   ];
 }
 
-function fileDocument(file: FileRow, axis: Axis): FileDocument {
+function fileDocument(file: FileRow, session: SessionRow, newBootSeen: boolean, axis: Axis): FileDocument {
   const cost = (call: Call | null): number | null =>
     call === null || call.end === null ? null : axis.between(call.begin, call.end);
   return {
@@ -312,5 +324,43 @@ function fileDocument(file: FileRow, axis: Axis): FileDocument {
     preserveNs: cost(file.preserve),
     freezeNs: cost(file.freeze),
     retrieveNs: cost(file.retrieve),
+    ...fileState(file, session, newBootSeen),
   };
+}
+
+/** How far a file is seen to have come; `newBootSeen`: whether any file was seen to come back. */
+function fileState(
+  { preserve, freeze, retrieve }: FileRow,
+  { calls }: SessionRow,
+  newBootSeen: boolean,
+): Pick<FileDocument, "status" | "failedAt" | "errno"> {
+  const steps = [
+    ["retrieve", retrieve],
+    ["freeze", freeze],
+    ["preserve", preserve],
+  ] as const;
+  for (const [failedAt, call] of steps) {
+    const errno = call === null ? null : callErrno(call);
+    if (errno !== null) return { status: "failed", failedAt, errno: errnoName(errno) };
+    if (call !== null) break;
+  }
+  const at = (status: FileDocument["status"]): ReturnType<typeof fileState> => ({
+    status,
+    failedAt: null,
+    errno: null,
+  });
+  if (retrieve !== null && retrieve.end !== null) {
+    const finish = calls.get("finish")?.[0];
+    const finished = finish !== undefined && finish.end !== null && callErrno(finish) === null;
+    return at(finished ? "finished" : "retrieved");
+  }
+  if (newBootSeen) return at("not-seen");
+  const frozen = freeze ?? calls.get("freeze")?.[0] ?? null;
+  if (frozen !== null && frozen.end !== null && callErrno(frozen) === null) return at("frozen");
+  return at(preserve !== null && preserve.end !== null ? "preserved" : "not-seen");
+}
+
+/** Whether any file or session was seen in the new kernel. */
+function newBootSeenIn(rows: SessionRows): boolean {
+  return [...rows.values()].some(({ calls }) => calls.has("restore"));
 }

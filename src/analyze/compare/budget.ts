@@ -2,6 +2,8 @@
 
 import type { Duration } from "../../base/time.js";
 import type { Floors } from "../../model/documents/comparison.js";
+import { HEALTH_CLASSES, HEALTH_SEVERITIES, type HealthClass, type HealthSeverity } from "../../model/kernel-lines.js";
+import type { Outcome } from "../../model/live-update.js";
 import type { Metric } from "../cohort/metrics.js";
 
 /** A percentile in (0, 100), or the longest update there was. */
@@ -23,6 +25,29 @@ export interface Limit {
   readonly line: number;
 }
 
+/** `health warning <= 0`, `outcomes partly-restored <= 0`: how often at most, over all updates of the cohort. */
+export interface CountLimit {
+  readonly of: CountedName;
+  readonly atMost: number;
+  /** As written, for messages. */
+  readonly text: string;
+  readonly why: string;
+  readonly line: number;
+}
+
+/** A class or a severity of complaints, or `any`; or an outcome. */
+export type CountedName =
+  | { readonly kind: "health"; readonly name: HealthClass | HealthSeverity | "any" }
+  | { readonly kind: "outcomes"; readonly name: Outcome };
+
+export const HEALTH_NAMES = ["any", ...HEALTH_SEVERITIES, ...HEALTH_CLASSES] as const;
+
+/** Lines that are known to be harmless: complaints that match count for nothing. */
+export interface Allowance {
+  readonly pattern: RegExp;
+  readonly line: number;
+}
+
 /** Which verdicts of the comparison with the baseline fail the gate. */
 export type RegressionScope = "blackout" | "phases" | "causes";
 
@@ -38,6 +63,9 @@ export interface Budget {
   /** `bounds`: a limit is breached, or kept, where the percentile's bound shows it. `sample`: as the sample's own is. */
   readonly decideBy: "bounds" | "sample";
   readonly limits: readonly Limit[];
+  /** Complaints and outcomes, at most. */
+  readonly counts: readonly CountLimit[];
+  readonly allowed: readonly Allowance[];
   readonly regression: RegressionRule | null;
   /** Updates that did not complete, at most; null: any. */
   readonly failedAtMost: { readonly count: number; readonly line: number } | null;

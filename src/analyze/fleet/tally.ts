@@ -182,7 +182,7 @@ export class FleetTally {
     if (this.#cohorts.size >= MOST_COHORTS && cohortId(key) !== cohortId(OTHER)) return this.#cohortOf(OTHER);
     const made: MutableCohort = {
       key,
-      outcomes: { completed: 0, aborted: 0, failed: 0, incomplete: 0 },
+      outcomes: { completed: 0, "partly-restored": 0, aborted: 0, failed: 0, incomplete: 0 },
       defects: { error: 0, warning: 0, note: 0 },
       histograms: this.#counted.map((counted) => new MutableHistogram(counted)),
       firstAtMs: null,

@@ -4,12 +4,20 @@ import type { GateDocument } from "../../model/documents/gate.js";
 import { causeOf, cohortOf, numbersOf, updateOf } from "../../testing/samples/samples.js";
 import type { Cohort } from "../cohort/cohort.js";
 import { parseMetric } from "../cohort/metrics.js";
-import type { Budget, Limit, Statistic } from "../compare/budget.js";
+import type { Budget, CountLimit, Limit, Statistic } from "../compare/budget.js";
 import { compareCohorts } from "../compare/comparison.js";
 import { DEFAULT_FLOORS } from "../compare/levels.js";
 import { gate } from "./gate.js";
 
-const EMPTY: Budget = { decideBy: "bounds", limits: [], regression: null, failedAtMost: null, updatesAtLeast: null };
+const EMPTY: Budget = {
+  decideBy: "bounds",
+  limits: [],
+  counts: [],
+  allowed: [],
+  regression: null,
+  failedAtMost: null,
+  updatesAtLeast: null,
+};
 
 function limit(name: string, statistic: Statistic, ms: number): Limit {
   const metric = parseMetric(name);
@@ -160,4 +168,45 @@ test("a limit on a cause that no update has decides nothing, and says what was p
     Array.from({ length: 6 }, () => updateOf(960)),
   );
   assert.deepEqual(status(gated({ limits: limits.slice(2, 3), decideBy: "sample" }, without, withCard)), ["passed"]);
+});
+
+test("limits on complaints and outcomes count over all updates; what is allowed counts for nothing", () => {
+  const warning = { class: "warning", severity: "severe", boot: "new", text: "WARNING: at a.c:1", count: 2 } as const;
+  const acpi = { class: "acpi-error", severity: "minor", boot: "old", text: "ACPI Error: known", count: 3 } as const;
+  const updates = [updateOf(1000, { health: [warning, acpi] }), updateOf(1000, { health: [] })];
+  const cohort = cohortOf("c", updates);
+  const count = (name: "warning" | "severe" | "minor" | "any" | "oops", atMost: number): CountLimit => ({
+    of: { kind: "health", name },
+    atMost,
+    text: `health ${name} <= ${atMost}`,
+    why: "",
+    line: 1,
+  });
+  const status = (limit: CountLimit, more: Partial<Budget> = {}, of = cohort): unknown =>
+    gated({ counts: [limit], ...more }, of).checks.map((check) => check.status);
+  assert.deepEqual(status(count("warning", 0)), ["failed"]);
+  assert.deepEqual(status(count("warning", 2)), ["passed"]);
+  assert.deepEqual(status(count("severe", 1)), ["failed"]);
+  assert.deepEqual(status(count("minor", 3)), ["passed"]);
+  assert.deepEqual(status(count("any", 4)), ["failed"]);
+  assert.deepEqual(status(count("oops", 0)), ["passed"]);
+  assert.deepEqual(status(count("any", 2), { allowed: [{ pattern: /^ACPI Error: known$/, line: 2 }] }), ["passed"]);
+  const unknown = cohortOf("c", [...updates, updateOf(1000, { health: null })]);
+  assert.deepEqual(status(count("oops", 0), {}, unknown), ["undecided"]);
+  assert.deepEqual(status(count("warning", 0), {}, unknown), ["failed"], "what is known is enough to fail");
+});
+
+test("an update that was restored in part fails its limit, and the limit on what did not complete", () => {
+  const lost = updateOf(1000, { outcome: "partly-restored", outcomeReason: "Lost: session a." });
+  const limit = { of: { kind: "outcomes", name: "partly-restored" }, atMost: 0, text: "x", why: "", line: 1 } as const;
+  const found = gated({ counts: [limit], failedAtMost: { count: 0, line: 2 } }, cohortOf("c", [updateOf(1000), lost]));
+  assert.equal(found.verdict, "failed");
+  assert.deepEqual(
+    found.checks.map(({ kind, status }) => [kind, status]),
+    [
+      ["outcomes", "failed"],
+      ["outcomes", "failed"],
+    ],
+  );
+  assert.match(found.checks[0]?.message ?? "", /1 of 2 updates: partly-restored\. made: Lost: session a\./);
 });

@@ -7,10 +7,18 @@ import { formatDuration, formatPercent } from "../../base/text/format.js";
 import type { Check, CheckStatus, CohortDocument, Verdict } from "../../model/documents/cohort.js";
 import type { Comparison } from "../../model/documents/comparison.js";
 import type { GateDocument } from "../../model/documents/gate.js";
+import type { HealthSample } from "../../model/update-sample.js";
 import { type Cohort, unlikeTraits } from "../cohort/cohort.js";
 import { BOUND_CONFIDENCE } from "../cohort/distribution.js";
 import { metricName, unseenCauses, valuesOf } from "../cohort/metrics.js";
-import { type Budget, type Limit, type RegressionRule, statisticName } from "../compare/budget.js";
+import {
+  type Allowance,
+  type Budget,
+  type CountLimit,
+  type Limit,
+  type RegressionRule,
+  statisticName,
+} from "../compare/budget.js";
 import { cohortDocument } from "../compare/comparison.js";
 import { clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
 import {
@@ -37,6 +45,7 @@ export function gate(input: GateInput): GateDocument {
   const checks = [
     ...budget.limits.map((limit) => checkLimit(limit, cohort, baseline, budget)),
     ...(budget.regression === null ? [] : checkRegressions(budget.regression, baseline !== null, comparison)),
+    ...budget.counts.map((limit) => checkCount(limit, cohort, budget.allowed)),
     ...outcomeChecks(budget, summary),
     ...updateChecks(budget, summary),
   ];
@@ -187,6 +196,37 @@ function regressionStatus(verdict: Verdict, tooCoarse: boolean): CheckStatus {
     case "insufficient":
       return "undecided";
   }
+}
+
+/** How often a complaint or an outcome was seen, over all updates, whether they completed or not. */
+function checkCount({ of, atMost, text, why, line }: CountLimit, cohort: Cohort, allowed: readonly Allowance[]): Check {
+  const common = { ...NO_NUMBERS, name: text, why, line, updates: cohort.updates.length } as const;
+  if (of.kind === "outcomes") {
+    const found = cohort.updates.filter(({ outcome }) => outcome === of.name);
+    const named = found.slice(0, 3).map(({ source, outcomeReason }) => `${source}: ${outcomeReason}`);
+    return {
+      ...common,
+      kind: "outcomes",
+      status: found.length <= atMost ? "passed" : "failed",
+      message: `${found.length} of ${cohort.updates.length} updates: ${of.name}.${named.length === 0 ? "" : ` ${named.join("; ")}`}`,
+    };
+  }
+  const isMeant = ({ class: name, severity, text: line }: HealthSample): boolean =>
+    (of.name === "any" || of.name === name || of.name === severity) &&
+    !(line !== "" && allowed.some(({ pattern }) => pattern.test(line)));
+  const found = cohort.updates.flatMap(({ source, health }) =>
+    (health ?? []).filter(isMeant).map((each) => ({ source, ...each })),
+  );
+  const total = found.reduce((sum, { count }) => sum + count, 0);
+  const unknown = cohort.updates.filter(({ health }) => health === null).length;
+  const named = found.slice(0, 3).map(({ source, boot, text: line }) => `${source}: ${boot} kernel: '${line}'`);
+  const missing = unknown === 0 ? "" : ` The health of ${unknown} of ${cohort.updates.length} updates is not recorded.`;
+  return {
+    ...common,
+    kind: "health",
+    status: total > atMost ? "failed" : unknown > 0 ? "undecided" : "passed",
+    message: `${total} ${total === 1 ? "complaint" : "complaints"} in ${cohort.updates.length} updates.${named.length === 0 ? "" : ` ${named.join("; ")}`}${missing}`,
+  };
 }
 
 function outcomeChecks({ failedAtMost }: Budget, cohort: CohortDocument): readonly Check[] {

@@ -8,7 +8,8 @@ import type { UpdateSample } from "../../model/update-sample.js";
 import { schemaPath, updateOf } from "../../testing/samples/samples.js";
 import { parseMetric } from "../cohort/metrics.js";
 import { DEFAULT_FLOORS } from "../compare/levels.js";
-import { type QualifyOptions, qualify } from "./qualify.js";
+import { notSeenSentence } from "../update/restoration.js";
+import { type QualifyOptions, qualify, UNKNOWN_KERNEL } from "./qualify.js";
 
 const DEFAULTS: QualifyOptions = { from: [], to: [], reference: "old", budget: null, floors: DEFAULT_FLOORS, seed: 1 };
 const random = seededRandom(5);
@@ -94,10 +95,48 @@ test("a budget holds in every cell", () => {
     decideBy: "bounds",
     limits: [limit],
     regression: null,
+    counts: [],
+    allowed: [],
     failedAtMost: null,
     updatesAtLeast: null,
   } as const;
   const matrix = qualify(samples, { ...DEFAULTS, reference: "none", budget });
   assert.equal(statuses(matrix)["7.9 7.10"], "regressed");
   assert.equal(statuses(matrix)["7.9 7.9"], "passed");
+});
+
+test("an update that died before its new kernel had a name stands under unknown, and fails the verdict", () => {
+  const died = { kernel: { old: "a", new: null }, outcome: "failed", outcomeReason: "It never came up." } as const;
+  const matrix = qualify([...updates("a", "a", 5, 1000), ...updates("a", "", 1, 1000, died)], DEFAULTS);
+  assert.deepEqual(statuses(matrix), { "a a": "passed", "a unknown": "failed" });
+  assert.deepEqual([matrix.old, matrix.new, matrix.verdict], [["a"], ["a", UNKNOWN_KERNEL], "failed"]);
+  assert.equal(matrix.unnamed.length, 1);
+  assert.match(matrix.cells[1]?.evidence.join(" ") ?? "", /failed: It never came up/);
+  const asked = qualify([...updates("a", "b", 5, 1000), ...updates("a", "", 1, 1000, died)], {
+    ...DEFAULTS,
+    from: ["a"],
+    to: ["b"],
+  });
+  assert.equal(asked.verdict, "failed", "what is asked for leaves no failure out");
+  const nameless = qualify(updates("", "", 1, 1000, { ...died, kernel: { old: null, new: null } }), DEFAULTS);
+  assert.deepEqual(statuses(nameless), { "unknown unknown": "failed" });
+});
+
+test("partly restored fails the pair; a session not seen, and complaints, stand beside the verdict", () => {
+  const lost = { outcome: "partly-restored", outcomeReason: "Lost: session a: retrieve failed with ENOMEM." } as const;
+  const partly = qualify([...updates("a", "b", 5, 1000), ...updates("a", "b", 1, 1000, lost)], DEFAULTS);
+  assert.equal(statuses(partly)["a b"], "failed");
+  assert.match(partly.cells.map(({ evidence }) => evidence.join(" ")).join(" "), /partly-restored: Lost: .*ENOMEM/);
+  const unseen = notSeenSentence([{ session: "s", tokens: ["0x1"] }]);
+  const health = [{ class: "warning", severity: "severe", boot: "new", text: "WARNING: here", count: 2 }] as const;
+  const matrix = qualify(updates("a", "b", 5, 1000, { outcomeReason: unseen, health }), {
+    ...DEFAULTS,
+    from: ["a"],
+    to: ["b"],
+  });
+  assert.equal(matrix.verdict, "passed");
+  assert.match(
+    matrix.cells[0]?.evidence.join(" ") ?? "",
+    /Not seen to be restored.*complained: 10 warning.*WARNING: here/,
+  );
 });

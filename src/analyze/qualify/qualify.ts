@@ -19,6 +19,7 @@ import { pText, signedDuration } from "../compare/reason.js";
 import { type Judgement, judgeFamily, type Pair, pairOf } from "../compare/verdict.js";
 import { gate } from "../gate/gate.js";
 import { clusteredSampleOf } from "../statistics/clusters.js";
+import { isNotSeenSentence } from "../update/restoration.js";
 
 export interface QualifyOptions {
   /** Empty: those that the updates have. */
@@ -30,22 +31,35 @@ export interface QualifyOptions {
   readonly seed: number;
 }
 
+/** In place of a kernel that no part of the capture names. */
+export const UNKNOWN_KERNEL = "unknown";
+
 export function qualify(updates: readonly UpdateSample[], options: QualifyOptions): QualifyDocument {
   const groups = new Map<string, UpdateSample[]>();
   const unnamed: string[] = [];
   for (const update of updates) {
     const { old, new: fresh } = update.kernel;
     if (old === null || fresh === null) unnamed.push(update.source);
-    else groups.set(pairKey(old, fresh), [...(groups.get(pairKey(old, fresh)) ?? []), update]);
+    const key = pairKey(old ?? UNKNOWN_KERNEL, fresh ?? UNKNOWN_KERNEL);
+    groups.set(key, [...(groups.get(key) ?? []), update]);
   }
   const versions = sorted(updates.flatMap(({ kernel }) => [kernel.old ?? [], kernel.new ?? []].flat()));
-  const rows = options.from.length > 0 ? options.from : versions;
-  const columns = options.to.length > 0 ? options.to : versions;
+  const asked = {
+    rows: options.from.length > 0 ? options.from : versions,
+    columns: options.to.length > 0 ? options.to : versions,
+  };
   const cohortAt = (old: string, fresh: string): Cohort => ({
     name: `${old} → ${fresh}`,
     updates: groups.get(pairKey(old, fresh)) ?? [],
   });
-  const places = rows.flatMap((old) => columns.map((fresh) => ({ old, fresh })));
+  const known = asked.rows.flatMap((old) => asked.columns.map((fresh) => ({ old, fresh })));
+  const unknown = withUnknown(asked.rows, asked.columns).filter(({ old, fresh }) => groups.has(pairKey(old, fresh)));
+  const places = [...known, ...unknown];
+  const rows = [...asked.rows, ...(unknown.some(({ old }) => old === UNKNOWN_KERNEL) ? [UNKNOWN_KERNEL] : [])];
+  const columns = [
+    ...asked.columns,
+    ...(unknown.some(({ fresh }) => fresh === UNKNOWN_KERNEL) ? [UNKNOWN_KERNEL] : []),
+  ];
   const compared = places.flatMap(({ old, fresh }) => {
     const reference = referenceOf(old, fresh, options.reference);
     const pair = reference === null ? null : pairBetween(cohortAt(reference, reference), cohortAt(old, fresh));
@@ -80,6 +94,18 @@ export function qualify(updates: readonly UpdateSample[], options: QualifyOption
     cells,
     unnamed,
   };
+}
+
+/** The pairs in which a kernel is not known: an update that died before its new kernel said its name is in one. */
+function withUnknown(
+  rows: readonly string[],
+  columns: readonly string[],
+): readonly { readonly old: string; readonly fresh: string }[] {
+  return [
+    ...rows.map((old) => ({ old, fresh: UNKNOWN_KERNEL })),
+    ...columns.map((fresh) => ({ old: UNKNOWN_KERNEL, fresh })),
+    { old: UNKNOWN_KERNEL, fresh: UNKNOWN_KERNEL },
+  ];
 }
 
 function pairKey(old: string, fresh: string): string {
@@ -138,6 +164,8 @@ function cellOf(
     ...failures.map(({ source, outcome, reason }) => `${source}: ${outcome}: ${reason}`),
     ...doubted.map((update) => `${update.source}: its blackout is not counted: ${doubtOf(update)}`),
     ...breached.map(({ name, message }) => `${name}: ${message}`),
+    ...notSeenSentences(cohort),
+    ...healthSentence(cohort),
     ...(found === null || reference === null ? [] : [comparedSentence(cohort, reference, found.judgement, options)]),
   ];
   return {
@@ -178,6 +206,24 @@ function outcomeSentence(cohort: Cohort): string {
   const measured = cohort.updates.filter(isMeasured).length;
   const known = measured === completed ? "" : `, ${measured} with a known blackout`;
   return `${completed} of ${cohort.updates.length} updates completed${known}.`;
+}
+
+/** Updates that completed, and were not seen to restore all: their word stands beside the verdict. */
+function notSeenSentences({ updates }: Cohort): readonly string[] {
+  return updates.flatMap(({ source, outcome, outcomeReason }) =>
+    outcome === "completed" && isNotSeenSentence(outcomeReason) ? [`${source}: completed: ${outcomeReason}`] : [],
+  );
+}
+
+function healthSentence({ updates }: Cohort): readonly string[] {
+  const all = updates.flatMap(({ source, health }) => (health ?? []).map((each) => ({ source, ...each })));
+  const [first] = all;
+  if (first === undefined) return [];
+  const counts = new Map<string, number>();
+  for (const { class: name, count } of all) counts.set(name, (counts.get(name) ?? 0) + count);
+  const named = [...counts].map(([name, count]) => `${count} ${name}`).join(", ");
+  const line = first.text === "" ? "" : `; the first: ${first.source}: '${first.text}'`;
+  return [`The kernels complained: ${named}${line}.`];
 }
 
 function comparedSentence(

@@ -34,7 +34,9 @@ import { luoDialect, namedStateEvents, withoutCancelled } from "../evidence/dial
 import { findPath, firstOf, type PathTask } from "../evidence/path.js";
 import { type VcpuVm, vcpuBlackout, vcpuVms } from "../vms/vcpus.js";
 import { findVms, type MarkedVm, markedVms } from "../vms/vms.js";
+import { healthOf } from "./health.js";
 import { outcomeOf } from "./outcome.js";
+import { restorationOf } from "./restoration.js";
 
 /** Which boundaries begin and end each phase. kexec has none of its own: it lies between its neighbours. */
 const PHASE_BOUNDARIES: Readonly<Record<PhaseName, readonly [Boundary, Boundary]>> = {
@@ -128,7 +130,15 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     phaseOf(name as PhaseName, find(from), find(to), axis, zero, collected),
   );
   const sessions = sessionRows(collected.keyEvents);
-  const { outcome, reason } = outcomeOf(collected, found, blackout.durationNs !== null);
+  const restoration = restorationOf(
+    sessions,
+    collected.keyEvents,
+    collected.printk,
+    dialect,
+    collected.newBootReached,
+    zero,
+  );
+  const { outcome, reason } = outcomeOf(collected, found, blackout.durationNs !== null, restoration);
   const abandoned = lives.map((life) => abandonedDocument(life, axis, zero));
   const document: LiveUpdateDocument = {
     format: "blackout-live-update",
@@ -153,6 +163,9 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     vms: findVms(collected.keyEvents, marks, vcpus, axis, zero),
     sessions: sessionDocuments(sessions, axis, zero),
     ...(abandoned.length === 0 ? {} : { abandoned }),
+    losses: restoration.losses,
+    notSeen: restoration.notSeen,
+    health: healthOf(collected.printk, collected.keyEvents, phases, axis, zero),
     seam: seamOf(collected, axis, zero),
     sources: collected.sources,
     defects: [

@@ -1,10 +1,11 @@
-/** How the update ended, and what says so. */
+/** How the update ended, and what shows it. */
 import type { Collected, KeyEvent, LogVerdict } from "../../model/collected.js";
 import { isKernelLine } from "../../model/kernel-lines.js";
 import type { Outcome } from "../../model/live-update.js";
 import { FUNCTIONS } from "../../model/luo.js";
 import type { FoundBoundary } from "../evidence/boundaries.js";
 import { lastCancel, stateEvent } from "../evidence/dialect.js";
+import { lossSentence, notSeenSentence, type Restoration } from "./restoration.js";
 
 export interface OutcomeVerdict {
   readonly outcome: Outcome;
@@ -35,7 +36,7 @@ function cancelOf({ keyEvents, printk, newBootReached }: Collected): string | nu
   return `'${cancel.name}' (${cancel.file}:${cancel.place})`;
 }
 
-function sentenceOf(verdict: LogVerdict): string {
+function sentenceOf(verdict: LogVerdict, kernels: Collected["kernel"]): string {
   const kernel = verdict.boot === "old" ? "The old kernel" : "The new kernel";
   const where = `${verdict.file}:${verdict.line}`;
   switch (verdict.what) {
@@ -43,6 +44,8 @@ function sentenceOf(verdict: LogVerdict): string {
       return `${kernel} panicked: '${verdict.text}' (${where}).`;
     case "luo-refused":
       return `${kernel} refused the live update's state: '${verdict.text}' (${where}).`;
+    case "abi-refused":
+      return `${kernel}${named(kernels.new)} does not have the ABI of what the old one${named(kernels.old)} handed over: '${verdict.text}' (${where}).`;
     case "kho-off":
       return `${kernel} ran without KHO, so nothing could be handed over: '${verdict.text}' (${where}).`;
     case "freeze-failed":
@@ -50,7 +53,9 @@ function sentenceOf(verdict: LogVerdict): string {
   }
 }
 
-/** Of a new kernel whose log ends before it started init (`run_init_process`, init/main.c); null where it did, or is silent. */
+const named = (release: string | null): string => (release === null ? "" : `, ${release},`);
+
+/** Of a new kernel whose log ends before it started init (`run_init_process`, init/main.c); null for others. */
 function lastWordsOf({ printk }: Collected): string | null {
   const said = printk.filter(({ line }) => line.boot === "new").map(({ line }) => line);
   const last = said.at(-1);
@@ -60,13 +65,15 @@ function lastWordsOf({ printk }: Collected): string | null {
 
 /**
  * Aborted: `liveupdate_reboot` (or the reboot syscall) returned an error and the old kernel went on. Failed: the new
- * kernel never came up, or refused LUO's state. Completed: every session that was asked for was restored, as far as the
- * restore's end is seen, and the blackout is known. Otherwise incomplete, naming what is missing.
+ * kernel never came up, or refused LUO's state. Partly restored: it came up, and something that was preserved is
+ * known to be lost. Completed: nothing is, the restore's end is seen, and the blackout is known; a session that was not
+ * seen to be restored is named. Otherwise incomplete, naming what is missing.
  */
 export function outcomeOf(
   collected: Collected,
   found: { readonly [name in "pause" | "resume" | "restoreEnd" | "freezeBegin"]: FoundBoundary },
   blackoutKnown: boolean,
+  restoration: Restoration,
 ): OutcomeVerdict {
   // Where the new kernel was reached, an attempt that was refused was an earlier one.
   const abort = collected.newBootReached ? undefined : abortOf(collected.keyEvents);
@@ -79,10 +86,14 @@ export function outcomeOf(
   const cancel = cancelOf(collected);
   if (cancel !== null) return { outcome: "aborted", reason: `The update was cancelled: ${cancel}.` };
   const refused = collected.verdicts.find((verdict) => verdict.what === "freeze-failed");
-  if (refused !== undefined && !collected.newBootReached) return { outcome: "aborted", reason: sentenceOf(refused) };
+  if (refused !== undefined && !collected.newBootReached)
+    return { outcome: "aborted", reason: sentenceOf(refused, collected.kernel) };
   const restored = found.restoreEnd.ns !== null;
   const fatal = collected.verdicts.find((verdict) => verdict.what !== "freeze-failed");
-  if (!restored && fatal !== undefined) return { outcome: "failed", reason: sentenceOf(fatal) };
+  if (!restored && fatal !== undefined) return { outcome: "failed", reason: sentenceOf(fatal, collected.kernel) };
+  const late = collected.verdicts.find(({ what, boot }) => what === "panic" && boot === "new");
+  if (late !== undefined && found.resume.ns === null)
+    return { outcome: "failed", reason: sentenceOf(late, collected.kernel) };
   if (!collected.newBootReached) {
     const hung = lastWordsOf(collected);
     if (hung !== null) return { outcome: "failed", reason: hung };
@@ -91,6 +102,7 @@ export function outcomeOf(
       reason: "Nothing was recorded in the new kernel: it never reached user space, or its part was not collected.",
     };
   }
+  if (restoration.losses.length > 0) return { outcome: "partly-restored", reason: lossSentence(restoration) };
   const missing: string[] = [];
   if (found.pause.ns === null && found.freezeBegin.ns === null) missing.push("the VMs' pause and the freeze's begin");
   if (!restored && found.resume.ns === null) missing.push("the restore's end and the VMs' resume");
@@ -99,5 +111,11 @@ export function outcomeOf(
   }
   return missing.length > 0
     ? { outcome: "incomplete", reason: `Not recorded: ${missing.join("; ")}.` }
-    : { outcome: "completed", reason: "The new kernel restored what the old one preserved." };
+    : {
+        outcome: "completed",
+        reason:
+          restoration.notSeen.length === 0
+            ? "The new kernel restored what the old one preserved."
+            : notSeenSentence(restoration.notSeen),
+      };
 }

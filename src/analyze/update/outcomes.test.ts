@@ -237,3 +237,36 @@ test("the 2025 series by its dmesg alone: states bound what they do not show", (
   assert.equal(phase(update, "kexec").durationNs, null, "two logs are two clocks");
   assert.equal(update.blackout.durationNs, null);
 });
+
+test("failed by its ABI: the reason names the line and both kernels, and the new one is named by its console", () => {
+  for (const line of [
+    "luo: LUO state is incompatible with 'luo-v6'",
+    "KHO: setup: handover FDT (0x1fe00000) is incompatible with 'kho-v2': -22",
+    "luo: No registered handler for compatible [memfd-v3]",
+  ]) {
+    const console =
+      "[    0.000000] Linux version 7.3.4-old\n[   10.000000] kexec_core: Starting new kernel\n" +
+      `[    0.000000] Linux version 7.4.0-rc1 (gcc)\n[    0.900000] ${line}\n` +
+      "[    0.901000] Kernel panic - not syncing: The incoming tree failed to initialize properly\n";
+    const update = analyzed({ old: { trace: OLD } }, { "console.log": console });
+    assert.equal(update.outcome, "failed");
+    assert.equal(update.capture.kernel.new, "7.4.0-rc1");
+    assert.ok(update.outcomeReason.includes(line), update.outcomeReason);
+    assert.match(update.outcomeReason, /^The new kernel, 7\.4\.0-rc1, does not have the ABI/);
+    assert.deepEqual(
+      update.health.counts.map(({ class: name, boot }) => [name, boot]),
+      [
+        ["panic", "new"],
+        ["handover", "new"],
+      ],
+    );
+  }
+});
+
+test("failed: a panic after the restore, before the VMs resumed", () => {
+  const trace = NEW.slice(0, NEW.indexOf(markLine(2.5, "luo: vm_resume")));
+  const dmesg = `${KVM_NEW}[    2.300000] Kernel panic - not syncing: Fatal exception\n`;
+  const update = analyzed({ old: { trace: OLD, dmesg: KVM_OLD }, new: { trace, dmesg } });
+  assert.equal(update.outcome, "failed");
+  assert.match(update.outcomeReason, /The new kernel panicked: .*Fatal exception/);
+});

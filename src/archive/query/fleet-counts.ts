@@ -114,7 +114,7 @@ function cohortIn(open: Map<number, OpenCohort>, cohort: number): OpenCohort {
   const known = open.get(cohort);
   if (known !== undefined) return known;
   const made: OpenCohort = {
-    outcomes: { completed: 0, aborted: 0, failed: 0, incomplete: 0 },
+    outcomes: { completed: 0, "partly-restored": 0, aborted: 0, failed: 0, incomplete: 0 },
     defects: { error: 0, warning: 0, note: 0 },
     values: [],
     firstAtMs: null,

@@ -45,7 +45,9 @@ const AFTER_IDS: ReadonlyMap<string, string> = new Map(
 
 /** What an update's id is made of: its document without newer fields that hold nothing. */
 function identityOf(sample: UpdateSample): Readonly<Record<string, unknown>> {
-  const document: Record<string, unknown> = { ...documentOfSample(sample) };
+  // An archive does not keep a sample's health: its id must not rest on it.
+  const { health: _, ...kept } = documentOfSample(sample);
+  const document: Record<string, unknown> = { ...kept };
   for (const [name, fallback] of AFTER_IDS) {
     if (canonicalJson(document[name]) === fallback) delete document[name];
   }

@@ -189,6 +189,8 @@ function columnsByField(table: TableName): ReadonlyMap<string, string> {
 
 /** The fields of a sample that no single column holds. */
 const UNHELD = {
+  // No column holds it.
+  health: (): UpdateSample["health"] => null,
   labels: ({ update }: StoredRows): UpdateSample["labels"] => JSON.parse(update.labels as string),
   phases: ({ phases }: StoredRows): UpdateSample["phases"] => {
     const durations = new Map(phases.map((row) => [row.phase, row.duration_ns as number]));

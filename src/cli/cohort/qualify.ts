@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { unlikeSentence } from "../../analyze/cohort/cohort.js";
 import type { Budget } from "../../analyze/compare/budget.js";
-import { qualify as judge } from "../../analyze/qualify/qualify.js";
+import { qualify as judge, UNKNOWN_KERNEL } from "../../analyze/qualify/qualify.js";
 import { formatDuration } from "../../base/text/format.js";
 import { qualifyHtml } from "../../export/ci/qualify-html.js";
 import { qualifyMarkdown } from "../../export/ci/qualify-markdown.js";
@@ -171,7 +171,7 @@ function qualifyText(matrix: QualifyDocument, layout: TextLayout): string {
   const unnamed =
     matrix.unnamed.length === 0
       ? ""
-      : `\n  ${matrix.unnamed.length} updates do not name both kernels, and are in no cell.\n`;
+      : `\n  ${matrix.unnamed.length} updates do not name both kernels: they stand under ${UNKNOWN_KERNEL}.\n`;
   return [
     `${palette.heading("Qualification")}  ${palette[style](matrix.verdict)}\n`,
     forced,

@@ -94,3 +94,45 @@ test("whatever a file holds, it is read or refused with its line", () => {
   const bomb = `a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nversion: &v 1\nlimits: *b\n`;
   assert.match(problem(bomb), /unknown key a/);
 });
+
+test("limits on complaints and outcomes, and the lines that are allowed", () => {
+  const text = `version: 1
+limits:
+  - health warning <= 0
+  - limit: outcomes partly-restored <= 0
+    why: a VM was lost
+  - blackout p50 <= 6s
+health:
+  allow:
+    - "^ACPI BIOS Error"
+`;
+  const budget = parseBudget(text, "b.yaml");
+  assert.ok(budget.ok, budget.ok ? "" : budget.error);
+  assert.ok(validate(parse(text)), JSON.stringify(validate.errors));
+  assert.deepEqual(budget.value.counts, [
+    { of: { kind: "health", name: "warning" }, atMost: 0, text: "health warning <= 0", why: "", line: 3 },
+    {
+      of: { kind: "outcomes", name: "partly-restored" },
+      atMost: 0,
+      text: "outcomes partly-restored <= 0",
+      why: "a VM was lost",
+      line: 4,
+    },
+  ]);
+  assert.deepEqual(
+    budget.value.allowed.map(({ pattern, line }) => [pattern.source, line]),
+    [["^ACPI BIOS Error", 9]],
+  );
+  assert.equal(budget.value.limits.length, 1);
+  const limits = (line: string): string => problem(`version: 1\nlimits: ["${line}"]\n`);
+  assert.match(limits("health warnings <= 0"), /^b\.yaml:2: limits: found health warnings, expected any, .*warning/);
+  assert.match(limits("outcomes lost <= 0"), /found outcomes lost, expected completed, partly-restored/);
+  assert.match(limits("health any <= -1"), /after <=, expected a whole number/);
+  assert.equal(limits("health any <= 0"), "accepted");
+  assert.match(problem('version: 1\nlimits: ["health any <= 0", "health any <= 0"]\n'), /is on line 2 already/);
+  assert.match(
+    problem('version: 1\nlimits: ["health any <= 0"]\nhealth: {allow: ["("]}\n'),
+    /not a regular expression/,
+  );
+  assert.match(problem('version: 1\nlimits: ["health any <= 0"]\nhealth: {}\n'), /health: expected allow/);
+});

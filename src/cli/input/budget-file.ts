@@ -1,10 +1,20 @@
 /** Reads a budget file: YAML, checked key by key, each problem with its line (docs/budget.md, docs/budget.schema.json). */
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { parseMetric } from "../../analyze/cohort/metrics.js";
-import type { Budget, Limit, RegressionRule, RegressionScope, Statistic } from "../../analyze/compare/budget.js";
+import {
+  type Allowance,
+  type Budget,
+  type CountLimit,
+  HEALTH_NAMES,
+  type Limit,
+  type RegressionRule,
+  type RegressionScope,
+  type Statistic,
+} from "../../analyze/compare/budget.js";
 import { DEFAULT_FLOORS } from "../../analyze/compare/levels.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { didYouMean } from "../../base/text/suggest.js";
+import { OUTCOMES } from "../../model/live-update.js";
 import { readBoundedText } from "../files/bounded-text.js";
 import { parseDuration } from "../frame/options-duration.js";
 
@@ -120,7 +130,7 @@ class Reader {
   }
 
   budget(contents: unknown): Budget {
-    const keys = ["version", "decide-by", "limits", "regression", "outcomes", "updates"];
+    const keys = ["version", "decide-by", "limits", "regression", "outcomes", "updates", "health"];
     const top = this.map(contents, "budget", keys, this.line(contents));
     const version = top.get("version");
     if (version === undefined) this.refuse(1, "budget: no version, expected version: 1");
@@ -132,24 +142,29 @@ class Reader {
     const regression = top.get("regression");
     const outcomes = top.get("outcomes");
     const updates = top.get("updates");
+    const health = top.get("health");
+    const written =
+      limits === undefined ? [] : this.list(limits.value, "limits", limits.line).map((each) => this.limit(each));
     const budget: Budget = {
       decideBy:
         decideBy === undefined ? "bounds" : this.word(decideBy.value, "decide-by", ["bounds", "sample"], decideBy.line),
-      limits:
-        limits === undefined ? [] : this.list(limits.value, "limits", limits.line).map((each) => this.limit(each)),
+      limits: written.filter((limit) => "metric" in limit),
+      counts: written.filter((limit) => "of" in limit),
+      allowed: health === undefined ? [] : this.allowances(health.value, health.line),
       regression: regression === undefined ? null : this.regression(regression.value, regression.line),
       failedAtMost: outcomes === undefined ? null : this.outcomes(outcomes.value, outcomes.line),
       updatesAtLeast: updates === undefined ? null : this.updates(updates.value, updates.line),
     };
     const { failedAtMost, updatesAtLeast } = budget;
-    if (budget.limits.length === 0 && budget.regression === null && failedAtMost === null && updatesAtLeast === null) {
+    const limited = written.length > 0 || budget.regression !== null;
+    if (!limited && failedAtMost === null && updatesAtLeast === null) {
       this.refuse(1, "budget: it limits nothing, expected limits, regression, outcomes or updates");
     }
-    this.#refuseTwice(budget.limits);
+    this.#refuseTwice(written);
     return budget;
   }
 
-  #refuseTwice(limits: readonly Limit[]): void {
+  #refuseTwice(limits: readonly (Limit | CountLimit)[]): void {
     const lines = new Map<string, number>();
     for (const { text, line } of limits) {
       const first = lines.get(text);
@@ -158,7 +173,7 @@ class Reader {
     }
   }
 
-  limit(node: unknown): Limit {
+  limit(node: unknown): Limit | CountLimit {
     const line = this.line(node);
     if (isScalar(node)) return this.limitText(this.text(node, "limits", line), "", line);
     const entries = this.map(node, "limits", ["limit", "why"], line);
@@ -172,7 +187,44 @@ class Reader {
     );
   }
 
-  limitText(text: string, why: string, line: number): Limit {
+  /** `health: {allow: [REGEX, …]}`. */
+  allowances(node: unknown, line: number): readonly Allowance[] {
+    const allow = this.map(node, "health", ["allow"], line).get("allow");
+    if (allow === undefined) return this.refuse(line, "health: expected allow: a list of regular expressions");
+    return this.list(allow.value, "health.allow", allow.line).map((each): Allowance => {
+      const own = this.line(each);
+      const source = this.text(each, "health.allow", own);
+      if (source.length > 1_000) return this.refuse(own, "health.allow: a pattern is longer than 1000 characters");
+      try {
+        return { pattern: new RegExp(source), line: own };
+      } catch (error) {
+        return this.refuse(
+          own,
+          `health.allow: ${shown(source)} is not a regular expression: ${(error as Error).message}`,
+        );
+      }
+    });
+  }
+
+  /** `health CLASS <= COUNT`, `outcomes OUTCOME <= COUNT`; null: a limit on a duration. */
+  countLimit(text: string, why: string, line: number): CountLimit | null {
+    const match = /^(health|outcomes)\s+(\S+)\s*<=\s*(\S+)$/.exec(text);
+    if (match === null) return null;
+    const [, kind = "", name = "", number = ""] = match;
+    const names: readonly string[] = kind === "health" ? HEALTH_NAMES : OUTCOMES;
+    if (!names.includes(name)) {
+      return this.refuse(line, `limits: found ${kind} ${name}, expected ${names.join(", ")}${didYouMean(name, names)}`);
+    }
+    if (!/^\d{1,9}$/.test(number)) {
+      return this.refuse(line, `limits: found ${shown(number)} after <=, expected a whole number from 0 on`);
+    }
+    const of = { kind, name } as CountLimit["of"];
+    return { of, atMost: Number(number), text: `${kind} ${name} <= ${number}`, why, line };
+  }
+
+  limitText(text: string, why: string, line: number): Limit | CountLimit {
+    const count = this.countLimit(text.trim(), why, line);
+    if (count !== null) return count;
     const match = /^(\S.*?)\s+(\S+)\s*<=\s*(\S.*?)\s*$/.exec(text);
     if (match === null || text.length > 1_000) {
       return this.refuse(

@@ -54,6 +54,8 @@ export function liveUpdateText(update: LiveUpdateDocument, layout: TextLayout): 
     vmTable(update, layout),
     sessionTable(update, layout),
     abandonedLines(update),
+    lossLines(update, palette),
+    healthLines(update.health, palette),
     clockLines(update, palette),
     defectLines(update.defects, layout),
   ]
@@ -63,10 +65,17 @@ export function liveUpdateText(update: LiveUpdateDocument, layout: TextLayout): 
 
 function headline(update: LiveUpdateDocument, palette: Palette): string {
   const { name, kernel } = update.capture;
-  const style = { completed: "good", aborted: "warning", incomplete: "warning", failed: "bad" } as const;
+  const style = {
+    completed: "good",
+    "partly-restored": "bad",
+    aborted: "warning",
+    incomplete: "warning",
+    failed: "bad",
+  } as const;
   const kernels = `${kernel.old ?? "?"} → ${kernel.new ?? "?"}`;
   const head = `${palette.heading(escapeControls(name))}  ${escapeControls(kernels)}  ${palette[style[update.outcome]](update.outcome)}`;
-  return update.outcome === "completed" ? `${head}\n` : `${head}\n${escapeControls(update.outcomeReason)}\n`;
+  const plain = update.outcome === "completed" && update.notSeen.length === 0;
+  return plain ? `${head}\n` : `${head}\n${escapeControls(update.outcomeReason)}\n`;
 }
 
 function blackoutLine(update: LiveUpdateDocument, palette: Palette): string {
@@ -191,6 +200,7 @@ const FILES_SHOWN = 16;
 function sessionTable({ sessions }: LiveUpdateDocument, layout: TextLayout): string {
   const files = sessions.flatMap((session) => session.files.map((file) => ({ session, file })));
   if (sessions.length === 0) return "";
+  const remarkable = files.some(({ file }) => file.status === "failed" || file.status === "unpreserved");
   const rows = files
     .slice(0, FILES_SHOWN)
     .map(({ session, file }): readonly Cell[] => [
@@ -201,6 +211,7 @@ function sessionTable({ sessions }: LiveUpdateDocument, layout: TextLayout): str
       cost(file.preserveNs),
       cost(file.freezeNs),
       cost(file.retrieveNs),
+      ...(remarkable ? [stateCell(file)] : []),
     ]);
   const columns = [
     leftColumn("session", "middle"),
@@ -210,6 +221,7 @@ function sessionTable({ sessions }: LiveUpdateDocument, layout: TextLayout): str
     rightColumn("preserve"),
     rightColumn("freeze"),
     rightColumn("retrieve"),
+    ...(remarkable ? [leftColumn("state")] : []),
   ];
   const more =
     files.length > FILES_SHOWN
@@ -227,6 +239,44 @@ function abandonedLines({ abandoned = [] }: LiveUpdateDocument): string {
       return `  ${escapeControls(text)}\n`;
     })
     .join("");
+}
+
+/** Beyond this many, losses and complaints are counted. */
+const LINES_SHOWN = 12;
+
+function lossLines({ losses }: LiveUpdateDocument, palette: Palette): string {
+  if (losses.length === 0) return "";
+  const lines = losses
+    .slice(0, LINES_SHOWN)
+    .map(({ session, token, handler, action, errno, evidence, file, place }) => {
+      const what = [session, token, handler].filter((part) => part !== null).join(" ");
+      const error = errno === null ? "" : `, ${errno}`;
+      return `    ${palette.bad(action)} ${escapeControls(`${what === "" ? "" : `${what}${error}: `}${evidence} (${file}:${place})`)}`;
+    });
+  const more = losses.length > lines.length ? [`    … and ${losses.length - lines.length} more: all with --json`] : [];
+  return `${["  Lost:", ...lines, ...more].join("\n")}\n`;
+}
+
+function healthLines({ counts, events }: LiveUpdateDocument["health"], palette: Palette): string {
+  const total = counts.reduce((sum, { count }) => sum + count, 0);
+  if (total === 0) return "";
+  const classes = counts.map(({ class: name, boot, count }) => `${count} ${name} (${boot} kernel)`).join(", ");
+  const lines = events.slice(0, LINES_SHOWN).map(({ severity, boot, atNs, phase, cpu, task, pid, text }) => {
+    const when =
+      atNs === null ? "at an unknown time" : `${signedDuration(atNs)}${phase === null ? "" : ` in ${phase}`}`;
+    const who = [cpu === null ? "" : `CPU ${cpu}`, task ?? "", pid === null ? "" : `PID ${pid}`].filter(
+      (part) => part !== "",
+    );
+    const style = severity === "severe" ? palette.bad : palette.warning;
+    return `    ${style(severity)} ${boot} kernel, ${when}${who.length === 0 ? "" : `, ${escapeControls(who.join(" "))}`}: ${escapeControls(text)}`;
+  });
+  const more = total > lines.length ? [`    … and ${total - lines.length} more: all with --json`] : [];
+  return `${[`  The kernels complained ${total === 1 ? "once" : `${total} times`}: ${classes}`, ...lines, ...more].join("\n")}\n`;
+}
+
+function stateCell({ status, failedAt, errno }: LiveUpdateDocument["sessions"][number]["files"][number]): Cell {
+  if (status !== "failed") return status.replace("-", " ");
+  return { text: `failed at ${failedAt}${errno === null ? "" : `, ${errno}`}`, style: "bad" };
 }
 
 const cost = (ns: number | null): string => (ns === null ? "" : formatDuration(ns));

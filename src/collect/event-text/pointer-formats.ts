@@ -1,4 +1,5 @@
 /** The kernel's %p formats (Documentation/core-api/printk-formats.rst) of what a trace record can hold. */
+import { errnoName } from "../../base/numbers/errno.js";
 import { type KernelFacts, symbolAlone, symbolWithOffset } from "./kernel-facts.js";
 
 /** What %p is given: an address, or the bytes that it points to where they are part of the record. */
@@ -29,7 +30,7 @@ export function pointerText(
         return plainPointer(pointer, facts);
       case "e": {
         const code = -Number(BigInt.asIntN(facts.longBytes * 8, pointer));
-        return code > 0 && code <= 4095 ? (ERRORS.get(code) ?? `-${code}`) : plainPointer(pointer, facts);
+        return code > 0 && code <= 4095 ? `-${errnoName(code)}` : plainPointer(pointer, facts);
       }
       default:
         return null;
@@ -198,13 +199,3 @@ function bitList(bytes: Uint8Array, count: number): string {
   }
   return ranges.join(",");
 }
-
-/** include/uapi/asm-generic/errno-base.h, errno.h: those that drivers return. */
-const ERRORS: ReadonlyMap<number, string> = new Map(
-  (
-    "EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY EEXIST " +
-    "EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM ERANGE"
-  )
-    .split(" ")
-    .map((name, i): [number, string] => [i + 1, `-${name}`]),
-);

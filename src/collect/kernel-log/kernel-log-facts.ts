@@ -13,6 +13,8 @@ export interface LogFact<I extends KernelLineId = KernelLineId> extends Omit<Pri
 export interface KernelLogFacts {
   /** In log order. */
   readonly all: readonly LogFact[];
+  /** As `Linux version` names it; the last, as a log may begin with another kernel's end. */
+  readonly release: string | null;
   /** The TSC's own rate where it differs from the processor's and the log has both; in kHz, 1 MHz at the least. */
   readonly tscDetectedKhz: number | null;
   readonly tscRefined: { readonly khz: number; readonly stampNs: number | null } | null;
@@ -47,6 +49,7 @@ export function kernelLogFacts(lines: readonly PrintkLine[]): KernelLogFacts {
   const kvmClock = every("kvm-clock-offset").at(-1)?.values.ns;
   return {
     all,
+    release: every("linux-version").at(-1)?.values.release ?? null,
     tscDetectedKhz: own === undefined ? null : rateOf(own),
     tscRefined: refined === undefined ? null : { khz: rateOf(refined) as number, stampNs: refined.stampNs },
     markedStable:
@@ -79,6 +82,10 @@ function verdictOf({ id, values }: LogFact): LogVerdict["what"] | null {
       return "freeze-failed";
     case "luo-event-failed":
       return values.event === "freeze" ? "freeze-failed" : null;
+    case "kho-incompatible":
+    case "luo-incompatible":
+    case "luo-handler-unknown":
+      return "abi-refused";
     case "luo-disabled":
     case "luo-restore-failed":
     case "luo-switch-refused":

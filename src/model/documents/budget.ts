@@ -18,6 +18,11 @@ const limit = matching(
   "METRIC STATISTIC <= DURATION, like `blackout p95 <= 5s`. METRIC: blackout, vm-blackout, a phase, or causes (KIND, KIND:NAME, KIND:NAME/ACTION). STATISTIC: a percentile, or max.",
 );
 
+const countLimit = matching(
+  "^(health|outcomes)\\s+[a-z-]+\\s*<=\\s*[0-9]+$",
+  "health NAME <= COUNT: complaints of both kernels; NAME: any, severe, minor, or a class. outcomes OUTCOME <= COUNT: updates with that outcome.",
+);
+
 const percent = [number(undefined, { min: 0, max: 100 }), matching("^[0-9]{1,3}(\\.[0-9]{1,6})?\\s?%?$")] as const;
 
 const regression = record(
@@ -55,12 +60,23 @@ export const budgetSchema = document(
       "bounds",
     ),
     limits: optional(
-      list(either([limit, record({ limit, why: optional(text("For the reader of a breach.")) })]), undefined, {
-        max: 1000,
-      }),
+      list(
+        either([
+          limit,
+          countLimit,
+          record({ limit: either([limit, countLimit]), why: optional(text("For the reader of a breach.")) }),
+        ]),
+        undefined,
+        {
+          max: 1000,
+        },
+      ),
     ),
     regression: optional(regression),
     outcomes: optional(record({ failed: count("Updates that did not complete, at most.") })),
+    health: optional(
+      record({ allow: list(text(), "Regular expressions: lines that match one are counted by no health limit.") }),
+    ),
     updates: optional(record({ "at-least": count("Fewer measured updates decide nothing.") })),
   },
   2,

@@ -94,7 +94,7 @@ export const warning = shared(
 export type Warning = Of<typeof warning>;
 
 const check = record({
-  kind: choice(["limit", "regression", "outcomes", "updates"]),
+  kind: choice(["limit", "regression", "outcomes", "updates", "health"]),
   name: text("`blackout p95 <= 5s`; unique in a document."),
   status: choice(
     ["passed", "failed", "undecided", "skipped"],

@@ -62,7 +62,7 @@ export const qualifySchema = formatted(
     old: list(text()),
     new: list(text()),
     cells: list(cell, "By old kernel, then by new."),
-    unnamed: list(text(), "Updates that do not name both kernels."),
+    unnamed: list(text(), "Updates that do not name both kernels: they are in the cells of the kernel `unknown`."),
   },
 );
 export type QualifyDocument = Of<typeof qualifySchema>;

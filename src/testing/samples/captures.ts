@@ -68,7 +68,7 @@ export function hiding(files: CaptureFiles, hidden: RegExp): CaptureFiles {
 }
 
 /** The same files, those whose path matches with other text in them. */
-function replacing(files: CaptureFiles, changed: RegExp, change: (text: string) => string): CaptureFiles {
+export function replacing(files: CaptureFiles, changed: RegExp, change: (text: string) => string): CaptureFiles {
   return {
     ...files,
     paths: files.paths,

@@ -66,6 +66,8 @@ export const hostileSample: fc.Arbitrary<UpdateSample> = fc.record({
   vms: fc.array(fc.record({ id: hostileText, durationNs: nsOrNull }), { maxLength: 3 }),
   causes: fc.option(fc.array(cause, { maxLength: 4 })),
   defects: fc.record({ error: fc.nat(), warning: fc.nat(), note: fc.nat() }),
+  // An archive does not keep it.
+  health: fc.constant(null),
   defectCodes: fc.option(
     fc.array(
       fc.record({ code: hostileText, severity: fc.constantFrom("error" as const, "note" as const), count: fc.nat() }),

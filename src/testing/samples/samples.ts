@@ -31,6 +31,7 @@ export function updateOf(ms: number, more: Partial<UpdateSample> = {}): UpdateSa
     causes: [],
     defects: { error: 0, warning: 0, note: 0 },
     defectCodes: [],
+    health: null,
     ...more,
   };
 }

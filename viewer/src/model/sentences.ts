@@ -8,6 +8,8 @@ export function outcomeWord(outcome: Outcome): string {
   switch (outcome) {
     case "completed":
       return "Completed";
+    case "partly-restored":
+      return "Partly restored";
     case "aborted":
       return "Aborted";
     case "failed":
