@@ -36,6 +36,17 @@ test("a contradicted clock link leaves the durations inside one kernel", () => {
   assert.equal(doubtOf(found), "other evidence contradicts its clock link (clock-link-contradicted)");
 });
 
+test("a guest's own clock needs no clock link: its blackout stays, the management gap does not", () => {
+  const given = sampleWith({ code: "clock-link-contradicted", severity: "error", count: 1 });
+  const found = withTrustedDurations({
+    ...given,
+    blackout: { ...given.blackout, basis: "guest-ticks" },
+    managementGap: { durationNs: 5, uncertaintyNs: 1 },
+  });
+  assert.equal(found.blackout.durationNs, 5e9);
+  assert.deepEqual(found.managementGap, { durationNs: null, uncertaintyNs: null });
+});
+
 test("wrong stamps leave no duration", () => {
   const found = withTrustedDurations(sampleWith({ code: "ring-time-backwards", severity: "error", count: 1 }));
   assert.deepEqual(Object.values(found.phases), [null, null, null, null, null]);

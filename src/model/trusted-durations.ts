@@ -52,19 +52,29 @@ export function withTrustedDurations(sample: UpdateSample): UpdateSample {
   });
   const contradicted = leaves.length > 0;
   const nothing = leaves.includes("nothing");
-  const { blackout, seam, phases, vms } = sample;
+  const { blackout, seam, phases, vms, managementGap } = sample;
+  // A guest's ticks are of the guest's own clock: no clock link is in them.
+  const byGuest = blackout.basis === "guest-ticks";
   const isNegative = (ns: number | null): boolean => ns !== null && ns < 0;
   // The seam's ends are of two kernels: within its ± it may be negative.
-  const negatives = [blackout.durationNs, ...Object.values(phases), ...vms.map(({ durationNs }) => durationNs)];
+  const negatives = [
+    blackout.durationNs,
+    managementGap.durationNs,
+    ...Object.values(phases),
+    ...vms.map(({ durationNs }) => durationNs),
+  ];
   const anyNegative = negatives.some(isNegative);
   if (!contradicted && !anyNegative) return sample;
   const across = (ns: number | null): number | null => (contradicted || isNegative(ns) ? null : ns);
+  const stood = (ns: number | null): number | null => (isNegative(ns) ? null : byGuest ? ns : across(ns));
   const inside = (ns: number | null): number | null => (nothing || isNegative(ns) ? null : ns);
-  const durationNs = across(blackout.durationNs);
+  const durationNs = stood(blackout.durationNs);
   const isKnown = durationNs !== null;
+  const gapNs = across(managementGap.durationNs);
   return {
     ...sample,
     blackout: { basis: blackout.basis, durationNs, uncertaintyNs: isKnown ? blackout.uncertaintyNs : null },
+    managementGap: { durationNs: gapNs, uncertaintyNs: gapNs === null ? null : managementGap.uncertaintyNs },
     seam: contradicted ? { durationNs: null, uncertaintyNs: null } : seam,
     phases: {
       prepare: inside(phases.prepare),
@@ -73,7 +83,7 @@ export function withTrustedDurations(sample: UpdateSample): UpdateSample {
       restore: inside(phases.restore),
       finish: inside(phases.finish),
     },
-    vms: vms.map((vm) => ({ id: vm.id, durationNs: across(vm.durationNs) })),
+    vms: vms.map((vm) => ({ id: vm.id, durationNs: stood(vm.durationNs) })),
     causes: isKnown ? sample.causes : null,
     ...(anyNegative ? withNegative(sample) : {}),
   };

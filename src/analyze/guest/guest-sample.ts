@@ -4,6 +4,7 @@
  */
 import { err, ok, type Result } from "../../base/result.js";
 import type { GuestConclusion, GuestDocument } from "../../model/documents/guest.js";
+import { withTrustedDurations } from "../../model/trusted-durations.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 
 /** The middle of the range, and half of its width: the true value lies within ± of it. */
@@ -30,12 +31,13 @@ export function sampleOfGuests(sample: UpdateSample, { conclusions }: GuestDocum
   const stops = conclusions.map((conclusion) => ({ conclusion, ...stopOf(conclusion) }));
   const longest = stops.reduce((a, b) => (b.durationNs > a.durationNs ? b : a));
   const { managementGapNs, managementGapUncertaintyNs } = longest.conclusion;
-  return ok({
+  const seen = {
     ...sample,
     blackout: { basis: "guest-ticks", durationNs: longest.durationNs, uncertaintyNs: longest.uncertaintyNs },
     managementGap: { durationNs: managementGapNs, uncertaintyNs: managementGapUncertaintyNs },
     vms: stops.map(({ conclusion, durationNs }, i) => ({ id: conclusion.vm ?? `guest ${i + 1}`, durationNs })),
     // The causes are of the host's blackout: they do not add up to the guests'.
     causes: null,
-  });
+  } as const;
+  return ok(withTrustedDurations(seen));
 }

@@ -147,7 +147,9 @@ function cellOf(
   const sample = clusteredSampleOf(valuesOf(cohort, { kind: "blackout" }));
   const checks = checksOf(cohort, options.budget);
   const failures = excluded.filter(({ outcome }) => outcome !== "completed");
-  const doubted = cohort.updates.filter((update) => update.outcome === "completed" && doubtOf(update) !== null);
+  const doubted = cohort.updates.filter(
+    (update) => update.outcome === "completed" && !isMeasured(update) && doubtOf(update) !== null,
+  );
   // An update whose evidence contradicts itself shows nothing of its kernels.
   const isUntested = cohort.updates.length === 0 || (doubted.length > 0 && !sample.ok && failures.length === 0);
   const breached = checks.filter(({ status }) => status === "failed");

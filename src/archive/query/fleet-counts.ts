@@ -234,7 +234,7 @@ async function valuesSql(
   // Archives of earlier versions hold durations that are no longer taken from a sample (model/trusted-durations.ts).
   const codes = DOUBTED_CODES.map(sqlText).join(", ");
   const doubted = batch.some(({ files }) => files.some((file) => file.table === "defects"))
-    ? ` AND update_id NOT IN (SELECT update_id FROM ${sourceOf(root, batch, "defects")} WHERE severity = 'error' AND code IN (${codes}))`
+    ? ` AND update_id NOT IN (SELECT update_id FROM ${sourceOf(root, batch, "defects")} WHERE severity = 'error' AND code IN (${codes}) AND basis IS DISTINCT FROM 'guest-ticks')`
     : "";
   const measured = `batch WHERE outcome = 'completed' AND blackout_ns >= 0${doubted}`;
   const joined = (rows: string): string =>
