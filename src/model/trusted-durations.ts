@@ -19,6 +19,7 @@ const DURATION_DEFECTS: Readonly<Record<string, DurationDefect>> = {
   "halves-apart": { leaves: "inside-one-kernel", why: "its parts are of two updates" },
   "trace-clock-contradicted": { leaves: "nothing", why: "no clock fits a kernel's stamps" },
   "events-far-off": { leaves: "nothing", why: "stamps lie more than 52 days away from the others" },
+  "ring-first-stamp": { leaves: "nothing", why: "a page begins before the kernel's oldest event" },
   "ring-time-backwards": { leaves: "nothing", why: "a CPU's time goes back" },
   "ring-page-overfull": { leaves: "nothing", why: "a page states more data than it can hold" },
 };

@@ -1,4 +1,5 @@
 /** From a collected capture to a live update: boundaries, phases, blackout, sessions, outcome, spans. Pure. */
+import { formatDuration } from "../../base/text/format.js";
 import type { Boot } from "../../base/time.js";
 import type { Collected, KeyEvent, Placed, PlacedDefect } from "../../model/collected.js";
 import type { LuoFacts, StateChangeDocument } from "../../model/documents/sessions.js";
@@ -15,6 +16,7 @@ import type {
 import { FUNCTIONS } from "../../model/luo.js";
 import { isMark } from "../../model/marks.js";
 import type { SpanTable } from "../../model/span-table.js";
+import { NEGATIVE_DURATION } from "../../model/trusted-durations.js";
 import type { AttributedUpdate, RecordingEstimate, Wakeups } from "../attribution/update.js";
 import { fileOfSpan, sessionDocuments, sessionRows, sessionStates, storedNames } from "../causes/sessions.js";
 import { buildSpans } from "../causes/spans.js";
@@ -125,7 +127,10 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
         ? [found.freezeBegin, found.restoreEnd]
         : [found.pause, found.resume];
   const zero = zeroOf(collected, begin, end);
-  const blackout = blackoutOf(basis, begin, end, axis, zero);
+  const measured = blackoutOf(basis, begin, end, axis, zero);
+  const isNegative = measured.durationNs !== null && measured.durationNs < 0;
+  // No link and no stamps give a blackout that ends before it begins: which of the two is wrong is not known.
+  const blackout = isNegative ? { ...measured, durationNs: null, uncertaintyNs: null } : measured;
   const phases = Object.entries(PHASE_BOUNDARIES).map(([name, [from, to]]) =>
     phaseOf(name as PhaseName, find(from), find(to), axis, zero, collected),
   );
@@ -173,6 +178,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
         .filter(({ defect }) => !(outcome === "aborted" && defect.code === "events-missing" && defect.boot === "new"))
         .map((found) => defectDocument(found, zero)),
       ...(outcome === "failed" && found.resume.ns === null ? [] : markDefects(found, collected)),
+      ...(isNegative ? [negativeDefect(begin, end, -(measured.durationNs as number))] : []),
     ],
   };
   const printk = collected.printk.map(({ line, ns, uncertaintyNs }) => ({
@@ -365,6 +371,23 @@ function markDefects(
       advice: markAdvice(lost, collected),
     },
   ];
+}
+
+function negativeDefect(begin: FoundBoundary, end: FoundBoundary, byNs: number): DefectDocument {
+  const of = ({ evidence, boot }: FoundBoundary): string =>
+    evidence === null ? `the ${boot} kernel` : `${evidence.file}:${evidence.place}`;
+  return {
+    code: NEGATIVE_DURATION,
+    severity: "error",
+    file: end.evidence?.file ?? "",
+    line: null,
+    byte: null,
+    boot: end.boot,
+    count: 1,
+    atNs: null,
+    message: `The blackout's end (${of(end)}) lies ${formatDuration(byNs)} before its begin (${of(begin)}): it is not known.`,
+    advice: "Check that the marks are of this update, and that each boot's trace, trace_clock and pages are its own.",
+  };
 }
 
 function axisName(begin: FoundBoundary, end: FoundBoundary, collected: Collected): AxisName | null {

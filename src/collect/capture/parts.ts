@@ -28,7 +28,7 @@ export interface PartFolders {
 
 export interface PartsVerdict {
   readonly defects: readonly DefectInput[];
-  /** Why the two boots cannot be of one update; null where nothing says so. */
+  /** Why the two boots cannot be of one update; null if nothing shows it. */
   readonly apart: string | null;
 }
 

@@ -122,7 +122,7 @@ test("pages that were not saved although others were are a loss; where no CPU ha
   );
   assert.equal(unsavedCpuDefects("new", some, true)[0]?.severity, "warning");
   const none = buffer("local", [{ pages: null, stats: full }]);
-  assert.equal(unsavedCpuDefects("old", none, false).length, 1, "a ring of whose pages none was saved is no exception");
+  assert.equal(unsavedCpuDefects("old", none, false).length, 1, "also if none of its pages was saved");
 });
 
 test("a CPU that one ring has and the other has not is missed, as are gaps in the numbers", () => {

@@ -6,16 +6,11 @@ import type { DefectInput } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { CaptureBoot, CpuBuffer, TraceBuffer } from "./capture.js";
 
-/**
- * At trace_init only the boot CPU is online; it is logical CPU 0, and the one that ran the kexec
- * (migrate_to_reboot_cpu).
- */
+/** At trace_init only the boot CPU is online: logical CPU 0, which ran the kexec (migrate_to_reboot_cpu). */
 const BOOT_CPU = 0;
 /** A buffer holds its data in whole sub-buffers, a page or two of which are being written or read: 99 % is full. */
 const FULL = 0.98;
-/**
- * Sub-buffers of a CPU's share that hold no data: the ring's own tables, and what alignment costs (5 of 8 hold data).
- */
+/** Sub-buffers of a CPU's share without data: the ring's tables, and alignment (5 of 8 hold data). */
 const TABLE_BYTES = 4 * 4096;
 
 /** Bytes of a CPU's pages; null where the capture has no such file. */
@@ -99,8 +94,7 @@ function lossOf(
       advice: "Read trace_pipe_raw once, with tracing off, and save what was read.",
     };
   }
-  // Reference: with any other clock than `local` the next kernel restores the clock, which resets the online CPUs'
-  // buffers.
+  // With any clock but `local` the next kernel restores the clock, which resets the online CPUs' buffers.
   if (boot === "old" && cpu === BOOT_CPU && clock !== "local" && clock !== "unknown") {
     return {
       severity: "error",

@@ -38,12 +38,10 @@ export function clockMarks(events: EventCollector): readonly ClockMark[] {
   });
 }
 
-/**
- * Two CPUs that print at once may store their lines in the other order, microseconds apart; that is no new beginning.
- */
+/** Two CPUs that print at once may store their lines in the other order, microseconds apart. */
 const RESET_NS = 100_000;
 
-/** Lines after the log's stamps last started anew: those before are in order, but not in time. */
+/** Lines after the log's stamps last started again: those before are in order, but not in time. */
 function stampedLines(lines: readonly PrintkLine[]): readonly PrintkLine[] {
   let from = 0;
   let before: number | null = null;
@@ -97,13 +95,13 @@ function evidenceOf(read: RecordedBoot, own: CaptureBoot, named: TraceClock): Tr
   };
 }
 
-/** The clock of a boot's events by all that it left; as it is named where there is nothing to hold that against. */
+/** The clock of a boot's events by all that it left; its name counts if nothing can be compared with it. */
 export function heldTraceClock(read: RecordedBoot, own: CaptureBoot | null): TraceClockVerdict | null {
   if (read.source === null || own === null || Number.isNaN(read.events.first)) return null;
   return traceClockOfEvidence(evidenceOf(read, own, read.source.clock));
 }
 
-/** What is wrong with the clock's name; null where nothing is. */
+/** What is wrong with the clock's name; null if it is right. */
 export function traceClockDefect(
   { boot, source }: RecordedBoot,
   own: CaptureBoot | null,
@@ -128,6 +126,6 @@ export function traceClockDefect(
     code: "trace-clock-renamed",
     severity: "warning",
     message: `${found}. The events are placed as ${clock}'s, which fits.`,
-    advice: "Save the buffer's own trace_clock with it, before the clock is set anew.",
+    advice: "Save the buffer's own trace_clock with it, before another clock is set.",
   };
 }

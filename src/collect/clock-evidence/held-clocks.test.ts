@@ -4,7 +4,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
+import { madeCapture, markLine, memoryCapture } from "../../testing/fakes/capture-memory.js";
 import { projectRoot, traces } from "../../testing/places.js";
+import { updateOf } from "../../testing/samples/captures.js";
 import {
   type HeldFiles,
   heldFiles,
@@ -163,4 +165,22 @@ test("recordings whose clocks an observer contradicted give no number", { skip: 
     assert.notEqual(document.outcome, "completed", path);
     assert.ok(codesOf(document).length > 0, path);
   }
+});
+
+test("a blackout that ends before it begins is not known, also within the link's ±", () => {
+  const clock = (at: number, seconds: string): string => markLine(at, `clock: realtime=${seconds}`);
+  const made = (realtime: string): LiveUpdateDocument =>
+    updateOf(
+      memoryCapture(
+        madeCapture({
+          old: { trace: clock(10, "1000.000000000") + markLine(10.5, "luo: vm_pause") },
+          new: { trace: clock(0.2, realtime) + markLine(0.3, "luo: vm_resume") },
+        }),
+      ),
+    ).update.document;
+  assert.equal(made("1001.000000000").blackout.durationNs, 600_000_000);
+  const negative = made("999.500000000");
+  assert.deepEqual([negative.clock.method, negative.blackout.durationNs], ["realtime", null]);
+  assert.equal(negative.outcome, "incomplete");
+  assert.ok(codesOf(negative).includes("duration-negative"));
 });

@@ -1,4 +1,4 @@
-/** What a clock link is held against, gathered from both boots; and what is reported of one that does not hold. */
+/** The evidence that clock links are checked against, of both boots; and the report of a link that it contradicts. */
 
 import { axisNsOf, type ClockMap } from "../../base/clock-map.js";
 import type { DefectInput } from "../../base/defect.js";

@@ -1,9 +1,7 @@
 /**
  * Recordings with one thing changed never give a wrong blackout in silence: what differs from the recording's own by
- * more
- * than both ± has a warning or an error that the recording has not. 300 changes; MUTATION_RUNS for more (100,000 take
- * three hours: `MUTATION_RUNS=100000 node --test dist/collect/clock-evidence/mutations.test.js`), MUTATION_SEED for
- * others.
+ * more than both ± has a warning or an error that the recording has not. 300 changes; MUTATION_RUNS for more (100,000
+ * take three hours), MUTATION_SEED for others.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";

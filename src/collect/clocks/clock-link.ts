@@ -67,9 +67,8 @@ const UNREFINED_PPM = 2_000;
 /** Refined calibrations of one machine differed by up to 26 ppm between boots in the recordings. */
 const REFINED_PPM = 30;
 /**
- * A TSC has one rate: where the boots' own calibrations differ by more than this, one of them is wrong, and with it
- * every
- * clock of that boot. An early calibration may be 1,600 ppm off, a refined one 26.
+ * A TSC has one rate: if the boots' own calibrations differ by more than this, one of them is wrong, and with
+ * it every clock of that boot. An early calibration may be 1,600 ppm off, a refined one 26.
  */
 const RATES_DIFFER_PPM = 2 * UNREFINED_PPM;
 /** printk's stamp of the refinement may differ from sched_clock by this before it is marked stable. */
@@ -81,7 +80,7 @@ interface Rate {
   readonly refined: boolean;
 }
 
-/** How the two boots' rates of the TSC contradict each other; null where they do not. */
+/** How the two boots' rates of the TSC contradict each other, or null. */
 function ratesFault(boots: readonly BootClocks[]): string | null {
   const [old, fresh] = boots.map((boot) => boot.tscRefinedKhz ?? boot.tscDetectedKhz);
   if (old == null || fresh == null || Math.abs(old - fresh) <= (Math.min(old, fresh) * RATES_DIFFER_PPM) / 1e6)
@@ -286,8 +285,8 @@ function tscOrigin(boots: readonly BootClocks[], firstCounts: Readonly<Record<Bo
 
 /**
  * Chooses the best link there is evidence for and none against. A link that something but the kernels' own log
- * contradicts takes realtime's with it: which of the two is wrong is not known. `firstCounts` is each boot's first
- * event in its trace clock's counts
+ * contradicts takes realtime's with it: which of the two is wrong is not known. `firstCounts` is each boot's first event in
+ * its trace clock's counts
  * (null without events); it only sets where the axis begins.
  */
 export function linkClocks(

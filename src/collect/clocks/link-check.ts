@@ -1,5 +1,5 @@
 /**
- * Holds a clock link against what does not rest on it: the time that passed on the realtime clock, the order of things
+ * Checks a clock link against what does not rest on it: the time that passed on the realtime clock, the order of things
  * (a kernel begins after the one before it ends), and what the kernels' logs say of the TSC. Pure.
  */
 import { formatDuration, formatUncertainty } from "../../base/text/format.js";
@@ -34,25 +34,19 @@ export type TscVerdict = { readonly boot: Boot; readonly text: string; readonly 
 
 export interface LinkFault {
   readonly reason: string;
-  /** `log`: the kernels say so themselves; `apart`: the two boots cannot be of one update; else what contradicts it. */
+  /** `log`: the kernels' own lines; `apart`: the two boots cannot be of one update; else what contradicts the link. */
   readonly by: "log" | "rate" | "order" | "realtime" | "apart";
 }
 
-/**
- * Both kernels read a second of the RTC and take its middle (drivers/rtc/class.c): each is off by half of one at most.
- */
+/** Both kernels take the middle of the RTC's second (drivers/rtc/class.c): each is off by half of one at most. */
 const RTC_NS = 500_000_000;
 /** A mark may wait for its CPU; 50 ms in the recordings. */
 const MARK_WAIT_NS = 100_000_000;
-/**
- * Without NTP the old kernel's realtime drifts from the RTC by the difference of two crystals, 100 ppm of its uptime.
- */
+/** Without NTP the old kernel's realtime drifts from the RTC: two crystals, 100 ppm of its uptime. */
 const DRIFT_PPM = 100;
 /** sched_clock runs up to 0.5 % off for its first minute, before the TSC's rate is refined, and 60 ms of wandering. */
 const BEGIN_NS = 360_000_000;
-/**
- * No kernel takes two minutes from the jump to its clock: it is 0.4 to 3.4 s in the recordings, decompression with it.
- */
+/** No kernel takes two minutes from the jump to its clock: the recordings show 0.4 to 3.4 s. */
 const LONGEST_SEAM_NS = 120_000_000_000;
 
 /** The difference of one reading of each kernel; what it is at most where the link is right. */
@@ -66,7 +60,7 @@ function realtimeFault(old: WallReading, fresh: WallReading, uptimeNs: number, u
 }
 
 /**
- * What contradicts the link; null where nothing does. `oldUptimeNs` is how long the old kernel had run. The log's word
+ * What contradicts the link, or null. `oldUptimeNs` is how long the old kernel had run. The log's word
  * comes first: it says which of two clocks is wrong.
  */
 export function linkFault(axis: LinkedAxis, tsc: TscVerdict | null, oldUptimeNs: number): LinkFault | null {
@@ -108,7 +102,7 @@ export function linkFault(axis: LinkedAxis, tsc: TscVerdict | null, oldUptimeNs:
   return null;
 }
 
-/** Nothing of the new kernel comes before the old kernel's last event. */
+/** The new kernel has no event before the old kernel's last one. */
 function orderFault(
   oldLastNs: number | null,
   newFirstNs: number | null,

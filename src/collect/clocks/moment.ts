@@ -15,9 +15,7 @@ export const NS_CLOCKS: ReadonlySet<TraceClock> = new Set([
 /** Since 2017. A kernel to which nobody gave the offset takes TAI for UTC. */
 export const TAI_MINUS_UTC_NS = 37_000_000_000;
 
-/**
- * Where the counter's rate is not known, the clocks of a round are taken as read at once: a round took 40 ms at most.
- */
+/** Without the counter's rate the clocks of a round count as read at once: a round took 40 ms at most. */
 const ROUND_NS = 50_000_000;
 
 export interface Moment {

@@ -1,6 +1,6 @@
 /**
  * Which clock a boot's events are on. `trace_clock` gives its name, and a name can be wrong: another file's, or one
- * set after the recording. It is held against what else the boot left: marks that print a clock's reading, log lines
+ * set after the recording. It is checked against what else the boot left: marks that print a clock's reading, log lines
  * that are trace events too, the readings at collection, the kernel's own counters. Pure.
  */
 import { formatDuration } from "../../base/text/format.js";
@@ -47,11 +47,11 @@ export interface TraceClockEvidence {
 /** The clock that the evidence shows; `unknown` where it contradicts every clock. */
 export interface TraceClockVerdict {
   readonly clock: TraceClock;
-  /** What contradicts the name; empty where nothing does. */
+  /** What contradicts the name; empty if it is right. */
   readonly against: readonly string[];
 }
 
-/** Clocks that the recorder reads at collection, so that their names can be told apart. */
+/** Clocks that the recorder reads at collection, so that their names can be distinguished. */
 const CANDIDATES: readonly TraceClock[] = ["x86-tsc", "local", "mono", "boot", "tai"];
 
 /** A kernel slews mono and realtime by up to 500 ppm (kernel/time/ntp.c, MAXFREQ); 100 ppm are the TSC's own. */
@@ -64,18 +64,13 @@ const READING_NS = 500_000;
 const LONGEST_WAIT_NS = 1_000_000_000;
 /** Up to here a wait explains it better than another clock's name does; usual are 0.2 to 7 ms. */
 const USUAL_WAIT_NS = 10_000_000;
-/**
- * printk takes its stamp and traces the line in one go, with interrupts off: 0.3 ms in the recordings, 4 ms on a busy
- * one.
- */
+/** printk takes its stamp and traces the line with interrupts off: 0.3 ms apart in the recordings, 4 ms on a busy host. */
 const PRINTK_WAIT_NS = 100_000_000;
 /** RTC and NTP may step realtime by this between two readings of one boot: half a second of the RTC's, and margin. */
 const REALTIME_STEP_NS = 1_500_000_000;
 /** Readings at collection come after the last event; a recorder of one's own may go on for so long. */
 const AFTER_COLLECTION_NS = 10_000_000_000;
-/**
- * Early stamps of printk lag behind: 1.29 times in the recordings. A TSC of 2 GHz or more taken for nanoseconds is not.
- */
+/** Early stamps of printk lag behind: 1.29 times in the recordings. A TSC taken for nanoseconds runs 2 times as fast. */
 const EARLY_SLOPE: readonly [number, number] = [0.8, 2];
 /** So long must two early lines lie apart, so that jiffies (10 ms) and what the stamps wander (60 ms) do not matter. */
 const EARLY_SPAN_NS = 300_000_000;
@@ -90,11 +85,11 @@ interface Trial {
   readonly against: readonly string[];
   /** How far the evidence lies from what the clock would show beyond a usual wait, in nanoseconds. */
   readonly misfitNs: number;
-  /** How many readings the clock was held against. */
+  /** How many readings the clock was checked against. */
   readonly readings: number;
 }
 
-/** Holds one clock against the evidence. */
+/** Checks one clock against the evidence. */
 function tryClock(clock: TraceClock, evidence: TraceClockEvidence, moment: Moment | null): Trial {
   const { tscKhz, boot } = evidence;
   const against: string[] = [];
@@ -196,7 +191,7 @@ function slopeFault(clock: TraceClock, nsPerCount: number, { logged, settledNs }
   return `on ${clock} the trace would run ${slope.toPrecision(3)} times as fast as the log's stamps of the same lines`;
 }
 
-/** The least that an event lies behind its line's stamp, where both are sched_clock's; null where no line says so. */
+/** The least that an event lies behind its line's stamp, both on sched_clock; null without such a line. */
 function logOffset(
   { logged, stable, settledNs }: TraceClockEvidence,
   since: (count: bigint) => number,
