@@ -123,6 +123,7 @@ function endOfHole(text, from) {
     if (text[at] === "{") depth++;
     else if (text[at] === "}" && --depth === 0) return at + 1;
     else if (text[at] === '"' || text[at] === "'" || text[at] === "`") at = endOfString(text, at) - 1;
+    else if (text[at] === "/" && /[(,]\s?$/.test(text.slice(at - 2, at))) at = endOfPattern(text, at) - 1;
   }
   return text.length;
 }

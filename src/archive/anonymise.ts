@@ -22,7 +22,7 @@ export function anonymiser(key: Uint8Array): (sample: UpdateSample) => UpdateSam
   const cause = (given: CauseSample): CauseSample => ({
     ...given,
     id: hiddenId(given, hide),
-    // A driver is no name of a device; but a text that no kernel's driver has may be anything.
+    // A driver's name does not identify a device; but a text that no kernel's driver has may be anything.
     detail: given.detail === "" || isWord(given.detail) ? given.detail : hide("symbol", given.detail),
     parts: given.parts.map(({ name, totalNs }) => ({ name: PARTS.has(name) ? name : hide("part", name), totalNs })),
   });

@@ -149,7 +149,7 @@ function engineValue(duckdb: DuckDb, kind: ColumnKind, value: string | number | 
   return kind === "date" ? new duckdb.DuckDBDateValue(value as number) : BigInt(value);
 }
 
-/** A text in SQL: every engine doubles the quote; none of ours takes backslashes here but where said. */
+/** A text in SQL: every engine doubles the quote, and none interprets backslashes here unless noted. */
 export function sqlText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }

@@ -16,7 +16,7 @@ export const COMMITS = "commits";
 export const SEGMENTS = "segments";
 export const CAPTURES = "captures";
 
-/** What can be known of a column in every engine. `text` is UTF-8, `int` a signed 64-bit integer, `date` days. */
+/** A column's type in every engine. `text` is UTF-8, `int` a signed 64-bit integer, `date` days. */
 export type ColumnKind = "text" | "int" | "date";
 
 export interface Column<N extends string = string> {
@@ -28,8 +28,8 @@ export interface Column<N extends string = string> {
   /** It has so few values that a dictionary of them is smaller and faster (ClickHouse: up to 10,000). */
   readonly few: boolean;
   /**
-   * The field that it holds, in the sample, or in the item of the list that the table is of: `blackout.durationNs`. It is
-   * written and read back by that alone. Null: its value is worked out in store/rows.ts.
+   * The field that it holds, in the sample, or in the item of the list that the table is of: `blackout.durationNs`. It
+   * is written and read back by that alone. Null: its value is worked out in store/rows.ts.
    */
   readonly field: string | null;
   /** It came after archives were written: older files lack it, and are read as if it were null in them. */
@@ -114,7 +114,9 @@ const KEY = [
   made("update_id", "text", "not null", "the live update: 32 hexadecimal digits of its document's SHA-256"),
 ] as const;
 
-/** What updates are selected and grouped by: of the update, repeated in every table, so that no question needs a join. */
+/**
+ * What updates are selected and grouped by: of the update, repeated in every table, so that no question needs a join.
+ */
 const DIMENSIONS = [
   made("day", "date", "null", "when it was taken, UTC; null where not known or not from 1970 to 2299"),
   sampleField("host", "host", "the host's name"),
@@ -131,7 +133,9 @@ const DIMENSIONS = [
   ),
 ] as const;
 
-/** The tables, each a folder of Parquet files: their own columns, beside the key and, below `updates`, the dimensions. */
+/**
+ * The tables, each a folder of Parquet files: their own columns, beside the key and, below `updates`, the dimensions.
+ */
 const OWN_COLUMNS = {
   updates: [
     made("detail", "few", "not null", "what is kept of it: summary, causes"),
@@ -199,7 +203,10 @@ export const TABLES = Object.fromEntries(
   TABLE_NAMES.map((table) => [table, [...KEY, ...DIMENSIONS, ...OWN_COLUMNS[table]]]),
 ) as unknown as Readonly<Record<TableName, readonly Column[]>>;
 
-/** The columns that a table's rows bring; SQL adds the segment, and below `updates` what `u`, the update's place, stands for. */
+/**
+ * The columns that a table's rows bring; SQL adds the segment, and below `updates` what `u`, the update's place, stands
+ * for.
+ */
 export const WRITTEN_COLUMNS: Readonly<Record<TableName, readonly Column[]>> = {
   ...OWN_COLUMNS,
   updates: TABLES.updates.filter(({ name }) => name !== "segment"),
@@ -234,7 +241,7 @@ export const PARTITION_KEYS = ["probe_level", "workload", "kernel", "kernel_old"
 export interface ArchiveManifest {
   readonly format: typeof ARCHIVE_FORMAT;
   readonly version: number;
-  /** By which a copy is known, and other archives are told apart; null: it was made before archives had one. */
+  /** Identifies a copy, and distinguishes other archives; null: it was made before archives had one. */
   readonly id: string | null;
   /** Keys of the Hive layout, outermost first: of PARTITION_KEYS, or `label.NAME`. */
   readonly partitionBy: readonly string[];

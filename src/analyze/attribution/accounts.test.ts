@@ -180,7 +180,7 @@ test("without a clock link there are two trees, each on its own axis, and no sum
       ["new", ["kexec", "restore", "restore to resume"]],
     ],
   );
-  // Both axes begin at zero: nothing of one kernel may be laid on the other's.
+  // Both axes begin at zero: no span of one kernel may be placed on the other's axis.
   for (const half of halves) {
     walk(half, (node) => assert.ok(node.boot === null || node.boot === half.boot, `${node.kind} ${node.id}`));
     assert.ok(leavesOf(half).length > 20);
@@ -189,7 +189,7 @@ test("without a clock link there are two trees, each on its own axis, and no sum
   assert.ok(leavesOf(old).some(({ kind, action }) => kind === "device" && action === "shutdown"));
 });
 
-test("a wrapped ring without the pause: what is known of the new kernel is a tree all the same", async (context) => {
+test("a wrapped ring without the pause: the new kernel's part is still a tree", async (context) => {
   if (sharedCaptures === null) return context.skip("needs the full set of recordings");
   const { update } = await readUpdate(join(sharedCaptures, "busy.tar.gz"));
   const trees = buildTrees(update);

@@ -11,8 +11,9 @@ export interface UpdateTrees {
   /** null where the blackout is not known: its ends were not recorded, or no clock link joins them. */
   readonly blackout: TreeNode | null;
   /**
-   * Phases that lie outside the blackout, or have none to lie in; the kexec's load; in order of time. Where the blackout
-   * is not known, what is of each boot's part of it is a tree here: without a clock link, on that boot's own axis.
+   * Phases that lie outside the blackout, or have none to lie in; the kexec's load; in order of time. Where the
+   * blackout is not known, what is of each boot's part of it is a tree here: without a clock link, on that boot's own
+   * axis.
    */
   readonly outside: readonly TreeNode[];
 }
@@ -94,7 +95,9 @@ function bootOf(name: PhaseName): Boot | null {
 
 type PhaseOf = (name: PhaseName) => PhaseDocument | undefined;
 
-/** What is known of a blackout that is not: in the old boot up to its last event, in the new one from its first. */
+/**
+ * The parts of a blackout with unknown bounds: in the old boot up to its last event, in the new boot from its first.
+ */
 function blackoutHalves(update: AttributedUpdate, rows: CauseRows, of: PhaseOf): readonly TreeNode[] {
   const { blackout, seam } = update.document;
   const half = (boot: Boot, beginNs: number | null, endNs: number | null): readonly TreeNode[] =>
@@ -160,7 +163,10 @@ function sectionNode(update: AttributedUpdate, rows: CauseRows, section: Section
   return structureNode({ kind, id, name, phase: own, boot, beginNs, endNs }, nodes);
 }
 
-/** Outside the kexec a task of the host's user space carries the update: its system calls are causes, the rest is its own. */
+/**
+ * Outside the kexec a task of the host's user space carries the update: its system calls are causes, the rest is its
+ * own.
+ */
 function userSetting(update: AttributedUpdate, own: PhaseName | null, boot: Boot): Setting {
   const carrier = update.path.findLast((each) => each.boot === boot && each.role !== "boots");
   return {
@@ -264,7 +270,7 @@ function oldSide(
   return nodes;
 }
 
-/** Nothing of either kernel is traced here. Where the new kernel's sched_clock began is known from its clock pairs. */
+/** Neither kernel is traced here. Where the new kernel's sched_clock began is known from its clock pairs. */
 function seamNode(update: AttributedUpdate, own: PhaseName | null, beginNs: number, endNs: number): TreeNode {
   const zero = update.schedClockZeroNs;
   const { steps } = (machineWithTsc(update.document.clock.tscKhz) ?? MACHINES.x86_64).seam;

@@ -1,4 +1,4 @@
-/** Covers an interval with causes: what was recorded on the path first, then who ran, then what the log and order tell. */
+/** Covers an interval with causes: first what was recorded on the path, then who ran, then log and order. */
 
 import { firstIndexWhere } from "../../base/numbers/search.js";
 import type { Boot } from "../../base/time.js";
@@ -215,7 +215,10 @@ function kindOf(span: Span): AttributedKind {
 
 type Leaf = Pick<TreeNode, "kind" | "id" | "name" | "beginNs" | "endNs" | "evidence" | "inferred"> & Partial<TreeNode>;
 
-/** A cause; its own time between its children is covered by children of its own identity, so that it never has a remainder. */
+/**
+ * A cause; its own time between its children is covered by children of its own identity, so that it never has a
+ * remainder.
+ */
 function causeNode(setting: Setting, part: Leaf, children: readonly TreeNode[]): TreeNode {
   return {
     action: "",
@@ -257,7 +260,10 @@ function nodeOfRow(spans: SpanTable, setting: Setting, row: number, beginNs: num
   };
 }
 
-/** Functions and system calls only frame what runs in them: what they hold stands in their place, and their own time beside it. */
+/**
+ * Functions and system calls only frame what runs in them: what they hold stands in their place, and their own time
+ * beside it.
+ */
 function isFrame(spans: SpanTable, row: number): boolean {
   const kind = SPAN_KINDS[spans.kind[row] as number];
   return kind === "function" || kind === "syscall";
@@ -336,7 +342,7 @@ export function fill(rows: CauseRows, setting: Setting, beginNs: number, endNs: 
     const more = make(gapsIn(beginNs, endNs, nodes));
     if (more.length > 0) nodes = [...nodes, ...more].sort((a, b) => a.beginNs - b.beginNs);
   };
-  /** What is said of a whole gap. */
+  /** The facts of a whole gap. */
   const whole = (part: Pick<Leaf, "kind" | "id" | "name" | "evidence" | "inferred">): void =>
     inGaps((gaps) => gaps.map(([from, to]) => causeNode(setting, { ...part, beginNs: from, endNs: to }, [])));
 

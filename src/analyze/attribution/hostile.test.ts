@@ -50,7 +50,10 @@ const collected: Promise<Collected> = readUpdate(shippedCohort("base")[0] as str
 );
 
 const COUNT = 100_000;
-/** Of processor time, which other work on the machine does not lengthen much: linear work takes seconds, quadratic an hour. */
+/**
+ * Of processor time, which other work on the machine does not lengthen much: linear work takes seconds, quadratic an
+ * hour.
+ */
 const LIMIT_US = 60_000_000;
 
 test("100,000 runs, wake-ups, log lines and probes are attributed in time", async () => {

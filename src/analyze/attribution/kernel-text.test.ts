@@ -32,7 +32,9 @@ interface TextLine {
 
 const STAMPED = /(?:^|\s)(\d+)(?:\.(\d{6}))?(?::| +\|)\s*(.*)$/;
 
-/** An independent reading of the kernel's text: stamp and what follows, no more. x86-tsc is printed as a whole number. */
+/**
+ * An independent reading of the kernel's text: stamp and what follows, no more. x86-tsc is printed as a whole number.
+ */
 function linesOf(path: string): readonly TextLine[] {
   return readFileSync(path, "latin1")
     .split("\n")

@@ -13,7 +13,7 @@ export interface Wait {
   readonly why: "preempted" | "blocked";
   /** When it was woken, from where on it was runnable; null where no wake-up was recorded. */
   readonly wokenNs: number | null;
-  /** Who woke it: the task whose work it waited for, or was interrupted in; null where not recorded. */
+  /** Who woke it: the task whose work it waited for, or was interrupted in; null if not recorded. */
   readonly waker: string | null;
 }
 
@@ -34,7 +34,10 @@ export interface TaskTime {
   readonly waits: readonly Wait[];
 }
 
-/** The path's tasks inside [beginNs, endNs), where the scheduler was traced; tasks of which it shows nothing are left out. */
+/**
+ * The path's tasks inside [beginNs, endNs), where the scheduler was traced; tasks of which it shows nothing are left
+ * out.
+ */
 export function timeOnCpu(update: AttributedUpdate, beginNs: number, endNs: number): readonly TaskTime[] {
   const { spans, path, document, restorerSinceNs } = update;
   const { seam } = document;

@@ -7,7 +7,10 @@ interface Interval {
   readonly endNs: number;
 }
 
-/** Calls `visit` with each interval that shares time with [beginNs, endNs), and how much. `intervals` ascend and lie apart. */
+/**
+ * Calls `visit` with each interval that shares time with [beginNs, endNs), and how much. `intervals` ascend and lie
+ * apart.
+ */
 export function forOverlaps<T extends Interval>(
   intervals: readonly T[],
   beginNs: number,
@@ -22,7 +25,9 @@ export function forOverlaps<T extends Interval>(
   }
 }
 
-/** Intervals in order, each cut to begin where the ones before it have ended; those that nothing is left of are dropped. */
+/**
+ * Intervals in order, each cut to begin where the ones before it have ended; those that nothing is left of are dropped.
+ */
 export function apart<T extends Interval>(intervals: readonly T[]): readonly T[] {
   const kept: T[] = [];
   let at = Number.NEGATIVE_INFINITY;

@@ -1,4 +1,6 @@
-/** The recorder that arms itself in the new kernel: its own part of the blackout is told, where nothing else explains it. */
+/**
+ * The recorder that arms itself in the new kernel: its own part of the blackout is shown if nothing else explains it.
+ */
 import assert from "node:assert/strict";
 import test from "node:test";
 import { memoryCapture } from "../../testing/fakes/capture-memory.js";
@@ -35,7 +37,7 @@ function marked(trace: string, edges: readonly (readonly [number, string])[]): s
 
 const arming = (root: TreeNode): readonly TreeNode[] => leavesOf(root).filter(({ id }) => id === "blackout-recorder");
 
-test("what it takes is its own, out of what was put down to init, and the accounts still close", async () => {
+test("its time is its own, no longer init's, and the accounts still close", async () => {
   const without = await armed([]);
   const { update, root } = await armed([
     [23.495, "begin"],

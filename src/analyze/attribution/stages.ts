@@ -1,7 +1,7 @@
 /**
- * The stages of the kexec phase, as data: in the order the two kernels run through them, each with the records that show
- * where it begins (kernel/kexec_core.c and kernel/reboot.c, init/main.c). A stage whose begin nothing shows is named as
- * not seen, and what it took lies in the one before.
+ * The stages of the kexec phase, as data: in the order the two kernels run through them, each with the records that
+ * show where it begins (kernel/kexec_core.c and kernel/reboot.c, init/main.c). A stage whose begin nothing shows is
+ * named as not seen, and what it took lies in the one before.
  */
 
 import type { Boot } from "../../base/time.js";

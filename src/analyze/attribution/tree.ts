@@ -11,7 +11,10 @@ import { SPAN_ROLES, type SpanKind } from "../../model/span-table.js";
 
 export interface TreeNode {
   readonly kind: NodeKind;
-  /** What tells it from others of its kind: a phase's or stage's name, a session, `session token`, a device's address. */
+  /**
+   * What distinguishes it from others of its kind: a phase's or stage's name, a session, `session token`, a device's
+   * address.
+   */
   readonly id: string;
   /** For people. */
   readonly name: string;
@@ -32,7 +35,7 @@ export interface TreeNode {
   readonly cpu: number;
   readonly pid: number;
   readonly task: string;
-  /** Row of the span table, -1 where it has none. */
+  /** Row of the span table, -1 if it has none. */
   readonly row: number;
   /** Stages of this phase that the capture does not show. */
   readonly notSeen: readonly string[];

@@ -41,7 +41,7 @@ export interface Cause {
 export const RECORDER = "blackout-recorder";
 /** What a file handler's callback does, by the end of its name; where it was called from shows that it is one. */
 const HANDLER_CALL = /_(preserve|unpreserve|freeze|unfreeze|retrieve|finish)$/;
-/** LUO's own functions end alike and are no handler's. */
+/** LUO's own functions have the same endings and are not handlers. */
 const LUO_FUNCTION = /^(?:luo|liveupdate)_/;
 /** Kernels with one state for the whole host have files and no sessions. */
 const isStateFunction = (record: string): boolean => functionRow(record)?.kernels === "states";
@@ -59,7 +59,10 @@ const CALLS = new Set(["kprobe", "function graph"]);
 
 const NEXT_PAIR = / [A-Za-z_]\w*=/g;
 
-/** The value of `key` in `key=value` pairs joined by blanks. A value may hold blanks, as a session's name does: it ends where the next pair begins. */
+/**
+ * The value of `key` in `key=value` pairs joined by blanks. A value may hold blanks, as a session's name does: it ends
+ * where the next pair begins.
+ */
 export function detailValue(detail: string, key: string): string | null {
   const pair = `${key}=`;
   const at = detail.startsWith(pair) ? 0 : detail.indexOf(` ${pair}`) + 1;
@@ -230,7 +233,9 @@ function twinOf(cause: Cause, around: readonly Cause[]): Cause | undefined {
   );
 }
 
-/** `outer` takes what the second source knows: its evidence, its details, and its bounds where they are the better ones. */
+/**
+ * `outer` takes what the second source knows: its evidence, its details, and its bounds where they are the better ones.
+ */
 function absorb(outer: Cause, inner: Cause): void {
   const better = inner.rank > outer.rank;
   if (better) {
@@ -247,7 +252,7 @@ function absorb(outer: Cause, inner: Cause): void {
   if (news.length > 0) outer.detail = [outer.detail, ...news].filter((part) => part !== "").join(" ");
 }
 
-/** What a whole update tells of each of its causes. */
+/** What a whole update contains about each of its causes. */
 interface Known {
   readonly presetOf: (name: string) => PresetRow | null;
   readonly names: FileNames;

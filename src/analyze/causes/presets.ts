@@ -1,7 +1,7 @@
 /**
  * What is not in mainline yet, as data: functions of series under review that preserve devices and memory across a live
- * update. Where one of them appears in a capture its calls become causes of the kind given here; where none does,
- * nothing is missing. Sources: reference section 6.4 and the series named in each row.
+ * update. If one of them appears in a capture, its calls become causes of the kind given here; if none does, nothing is
+ * missing. Sources: reference section 6.4 and the series named in each row.
  */
 import { globMatcher } from "../../base/text/glob.js";
 import type { SpanKind } from "../../model/span-table.js";

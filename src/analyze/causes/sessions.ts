@@ -76,8 +76,8 @@ export function storedNames(
 }
 
 /**
- * Sessions with owners, fds and data: what `sessionDocuments` has, and what agents say of them. Sessions that only agents
- * tell of come last.
+ * Sessions with owners, fds and data: what `sessionDocuments` has, and what agents report about them. Sessions that
+ * only agents report come last.
  */
 export function sessionStates(
   seen: SessionRows,
@@ -167,7 +167,7 @@ export function sessionRows(events: readonly KeyEvent[]): SessionRows {
   const calls = callsOf(events);
   const named = calls.filter((call) => call.fields.has("session"));
   const probed = named.filter((call) => call.source === "kprobe" && functionRow(call.name)?.phase != null);
-  // Marks tell less than probes and are placed less well: they count only in a capture without probes.
+  // Marks contain less than probes and are placed less exactly: they count only in a capture without probes.
   const own = probed.length > 0 ? probed : named.filter((call) => markRow(call.name)?.phase != null);
   const states = calls.filter(({ name }) => isStateCall(name));
   const sessions = new Map<string, SessionRow>();

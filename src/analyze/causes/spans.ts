@@ -1,4 +1,6 @@
-/** The span table of an update: what was paired in the traces, and above it phases, blackout, seam, sessions and files. */
+/**
+ * The span table of an update: what was paired in the traces, and above it phases, blackout, seam, sessions and files.
+ */
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { type Span, type SpanTable, SpanTableBuilder } from "../../model/span-table.js";
 import type { Zero } from "../evidence/axis.js";

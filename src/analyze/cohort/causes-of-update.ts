@@ -25,7 +25,7 @@ export function causesOfUpdate(update: AttributedUpdate): readonly CauseSample[]
   return [...samples, { kind: id, id, phase: null, totalNs: unattributedNs, count: 1, parts: [], detail: "" }];
 }
 
-/** By what was done with it; none where that is not known of any of its spans. */
+/** By action; empty if no span has a known action. */
 function partsOf({ spans }: BlamedCause): CauseSample["parts"] {
   const parts = new Map<string, number>();
   for (const { action, durationNs } of spans) parts.set(action, (parts.get(action) ?? 0) + durationNs);

@@ -29,7 +29,7 @@ test("probe level, workload and basis must be alike; all else may be under test"
   );
 });
 
-test("a cohort that is mixed in itself is none", () => {
+test("a mixed set of updates is not a cohort", () => {
   const mixed = cohortOf("mixed", [updateOf(1), updateOf(2), updateOf(3, { probeLevel: null })]);
   const [unlike] = unlikeTraits([mixed]);
   assert.match(unlikeSentence(unlike!), /mixed has graph \(2\), not recorded \(1\)/);

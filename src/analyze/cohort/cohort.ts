@@ -37,7 +37,7 @@ export function unlikeSentence({ trait, cohorts, why }: Unlike): string {
   return `${trait} differs: ${sides.join(", ")} (${why})`;
 }
 
-/** `7.2.13`, or `7.2.13 (6), 7.3.4 (2)` where there are several; `none`. */
+/** `7.2.13`, or `7.2.13 (6), 7.3.4 (2)` if there are several; `none`. */
 export function valuesText(values: readonly CountedValue[]): string {
   const [first] = values;
   if (first === undefined) return "none";

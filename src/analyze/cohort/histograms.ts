@@ -60,7 +60,7 @@ export function sampleUpdates(updates: readonly UpdateSample[]): UpdateSamples {
   return { counted, excluded, measures: MEASURES.map((name) => sampleMeasure(name, counted)) };
 }
 
-/** What a capture and each document of it agree on: `analyze --json` tells neither causes, memory nor date. */
+/** What a capture and each document of it agree on: `analyze --json` has no causes, memory or date. */
 function identityOf({ source: _, takenAtMs: _at, memoryKiB: _memory, causes: _causes, ...rest }: UpdateSample): string {
   return JSON.stringify(rest);
 }

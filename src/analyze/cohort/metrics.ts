@@ -120,8 +120,9 @@ export function isNamed(
 }
 
 /**
- * Where a metric names causes and no update of these cohorts has one: that, and which was probably meant, as a sentence;
- * null otherwise. Such a metric is zero throughout, and keeps every limit: a misspelt one must not look like a kept one.
+ * Where a metric names causes and no update of these cohorts has one: that, and which was probably meant, as a
+ * sentence; null otherwise. Such a metric is zero throughout, and keeps every limit: a misspelt one must not look like
+ * a kept one.
  */
 export function unseenCauses(cohorts: readonly Cohort[], metric: Metric): string | null {
   if (metric.kind !== "causes" || metric.selector.cause === "unattributed") return null;

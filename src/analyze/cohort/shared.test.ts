@@ -3,7 +3,7 @@ import test from "node:test";
 import { cohortOf, numbersOf, updateOf } from "../../testing/samples/samples.js";
 import { sharedSentence } from "./shared.js";
 
-test("updates on both sides are told, by what they took and not by what they are called", () => {
+test("updates on both sides are recognized by their durations, not by their names", () => {
   const base = numbersOf("base", [1, 2, 3]);
   assert.equal(sharedSentence(base, numbersOf("candidate", [4, 5])), null);
   assert.match(sharedSentence(base, base) ?? "", /^all 3 updates of base are in base too/);
@@ -11,7 +11,7 @@ test("updates on both sides are told, by what they took and not by what they are
   assert.match(sharedSentence(base, renamed) ?? "", /^1 of the 2 updates of candidate are in base too/);
 });
 
-test("updates that took as long at another time, or on another host, are others; failed ones are none", () => {
+test("updates with equal durations at another time, or on another host, are different; failed ones do not count", () => {
   const at = (takenAtMs: number, host: string) => updateOf(1, { takenAtMs, host });
   const base = cohortOf("base", [at(1, "a"), updateOf(2, { blackout: { ...updateOf(2).blackout, durationNs: null } })]);
   assert.equal(sharedSentence(base, cohortOf("candidate", [at(2, "a"), at(1, "b"), base.updates[1]!])), null);

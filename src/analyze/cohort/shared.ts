@@ -14,7 +14,7 @@ function fingerprint({ blackout, seam, phases, vms, host, takenAtMs }: UpdateSam
 }
 
 /**
- * Says how many of `candidate`'s updates are in `base` too, whatever they are called; null where none is. Cohorts that
+ * How many of `candidate`'s updates are in `base` too, under any name, as a sentence; null if none is. Cohorts that
  * share updates look more alike than they are: the tests of a comparison take them for independent.
  */
 export function sharedSentence(base: Cohort, candidate: Cohort): string | null {

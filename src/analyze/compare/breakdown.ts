@@ -1,6 +1,6 @@
 /**
- * Why: the difference of the blackout, broken down by cause. Means add up and medians do not, but one bad update moves a
- * mean; so both cohorts are trimmed by their blackout (the same updates for every cause), and the causes' differences
+ * Why: the difference of the blackout, broken down by cause. Means add up and medians do not, but one bad update moves
+ * a mean; so both cohorts are trimmed by their blackout (the same updates for every cause), and the causes' differences
  * of trimmed means add up to the blackout's exactly. Intervals are of resampled updates.
  */
 
@@ -62,8 +62,8 @@ interface Side {
 
 /**
  * The breakdown, or null where a cohort has no attributed update. Causes whose mean over both cohorts together is below
- * `listedFromNs` are summed up in `restNs`: this looks at both cohorts without telling them apart, so it does not favour
- * causes that happen to differ.
+ * `listedFromNs` are summed up in `restNs`: this looks at both cohorts together, so it does not favour causes that
+ * happen to differ.
  */
 export function breakdownOf(
   base: Cohort,
@@ -196,7 +196,7 @@ function resampled(size: number, below: (bound: number) => number): Int32Array {
   return times;
 }
 
-/** Weights, summing to 1, of updates in order that are taken each so many times, when both ends are trimmed. */
+/** Weights, summing to 1, of sorted updates with a count each, when both ends are trimmed. */
 function trimmedWeights(times: Int32Array): Float64Array {
   const size = times.length;
   const cut = Math.floor(TRIM * size);

@@ -54,7 +54,9 @@ export type RegressionScope = "blackout" | "phases" | "causes";
 export interface RegressionRule {
   readonly floors: Floors;
   readonly failOn: readonly RegressionScope[];
-  /** The data suffice if a shift of this share of the baseline's median would be found in 8 of 10 comparisons; or null. */
+  /**
+   * The data suffice if a shift of this share of the baseline's median would be found in 8 of 10 comparisons; or null.
+   */
   readonly detectShare: number | null;
   readonly line: number;
 }

@@ -36,8 +36,8 @@ export interface CompareOptions {
 }
 
 /**
- * The comparison. The cohorts' likeness is not refused here, but stated in `unlike` and `forced`. Null where a cohort has
- * no measured update: there is nothing to compare.
+ * The comparison. The cohorts' likeness is not refused here, but stated in `unlike` and `forced`. Null where a cohort
+ * has no measured update: there is nothing to compare.
  */
 export function compareCohorts(base: Cohort, candidate: Cohort, options: CompareOptions): Comparison | null {
   const primary = measure(base, candidate, { kind: "blackout" });
@@ -146,7 +146,7 @@ function detectable(pair: Pair, alpha: number, seed: number): number | null {
   return found.kind === "known" ? Math.round(found.shift * Math.sqrt(scale)) : null;
 }
 
-/** Every so many-th value of a sample in order: the same distribution, fewer values. */
+/** Every n-th value of a sorted sample: the same distribution, fewer values. */
 function thinned(sample: Sample, scale: number): Sample {
   if (scale === 1) return sample;
   const size = Math.max(2, Math.round(sample.length * scale));

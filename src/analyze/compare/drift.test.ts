@@ -18,7 +18,7 @@ test("taken in turn: nothing to say, drift or none", () => {
   assert.deepEqual(codes(series(0, 2, 1e7), series(1, 2, 1e7)), []);
 });
 
-test("taken one after the other: said, and the drift too where it shows", () => {
+test("cohorts recorded one after the other are reported, and so is visible drift", () => {
   assert.deepEqual(codes(series(0, 1, 0), series(100, 1, 0)), ["sequential"]);
   assert.deepEqual(codes(series(100, 1, 0), series(0, 1, 0)), ["sequential"]);
   const [warning] = driftWarnings(series(0, 1, 1e7), series(100, 1, 1e7));

@@ -1,6 +1,7 @@
 /**
  * Whether the cohorts were taken in turn. A machine drifts: it warms up, gets other tenants, fills its disk. Between
- * cohorts taken one after the other that is a difference like any other, and no test can tell it from the candidate's.
+ * cohorts recorded one after the other, drift is a difference like any other, and no test can separate it from the
+ * candidate's effect.
  */
 
 import type { Warning } from "../../model/documents/cohort.js";
@@ -23,7 +24,7 @@ const SEQUENTIAL_FROM = 0.8;
 /** Of the trend test within each cohort: a hint, so that a missed drift costs more than a hint too many. */
 const TREND_LEVEL = 0.05;
 
-/** What must be said of the order in which the cohorts were taken; empty where it gives no reason to doubt. */
+/** Warnings about the order in which the cohorts were recorded; empty if it gives no reason to doubt. */
 export function driftWarnings(baseline: readonly TimedValue[], candidate: readonly TimedValue[]): readonly Warning[] {
   const trends = [trendOf(ordered(baseline)), trendOf(ordered(candidate))];
   const drifting = trends.some((trend) => trend !== null && trend.p <= TREND_LEVEL / 2);

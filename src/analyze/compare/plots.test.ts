@@ -16,7 +16,7 @@ test("points know their updates, in ascending order", () => {
   ]);
 });
 
-test("the percentile plot: solid as far as so many updates bound, and the budget's lines", () => {
+test("the percentile plot: solid as far as the updates bound it, and the budget's lines", () => {
   const values = plotValues(
     numbersOf(
       "c",

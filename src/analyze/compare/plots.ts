@@ -27,7 +27,10 @@ export function plotValues(cohort: Cohort, metric: Metric): readonly PlotValue[]
 }
 
 export interface PercentilePlot {
-  /** At 1 / (1 − q) of each value's quantile, q = (i − ½) / n (Hazen 1914): the axis on which p90, p99, p99.9 lie evenly. */
+  /**
+   * At 1 / (1 − q) of each value's quantile, q = (i − ½) / n (Hazen 1914): the axis on which p90, p99, p99.9 lie
+   * evenly.
+   */
   readonly points: readonly (PlotValue & { readonly x: number })[];
   /** Up to this x the values bound the percentile from above with 95 %; beyond it a curve is to be drawn dashed. */
   readonly supportedX: number;

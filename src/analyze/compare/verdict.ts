@@ -29,13 +29,13 @@ export interface Judgement {
   /** Hodges-Lehmann, candidate − baseline, ns. */
   readonly shiftNs: number;
   readonly floorNs: number;
-  /** Updates a side from which on a difference could be shown, where there are fewer; else null. */
+  /** Updates a side from which on a difference could be shown, if there are fewer; else null. */
   readonly neededUpdates: number | null;
 }
 
 /**
  * Judges the metrics of one family together, at `level` for all of them (a family of one: that test's own level).
- * Two-sided: an improvement that is none is a false alarm as well.
+ * Two-sided: a false improvement is a false alarm as well.
  */
 export function judgeFamily(pairs: readonly Pair[], level: number, floors: Floors): readonly Judgement[] {
   const tests = pairs.map(({ baseline, candidate }) => mannWhitney(baseline, candidate));

@@ -68,7 +68,7 @@ test("finish is each session's first finish call; the one from closing its fd la
   const events = [finish("a", 10), finish("b", 20), finish("a", 500), finish("b", 600)];
   assert.equal(find("finish.end", events).ns, 20);
   const anonymous = events.map((each) => ({ ...each, fields: new Map() }));
-  assert.equal(find("finish.end", anonymous).ns, null, "without an identity first and second cannot be told apart");
+  assert.equal(find("finish.end", anonymous).ns, null, "without an identity, first and second cannot be distinguished");
 });
 
 test("marks match whole words: vm_pause with an identity does, vm_paused_early does not", () => {
@@ -171,14 +171,14 @@ test("the 2025 series: states in dmesg, its functions, and its restore ioctl", (
   assert.equal(find("restore.end", [asked("ioctl", 0xba02, 30, "new", 0)]).ns, 30);
 });
 
-test("agents tell after the fact: what they say bounds, and shows nothing", () => {
+test("agents report after the fact: their messages bound, and show no boundary", () => {
   const shutdown = said("systemd-shutdown[1]: Preserved fd stores in LUO session 'systemd' for kexec.", 7);
   assert.deepEqual([find("prepare.end", [shutdown]).ns, find("prepare.end", [shutdown]).latest], [null, 7]);
   const luod = marked("[INFO] Found preserved session 'luod-internal'. Post-kexec restoration detected.", 22, "new");
   assert.deepEqual([find("restore.begin", [luod]).ns, find("restore.begin", [luod]).latest], [null, 22]);
 });
 
-test("dmesg alone bounds: nothing of the old kernel is later than its last words, no restore before the hand-over", () => {
+test("dmesg alone bounds: no event of the old kernel is later than its last line, no restore before the hand-over", () => {
   const events = [said("kexec_core: Starting new kernel", 12), said("KHO: exec from: 7.2.13 (count 1)", 15, "new")];
   for (const boundary of ["prepare.begin", "prepare.end", "freeze.begin", "freeze.end"] as const) {
     assert.deepEqual([find(boundary, events).ns, find(boundary, events).latest], [null, 12], boundary);

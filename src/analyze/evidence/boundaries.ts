@@ -41,8 +41,8 @@ export type Condition =
 
 /**
  * Which of several matching events: the first or the last; or `last-first`, the last of each session's first (a
- * session's finish is its first call: `luo_file_finish` runs again when a finished session's fd is closed). The
- * identity a session is told apart by is the first of `session` and `fd` that the event carries.
+ * session's finish is its first call: `luo_file_finish` runs again when a finished session's fd is closed). A session
+ * is identified by the first of `session` and `fd` that the event has.
  */
 export type Pick = "first" | "last" | "last-first";
 
@@ -130,7 +130,9 @@ const printed = (id: KernelLineId, pick: Pick = "first", values: Readonly<Record
 const switched = (from: string, to: string, pick: Pick = "first"): Row => printed("luo-switched", pick, { from, to });
 const after = (row: Row): Row => ({ ...row, role: "after" });
 const before = (row: Row): Row => ({ ...row, role: "before" });
-/** What an agent says of itself, in the kernel log or in a mark: it follows what it tells of, so that it only bounds it. */
+/**
+ * An agent's message about itself, in the kernel log or in a mark: it follows the event, and therefore only bounds it.
+ */
 const said = (id: KernelLineId): readonly Row[] =>
   (["printk", "marker"] as const).map((what) => before({ ...printed(id), what, confidence: "agent" }));
 
@@ -287,7 +289,10 @@ export function boundaryTable(
   ];
 }
 
-/** A boundary as found. `ns` is on its boot's axis; where it is null, `earliest` and `latest` bound it (null: unbounded). */
+/**
+ * A boundary as found. `ns` is on its boot's axis; where it is null, `earliest` and `latest` bound it (null:
+ * unbounded).
+ */
 export interface FoundBoundary {
   readonly boundary: Boundary;
   readonly boot: Boot;
@@ -365,7 +370,7 @@ function pickOf(row: BoundaryRow, events: readonly KeyEvent[]): KeyEvent | undef
       const first = new Map<string, KeyEvent>();
       for (const event of events) {
         const session = event.fields.get("session") ?? event.fields.get("fd");
-        // Without an identity two sessions' first calls cannot be told from one session's first and second.
+        // Without an identity, two sessions' first calls look like one session's first and second.
         if (session === undefined) return undefined;
         if (!first.has(String(session))) first.set(String(session), event);
       }

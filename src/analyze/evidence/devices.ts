@@ -13,7 +13,7 @@ export interface DeviceFacts {
   /** As the kernel names it: `0000:00:03.0`. */
   readonly id: string;
   readonly bus: string;
-  /** null where no line of either kernel tells. */
+  /** null if no line of either kernel shows it. */
   readonly driver: string | null;
   /** `8086:100e`, where the kernel printed it. */
   readonly model: string | null;
@@ -52,7 +52,7 @@ export function findDevices(lines: readonly PlacedLine[]): ReadonlyMap<string, D
   return devices;
 }
 
-/** The bus that a device's name tells, or null. */
+/** The bus that follows from a device's name, or null. */
 export function busOf(id: string): string | null {
   return IS_PCI_ADDRESS.test(id) ? "pci" : null;
 }
@@ -99,7 +99,7 @@ function byElimination(seen: readonly ReadonlySet<string>[], named: (ProbedDevic
 }
 
 /**
- * The device of each probe, in the order given; null where neither a line nor the order tells. `lines` on the probes'
+ * The device of each probe, in the order given; null if neither a line nor the order shows it. `lines` on the probes'
  * axis.
  */
 export function nameProbes(

@@ -46,7 +46,7 @@ const done = (cmd: number, ns: number, pid = 7): KeyEvent =>
     ]),
   });
 
-test("the dialect goes by what only it has; numbers that all share tell nothing", () => {
+test("a dialect is recognized by what only it has; shared numbers do not count", () => {
   const state = event("printk", "luo: Switched from [normal] to [prepared] state", 5);
   const create = event("call", "luo_session_create", 3);
   assert.equal(luoDialect([]), "sessions");
@@ -188,7 +188,7 @@ test("an update of the 2025 series: phases from its ioctls, its state lines and 
   assert.ok(update.spans.strings.includes("luo 0x10"), "a file of the host's one set");
 });
 
-test("a prepare that was cancelled is no part of the update that followed, and ends one that did not", () => {
+test("a cancelled prepare is not part of the update that followed, and ends one that did not", () => {
   const first =
     setEvent(2, "luo: Switched from [normal] to [prepared] state") +
     setEvent(3, "luo: Switched from [prepared] to [normal] state");

@@ -28,7 +28,7 @@ const isCall = (event: KeyEvent): boolean => event.what === "call" || event.what
 const isIoctl = (event: KeyEvent): boolean =>
   (event.what === "syscall-enter" || event.what === "syscall-exit") && event.name === "ioctl";
 
-/** The dialect that the events speak; the merged one where nothing tells. */
+/** The dialect of the events; the merged one by default. */
 export function luoDialect(events: readonly KeyEvent[]): LuoDialect {
   let states = false;
   let sessions = false;
@@ -49,7 +49,7 @@ export function luoDialect(events: readonly KeyEvent[]): LuoDialect {
 
 export type StateEvent = "prepare" | "freeze" | "finish" | "cancel";
 
-/** What led from one state to another (enum liveupdate_event); null for a text that is no such line. */
+/** What led from one state to another (enum liveupdate_event); null for any other text. */
 export function stateEvent(text: string): StateEvent | null {
   const switched = captured("luo-switched", text);
   switch (switched?.to) {
@@ -77,8 +77,8 @@ function told(event: KeyEvent): StateEvent | null {
 }
 
 /**
- * SET_EVENT's argument lies in user memory, where no trace event sees it. Which event it was is told by the state line,
- * or LUO's own function, inside the call; such an ioctl is then named `SET_EVENT(prepare)`. Others stay as they are.
+ * SET_EVENT's argument lies in user memory, where no trace event sees it. The state line, or LUO's own function, inside
+ * the call shows which event it was; such an ioctl is then named `SET_EVENT(prepare)`. Others are unchanged.
  */
 export function namedStateEvents(events: readonly KeyEvent[], dialect: LuoDialect): readonly KeyEvent[] {
   const command = ioctlNumber(dialect, IOCTL.setEvent);

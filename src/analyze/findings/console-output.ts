@@ -14,7 +14,10 @@ const LOGLEVEL = { quiet: 4, usual: 7 } as const;
 /** `[    1.234567] ` stands before each line. */
 const STAMP_CHARACTERS = 15;
 
-/** Kernel lines that a serial console prints inside the blackout: printk waits for the wire where the console has no thread. */
+/**
+ * Kernel lines that a serial console prints inside the blackout: printk waits for the wire where the console has no
+ * thread.
+ */
 export const consoleOutput: Rule = ({ update, root }) => {
   const line = update.printk.find(({ boot, text }) => boot === "new" && isKernelLine(text, "command-line"));
   const command = captured("command-line", line?.text ?? "")?.words ?? "";

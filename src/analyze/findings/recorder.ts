@@ -38,7 +38,9 @@ export const recordingEstimate: Rule = ({ update, root }): readonly Finding[] =>
   ];
 };
 
-/** The recorder's own part of the blackout, as far as spans show it. Arming inside the seam shows in none: it is more. */
+/**
+ * The recorder's own part of the blackout, as far as spans show it. Arming inside the seam shows in none: it is more.
+ */
 export const recorderCost: Rule = ({ update, root }): readonly Finding[] => {
   const nodes = nodesWhere(
     root,

@@ -1,6 +1,7 @@
 /**
- * Exponential histograms as Prometheus' native ones are laid out: bucket i of schema s holds what is above 2^((i-1)/2^s)
- * and at most 2^(i/2^s). Source: prometheus/client_golang, histogram.go; io.prometheus.client, metrics.proto.
+ * Exponential histograms as Prometheus' native ones are laid out: bucket i of schema s holds what is above
+ * 2^((i-1)/2^s) and at most 2^(i/2^s). Source: prometheus/client_golang, histogram.go; io.prometheus.client,
+ * metrics.proto.
  */
 
 /** Each bucket is 2^(1/32) = 2.2 % wide: 32 to an octave, of which a fleet's updates take three or four. */

@@ -44,7 +44,7 @@ export interface CohortTally {
   readonly defects: Readonly<Record<"error" | "warning" | "note", number>>;
   /** Of completed updates whose blackout is known; in the order of `tallied`. */
   readonly histograms: readonly HistogramTally[];
-  /** When the earliest and the latest of its updates were; null where none says. */
+  /** The times of its earliest and latest updates; null if none has a time. */
   readonly firstAtMs: number | null;
   readonly last: LastUpdate | null;
 }
@@ -211,7 +211,7 @@ export function selectorText({ cause, glob, action }: CauseSelector): string {
   return `${cause}:${glob}${action === null ? "" : `/${action}`}`;
 }
 
-/** Of an update's VMs the slowest, as the gate takes it; null where nothing was seen. */
+/** An update's slowest VM, as in the gate; null if no VM was seen. */
 function valueIn(sample: UpdateSample, metric: Metric): Duration | null {
   const values = valuesOfUpdate(sample, metric);
   return values.length === 0 ? null : Math.max(...values);

@@ -34,7 +34,7 @@ export interface GateInput {
   readonly budgetFile: string;
   readonly cohort: Cohort;
   readonly baseline: Cohort | null;
-  /** Of baseline and cohort with the budget's floors; null without a baseline, or where nothing can be compared. */
+  /** Of baseline and cohort with the budget's floors; null without a baseline, or if nothing can be compared. */
   readonly comparison: Comparison | null;
   readonly requireData: boolean;
 }

@@ -54,7 +54,7 @@ test("a change and the one back are two", () => {
   );
 });
 
-test("none where nothing changed; what is too small to matter is said to be", () => {
+test("no change point if nothing changed; a change too small to matter is marked", () => {
   assert.deepEqual(found(["a", "b", "c", "d"].map((name) => build(name, 10, 1000))).changes, []);
   const small = (name: string, ms: number) =>
     numbersOf(

@@ -16,7 +16,7 @@ export function seriesKeyName(key: SeriesKey): string {
   return key.kind === "label" ? `labels.${key.label}` : key.kind;
 }
 
-/** `cohort`, `old-kernel`, `new-kernel`, `date`, `labels.NAME`; null for what is none. */
+/** `cohort`, `old-kernel`, `new-kernel`, `date`, `labels.NAME`; null for anything else. */
 export function parseSeriesKey(text: string): SeriesKey | null {
   const label = /^labels?\.(.{1,200})$/s.exec(text)?.[1];
   if (label !== undefined) return { kind: "label", label };

@@ -66,7 +66,7 @@ test("each pair of kernels is passed, regressed, failed or not tested, with its 
   assert.ok(validate(JSON.parse(JSON.stringify(matrix))), JSON.stringify(validate.errors));
 });
 
-test("kernels that are asked for and were never tried are not tested", () => {
+test("requested kernels that were never tried are not tested", () => {
   const matrix = qualify(updates("a", "b", 5, 1000), { ...DEFAULTS, from: ["a"], to: ["b", "c"] });
   assert.deepEqual(statuses(matrix), { "a b": "passed", "a c": "not-tested" });
   assert.equal(matrix.verdict, "incomplete");

@@ -116,7 +116,7 @@ function sorted(versions: readonly string[]): readonly string[] {
   return [...new Set(versions)].sort((a, b) => a.localeCompare(b, "en", { numeric: true }) || (a < b ? -1 : 1));
 }
 
-/** The kernel whose updates to itself are the reference; null where there is none, or the cell is its own. */
+/** The kernel whose updates to itself are the reference; null if there is none, or if the cell is its own. */
 function referenceOf(old: string, fresh: string, reference: Reference): string | null {
   if (old === fresh) return null;
   switch (reference) {

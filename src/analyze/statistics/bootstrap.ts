@@ -23,12 +23,12 @@ export interface QuantileDifference {
   readonly lower: number;
   readonly upper: number;
   readonly confidence: number;
-  /** `percentile` also where BCa was asked for and cannot be had: no resample, or every one, is beyond the estimate. */
+  /** `percentile` also if BCa is impossible: no resample, or every one, is beyond the estimate. */
   readonly method: "percentile" | "bca";
   /**
    * Resampling cannot show what was never seen. Clusters that a cohort needs for this quantile to be bounded on both
-   * sides by values it has, and the fewer of the two cohorts' clusters. Where `clusters` < `clustersNeeded` the interval is
-   * too narrow, and must be said to be.
+   * sides by values it has, and the fewer of the two cohorts' clusters. If `clusters` < `clustersNeeded`, the interval
+   * is too narrow, and must be marked.
    */
   readonly clusters: number;
   readonly clustersNeeded: number;
@@ -98,8 +98,8 @@ export function bootstrapQuantileDifference(
 }
 
 /**
- * The Harrell-Davis quantile of the values of clusters taken each so many times. The values are sorted once: a resample
- * is then one walk over them, with no value copied.
+ * The Harrell-Davis quantile of the values of clusters with a count each. The values are sorted once: a resample is
+ * then one walk over them, with no value copied.
  */
 function clusterQuantile(sample: ClusteredSample, probability: number): (times: Int32Array) => number {
   const values = new Float64Array(sample.size);
@@ -131,7 +131,7 @@ function clusterQuantile(sample: ClusteredSample, probability: number): (times: 
   };
 }
 
-/** The quantile with each cluster in turn left out; none where there is but one. */
+/** The quantile with each cluster in turn left out; empty if there is only one. */
 function leaveOneOut(quantileOf: (times: Int32Array) => number, times: Int32Array): readonly number[] {
   if (times.length < 2) return [];
   return Array.from(times, (_, left) => {

@@ -6,10 +6,10 @@
  * and Royston 1990, BMJ 300; Galbraith, Daniel and Vissel 2010, "A study of clustered data and approaches to its
  * analysis", J. Neuroscience 30(32)). All VMs of an update are in the same cohort, so under the null hypothesis whole
  * clusters are exchangeable and a rank test of one value each is exact, whatever the correlation within and however few
- * the clusters. The clustered rank-sum tests that use every value (Rosner, Glynn and Lee 2003, Biometrics 59(4); Datta and
- * Satten 2005, JASA 100) have normal approximations that want twenty clusters or more a side, and gain power only where
- * VMs of one update differ among themselves more than updates do. Clusters weigh alike whatever their size, as in Datta
- * and Satten's, so that a host of many VMs does not speak for the fleet.
+ * the clusters. The clustered rank-sum tests that use every value (Rosner, Glynn and Lee 2003, Biometrics 59(4); Datta
+ * and Satten 2005, JASA 100) have normal approximations that want twenty clusters or more a side, and gain power only
+ * where VMs of one update differ among themselves more than updates do. Clusters weigh alike whatever their size, as in
+ * Datta and Satten's, so that a host of many VMs does not speak for the fleet.
  *
  * For intervals, whole clusters are resampled: see `bootstrapQuantileDifference`.
  */
@@ -48,9 +48,9 @@ export function clusteredSampleOf(values: Iterable<ClusteredValue>): Result<Clus
 }
 
 /**
- * What stands for a cluster. `median`: its typical value, unmoved by one odd VM; the rule unless the question is another.
- * `maximum`: its worst, for limits that every VM must keep; comparable only between cohorts of as many VMs an update, as
- * the worst of more is worse.
+ * What stands for a cluster. `median`: its typical value, unmoved by one odd VM; the rule unless the question is
+ * another. `maximum`: its worst, for limits that every VM must keep; comparable only between cohorts of as many VMs an
+ * update, as the worst of more is worse.
  */
 export type ClusterRule = "median" | "maximum";
 

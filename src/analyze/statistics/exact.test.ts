@@ -1,4 +1,6 @@
-/** The exact tests against every way there is to hand the values out, ties included; and the small statistics beside. */
+/**
+ * The exact tests against every way there is to hand the values out, ties included; and the small statistics beside.
+ */
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";

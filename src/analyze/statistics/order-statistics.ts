@@ -61,8 +61,9 @@ export function harrellDavisCumulativeWeights(size: number, probability: number)
 
 /**
  * The Harrell-Davis quantile (Harrell and Davis 1982, "A new distribution-free quantile estimator", Biometrika 69(3)):
- * a weighted mean of all order statistics, of smaller variance than one or two of them in small samples, and smooth, which
- * the bootstrap needs. One very large value moves it: beside a heavy tail prefer `quantile`. 0 < `probability` < 1.
+ * a weighted mean of all order statistics, of smaller variance than one or two of them in small samples, and smooth,
+ * which the bootstrap needs. One very large value moves it: beside a heavy tail prefer `quantile`. 0 < `probability` <
+ * 1.
  */
 export function harrellDavisQuantile(sample: Sample, probability: number): number {
   const cumulative = harrellDavisCumulativeWeights(sample.length, probability);
@@ -132,8 +133,8 @@ export function quantileInterval(sample: Sample, probability: number, confidence
 }
 
 /**
- * The smallest sample whose largest value is an upper bound of the `probability` quantile with `confidence`: the least n
- * with 1 − p^n ≥ confidence (Wilks 1941). At 95 %: 5 for p50, 29 for p90, 59 for p95, 299 for p99, 2995 for p99.9.
+ * The smallest sample whose largest value is an upper bound of the `probability` quantile with `confidence`: the least
+ * n with 1 − p^n ≥ confidence (Wilks 1941). At 95 %: 5 for p50, 29 for p90, 59 for p95, 299 for p99, 2995 for p99.9.
  */
 export function sizeForUpperBound(probability: number, confidence: number): number {
   requireOpenUnit("quantile", probability);

@@ -19,7 +19,10 @@ export function eachPooledValue(
   }
 }
 
-/** The candidate's U: how many (baseline, candidate) pairs ascend, a tied pair counting ½. From 0 to both sizes' product. */
+/**
+ * The candidate's U: how many (baseline, candidate) pairs ascend, a tied pair counting ½. From 0 to both sizes'
+ * product.
+ */
 export function rankSumU(baseline: Sample, candidate: Sample): number {
   let below = 0;
   let u = 0;

@@ -9,7 +9,7 @@ declare const ascending: unique symbol;
 /** At least one value, all finite, in ascending order. Made by `sampleOf`; never written to. */
 export type Sample = Float64Array & { readonly [ascending]: true };
 
-/** Why numbers are no sample. */
+/** Why numbers are not a sample. */
 export interface SampleProblem {
   readonly code: "sample-empty" | "value-not-finite" | "series-too-long";
   readonly message: string;

@@ -1,7 +1,7 @@
 /**
- * Every statistic that SciPy has too, on thousands of random inputs, ties included. Conventions are those documented for
- * SciPy 1.10 (Debian 12); they are the same in later versions. Two differ on purpose, and are checked elsewhere: SciPy's
- * exact Mann-Whitney and Kolmogorov-Smirnov p-values ignore ties, ours condition on them.
+ * Every statistic that SciPy has too, on thousands of random inputs, ties included. Conventions are those documented
+ * for SciPy 1.10 (Debian 12); they are the same in later versions. Two differ on purpose, and are checked elsewhere:
+ * SciPy's exact Mann-Whitney and Kolmogorov-Smirnov p-values ignore ties, ours condition on them.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,4 +1,4 @@
-/** What a capture lacks is said, and what can be answered all the same is answered. */
+/** What a capture lacks is reported, and everything else is still answered. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import test from "node:test";
@@ -12,7 +12,7 @@ const without = (hidden: RegExp): Promise<LiveUpdateDocument> =>
 const codesOf = ({ defects }: LiveUpdateDocument): readonly string[] =>
   defects.map(({ code, file }) => `${code} ${file}`);
 
-test("without a buffer's trace_clock nothing of it is placed, and the marks' absence is put down to that", async () => {
+test("without a buffer's trace_clock none of its events is placed, and the marks' absence is explained by that", async () => {
   for (const [folder, mark, boot] of [
     ["ring", "pause", "old"],
     ["new", "resume", "new"],
@@ -26,7 +26,7 @@ test("without a buffer's trace_clock nothing of it is placed, and the marks' abs
   }
 });
 
-test("where one CPU's pages were not saved, the kernel's text of all CPUs is read, and that is said", async () => {
+test("if one CPU's pages were not saved, the kernel's text of all CPUs is read, and this is reported", async () => {
   const whole = await without(/^$/);
   for (const folder of ["ring", "new"]) {
     for (const cpu of [0, 1]) {

@@ -103,7 +103,7 @@ test("observed.json is not looked at: without it the answer is the same", async 
   assert.deepEqual(without.update.document, whole.update.document);
 });
 
-test("where the boot CPU's ring was lost, the result says so, with the remedy, and invents no number", async () => {
+test("if the boot CPU's ring was lost, the result reports it, with the remedy, and invents no number", async () => {
   const { update } = await readUpdate(join(traces, "tsc-persistent.tar.gz"));
   const { document } = update;
   assert.equal(document.outcome, "incomplete");

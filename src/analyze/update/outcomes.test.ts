@@ -159,7 +159,7 @@ test("kvm-clock's offsets in both dmesgs join two kernels on `local`", () => {
   );
 });
 
-test("realtime marks join them within seconds, and say so", () => {
+test("realtime marks join them within seconds, and this is stated", () => {
   const clock = (at: number, realtime: number): string =>
     markLine(at, `clock: realtime=${realtime}.500000000 monotonic=1.0`);
   const update = analyzed({

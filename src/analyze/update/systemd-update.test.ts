@@ -1,4 +1,7 @@
-/** A live update that systemd 262 made, by `systemctl kexec`, with the recorder's units and no mark but the VM's own two. */
+/**
+ * A live update that systemd 262 made, by `systemctl kexec`, with the recorder's units and no mark but the VM's own
+ * two.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import test from "node:test";
@@ -32,7 +35,7 @@ test("all phases are found by what the kernel did, and the blackout is the outsi
   );
 });
 
-test("systemd's session and the service's are told apart, each file with what it took", async () => {
+test("systemd's session and the service's are distinguished, each file with its durations", async () => {
   const { update } = await readUpdate(SAMPLE);
   const files = update.sessions.map(({ name, files }) => [name, files.map(({ token }) => token)]);
   assert.deepEqual(Object.fromEntries(files), {

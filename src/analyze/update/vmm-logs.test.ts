@@ -22,7 +22,7 @@ import { deviceRows } from "../attribution/views/device-rows.js";
 import { analyzeUpdate } from "./analyze.js";
 
 const UPDATE = join(traces, "dialects/pstore.tar.gz");
-/** No mark is spelt so: the VMM's log is all that tells of the VM. */
+/** No mark has this spelling: only the VMM's log shows the VM. */
 const UNMARKED = { pause: "none:", resume: "none:" };
 
 const MICROS = /@(\d+)\.(\d{6}):/g;
@@ -207,7 +207,7 @@ test("vCPUs that were seen beat a log", () => {
   assert.equal(update.document.blackout.basis, "vcpu");
 });
 
-test("a log whose clock nothing ties to the trace is told, and left out", () => {
+test("a log whose clock is not linked to the trace is reported, and left out", () => {
   const { update, collected } = made(false);
   assert.deepEqual([update.document.blackout.basis, update.document.vms], [null, []]);
   const told = collected.collected.defects.filter(({ defect }) => defect.code === "vmm-log-unplaced");

@@ -87,7 +87,7 @@ test("where the old kernel's names are lost, the only threads without a counterp
   assert.equal(update.document.blackout.basis, "vcpu");
 });
 
-test("without marks the vCPUs say how long the host's VM stood still, and the document says so", () => {
+test("without marks the vCPUs show how long the host's VM stood still, and the document states it", () => {
   const { blackout, vms } = madeUpdate(false).update.document;
   assert.equal(blackout.basis, "vcpu");
   // Realtime 40 s is at 1 s of the old clock, 50 s at 1 s of the new one: 3.2 s there is 10.2 s after 3 s here.
@@ -133,7 +133,7 @@ test("marks are the better evidence; the vCPUs explain what lies between", () =>
   );
 });
 
-test("threads of several VMs with the same names are not told apart, and no VM is made of them", () => {
+test("threads of several VMs with the same names are not distinguished, and no VM is made of them", () => {
   const threads = [
     seen("old", 1, "CPU 0/KVM", 0, 10),
     seen("old", 2, "CPU 0/KVM", 0, 20),
@@ -171,7 +171,7 @@ test("threads of several VMs with the same names are not told apart, and no VM i
   assert.deepEqual([host?.begin.ns, host?.end.ns], [10, 150], "from the first to stand still to the last to run");
 });
 
-test("a VM that is seen in one kernel alone is no end of a blackout", () => {
+test("a VM that is seen in only one kernel does not bound the blackout", () => {
   assert.equal(vcpuBlackout(vcpuVms([seen("old", 1, "vcpu0", 0, 10)], [])), null);
   const ended = [
     seen("old", 1, "vcpu0", 0, 10),

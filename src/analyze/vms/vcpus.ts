@@ -4,9 +4,10 @@
  *
  * A VM stands still from its last vCPU's last sight to its first vCPU's first: in between none of it ran. A single
  * vCPU's own gap may be longer, since one that idles is not seen. Which thread is which VM's is not in the events:
- * threads are told apart by a mark `vm=ID` that the thread itself wrote, else by their names without the vCPU's number
- * (`CPU 0/KVM`), and one set of names is one VM only where no vCPU number is in it twice. Where just one set of the old
- * kernel has no counterpart and just one of the new (names were lost, or changed), these two are joined by the numbers.
+ * threads are distinguished by a mark `vm=ID` that the thread itself wrote, else by their names without the vCPU's
+ * number (`CPU 0/KVM`), and one set of names is one VM only where no vCPU number is in it twice. Where just one set of
+ * the old kernel has no counterpart and just one of the new (names were lost, or changed), these two are joined by the
+ * numbers.
  */
 
 import type { Boot } from "../../base/time.js";
@@ -24,20 +25,22 @@ export interface VcpuVm {
   /** `vm=ID`'s ID, or the threads' common name. */
   readonly id: string;
   readonly joinedBy: VcpuJoin;
-  /** By vCPU number. With `not-told-apart`, old and new threads are not paired. */
+  /** By vCPU number. With the last of VCPU_JOINS, old and new threads are not paired. */
   readonly vcpus: readonly VcpuGap[];
-  /** The last sight of any of its vCPUs in the old kernel; null where none was seen there. */
+  /** The last sight of any of its vCPUs in the old kernel; null if none was seen there. */
   readonly last: VcpuSeen | null;
   /** The first sight in the new one. */
   readonly first: VcpuSeen | null;
 }
 
-/** A thread's name without its vCPU's number: `CPU #/KVM` (QEMU), `vcpu#` (cloud-hypervisor), `fc_vcpu #` (Firecracker). */
+/**
+ * A thread's name without its vCPU's number: `CPU #/KVM` (QEMU), `vcpu#` (cloud-hypervisor), `fc_vcpu #` (Firecracker).
+ */
 function namePattern(task: string): string {
   return task.replace(/\d+/, "#");
 }
 
-/** What the kernel prints where it has forgotten a task's name. */
+/** What the kernel prints if it has forgotten a task's name. */
 const UNNAMED = "<...>";
 
 function numberOf({ vcpu, task }: VcpuSeen): number | null {
@@ -143,8 +146,8 @@ function boundaryOf(seen: VcpuSeen, edge: "last" | "first"): FoundBoundary {
 }
 
 /**
- * The host's blackout: from the first VM that stood still to the last one that ran again, of those seen in both
- * kernels (one seen in the old kernel alone may have ended for good). Null where there is none.
+ * The host's blackout: from the first VM that stood still to the last one that ran again, of those seen in both kernels
+ * (one seen only in the old kernel may have ended for good). Null if there is none.
  */
 export function vcpuBlackout(
   vms: readonly VcpuVm[],

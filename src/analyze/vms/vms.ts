@@ -1,6 +1,6 @@
 /**
- * Each VM's own blackout, from marks that carry `vm=ID`; marks without one are the host's single VM. Where no VM is
- * marked, from their vCPUs; where none of these was seen, from their VMMs' logs.
+ * Each VM's own blackout, from marks that carry `vm=ID`; marks without one are the host's single VM. If no VM is
+ * marked, from their vCPUs; if none of these was seen, from their VMMs' logs.
  */
 import type { KeyEvent, Placed } from "../../model/collected.js";
 import type { VmDocument } from "../../model/live-update.js";
@@ -46,7 +46,7 @@ function loggedVms(events: readonly KeyEvent[]): ReadonlyMap<string, MarkedVm> {
   return new Map([...vms].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 }
 
-/** The VMs that were marked; where none was, those whose vCPUs were seen and could be told apart; else those logged. */
+/** The VMs that were marked; if none was, those whose vCPUs were seen and could be distinguished; else those logged. */
 export function findVms(
   events: readonly KeyEvent[],
   marked: ReadonlyMap<string, MarkedVm>,

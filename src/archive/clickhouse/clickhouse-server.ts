@@ -30,8 +30,8 @@ const DEFAULT_DATABASE = "blackout";
 
 /**
  * The address of `--clickhouse`: `http[s]://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE][?SETTING=VALUE&…]`, or `env:NAME`
- * where the URL is a secret. User and password may be in CLICKHOUSE_USER and CLICKHOUSE_PASSWORD instead. The error is a
- * sentence that repeats no secret.
+ * where the URL is a secret. User and password may be in CLICKHOUSE_USER and CLICKHOUSE_PASSWORD instead. The error is
+ * a sentence that repeats no secret.
  */
 export function clickhouseAddress(
   text: string,
@@ -47,14 +47,14 @@ export function clickhouseAddress(
     url = new URL(given);
     parts = [url.username, url.password, url.pathname.replace(/^\/|\/$/g, "")].map(decodeURIComponent);
   } catch {
-    return err(given === "" ? `${what} is empty, ${expected}` : `${what} is no URL, ${expected}`);
+    return err(given === "" ? `${what} is empty, ${expected}` : `${what} is not a URL, ${expected}`);
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     return err(`${what} begins with ${url.protocol}, ${expected}`);
   }
   const [user = "", password = "", database = ""] = parts;
   const own = ["user", "password", "database", "query"].find((name) => url.searchParams.has(name));
-  if (own !== undefined) return err(`${what} has a parameter ${own}, which is no setting, ${expected}`);
+  if (own !== undefined) return err(`${what} has a parameter ${own}, which is not a setting, ${expected}`);
   if (/[/\0]/.test(database)) return err(`${what} names a path, expected one word, the database`);
   const port = url.port === "" ? (url.protocol === "https:" ? "8443" : "8123") : url.port;
   return ok({
@@ -125,7 +125,8 @@ export class ClickhouseServer {
         // An insert is acknowledged when it is stored, on a cluster on its shard.
         async_insert: 0,
         insert_distributed_sync: 1,
-        // By hash of a block: it would drop rows that come again after they were deleted. Here the tables tell doubles.
+        // By hash of a block: it would drop rows that come again after they were deleted. Here the tables remove
+        // duplicates.
         insert_deduplicate: 0,
         ...address.settings,
       },

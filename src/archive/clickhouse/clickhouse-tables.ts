@@ -1,6 +1,6 @@
 /**
- * The archive as tables of a ClickHouse server or cluster (docs/clickhouse.md): rows of any number of archives and of any
- * of their segments, and views that show those of the newest list of live segments that is whole.
+ * The archive as tables of a ClickHouse server or cluster (docs/clickhouse.md): rows of any number of archives and of
+ * any of their segments, and views that show those of the newest list of live segments that is whole.
  */
 
 import { type Column, ROW_ORDER, TABLE_NAMES, TABLES, type TableName } from "../format.js";
@@ -44,7 +44,7 @@ export function storedTable(place: ClickhousePlace, table: TableName): string {
   return `${clickhouseName(database)}.${table}_local ON CLUSTER ${clickhouseName(cluster)}`;
 }
 
-/** One of the two tables that tell which segments are live. */
+/** One of the two tables that list live segments. */
 export function listTable({ database }: ClickhousePlace, table: typeof SEGMENT_LISTS | typeof SEGMENT_LOADS): string {
   return `${clickhouseName(database)}.${table}`;
 }
@@ -63,11 +63,11 @@ export function clickhouseTableNames({ cluster }: ClickhousePlace): readonly str
 }
 
 /**
- * Statements that make database, tables and views where they are not.
+ * Statements that create database, tables and views if they do not exist.
  *
- * What makes a push harmless to repeat is here: rows are of a ReplacingMergeTree whose sorting key is the row's identity
- * (segment, update, place in it), so that a row that was sent twice is one, and the views read with FINAL, so that it is
- * one before it was merged, too. On a cluster an update's rows are all on one shard, and the lists on every node.
+ * They make a push harmless to repeat: rows are in a ReplacingMergeTree whose sorting key is the row's identity
+ * (segment, update, place in it), so that a row sent twice counts once, and the views read with FINAL, so that this is
+ * true even before a merge. On a cluster an update's rows are all on one shard, and the lists on every node.
  */
 export function clickhouseTables(place: ClickhousePlace): readonly string[] {
   const { database, cluster } = place;

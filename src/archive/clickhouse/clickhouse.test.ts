@@ -1,6 +1,6 @@
 /**
- * DuckDB's and ClickHouse's answers are equal on every query of the docs, over the same files. ClickHouse's engine is npm's
- * chdb, 546 MB: installed from test-packages/chdb, and only where BLACKOUT_CHDB=1 asks for it.
+ * DuckDB's and ClickHouse's answers are equal on every query of the docs, over the same files. ClickHouse's engine is
+ * npm's chdb, 546 MB: installed from test-packages/chdb, and only where BLACKOUT_CHDB=1 asks for it.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";

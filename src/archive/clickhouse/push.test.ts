@@ -278,7 +278,7 @@ both(
   },
 );
 
-both("refusals are told in sentences, at once, and without the password", async (bench) => {
+both("refusals are reported as sentences, at once, and without the password", async (bench) => {
   const { archive, requests } = bench;
   await archive.add([named("a")]);
   const told = async (fault: Fault): Promise<string> => {
@@ -366,7 +366,7 @@ test("an address is read with its user, database and settings, and secrets from 
   });
   assert.match(String(read("env:NONE")), /^the environment variable NONE is empty, expected a URL like/);
   assert.match(String(read("clickhouse://h:9000")), /^--clickhouse begins with clickhouse:, expected/);
-  assert.match(String(read("http://h/?password=x")), /^--clickhouse has a parameter password, which is no setting/);
+  assert.match(String(read("http://h/?password=x")), /^--clickhouse has a parameter password, which is not a setting/);
   assert.match(String(read("http://h/a/b")), /names a path, expected one word/);
-  assert.match(String(read("http://u:hunter2%zz@h")), /^--clickhouse is no URL, expected a URL like/);
+  assert.match(String(read("http://u:hunter2%zz@h")), /^--clickhouse is not a URL, expected a URL like/);
 });

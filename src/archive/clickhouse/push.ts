@@ -1,7 +1,8 @@
 /**
- * An archive's live segments as rows of a ClickHouse server (docs/clickhouse.md). The server is brought to the archive's
- * newest commit: segments that it lacks are sent, their rows counted there, and only then a list of what is live is put,
- * which its views go by. A push that ends anywhere leaves what the views show as it was, and is made again.
+ * An archive's live segments as rows of a ClickHouse server (docs/clickhouse.md). The server is brought to the
+ * archive's newest commit: segments that it lacks are sent, their rows counted there, and only then a list of what is
+ * live is put, which its views go by. A push that ends anywhere leaves what the views show as it was, and is made
+ * again.
  */
 
 import { mkdtemp, rm } from "node:fs/promises";
@@ -45,7 +46,10 @@ export interface PushResult {
   readonly updates: number;
 }
 
-/** Small segments are sent together, up to so many updates, or bytes of their files: a part of its own each costs more. */
+/**
+ * Small segments are sent together, up to this number of updates, or bytes of their files: a separate part for each
+ * costs more.
+ */
 const TOGETHER = { updates: 50_000, bytes: 64 << 20 } as const;
 /** Segments named in one statement: 1,000 take 23 kB of the 256 KiB that ClickHouse reads. */
 const NAMED_AT_ONCE = 1_000;
@@ -62,7 +66,7 @@ export async function pushArchive(
   const { id } = archive.manifest;
   if (id === null) {
     throw new ArchiveError(
-      `${archive.root}: was made before archives had an id, by which a server tells them apart; copy it into one that has: blackout archive export ARCHIVE -o NEW`,
+      `${archive.root}: was made before archives had an id, by which a server distinguishes them; copy it into one that has: blackout archive export ARCHIVE -o NEW`,
     );
   }
   await makeTables(server, place);
@@ -136,7 +140,7 @@ async function listOnServer(
   return { commit: Number(rows[0]?.commit_number ?? 0), segments };
 }
 
-/** Told before a row of them is sent, so that what a push that was killed has left behind is found. */
+/** Recorded before a row of them is sent, so that the remains of a killed push are found. */
 async function register(
   server: ClickhouseServer,
   place: ClickhousePlace,

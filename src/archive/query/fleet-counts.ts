@@ -72,7 +72,7 @@ export async function countFleet(
   return updates;
 }
 
-/** The latest updates since a time, at most so many, the earliest first, and without causes where none are asked for. */
+/** The latest updates since a time, up to a number, the earliest first, and without causes unless requested. */
 export async function latestUpdates(
   engine: Engine,
   root: string,
@@ -213,7 +213,7 @@ async function countValues(
       found.push({ metric, ns: low, count: n, sumNs: total });
       continue;
     }
-    // The engine's logarithm is rounded as it likes: what lies on both sides of a bound is told value by value.
+    // The rounding of the engine's logarithm is unspecified: values next to a bound are decided one by one.
     const each = await engine.rows<{ v: number; n: number }>(
       `SELECT v, count(*) AS n FROM measured_values WHERE metric = ${metric} AND cohort = ${cohort} AND v BETWEEN ${low} AND ${high} AND ${native} IS NOT DISTINCT FROM (SELECT ${native} FROM (SELECT ${low} AS v)) GROUP BY v`,
     );

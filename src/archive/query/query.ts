@@ -42,8 +42,8 @@ function viewSelect(table: TableName, files: readonly string[]): string {
 }
 
 /**
- * Opens an engine that holds the views and is then closed to the world: it reads the archive's files and writes `output`
- * where that is given, no other file, network, extension or setting, and that cannot be undone from SQL.
+ * Opens an engine that holds the views and is then closed to the world: it reads the archive's files and writes
+ * `output` where that is given, no other file, network, extension or setting, and that cannot be undone from SQL.
  */
 export async function openForQueries(root: string, snapshot: Snapshot, output: string | null): Promise<Engine> {
   const engine = await Engine.open();

@@ -109,7 +109,7 @@ test("segments are left out by their folders alone, and never one that holds wha
   engine.close();
 });
 
-test("what is no selection is refused, with what is expected", () => {
+test("anything but a selection is refused, with what is expected", () => {
   const problem = (query: string): string => {
     const where = parseSelection(query, NOW);
     return where.ok ? "" : where.error;

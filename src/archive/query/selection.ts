@@ -33,7 +33,7 @@ const SELECTION_KEYS: readonly string[] = [...Object.keys(KEYS), "label.NAME", .
 
 const UNITS_MS: Readonly<Record<string, number>> = { min: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
-/** Splits an argument at its first `?`; null where it has none. */
+/** Splits an argument at its first `?`; null if it has none. */
 export function splitSelection(argument: string): { readonly path: string; readonly query: string } | null {
   const at = argument.indexOf("?");
   return at < 0 ? null : { path: argument.slice(0, at), query: argument.slice(at + 1) };
@@ -42,7 +42,7 @@ export function splitSelection(argument: string): { readonly path: string; reado
 export interface Selection {
   /** A condition on the table `updates`, in DuckDB's SQL. */
   readonly where: string;
-  /** Whether a segment can hold what is selected, as far as its folder tells: others need not be read. */
+  /** Whether a segment can match the selection, judged by its folder: others need not be read. */
   canHold(segment: Pick<Segment, "partition">, partitionBy: readonly string[]): boolean;
 }
 
@@ -54,8 +54,8 @@ interface FolderTest {
 
 /**
  * What a query string selects; the error is a sentence. A key given twice means either; `*` in a value stands for any
- * text; `%` with two hexadecimal digits is a byte, as in a URL. `since` and `until` take an age (`7d`, `36h`, `2w`, before
- * `nowMs`) or a date, UTC.
+ * text; `%` with two hexadecimal digits is a byte, as in a URL. `since` and `until` take an age (`7d`, `36h`, `2w`,
+ * before `nowMs`) or a date, UTC.
  */
 export function parseSelection(query: string, nowMs: number): Result<Selection, string> {
   const byKey = new Map<string, string[]>();

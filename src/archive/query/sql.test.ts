@@ -23,7 +23,7 @@ import { boundRanks, percentilesSql, SQL_ENGINES, viewsSql } from "./sql.js";
 const folder = mkdtempSync(join(tmpdir(), "blackout-sql-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Most are asked together, as groups of one query: each query plans and scans anew. */
+/** Most run together, as groups of one query: each query plans and scans again. */
 const SELECTIONS = 1_000;
 const TOGETHER = 50;
 /** Asked one by one, as a user does. */

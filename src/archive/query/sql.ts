@@ -1,6 +1,6 @@
 /**
- * The archive in SQL: views over its files for each engine, and the one percentile query, which every engine takes as it
- * is. Views are named as the tables are.
+ * The archive in SQL: views over its files for each engine, and the one percentile query, which every engine takes as
+ * it is. Views are named as the tables are.
  */
 
 import { BOUND_CONFIDENCE } from "../../analyze/cohort/distribution.js";
@@ -16,7 +16,7 @@ export type SqlEngine = (typeof SQL_ENGINES)[number];
 /** The file that lists the live segments, relative to the archive. */
 export const LIVE_SEGMENTS = `${SEGMENTS}/live.parquet`;
 
-/** The words of the format's table names in ClickHouse: a nullable column says so. */
+/** The names of the format's types in ClickHouse, which marks nullable columns. */
 const CLICKHOUSE_TYPES: Readonly<Record<ColumnKind, string>> = { text: "String", int: "Int64", date: "Date32" };
 const TRINO_TYPES: Readonly<Record<ColumnKind, string>> = { text: "varchar", int: "bigint", date: "date" };
 
@@ -35,7 +35,9 @@ export interface SqlRequest {
   readonly schema: string;
 }
 
-/** Statements that make a view of each table. They see what was committed when the list of live segments was written. */
+/**
+ * Statements that make a view of each table. They see what was committed when the list of live segments was written.
+ */
 export function viewsSql(engine: SqlEngine, request: SqlRequest): readonly string[] {
   return [...liveSql(engine, request), ...TABLE_NAMES.flatMap((table) => viewSql(engine, request, table))];
 }
@@ -119,9 +121,9 @@ const Z = 1.6448536269514722;
 const SKEW = (Z * Z - 1) / 6;
 
 /**
- * The ranks of the order statistics that bound a percentile from below and above, each with at least 95 %: by Cornish and
- * Fisher's expansion, widened by one rank, so that they are never surer than the exact ones and at most three ranks wider
- * (a test holds that for all sizes up to 3,000 and for larger ones). Null: no value of so few bounds it.
+ * The ranks of the order statistics that bound a percentile from below and above, each with at least 95 %: by Cornish
+ * and Fisher's expansion, widened by one rank, so that they are never surer than the exact ones and at most three ranks
+ * wider (a test holds that for all sizes up to 3,000 and for larger ones). Null: no value of so few bounds it.
  */
 export function boundRanks(
   n: number,
@@ -139,9 +141,9 @@ export function boundRanks(
 
 /**
  * Percentiles of any selection of `buckets`, in SQL that DuckDB, ClickHouse, Trino, Spark and BigQuery all take. The
- * value is what hdr-histogram-js answers for the same values: the highest value of the bucket that the rank falls in. The
- * bounds are the outer ends of the buckets of `boundRanks`; null where no value bounds the percentile (as many updates
- * as `needed` would), and for vm-blackout, as the VMs of one update are not independent.
+ * value is what hdr-histogram-js answers for the same values: the highest value of the bucket that the rank falls in.
+ * The bounds are the outer ends of the buckets of `boundRanks`; null where no value bounds the percentile (as many
+ * updates as `needed` would), and for vm-blackout, as the VMs of one update are not independent.
  */
 export function percentilesSql({ by, where }: PercentilesRequest): string {
   const keys = [...by, "measure"].join(", ");

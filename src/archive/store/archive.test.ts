@@ -56,7 +56,7 @@ test("what is added is there: once, whole, and the same", async () => {
   archive.close();
 });
 
-test("a damaged or missing file, and a condition that is none, are told in sentences", async () => {
+test("a damaged or missing file, and an invalid condition, are reported as sentences", async () => {
   const path = fresh();
   const archive = await openArchive(path, {});
   await archive.add([named("a")]);
@@ -105,7 +105,7 @@ test("a commit whose parts are not what they should be is refused, whatever they
   for (const each of broken) {
     writeFileSync(place, JSON.stringify(each));
     const opened = await openArchive(path);
-    await assert.rejects(opened.list(), { name: "ArchiveError", message: /is no commit 1 of an archive/ });
+    await assert.rejects(opened.list(), { name: "ArchiveError", message: /is not commit 1 of an archive/ });
     opened.close();
   }
 });
@@ -172,7 +172,7 @@ test("many that make an archive at once agree on one, also where a crash had lef
   await assert.rejects(openArchive(other, {}), /is not empty and no archive/);
 });
 
-test("without causes nothing but the causes is lost, and that is said", async () => {
+test("without causes only the causes are lost, and this is recorded", async () => {
   const archive = await openArchive(fresh(), {});
   await archive.add([named("a")], { detail: "summary" });
   const [found] = await archive.list();
@@ -253,7 +253,7 @@ test("a folder of something else is not made an archive, and not taken for one",
   mkdirSync(path);
   writeFileSync(join(path, "thesis.tex"), "");
   await assert.rejects(openArchive(path, {}), /is not empty and no archive/);
-  await assert.rejects(openArchive(path), /is no archive \(it has no archive.json\)/);
+  await assert.rejects(openArchive(path), /is not an archive \(it has no archive.json\)/);
   writeFileSync(join(path, "archive.json"), '{"format":"blackout-archive","version":2}');
   await assert.rejects(openArchive(path), /found version 2, expected 1: it was written by another version/);
   writeFileSync(join(path, "archive.json"), "null");

@@ -29,7 +29,7 @@ import type { Incoming } from "./rows.js";
 import { discardSegment, filesOf, writeSegment } from "./segments.js";
 
 export interface AddOptions {
-  /** How much of each update is kept; `causes`, all of it, where not given. */
+  /** How much of each update is kept; default: `causes`, everything. */
   readonly detail?: Detail;
   /** The capture that an update was read from, to be kept beside it. */
   readonly captures?: ReadonlyMap<UpdateSample, string>;
@@ -40,7 +40,7 @@ export interface AddResult {
   readonly added: readonly string[];
   /** Ids of what was there before, or twice in the call. */
   readonly already: readonly string[];
-  /** What is no update, and why. */
+  /** What is not an update, and why. */
   readonly refused: readonly { readonly source: string; readonly reason: string }[];
 }
 
@@ -48,9 +48,9 @@ export interface Archive {
   readonly root: string;
   readonly manifest: ArchiveManifest;
   /**
-   * Adds what is not there yet; when it returns, that is committed and on the disk. Any number of processes may add at
-   * once. One call is one commit: give it thousands where there are thousands (memory: about 2 KiB an update, 60 with
-   * its causes).
+   * Adds what is not there yet; when it returns, the addition is committed and durable. Any number of processes may add
+   * at the same time. One call is one commit: pass thousands of updates if there are thousands (memory: about 2 KiB per
+   * update, 60 with its causes).
    */
   add(samples: readonly UpdateSample[], options?: AddOptions): Promise<AddResult>;
   /** Whether an update of this id (`AddResult`) is in the archive. */
@@ -64,7 +64,7 @@ export interface Archive {
   snapshot(): Promise<Snapshot>;
   /** The engine, with nothing in it that must stay. */
   engine(): Promise<Engine>;
-  /** Puts a plan that does not depend on what others committed since `base`; null where it does, as `conflicts` says. */
+  /** Commits a plan that does not depend on commits of others since `base`; null if `conflicts` shows that it does. */
   commit(base: Snapshot, plan: CommitPlan, conflicts: (snapshot: Snapshot) => boolean): Promise<Snapshot | null>;
   close(): void;
 }
@@ -77,15 +77,15 @@ async function isArchive(path: string): Promise<boolean> {
   );
 }
 
-/** A key of the Hive layout, or why it is none. */
+/** A key of the Hive layout, or why it is not one. */
 export function checkPartitionKey(key: string): string | null {
   if (/^label\..{1,100}$/s.test(key) || PARTITION_KEYS.some((known) => known === key)) return null;
   return `found ${key}, expected ${PARTITION_KEYS.join(", ")} or label.NAME${didYouMean(key, PARTITION_KEYS)}`;
 }
 
 /**
- * Opens the archive at `path`, and makes one where there is none and `create` says how its files are to be divided.
- * Two that make it at once agree on one.
+ * Opens the archive at `path`. If there is none, creates one, divided as `create` describes. Two processes that create
+ * it at the same time agree on one.
  */
 export async function openArchive(
   path: string,
@@ -123,7 +123,7 @@ async function readManifest(path: string, place: string): Promise<ArchiveManifes
     text = await readFile(place, "utf8");
   } catch (error) {
     if (isCode(error, "ENOENT") || isCode(error, "ENOTDIR")) {
-      throw new ArchiveError(`${path}: is no archive (it has no ${MANIFEST}); blackout archive add makes one`);
+      throw new ArchiveError(`${path}: is not an archive (it has no ${MANIFEST}); blackout archive add creates one`);
     }
     throw new ArchiveError(`${place}: cannot be read: ${firstLine(error)}`);
   }
@@ -270,7 +270,7 @@ class OpenArchive implements Archive {
       base = attempt.snapshot;
       if (attempt.kind === "committed") break;
       if (attempt.kind === "history-gone") {
-        // What was written may have been swept, and what others added is not told: begin again.
+        // The files written may have been swept, and additions of others are unknown: begin again.
         for (const partition of [...written.keys()]) await discard(partition);
         await drop([...base.segments.values()]);
         continue;

@@ -1,6 +1,7 @@
 /**
- * The layout of the tool's HDR histograms (analyze/histograms.ts: from 1 ns, 3 significant digits) in plain integers, as
- * SQL has them: a value below 2,048 ns is a bucket of its own; from there on each doubling has 1,024 buckets of one width.
+ * The layout of the tool's HDR histograms (analyze/histograms.ts: from 1 ns, 3 significant digits) in plain integers,
+ * as SQL has them: a value below 2,048 ns is a bucket of its own; from there on each doubling has 1,024 buckets of one
+ * width.
  */
 import { HISTOGRAM_DIGITS, HISTOGRAM_HIGHEST_NS } from "../../analyze/statistics/distributions/histogram-layout.js";
 
@@ -14,7 +15,9 @@ export function bucketWidth(ns: number): number {
   return width;
 }
 
-/** The same as an SQL expression: comparisons of integers only, halving the range each time, so exact in every engine. */
+/**
+ * The same as an SQL expression: comparisons of integers only, halving the range each time, so exact in every engine.
+ */
 export function bucketWidthSql(expression: string): string {
   let last = 0;
   while (2 * HALF * 2 ** last <= HISTOGRAM_HIGHEST_NS) last += 1;

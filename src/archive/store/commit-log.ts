@@ -1,6 +1,6 @@
 /**
- * The archive's history: numbered commits, each put where none was (docs/archive-format.md, "Commits"). What the archive
- * holds is what the commits say, and nothing else: a file that no commit names is not in it.
+ * The archive's history: numbered commits, each created under a new name (docs/archive-format.md, "Commits"). Only the
+ * commits define the contents of the archive: a file that no commit names does not belong to it.
  */
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ export interface Snapshot {
 
 const EMPTY: Snapshot = { number: 0, segments: new Map(), retired: new Map(), checkpoint: 0 };
 
-/** A checkpoint is written after so many commits, and more where it has more to say: its cost stays in proportion. */
+/** A checkpoint is written after this many commits, and later if it is larger: its cost stays in proportion. */
 const CHECKPOINT_COMMITS = 32;
 /** Where an old name for "no such file" may linger in a network file system's cache. */
 const STALE_TRIES = 40;
@@ -56,7 +56,7 @@ export async function makeCommitFolder(root: string): Promise<void> {
   await mkdir(join(root, COMMITS), { recursive: true });
 }
 
-/** A commit's file: null where there is none, `emptied` where compaction has emptied it. */
+/** A commit's file: null if it does not exist, `emptied` if compaction has emptied it. */
 export async function readCommit(root: string, number: number): Promise<Commit | "emptied" | null> {
   const path = commitPath(root, number);
   let text: string;
@@ -91,7 +91,7 @@ function parseCommit(text: string, path: string, number: number): Commit {
   const { add, remove, swept } = commit;
   const isCommit = commit.format === COMMIT_FORMAT && commit.number === number && Number.isSafeInteger(commit.atMs);
   if (!isCommit || !isSegments(add) || !isTexts(remove) || !isTexts(swept)) {
-    throw new ArchiveError(`${path}: is no commit ${number} of an archive; restore it from a backup`);
+    throw new ArchiveError(`${path}: is not commit ${number} of an archive; restore it from a backup`);
   }
   return commit as unknown as Commit;
 }
@@ -191,7 +191,7 @@ async function newestCheckpoint(root: string, listed = false): Promise<Snapshot>
     !isObject(retired) ||
     !Object.values(retired).every(Number.isFinite)
   ) {
-    throw new ArchiveError(`${path}: is no checkpoint ${number} of an archive; restore it from a backup`);
+    throw new ArchiveError(`${path}: is not checkpoint ${number} of an archive; restore it from a backup`);
   }
   return {
     number,
@@ -201,7 +201,7 @@ async function newestCheckpoint(root: string, listed = false): Promise<Snapshot>
   };
 }
 
-/** Null where there is no hint: it is written after its checkpoint, and a crash may come between the two. */
+/** Null if there is no hint: it is written after its checkpoint, and a crash may happen between the two. */
 async function hintedCheckpoint(root: string): Promise<number | null> {
   try {
     const { checkpoint } = parseJson(await readFile(hintPath(root), "utf8"), hintPath(root));
@@ -228,7 +228,7 @@ export type CommitPlan = Pick<Commit, "kind" | "add" | "remove" | "swept">;
 export type Attempt =
   | { readonly kind: "committed"; readonly snapshot: Snapshot }
   | { readonly kind: "lost"; readonly snapshot: Snapshot; readonly seen: readonly Commit[] }
-  /** The commits since are no longer told one by one: what was prepared must be prepared again. */
+  /** The commits since then no longer exist one by one: the preparation must be repeated. */
   | { readonly kind: "history-gone"; readonly snapshot: Snapshot };
 
 /** Tries to put the plan as the commit after `base`. What it adds must be in place and synced. */
@@ -300,8 +300,8 @@ export async function writeCheckpoint(root: string, snapshot: Snapshot): Promise
 }
 
 /**
- * Empties the commits that the checkpoint before the newest one makes superfluous. Their names stay: a writer that slept
- * must find that its number is taken.
+ * Empties the commits that the checkpoint before the newest one makes superfluous. Their names stay: a writer that
+ * slept must find that its number is taken.
  */
 export async function shortenHistory(root: string): Promise<void> {
   const numbers = await checkpointNumbers(root);

@@ -1,7 +1,7 @@
 /**
- * Writers and a compaction at work on one archive, each killed (SIGKILL) at a random time, again and again: nothing that
- * was acknowledged is lost, nothing is double, and the archive verifies after every round. A kill takes half a second of
- * a core, most of it node's and the engine's start; BLACKOUT_LONG_TESTS=1: 1,000.
+ * Writers and a compaction at work on one archive, each killed (SIGKILL) at a random time, again and again: nothing
+ * that was acknowledged is lost, nothing is double, and the archive verifies after every round. A kill takes half a
+ * second of a core, most of it node's and the engine's start; BLACKOUT_LONG_TESTS=1: 1,000.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -56,7 +56,7 @@ test(`${KILLS} kills lose nothing that was acknowledged, and double nothing`, { 
         const [code, signal] = await closed;
         assert.equal(signal, "SIGKILL", `${role} ended by itself, with ${code}: ${errors}`);
         kills += 1;
-        // The last line may be cut; what it names was acknowledged all the same, but not told.
+        // The last line may be cut: the update was acknowledged, but its id is not complete.
         for (const id of output.split("\n").slice(1, -1)) acknowledged.add(id);
       }),
     );

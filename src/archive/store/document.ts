@@ -11,8 +11,9 @@ export interface IdentifiedUpdate {
 }
 
 /**
- * The update's normal form and id; the error says what makes it no update. Lone surrogates become U+FFFD, defects
- * are summed by code, keys are sorted; the id is the first 128 bits of the SHA-256 of that as UTF-8, so that one update has one id wherever it is added.
+ * The update's normal form and id; the error says what makes it no update. Lone surrogates become U+FFFD, defects are
+ * summed by code, keys are sorted; the id is the first 128 bits of the SHA-256 of that as UTF-8, so that one update has
+ * one id wherever it is added.
  */
 export function identify(sample: UpdateSample): Result<IdentifiedUpdate, string> {
   for (const [i, { totalNs, parts }] of (sample.causes ?? []).entries()) {

@@ -98,9 +98,9 @@ export async function replaceFile(path: string, data: string | Uint8Array): Prom
 }
 
 /**
- * Puts a file where none is: true where it is now there, whole and synced, and false where another was first. By
- * link(2), which is atomic on local file systems and NFS alike; where the answer of a network file system is lost, the
- * number of links tells who won (open(2), under O_EXCL).
+ * Creates a file under a new name: true if it is now there, whole and synced, and false if another was first. Uses
+ * link(2), which is atomic on local file systems and on NFS; if a network file system's response is lost, the number of
+ * links shows the result (open(2), under O_EXCL).
  */
 export async function putIfAbsent(path: string, data: string): Promise<boolean> {
   const temporary = await writeTemporary(path, data);

@@ -1,4 +1,6 @@
-/** The Hive layout: which folder an update's rows go to. Engines prune by it; the columns in the files are the truth. */
+/**
+ * The Hive layout: which folder an update's rows go to. Engines prune by it; the columns in the files are the truth.
+ */
 import { createHash } from "node:crypto";
 import type { UpdateSample } from "../../model/update-sample.js";
 
@@ -43,7 +45,7 @@ function partitionValue({ kernel, probeLevel, labels, takenAtMs }: UpdateSample,
       return day === null ? null : dayText(day);
     }
     default: {
-      // `__proto__` may be a label, and is none where it is not.
+      // `__proto__` may be a label: only own properties count.
       const label = key.slice("label.".length);
       return Object.hasOwn(labels, label) ? (labels[label] as string) : null;
     }
@@ -51,8 +53,9 @@ function partitionValue({ kernel, probeLevel, labels, takenAtMs }: UpdateSample,
 }
 
 /**
- * Whether a folder of the layout can hold updates whose value of `key` passes a test. Null: a folder of updates that have
- * no value, or an empty one. True where the folder does not tell: it is not divided by the key, or the value was cut.
+ * Whether a folder of the layout can hold updates whose value of `key` passes a test. Null: a folder of updates that
+ * have no value, or an empty one. True if the folder does not decide it: it is not divided by the key, or the value was
+ * cut.
  */
 export function partitionCanHold(
   partition: string,
@@ -79,7 +82,10 @@ function folderKey(key: string): string {
   return key.replaceAll(/[^A-Za-z0-9_]/g, "_").toLowerCase();
 }
 
-/** Percent-encoded as Hive does, but for what every engine leaves as it is; a long one is cut, and told apart by a hash. */
+/**
+ * Percent-encoded as in Hive, except for characters that every engine keeps; a long value is cut, and distinguished by
+ * a hash.
+ */
 export function folderValue(value: string | null): string {
   if (value === null || value === "") return NULL_PARTITION;
   if (value.length <= LONGEST_VALUE && /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(value)) return value;

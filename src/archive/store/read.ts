@@ -34,7 +34,10 @@ export async function readUpdates(
   );
 }
 
-/** The same in no order, some at a time, so that memory stays bounded; without their causes, most of them, where asked so. */
+/**
+ * The same in no order, some at a time, so that memory stays bounded; without their causes, most of them, where asked
+ * so.
+ */
 export async function* streamUpdates(
   engine: Engine,
   root: string,

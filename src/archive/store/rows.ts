@@ -71,8 +71,8 @@ class TableRows<T extends TableName> {
 const NOTHING = {};
 
 /**
- * The rows of updates by table, without what SQL adds: the segment, and in the tables below `updates` the update's id and
- * dimensions, which `u`, its place in the list, stands for.
+ * The rows of updates by table, without what SQL adds: the segment, and in the tables below `updates` the update's id
+ * and dimensions, which `u`, its place in the list, stands for.
  */
 export function rowsOf(updates: readonly Incoming[]): Readonly<Record<TableName, readonly ColumnData[]>> {
   const rows = {

@@ -13,8 +13,8 @@ import { type Incoming, rowsOf } from "./rows.js";
 const PARQUET = "(FORMAT parquet, COMPRESSION zstd)";
 
 /**
- * Writes the updates of one partition; what `pending` holds must be flushed before the segment is committed. By host and
- * time, so that what is alike lies together and packs well.
+ * Writes the updates of one partition; what `pending` holds must be flushed before the segment is committed. By host
+ * and time, so that what is alike lies together and packs well.
  */
 export async function writeSegment(
   engine: Engine,
@@ -57,7 +57,7 @@ async function dropNew(engine: Engine): Promise<void> {
 
 /**
  * Writes the live rows of several segments of one partition as one; `keep`, a condition on `update_id`, leaves updates
- * out. Null where none is left.
+ * out. Null if none is left.
  */
 export async function mergeSegments(
   engine: Engine,

@@ -31,7 +31,7 @@ test("many small segments become one, with the same updates, and the files go", 
   assert.deepEqual(strip(await archive.list()), strip(before));
   const verified = await verifyArchive(archive, { quick: false });
   assert.deepEqual([verified.problems, verified.leftovers, verified.updates], [[], [], 12]);
-  // History was shortened; what is left of it still tells all, and dedupes.
+  // History was shortened; the rest still describes everything, and finds duplicates.
   await compactArchive(archive, NOW);
   assert.equal(statSync(commitPath(path, 1)).size, 0);
   const again = await openArchive(path);
@@ -94,7 +94,7 @@ test("what is removed is gone, may be added again, and nothing else is touched",
   archive.close();
 });
 
-test("a file that a sweep took before it was synced is told, not thrown", async () => {
+test("a file that a sweep removed before it was synced is reported, not thrown", async () => {
   const pending = new PendingSync();
   const path = join(folder, "swept");
   writeFileSync(path, "");

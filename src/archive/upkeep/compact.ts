@@ -29,9 +29,9 @@ export interface CompactResult {
   readonly deleted: number;
 }
 
-/** A segment of so many updates is large enough: merging it again would cost more than it saves. */
+/** A segment of this many updates is large enough: merging it again would cost more than it saves. */
 const LARGE_SEGMENT = 250_000;
-/** So many updates are merged at once. */
+/** This many updates are merged at once. */
 const MERGED_UPDATES = 500_000;
 /** A temporary file is somebody's work of seconds. */
 const TEMPORARY_MS = 3_600_000;
@@ -99,8 +99,8 @@ function mergeable(snapshot: Snapshot): readonly (readonly Segment[])[] {
 }
 
 /**
- * Deletes files that no live segment has. First a commit declares their segments dead: a writer that was about to commit
- * one of them loses that race, learns it from the commit, and writes its rows again. Only then are they deleted.
+ * Deletes files that no live segment has. First a commit declares their segments dead: a writer that was about to
+ * commit one of them loses that race, learns it from the commit, and writes its rows again. Only then are they deleted.
  */
 async function sweep(archive: Archive, { graceMs, nowMs }: CompactOptions): Promise<number> {
   const { root } = archive;

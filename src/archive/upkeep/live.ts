@@ -7,9 +7,9 @@ import { readSnapshot, type Snapshot } from "../store/commit-log.js";
 import { makeFolder, syncFile, syncFolder, temporaryName } from "../store/durable.js";
 
 /**
- * Writes the list anew, until it is that of the newest commit: of two writers that publish at once, the later to put its
- * file in place sees the other's commit. Where a writer is killed before, the list is of an older commit: as complete, and
- * as consistent.
+ * Writes the list again, until it is that of the newest commit: of two writers that publish at the same time, the one
+ * whose file is last sees the other's commit. If a writer is killed before, the list is of an older commit, but
+ * complete and consistent.
  */
 export async function publishLive(engine: Engine, root: string, snapshot: Snapshot): Promise<Snapshot> {
   const path = join(root, LIVE_SEGMENTS);

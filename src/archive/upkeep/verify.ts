@@ -24,7 +24,7 @@ export interface Verification {
   readonly leftovers: readonly string[];
 }
 
-/** At most so many problems are told. */
+/** At most this many problems are reported. */
 const MOST_PROBLEMS = 1_000;
 
 /** `quick`: without reading every document back. */
@@ -191,14 +191,16 @@ async function checkCaptures(engine: Engine, root: string, segments: readonly Se
   );
   for (const { capture, update_id } of kept) {
     if (!capture.startsWith(`${CAPTURES}/${update_id}/`) || capture.split("/").includes("..")) {
-      tell(`update ${update_id}: its capture is said to be ${capture}, which is not below ${CAPTURES}`);
+      tell(`update ${update_id}: its capture is recorded as ${capture}, which is not below ${CAPTURES}`);
     } else if ((await stat(join(root, capture)).catch(() => null)) === null) {
       tell(`${capture}: is missing; it was kept for update ${update_id}`);
     }
   }
 }
 
-/** Files of tables, temporary files and segments that are neither live nor replaced, relative to the archive; sorted. */
+/**
+ * Files of tables, temporary files and segments that are neither live nor replaced, relative to the archive; sorted.
+ */
 export async function findLeftovers(root: string, snapshot: Snapshot): Promise<readonly string[]> {
   const found: string[] = [];
   for (const folder of [...TABLE_NAMES, COMMITS, CAPTURES]) {

@@ -76,7 +76,7 @@ test("what is wrong is said, with what to do", async () => {
   const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
     [["archive", "ad", path], 2, /expected add, list, .*did you mean add\?/],
     [["archive", "list", path, "--quick"], 2, /--quick does not go with archive list/],
-    [["archive", "list", join(folder, "none")], 3, /is no archive \(it has no archive.json\)/],
+    [["archive", "list", join(folder, "none")], 3, /is not an archive \(it has no archive.json\)/],
     [["archive", "add", path], 2, /name what is to be added/],
     [["archive", "add", join(folder, "x"), "nothing.jsonl"], 3, /found nothing there/],
     [["archive", "add", join(folder, "y"), path, "--partition-by", "kernle"], 2, /did you mean kernel\?/],

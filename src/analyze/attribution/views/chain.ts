@@ -1,7 +1,7 @@
 /**
  * The critical chain: the sequence of spans whose shortening would shorten the blackout. The path that carries the
- * update runs through one task after the other, so that every cause on it is on the chain; where its task was blocked,
- * the chain goes through whoever woke it.
+ * update runs through one task after the other, so that every cause on it is on the chain; if its task was blocked, the
+ * chain goes through the task that woke it.
  */
 import type { ChainStep } from "../../../model/documents/attribution.js";
 import { type TaskTime, timeOnCpu, type Wait } from "../on-cpu.js";
@@ -20,7 +20,7 @@ export function criticalChain(update: AttributedUpdate, root: TreeNode): Critica
   const tasks = timeOnCpu(update, root.beginNs, root.endNs);
   const waits = apart(tasks.flatMap((task) => task.waits).filter(({ why }) => why === "blocked"));
   const steps: ChainStep[] = [];
-  /** Index of the last step that is no interrupt. */
+  /** Index of the last step that is not an interrupt. */
   let held = -1;
   for (const step of stepsOf(root)) {
     // An interrupt between two parts of one cause is part of the step: it held that cause up.

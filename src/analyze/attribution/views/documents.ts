@@ -1,4 +1,7 @@
-/** What the attribution commands print with --json; schemas in docs/. Integers, nanoseconds, zero at the blackout's begin. */
+/**
+ * What the attribution commands print with --json; schemas in docs/. Integers, nanoseconds, zero at the blackout's
+ * begin.
+ */
 
 import type {
   BlameDocument,

@@ -5,7 +5,9 @@
  */
 import { binomialKernel, stirlingRemainder } from "./special-functions.js";
 
-/** P(D_n ≥ d), for an integer n ≥ 1; absolute error below 1e-12 for n ≤ 140, else relative error below 1e-5 or better. */
+/**
+ * P(D_n ≥ d), for an integer n ≥ 1; absolute error below 1e-12 for n ≤ 140, else relative error below 1e-5 or better.
+ */
 export function kolmogorovUpperTail(n: number, d: number): number {
   const reach = n * d;
   const scaled = reach * d;

@@ -64,7 +64,9 @@ export function binomialKernel(x: number, n: number, p: number, q: number): numb
   return Math.exp(exponent) * Math.sqrt(n / (2 * Math.PI * x * y));
 }
 
-/** The regularised incomplete beta function and its complement; they sum to one, and neither is had by subtraction. */
+/**
+ * The regularised incomplete beta function and its complement; they sum to one, and neither is computed by subtraction.
+ */
 export interface IncompleteBeta {
   /** I_x(a, b), the chance that a beta(a, b) variable is at most x. */
   readonly lower: number;

@@ -28,11 +28,11 @@ export type Detectable =
  * Heisey 2001, "The abuse of power", The American Statistician 55(1)).
  *
  * By simulation, as Collings and Hamilton (1988, "Estimating the power of the two-sample Wilcoxon test for location
- * shift", Biometrics 44) do: the candidate is shifted back by the Hodges-Lehmann estimate, both are pooled, and pairs of
- * cohorts are drawn from the pool, its deviations from the median widened by √(N/(N−2)) for the two centres fitted. A pair
- * is significant from the shift on that lifts its interval's lower end above zero, so that each pair gives one such shift,
- * and `power` of them are at most the answer: no search, and the very test that `hodgesLehmann` inverts. Where the
- * candidate's spread differs much from the baseline's, the pool is a compromise between them.
+ * shift", Biometrics 44) do: the candidate is shifted back by the Hodges-Lehmann estimate, both are pooled, and pairs
+ * of cohorts are drawn from the pool, its deviations from the median widened by √(N/(N−2)) for the two centres fitted.
+ * A pair is significant from the shift on that lifts its interval's lower end above zero, so that each pair gives one
+ * such shift, and `power` of them are at most the answer: no search, and the very test that `hodgesLehmann` inverts.
+ * Where the candidate's spread differs much from the baseline's, the pool is a compromise between them.
  */
 export function detectableShift(baseline: Sample, candidate: Sample, options: DetectableOptions): Detectable {
   const { alpha, power = 0.8, seed, simulations = 1000 } = options;

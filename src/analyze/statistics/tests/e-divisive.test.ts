@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { seededRandom } from "../../../base/numbers/random.js";
 import { eDivisive } from "./e-divisive.js";
 
-/** Q̂ by its definition: every mean of distances summed up anew. */
+/** Q̂ by its definition: every mean of distances summed up again. */
 function plainQ(series: readonly number[], tau: number, kappa: number): number {
   const left = series.slice(0, tau);
   const right = series.slice(tau, kappa);
@@ -59,8 +59,8 @@ test("finds the very division that the definition does, with its statistic", () 
 });
 
 /**
- * Annual flow of the Nile at Aswan, 1871-1970, 10^8 m³ (G. W. Cobb 1978, "The problem of the Nile: conditional solution to
- * a changepoint problem", Biometrika 65(2)): it fell from 1899 on, when the first dam was begun.
+ * Annual flow of the Nile at Aswan, 1871-1970, 10^8 m³ (G. W. Cobb 1978, "The problem of the Nile: conditional solution
+ * to a changepoint problem", Biometrika 65(2)): it fell from 1899 on, when the first dam was begun.
  */
 const NILE = [
   1120, 1160, 963, 1210, 1160, 1160, 813, 1230, 1370, 1140, 995, 935, 1110, 994, 1020, 960, 1180, 799, 958, 1140, 1100,

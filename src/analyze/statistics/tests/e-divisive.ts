@@ -18,8 +18,9 @@ export interface EDivisiveOptions {
   /**
    * How far right of a candidate its right-hand side reaches. `any` (unless given): as far as makes the difference
    * largest, as Matteson and James define it, so that a change is not hidden by the change back after it. `segment`: to
-   * the segment's end, as in the variant used on benchmark series (Daly, Brown, Ingo, O'Leary and Bradford 2020, "The use
-   * of change point detection to identify software performance regressions in a continuous integration system", ICPE).
+   * the segment's end, as in the variant used on benchmark series (Daly, Brown, Ingo, O'Leary and Bradford 2020, "The
+   * use of change point detection to identify software performance regressions in a continuous integration system",
+   * ICPE).
    */
   readonly reach?: "any" | "segment";
 }
@@ -45,11 +46,11 @@ const MAX_SERIES = 10_000;
 
 /**
  * Finds change points one after another: of all ways to divide a segment, the one of the largest energy statistic
- * mn/(m+n) (2 E|X−Y| − E|X−X′| − E|Y−Y′|) is tested by permuting the values within the segments found so far, and accepted
- * if p ≤ `significance`; the first that is not ends the search. Any change in distribution is found, given finite means
- * (exponent 1), and integers up to 2^53 / n² are summed exactly. The series must be independent but for its changes:
- * one value an update. Time O(changes × permutations × n²), memory O(n). Errors: no values, one not finite, more
- * than `MAX_SERIES`.
+ * mn/(m+n) (2 E|X−Y| − E|X−X′| − E|Y−Y′|) is tested by permuting the values within the segments found so far, and
+ * accepted if p ≤ `significance`; the first that is not ends the search. Any change in distribution is found, given
+ * finite means (exponent 1), and integers up to 2^53 / n² are summed exactly. The series must be independent but for
+ * its changes: one value an update. Time O(changes × permutations × n²), memory O(n). Errors: no values, one not
+ * finite, more than `MAX_SERIES`.
  */
 export function eDivisive(series: ArrayLike<number>, options: EDivisiveOptions): Result<ChangePoints, SampleProblem> {
   const { seed, minimumSegment = 5, permutations = 199, significance = 0.05, reach = "any" } = options;

@@ -1,4 +1,6 @@
-/** Whether the cohorts are as good as equal: not the absence of a proven difference, but the proof of none that matters. */
+/**
+ * Whether the cohorts are as good as equal: not the absence of a proven difference, but the proof of none that matters.
+ */
 
 import { requireOpenUnit, type Sample, trustedSample } from "../sample.js";
 import { type HodgesLehmann, hodgesLehmann } from "./hodges-lehmann.js";
@@ -25,10 +27,10 @@ export interface Equivalence {
 
 /**
  * Two one-sided tests (Schuirmann 1987, "A comparison of the two one-sided tests procedure…", J. Pharmacokinetics and
- * Biopharmaceutics 15(6)) with Mann-Whitney's in place of Student's (Hauschke, Steinijans and Diletti 1990; Wellek 2010,
- * Testing Statistical Hypotheses of Equivalence and Noninferiority, §6.2): equivalent at level `alpha` when the
- * Hodges-Lehmann interval of confidence 1 − 2 alpha lies inside (−floor, floor), which is when both cohorts shifted to
- * either end of it are told apart.
+ * Biopharmaceutics 15(6)) with Mann-Whitney's in place of Student's (Hauschke, Steinijans and Diletti 1990; Wellek
+ * 2010, Testing Statistical Hypotheses of Equivalence and Noninferiority, §6.2): equivalent at level `alpha` when the
+ * Hodges-Lehmann interval of confidence 1 − 2 alpha lies inside (−floor, floor), which is when the test distinguishes
+ * the cohorts after shifting to either end.
  *
  * @param floor The smallest shift that matters, > 0, in the samples' unit.
  * @param alpha In (0, ½).

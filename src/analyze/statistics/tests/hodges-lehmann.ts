@@ -3,7 +3,10 @@ import { rankSumNull, untied } from "../distributions/rank-sum-null.js";
 import { normalQuantile } from "../distributions/special-functions.js";
 import { requireOpenUnit, type Sample } from "../sample.js";
 
-/** The confidence bounds of a shift; `too-few`: no bound exists at these sizes, and `needed` values on each side have one. */
+/**
+ * The confidence bounds of a shift; `too-few`: no bound exists at these sizes, and `needed` values on each side have
+ * one.
+ */
 export type ShiftInterval =
   | { readonly kind: "known"; readonly lower: number; readonly upper: number; readonly method: "exact" | "asymptotic" }
   | { readonly kind: "too-few"; readonly needed: number };
@@ -17,10 +20,10 @@ export interface HodgesLehmann {
 
 /**
  * The shift candidate − baseline (Hodges and Lehmann 1963), with the interval that inverts the Mann-Whitney test (Moses
- * 1965; Hollander, Wolfe and Chicken 2014, §4.2-4.3): the c-th smallest and c-th largest of all pairwise differences. It
- * assumes that the candidate's distribution is the baseline's, shifted. With its ends included its coverage is at least
- * `confidence` also for tied values (Noether 1967, "Wilcoxon confidence intervals for location parameters in the discrete
- * case", JASA 62). Time O((n + m) log(range)), memory O(1) beside the null distribution.
+ * 1965; Hollander, Wolfe and Chicken 2014, §4.2-4.3): the c-th smallest and c-th largest of all pairwise differences.
+ * It assumes that the candidate's distribution is the baseline's, shifted. With its ends included its coverage is at
+ * least `confidence` also for tied values (Noether 1967, "Wilcoxon confidence intervals for location parameters in the
+ * discrete case", JASA 62). Time O((n + m) log(range)), memory O(1) beside the null distribution.
  */
 export function hodgesLehmann(baseline: Sample, candidate: Sample, confidence: number): HodgesLehmann {
   requireOpenUnit("confidence", confidence);
@@ -46,7 +49,7 @@ export function shiftInterval(baseline: Sample, candidate: Sample, confidence: n
 
 /**
  * The largest c such that P(U ≤ c − 1) ≤ `tail` under the null distribution without ties: the c-th smallest pairwise
- * difference is then a lower bound of the shift with confidence 1 − tail. Zero where not even the smallest is.
+ * difference is then a lower bound of the shift with confidence 1 − tail. Zero if not even the smallest is.
  */
 export function shiftBoundOrder(
   baselineSize: number,
@@ -101,7 +104,7 @@ export function kthDifference(baseline: Sample, candidate: Sample, k: number): n
     let count = 0;
     let largestWithin = low;
     let smallestBeyond = high;
-    // For ever larger candidates, ever fewer baselines from the top are too small.
+    // For larger and larger candidates, fewer and fewer baselines from the top are too small.
     let b = 0;
     for (let c = 0; c < m; c += 1) {
       const value = candidate[c]!;

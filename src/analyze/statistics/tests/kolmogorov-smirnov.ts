@@ -23,8 +23,8 @@ const MAX_PAIRS = 10_000_000;
  * distribution function somewhere below the baseline's.
  *
  * Exact while the sizes' product is at most 10^7: the chance that a random path of as many steps as there are values of
- * each strays as far (Hodges 1958, "The significance probability of the Smirnov two-sample test"), looked at only
- * between distinct values where there are ties, hence conditional on them (Schröer and Trenkler 1995). Without ties the
+ * each strays as far (Hodges 1958, "The significance probability of the Smirnov two-sample test"), compared only
+ * between distinct values if there are ties, hence conditional on them (Schröer and Trenkler 1995). Without ties the
  * same as SciPy's `ks_2samp(baseline, candidate, method="exact")`, which ignores ties. `asymptotic` is SciPy's `asymp`.
  */
 export function kolmogorovSmirnov(

@@ -20,10 +20,9 @@ export interface MannWhitney {
 
 /**
  * Tests that both cohorts have one distribution (Mann and Whitney 1947). `exact` (the default while its counting is
- * feasible: see `rankSumNull`) conditions on the ties there are; two-sided it doubles the smaller tail.
- * `asymptotic` corrects the variance for ties and the statistic for continuity (Hollander, Wolfe and Chicken 2014,
- * §4.1), as SciPy's `mannwhitneyu(candidate, baseline, method="asymptotic")`. SciPy's `exact` ignores ties; without ties
- * the two agree.
+ * feasible: see `rankSumNull`) conditions on the ties there are; two-sided it doubles the smaller tail. `asymptotic`
+ * corrects the variance for ties and the statistic for continuity (Hollander, Wolfe and Chicken 2014, §4.1), as SciPy's
+ * `mannwhitneyu(candidate, baseline, method="asymptotic")`. SciPy's `exact` ignores ties; without ties the two agree.
  */
 export function mannWhitney(
   baseline: Sample,
