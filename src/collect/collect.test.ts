@@ -35,7 +35,7 @@ test("events of both boots lie on one axis, and the extents are theirs", () => {
   assert.deepEqual(extents.old, { firstNs: 10_000_000_000, lastNs: 11_000_000_000 });
 });
 
-test("a key line of the log that is no trace event is a key event, once, with its ±", () => {
+test("a key line of the log that is not a trace event is a key event, once, with its ±", () => {
   const said = "kexec_core: Starting new kernel";
   const dmesg = `[    9.000000] sched_clock: Marking stable (1, 2)->(3, 4)\n[   12.000000] ${said}\n`;
   const logged = collected({ old: { dmesg } }).keyEvents;
@@ -51,7 +51,7 @@ test("a key line of the log that is no trace event is a key event, once, with it
   );
 });
 
-test("a boot without an event is told, by what is missing", () => {
+test("a boot without an event is reported, with what is missing", () => {
   const told = (boots: { readonly old?: MadeBoot; readonly new?: MadeBoot }): readonly string[] =>
     collected(boots).defects.flatMap(({ defect }) =>
       defect.code === "events-missing" ? [`${defect.boot} ${defect.file}: ${defect.message}`] : [],

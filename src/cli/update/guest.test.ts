@@ -106,7 +106,7 @@ test("a log that is no ticks' is refused with what to do; what is left out of a 
   assert.equal(code, 2);
   const noisy = await run(plain, "--ticks", ticks("noisy", `x\u001b[31m\n${series(0, 5)}`));
   assert.equal(noisy.code, 0);
-  assert.match(noisy.err, /^blackout: .*noisy:1: The line is no stamp.* \[ticks-undecoded\]\n$/);
+  assert.match(noisy.err, /^blackout: .*noisy:1: The line is not a stamp.* \[ticks-undecoded\]\n$/);
 });
 
 const conclusionsOf = async (log: string): Promise<readonly [string, number, number][]> =>

@@ -204,7 +204,7 @@ test("systemd's mapping names tokens in sessions and in the labels of their caus
   assert.ok(update.spans.strings.includes("systemd 0x1"), "its identity is the token's still");
 });
 
-test("TAI is realtime and some whole seconds, which a mark tells; without one, or with one that differs, it is nothing", () => {
+test("TAI is realtime plus whole seconds, which a mark shows; without a mark, or with one that differs, it is not used", () => {
   const tai = (seconds: number): readonly ClockPair[] => [
     {
       clock: "tai",

@@ -16,7 +16,7 @@ const luodLogPath = (boot: Boot): string => `agents/luod.${boot}.log`;
 
 /** The most that the kernel lets a clock be slewed (MAXFREQ, include/linux/timex.h). */
 const SLEW_PPM = 500;
-/** Between reading the clocks and the mark that tells of it, a task may have waited for its CPU this long. */
+/** Between reading the clocks and writing the mark, a task may have waited for its CPU this long. */
 const MARK_DELAY_NS = 10_000_000;
 
 /** An instant at which a boot's wall clock was read, on its axis. */
@@ -99,7 +99,7 @@ const SECOND = 1_000_000_000n;
 /** Farther than this from a whole second, TAI and the mark are not of one clock. */
 const MAX_FROM_WHOLE_NS = 100_000_000;
 
-/** By how many whole seconds TAI is ahead of the marked realtime clock; null where that is no whole number. */
+/** By how many whole seconds TAI is ahead of the marked realtime clock; null if that is not an integer. */
 function wholeSeconds(tai: WallAnchor, mark: WallAnchor): bigint | null {
   const ahead = Number(tai.clockNs - mark.clockNs) - (tai.ns - mark.ns);
   const seconds = Math.round(ahead / 1e9);
@@ -190,7 +190,7 @@ export function placeMessages(
         file,
         line,
         boot,
-        message: `${name}${session === null ? "" : ` of session '${session}'`} ${why}: when it was said is not known.`,
+        message: `${name}${session === null ? "" : ` of session '${session}'`} ${why}, so its time is unknown.`,
         advice: "Save the log with journalctl -o short-monotonic, and clock_pairs of the same boot.",
       });
       return [];

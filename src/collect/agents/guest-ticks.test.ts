@@ -25,7 +25,7 @@ test("both forms, a header, comments and blanks", () => {
   assert.deepEqual([...realtime.sinceFirstNs], [0, 10 * MS + 1], "exact, although above 2^53");
 });
 
-test("what is no stamp is left out and said; a clock that goes backwards begins anew", () => {
+test("lines without a stamp are left out and reported; a clock that goes backwards begins a new series", () => {
   const { sinceFirstNs, breaks, defects } = parse(
     "10.0\nten\n10.\n.5\n1e9\n-3.0\n10.1\n10200000000\n5.0\n5.1\n99999999999.0\n9999999999.0\n",
   );

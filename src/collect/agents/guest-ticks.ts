@@ -50,8 +50,8 @@ function stampOf(bytes: Uint8Array, from: number, to: number): Stamp | null {
 }
 
 /**
- * Reads a log of ticks; never throws. Lines that are no stamp, or of the other form than the first, are defects and
- * left out; a stamp below the one before is a defect too, and begins the series anew: no gap is read across it.
+ * Reads a log of ticks; never throws. Lines that are not stamps, or not in the form of the first, are defects and left
+ * out; a stamp below the previous one is a defect too, and begins a new series: no gap is computed across it.
  */
 export function parseTicks(bytes: Uint8Array, file: string, sink: DefectSink): TickLog {
   const sinceFirstNs = float64Column();
@@ -87,7 +87,7 @@ export function parseTicks(bytes: Uint8Array, file: string, sink: DefectSink): T
     if (stamp === null || stamp.seconds > MAX_SECONDS) {
       report(
         "ticks-undecoded",
-        "The line is no stamp: seconds with decimals, or whole nanoseconds.",
+        "The line is not a stamp: expected seconds with decimals, or whole nanoseconds.",
         "It is left out; see docs/guest-ticks.md.",
       );
       continue;

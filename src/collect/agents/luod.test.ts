@@ -70,7 +70,7 @@ test("stamps of journalctl's outputs, with and without a sender", () => {
   assert.equal(stampedText("[DEBUG] Received from fd=5: {}").text, "[DEBUG] Received from fd=5: {}");
 });
 
-test("lines that are no message are kept as defects with their place, and counted", () => {
+test("lines that are not messages are kept as defects with their place, and counted", () => {
   const { counts, defects } = parse(
     'hello\n{"cmd":"READY"\n{"cmd":"DANCE"}\n{"cmd":"READY"}\n[1]\nluod: Invalid JSON from fd=7: x\n',
   );

@@ -63,7 +63,7 @@ const FRAME = /^\[DEBUG\] (?:Received from|Sent to) fd=(\d{1,10}): (.*)$/;
 const CONNECTED = /^\[INFO\] New connection accepted \(fd=(\d{1,10})\)$/;
 const DISCONNECTED = /^\[INFO\] Client fd=(\d{1,10}) disconnected$/;
 const FRESH = /^\[INFO\] No preserved state found\b/;
-/** Lines that say nothing of an update: luod's other information, journalctl's notes between boots. */
+/** Lines without information on an update: luod's other messages, journalctl's notes between boots. */
 const OTHER = /^(?:\[(?:INFO|DEBUG)\] (?!Received|Sent)|-- )/;
 const COMMANDS: ReadonlySet<string> = new Set(["SUBSCRIBE", "READY", "CLAIM"]);
 const EVENTS: ReadonlySet<string> = new Set(["PRESERVATION_REQUEST", "START_PRESERVATION"]);
@@ -131,7 +131,7 @@ export function parseLuodLog(text: string, file: string, boot: "old" | "new", si
         file,
         line,
         boot,
-        message: "The line is no message of luod's protocol.",
+        message: "The line is not a message of luod's protocol.",
         advice: "Save luod's own output, or its frames, one JSON object a line.",
       });
     } else {

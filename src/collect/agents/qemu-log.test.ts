@@ -59,7 +59,7 @@ function rowsOf(bytes: Uint8Array): { readonly rows: readonly Row[]; readonly co
   return { rows, codes };
 }
 
-test("logs are told by their names", () => {
+test("logs are identified by their names", () => {
   assert.deepEqual(qemuLogName("qemu.old.log"), { vm: null, boot: "old" });
   assert.deepEqual(qemuLogName("qemu-web1.new.log"), { vm: "web1", boot: "new" });
   assert.deepEqual(qemuLogName("qemu-a.old.new.log"), { vm: "a.old", boot: "new" });
@@ -130,7 +130,7 @@ const DOWNTIME_SAVE = `252812@1721976657.700972:vmstate_downtime_checkpoint src-
 252812@1721976658.318125:vmstate_downtime_checkpoint src-iterable-saved
 `;
 
-test("a newer QEMU tells how long each device took, and when the VM stopped", () => {
+test("a newer QEMU logs how long each device took, and when the VM stopped", () => {
   const { log } = logOf(DOWNTIME_SAVE, "old");
   assert.deepEqual(
     log.spans.map(({ device, beginNs, endNs }) => [device, endNs - beginNs, endNs]),
@@ -151,7 +151,7 @@ test("a newer QEMU tells how long each device took, and when the VM stopped", ()
   assert.deepEqual(
     loaded.spans.map(({ device, beginNs, endNs, inferred }) => [device, beginNs, endNs, inferred]),
     [["0000:00:02.0/vfio", 100_000_010_000n, 100_001_020_000n, false]],
-    "once, although both its section and its downtime tell of it",
+    "once, although both its section and its downtime show it",
   );
   assert.equal(loaded.transition?.event, "vmstate_downtime_checkpoint dst-precopy-bh-vm-started");
 });
@@ -192,7 +192,7 @@ test("stamps of newer QEMUs, and none at all", () => {
   assert.deepEqual(logOf(bare, "old").codes, ["qemu-log-no-time"]);
 });
 
-test("what is no event is told, and the rest is read", () => {
+test("lines that are not events are reported, and the rest is read", () => {
   const line = "1@2.000003:vm_state_notify running 0 reason 4 (paused)\n";
   const odd = `${line}IN: \n99999999999@1.000000:a_b\n1@2.5:a_b\n${"x".repeat(MAX_LINE_BYTES + 1)}\n${line}`;
   const { rows, codes } = rowsOf(bytesOf(odd));

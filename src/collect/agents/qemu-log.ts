@@ -160,8 +160,8 @@ const DIALECT: StampedDialect = {
   undecoded: {
     code: "qemu-log-undecoded",
     severity: "note",
-    message: "The line is no trace event of QEMU's.",
-    advice: "Nothing, where QEMU was told to log other things too; else compare it with the log itself.",
+    message: "Not a QEMU trace event.",
+    advice: "Nothing, if QEMU also logs other things; else compare it with the log itself.",
   },
   untimed: {
     code: "qemu-log-no-time",
@@ -173,7 +173,7 @@ const DIALECT: StampedDialect = {
 
 const HEAD_LINES = 16;
 const STAMPED_EVENT = /^(?:\d{1,10}@\d{1,10}\.\d{6}:|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?Z )\w*_\w*(?: |$)/;
-/** Without stamps a log is told by the events that this tool asks for. */
+/** Without stamps a log is recognized by the events that blackout reads. */
 const KNOWN_EVENT =
   /^(?:runstate_set|vm_state_notify|migrate_set_state|savevm_\w+|vmstate_\w+|(?:qemu_)?loadvm_\w+)(?: |$)/;
 

@@ -87,7 +87,7 @@ test("an entry that cannot be used is named; the others are kept", () => {
   );
 });
 
-test("a flood of fds is cut at the limit, and says so", () => {
+test("a flood of fds is cut at the limit, with a defect", () => {
   const entry = (token: number) => ({ type: "fd", name: "x", token });
   const many = Array.from({ length: MAX_STORED + 5 }, (_, i) => entry(i + 1));
   const { fds, defects } = parse({ version: 1, units: { a: unit(...many), b: unit(entry(MAX_STORED + 9)) } });

@@ -81,7 +81,7 @@ function storedOf(units: Json, file: string, sink: DefectSink): LuoMapping {
       break;
     }
     const store = isObject(body) ? body.fdstore : undefined;
-    if (!isName(unit, NAME_LENGTH)) skip(where, `it is no unit's name of at most ${NAME_LENGTH} characters.`);
+    if (!isName(unit, NAME_LENGTH)) skip(where, `it is not a unit's name of at most ${NAME_LENGTH} characters.`);
     else if (!Array.isArray(store)) skip(where, "its 'fdstore' is not an array.");
     else {
       store.slice(0, left).forEach((entry: unknown, i) => {

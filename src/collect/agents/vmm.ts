@@ -118,7 +118,7 @@ function unplacedDefect(file: string, boot: Boot): DefectInput {
     severity: "warning",
     file,
     boot,
-    message: "Nothing ties the realtime clock of its stamps to this boot's trace: what it tells cannot be placed.",
+    message: "Its realtime timestamps cannot be mapped to this boot's trace clock, so its events are not placed on the time axis.",
     advice: 'Mark the clock in both kernels: echo "clock: realtime=$(date +%s.%N)" > trace_marker.',
   };
 }

@@ -12,7 +12,7 @@ export interface BufferStats {
   readonly now: string | null;
 }
 
-/** Whatever counters there are; a line that is none is passed over, since kernels differ in what they print. */
+/** The counters that are there; other lines are skipped, because kernels print different ones. */
 export function parseBufferStats(text: string): BufferStats {
   const value = (name: string): number | null => {
     const match = new RegExp(`^${name}:\\s*(\\d{1,15})$`, "m").exec(text);

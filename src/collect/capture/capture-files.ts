@@ -67,7 +67,7 @@ export async function openCaptureFiles(
   return opened;
 }
 
-/** Null where nothing can lie: also below a file, behind a circle of links, at a name too long. */
+/** Null if nothing can be there: also below a file, behind a circle of links, at a name too long. */
 function lstatOrNull(path: string): Stats | null {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) ?? null;

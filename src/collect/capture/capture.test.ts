@@ -33,7 +33,7 @@ test("labels beyond a thousand are counted in a defect, and one named __proto__ 
   assert.ok(odd.ok && Object.hasOwn(odd.value.labels, "__proto__"));
 });
 
-test("what is wrong with a manifest is said", () => {
+test("faults of a manifest are named", () => {
   for (const [json, expected] of [
     ["", /^bad-json: .*not JSON/],
     ["[]", /^bad-json: .*not an object/],
@@ -45,7 +45,7 @@ test("what is wrong with a manifest is said", () => {
     [manifest({ name: "" }), /^bad-json: .*name/],
     [manifest({ boots: {} }), /^bad-json: .*neither/],
     [manifest({ boots: 7 }), /^bad-json: .*boots is missing/],
-    [manifest({ boots: { old: { files: "../x" } } }), /^bad-json: .*old\.files is no folder inside/],
+    [manifest({ boots: { old: { files: "../x" } } }), /^bad-json: .*old\.files is not a folder inside/],
     [manifest({ boots: { new: { files: "/etc" } } }), /^bad-json: .*new\.files/],
     [manifest({ boots: { old: { files: "old", ring: "a/../.." } } }), /^bad-json: .*ring/],
     [manifest({ boots: { old: { files: "b" }, new: { files: "b" } } }), /^bad-json: .*one folder/],
@@ -76,7 +76,7 @@ test("a missing optional file is a defect that says what it costs, not an exit",
   );
 });
 
-test("a buffer's CPUs come from its folder, in order; other names are no CPUs", () => {
+test("a buffer's CPUs come from its folder, in order; other names are ignored", () => {
   const found = read({
     ...madeCapture({ old: { trace: "" } }),
     "ring/per_cpu/cpu10/stats": "entries: 4\n",
@@ -96,7 +96,7 @@ test("a buffer's CPUs come from its folder, in order; other names are no CPUs", 
   );
 });
 
-test("the active clock is the bracketed one; a name that is no clock is unknown", () => {
+test("the active clock is the bracketed one; any other name is unknown", () => {
   assert.equal(activeClock("[local] global counter x86-tsc\n"), "local");
   assert.equal(activeClock("local [x86-tsc]\n"), "x86-tsc");
   for (const text of ["", "local global", "[sundial]", "[]"]) assert.equal(activeClock(text), "unknown");

@@ -35,7 +35,7 @@ export interface CaptureBoot {
   /** `uname -n`; null where the host had no name of its own. */
   readonly nodeName: string | null;
   readonly release: string | null;
-  /** `uname -v`: together with the release it tells one build from another. */
+  /** `uname -v`: together with the release it distinguishes builds. */
   readonly build: string | null;
   readonly cmdline: string | null;
   readonly clocksource: string | null;
@@ -145,7 +145,7 @@ export function readCapture(files: CaptureFiles): Result<Capture, CaptureError> 
   const sink = { defect: (input: DefectInput) => defects.add(input) };
   const bytes = files.bytes("capture.json", MANIFEST_BYTES, sink);
   if (bytes === null) {
-    return err(captureError("bad-json", "capture.json is larger than 1 MiB.", "Let the recorder write it anew."));
+    return err(captureError("bad-json", "capture.json is larger than 1 MiB.", "Let the recorder write it again."));
   }
   const manifest = parseManifest(decode(bytes), sink);
   if (!manifest.ok) return manifest;
@@ -186,7 +186,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 function parseManifest(text: string, sink: Reader["sink"]): Result<Manifest, CaptureError> {
-  const again = "Let the recorder write it anew (docs/capture-format.md).";
+  const again = "Let the recorder write it again (docs/capture-format.md).";
   const bad = (what: string): Result<never, CaptureError> =>
     err(captureError("bad-json", `capture.json: ${what}.`, again));
   let json: unknown;
@@ -224,17 +224,17 @@ function parseManifest(text: string, sink: Reader["sink"]): Result<Manifest, Cap
     typeof value === "string" && pathFault(value, DEFAULT_LIMITS) === null ? value : null;
   const old = isRecord(boots.old) ? folder(boots.old.files) : null;
   const fresh = isRecord(boots.new) ? folder(boots.new.files) : null;
-  if (boots.old !== undefined && old === null) return bad("boots.old.files is no folder inside the capture");
-  if (boots.new !== undefined && fresh === null) return bad("boots.new.files is no folder inside the capture");
+  if (boots.old !== undefined && old === null) return bad("boots.old.files is not a folder inside the capture");
+  if (boots.new !== undefined && fresh === null) return bad("boots.new.files is not a folder inside the capture");
   if (old === null && fresh === null) return bad("boots names neither an old nor a new boot");
   if (old !== null && old === fresh) return bad("boots.old.files and boots.new.files are one folder");
   const ring = isRecord(boots.old) && boots.old.ring !== undefined ? folder(boots.old.ring) : null;
   if (isRecord(boots.old) && boots.old.ring !== undefined && ring === null) {
-    return bad("boots.old.ring is no folder inside the capture");
+    return bad("boots.old.ring is not a folder inside the capture");
   }
   const marks = isRecord(boots.old) && boots.old.marks !== undefined ? folder(boots.old.marks) : null;
   if (isRecord(boots.old) && boots.old.marks !== undefined && (marks === null || marks === ring)) {
-    return bad("boots.old.marks is no folder of its own inside the capture");
+    return bad("boots.old.marks is not a separate folder inside the capture");
   }
   const kernel = isRecord(json.kernel) ? json.kernel : {};
   const release = (value: unknown): string | null => (typeof value === "string" ? value : null);
@@ -257,7 +257,7 @@ function labelsOf(value: unknown, sink: Reader["sink"]): Readonly<Record<string,
       severity: "note",
       file: "capture.json",
       message: `It has ${given.length.toLocaleString("en")} labels; those after the first ${MAX_LABELS.toLocaleString("en")} are left out.`,
-      advice: "Labels tell cohorts apart; a few are enough.",
+      advice: "Labels distinguish cohorts; a few are enough.",
     });
   }
   for (const [key, label] of given.slice(0, MAX_LABELS)) {
@@ -382,7 +382,7 @@ function readBuffer(boot: Boot, folder: string, reader: Reader): TraceBuffer | n
   };
 }
 
-/** Without its clock no event of a buffer can be placed: nothing costs more, so that it is always said. */
+/** Without its clock no event of a buffer can be placed: no other missing file costs more, so it is always reported. */
 function readClock(boot: Boot, folder: string, reader: Reader): TraceClock {
   const path = reader.has(`${folder}/trace_clock`);
   const text = path === null ? null : textOf(path, reader);

@@ -40,7 +40,7 @@ const full = stats({ entries: 20, bytes: 1_704 });
 const losses = (ring: TraceBuffer, own = boot(), bytes: readonly number[] = []) =>
   ringLosses(own, ring, ({ cpu, pages }) => (pages === null ? null : (bytes[cpu] ?? 0)));
 
-test("a CPU that recorded nothing on the local clock is no defect", () => {
+test("a CPU that recorded nothing on the local clock is not a defect", () => {
   assert.deepEqual(losses(buffer("local", [{ stats: full }, {}]), boot(), [4096, 0]), []);
 });
 
@@ -53,7 +53,7 @@ test("the boot CPU's empty buffer on another clock is the wipe, named by its own
   assert.match(loss?.advice ?? "", /`local` clock/);
 });
 
-test("without pages the counters tell of the wipe, and their file is named", () => {
+test("without pages the counters show the wipe, and their file is named", () => {
   const ring = buffer("x86-tsc", [{ pages: null }, { pages: null, stats: full }]);
   assert.deepEqual(
     losses(ring).map(({ file, severity }) => [file, severity]),
@@ -76,7 +76,7 @@ test("counters that prove a loss make it an error on any clock", () => {
   assert.match(unread?.message ?? "", /counted 5 entries/);
 });
 
-test("what cannot be known is said as such: no counters a note, no clock a warning", () => {
+test("unknowns are reported: missing counters as a note, a missing clock as a warning", () => {
   assert.equal(losses(buffer("local", [{ stats: null }]), boot(), [0])[0]?.severity, "note");
   assert.equal(losses(buffer("unknown", [{}]), boot(), [0])[0]?.severity, "warning");
 });

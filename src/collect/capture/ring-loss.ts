@@ -142,7 +142,7 @@ export function reservedBytes(cmdline: string): readonly number[] {
 }
 
 /**
- * The boot resets a persistent ring's overrun counters, so that only a buffer's size tells that it had wrapped: the
+ * The boot resets a persistent ring's overrun counters, so that only a buffer's size shows that it had wrapped: the
  * reservation is divided among the CPUs.
  */
 function fullCpus(own: CaptureBoot, buffer: TraceBuffer): readonly DefectInput[] {

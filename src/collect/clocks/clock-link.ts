@@ -89,7 +89,7 @@ function ratesFault(boots: readonly BootClocks[]): string | null {
   return `the old kernel took the TSC for one of ${shown(old)}, the new kernel for one of ${shown(fresh)}`;
 }
 
-/** The TSC's rate, from the refined calibration where there is one; the two boots' difference counts in its ±. */
+/** The TSC's rate, from the refined calibration if there is one; the two boots' difference counts in its ±. */
 function tscRate(boots: readonly BootClocks[]): Rate | null {
   const refined = boots.map((boot) => boot.tscRefinedKhz).filter((khz) => khz !== null);
   const first = refined[0];

@@ -66,7 +66,7 @@ test("before it a line without an event near is placed by the nearest one, and s
   assert.ok((placed[0]?.uncertaintyNs ?? 0) >= 60 * MS);
 });
 
-test("stamps of zero, none, and those before the clock was set back say nothing of when", () => {
+test("stamps of zero, missing stamps, and those before the clock was set back do not show a time", () => {
   const lines = [line(40 * MS, "before"), line(0, "zero"), line(null, "rest"), line(1 * MS, "after")];
   const placed = placeLines(lines, [{ ns: 5 * MS, text: "after" }], null);
   assert.deepEqual(

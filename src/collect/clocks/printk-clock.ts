@@ -55,7 +55,7 @@ export function placeLines(
     const anchor = anchors[next];
     if (anchor?.index === i) return { line, ns: anchor.ns, uncertaintyNs: STAMP_RESOLUTION_NS };
     const unplaced = { line, ns: null, uncertaintyNs: null };
-    // Stamps before the clock ran are zero or unordered: they say nothing of when.
+    // Stamps before the clock ran are zero or unordered: they do not show a time.
     if (line.stampNs === null || line.stampNs === 0 || i < lastReset) return unplaced;
     const placed = between(line, line.stampNs, anchors[next - 1], anchor, stable);
     return placed?.ns != null && Math.abs(placed.ns) <= AXIS_EDGE_NS ? placed : unplaced;

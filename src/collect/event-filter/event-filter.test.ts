@@ -30,7 +30,7 @@ test("terms side by side, signs and words, lists and ranges", () => {
   assert.deepEqual(eventNamesIn(parsed("event=a,b !event=c (pid=1 || event=d)")), ["a", "b", "d"]);
 });
 
-test("what is wrong with a filter is said", () => {
+test("faults of a filter are named", () => {
   const cases: readonly (readonly [string, RegExp])[] = [
     ["", /it is empty; an example/],
     ["pdi=3", /unknown key 'pdi': did you mean pid\?/],

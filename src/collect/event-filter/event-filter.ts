@@ -1,6 +1,6 @@
 /**
- * A filter of events, used in two places: by the readers, which are told as much of it as lets them pass over an event
- * without decoding it, and on the rows that they hand on, where all of it is asked.
+ * A filter of events, used in two places: by the readers, which get the part that lets them skip an event without
+ * decoding it, and on the rows that they deliver, where all of it is evaluated.
  */
 
 import type { StringTable } from "../../base/bytes/string-table.js";
@@ -36,19 +36,19 @@ export interface BoundFilter {
   matches(chunk: EventChunk, row: number, at: number): boolean;
 }
 
-/** Terms that all must hold; null where there are none. */
+/** Terms that must all be true; null if there are none. */
 export function allOf(terms: readonly (FilterExpression | null)[]): FilterExpression | null {
   const of = terms.filter((term) => term !== null);
   return of.length === 0 ? null : of.length === 1 ? (of[0] as FilterExpression) : { kind: "and", of };
 }
 
-/** `key` is one of the texts; null where there are none. */
+/** `key` is one of the texts; null if there are none. */
 export function oneOf(key: FilterKey, texts: readonly string[]): FilterExpression | null {
   if (texts.length === 0) return null;
   return { kind: "term", key, field: "", op: "=", values: texts.map((text) => ({ kind: "text", text })) };
 }
 
-/** The names of events that are asked for somewhere in it, as written: for a suggestion where no event has them. */
+/** The names of events that it mentions, as written: for a suggestion if no event has them. */
 export function eventNamesIn(expression: FilterExpression): readonly string[] {
   switch (expression.kind) {
     case "and":
@@ -352,7 +352,7 @@ function axisSpan(expression: FilterExpression, time: FilterTime): BoundFilter["
   };
 }
 
-/** As `possibility`, if all that is known of an event is which fields it has. */
+/** As `possibility`, if only the names of an event's fields are known. */
 function mayHave(expression: FilterExpression, has: (field: string) => boolean): boolean | null {
   switch (expression.kind) {
     case "and": {

@@ -11,7 +11,7 @@ import { type RecordBytes, textAt, unsignedAt } from "./record.js";
 /** Pointer formats that vbin_printf stores as the pointer itself; of all others it stores the finished text. */
 const STORED_AS_POINTER = /^(?:[SsxKeFfB]|$)/;
 
-/** `at` is where the packed arguments begin in the record; null where they do not fit the format. */
+/** `at` is where the packed arguments begin in the record; null if they do not fit the format. */
 export function binaryPrintText(record: RecordBytes, format: string, at: number, facts: KernelFacts): string | null {
   let text = "";
   let place = at;

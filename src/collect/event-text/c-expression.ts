@@ -82,7 +82,7 @@ function tokensOf(text: string): Result<readonly Token[], string> {
     const match = TOKEN.exec(text);
     if (match === null) {
       if (text.slice(at).trim() === "") break;
-      return err(`'${text.slice(at, at + 20).trim()}' is no C token`);
+      return err(`'${text.slice(at, at + 20).trim()}' is not a C token`);
     }
     at = TOKEN.lastIndex;
     const [, integer, string, character, name, punctuation] = match;

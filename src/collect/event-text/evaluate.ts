@@ -297,7 +297,7 @@ function cast(type: string, operand: Compiled, facts: KernelFacts): Compiled {
   }
   return {
     type: target,
-    // A wider cast changes nothing of how a field is printed.
+    // A wider cast does not change how a field is printed.
     field: target.bytes >= operand.type.bytes ? operand.field : null,
     run: (record, locals) => {
       const value = asInteger(operand.run(record, locals));
@@ -310,7 +310,7 @@ function unary(operator: "-" | "+" | "!" | "~" | "*" | "&", operand: Compiled): 
   if (operator === "&") {
     if (operand.type === "region") return operand;
     const { field } = operand;
-    if (field === null) throw new CannotCompile("the address of an expression is asked for");
+    if (field === null) throw new CannotCompile("the address of an expression is requested");
     return {
       type: "region",
       field: null,
@@ -455,7 +455,7 @@ function table(
   const nothing: RecordBytes = { view: EMPTY, bytes: new Uint8Array(0), begin: 0, length: 0, littleEndian: true };
   const found: { value: bigint; name: string }[] = [];
   for (const item of items) {
-    if (item.kind !== "list" || item.items.length < 2) throw new CannotCompile("a table's element is no pair");
+    if (item.kind !== "list" || item.items.length < 2) throw new CannotCompile("a table's element is not a pair");
     const [value, name] = item.items.map((each) => compile(each, scope).run(nothing, []));
     // The kernel ends its own tables with { -1, NULL }.
     if (typeof name !== "string") break;

@@ -328,7 +328,7 @@ function openFlags(value: bigint): string {
   return bits === 0n ? "O_RDONLY" : `O_RDONLY|${flagsText(bits, "|", OPEN_FLAGS)}`;
 }
 
-/** The syscall's length of the buffer, where it has one: its last argument of that name. */
+/** The syscall's length of the buffer, if it has one: its last argument of that name. */
 function sizeArgument(record: RecordBytes, args: EventFormat["fields"]): number {
   const field = args.find(({ name }) => /^(?:count|len|size|vlen|setlen|sigsetsize|new_len)$/.test(name));
   return field === undefined ? 0 : Number(BigInt.asIntN(32, unsignedAt(record, field.offset, field.size) ?? 0n));

@@ -96,7 +96,7 @@ const NO_LOCALS: readonly (Value | null)[] = [];
 /** A field of at most this many columns: wider ones (`%*s` with a hostile width) are cut. */
 const MAX_WIDTH = 4096;
 
-/** One conversion of one value; null where they do not fit each other. */
+/** One conversion of one value; null if they do not fit each other. */
 export function converted(
   record: RecordBytes,
   piece: Conversion,

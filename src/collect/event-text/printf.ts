@@ -14,7 +14,7 @@ export interface Conversion {
   readonly space: boolean;
   readonly alternate: boolean;
   readonly zero: boolean;
-  /** "*" where it is an argument; null where there is none. */
+  /** "*" if it is an argument; null if there is none. */
   readonly width: number | "*" | null;
   readonly precision: number | "*" | null;
   /** Bytes of an integer argument: 1 (hh), 2 (h), 4, 8 (l, ll, L, q, z, t, j on 64-bit kernels). */
@@ -27,7 +27,7 @@ const SPECIFIER = /%([-+ #0]*)(\*|\d{1,6})?(?:\.(\*|-?\d{0,6}))?(hh|h|ll|l|L|q|z
 /** Wider fields than this are no print format but an attempt on memory. */
 const MAX_WIDTH = 4096;
 
-/** Pieces in order; what is no conversion stays text, as the kernel prints it. */
+/** Pieces in order; everything but conversions stays text, as the kernel prints it. */
 export function parseFormat(format: string): readonly FormatPiece[] {
   const pieces: FormatPiece[] = [];
   let text = "";
@@ -115,7 +115,7 @@ export interface IntegerStyle {
   readonly plus: boolean;
   readonly space: boolean;
   readonly width: number;
-  /** -1 where there is none. */
+  /** -1 if there is none. */
   readonly precision: number;
 }
 

@@ -18,7 +18,7 @@ export interface Payload {
   readonly text: string;
   /** Function-graph depth; 0 for all other shapes. */
   readonly depth: number;
-  /** Function-graph duration column as printed; empty where there is none. */
+  /** Function-graph duration column as printed; empty if there is none. */
   readonly duration: string;
 }
 
@@ -283,7 +283,7 @@ function graphFields(payload: Payload, fields: Map<string, FieldValue>): void {
   if (value !== null && value !== "") fields.set("retval", integer(value) ?? value);
 }
 
-/** `! 628.832 us` to 628832: microseconds with up to three decimals, of sched_clock; null where there is none. */
+/** `! 628.832 us` to 628832: microseconds with up to three decimals, of sched_clock; null if there is none. */
 export function durationNs(text: string): number | null {
   const match = /(\d{1,15})(?:\.(\d{1,9}))? us\s*$/.exec(text);
   if (match === null) return null;

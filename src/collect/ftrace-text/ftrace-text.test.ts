@@ -162,7 +162,7 @@ test("syscalls have one name in every dialect", () => {
   assert.deepEqual(fieldsOf("sys_ioctl(fd: 10, cmd: ba41, arg: 0)"), { fd: 16, cmd: 0xba41, arg: 0 });
 });
 
-test("the formats' names tell an event from a marker", () => {
+test("the formats' names distinguish an event from a marker", () => {
   const names = new Set(["sched_switch"]);
   assert.equal(only(line("vfs_coredump: hello"), names).kind, "marker");
   assert.equal(only(line("vfs_coredump: hello")).kind, "event");
@@ -207,7 +207,7 @@ test("a line that cannot be decoded is a defect with its line, its text and what
   assert.ok((defects[0]?.message.length ?? 0) < 300);
 });
 
-test("many defects of one kind are told in bounded number, and all counted", () => {
+test("of many defects of one kind a bounded number is reported, and all are counted", () => {
   const { defects, counts } = read(line("a: b=1") + "nonsense\n".repeat(5000));
   assert.equal(counts.undecoded, 5000);
   assert.equal(defects.length, 101);
@@ -457,7 +457,7 @@ test("every line of every cohort member is decoded", () => {
   }
 });
 
-test("a text with fewer events than its header counts says so", () => {
+test("a text with fewer events than its header states has a defect", () => {
   const header = "# tracer: nop\n#\n# entries-in-buffer/entries-written: 100/100   #P:2\n#\n";
   const lines = (count: number): string =>
     Array.from({ length: count }, (_, i) => `task-1 [000] 1.${String(i).padStart(6, "0")}: event: x=1`).join("\n");

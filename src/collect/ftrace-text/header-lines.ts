@@ -1,6 +1,6 @@
 /** Lines that hold no event: the header's, and the notices between events. Pure functions of their text. */
 
-/** Longer lines are no notice. */
+/** Longer lines are not notices. */
 export const MAX_NOTICE = 80;
 
 /** Which columns function-graph lines have. */

@@ -103,7 +103,7 @@ export class LineParser {
   layout: Layout = "unknown";
   columns: GraphColumns | null = null;
   traceCmd = false;
-  /** How many entries the header says the buffer held; null where it does not say. */
+  /** How many entries the buffer held according to the header; null if it does not state it. */
   entries: number | null = null;
 
   /** The stamp is `high * 1e9 + low` counts; high is -1 where the line has none. */
@@ -119,7 +119,7 @@ export class LineParser {
   begin = 0;
   end = 0;
   depth = 0;
-  /** Function-graph duration column; both 0 where there is none. */
+  /** Function-graph duration column; both 0 if there is none. */
   durationBegin = 0;
   durationEnd = 0;
   /** Whether lines that cannot be decoded may belong to this one: a marker or a kernel message with a newline in it. */
@@ -133,7 +133,7 @@ export class LineParser {
   /** The stamp of the first of them, as high and low. */
   namelessHigh = -1;
   namelessLow = 0;
-  /** How many events a `LOST` line counts; 0 where it does not say. */
+  /** How many events a `LOST` line counts; 0 if it does not state it. */
   lost = 0;
 
   /** The file is one of a latency tracer. */
@@ -412,7 +412,7 @@ export class LineParser {
     return true;
   }
 
-  /** `name: arguments`, a syscall, a marker, the function tracer's call; false where it is none of these. */
+  /** `name: arguments`, a syscall, a marker, the function tracer's call; false for anything else. */
   #payload(buffer: Uint8Array, begin: number, end: number): boolean {
     let at = begin;
     while (at < end && IDENTIFIER[buffer[at] as number] === 1) at++;

@@ -57,7 +57,7 @@ test("the old kernel's last words after `Starting new kernel` are still its own"
   assert.equal(log.new[0]?.text, "Linux version 7.3.4");
 });
 
-test("one kernel is the old one; a reset is no live update; of two updates the last counts", () => {
+test("a single kernel is the old one; a reset is not a live update; of two updates the last counts", () => {
   assert.deepEqual(
     split(OLD).boots.map(({ role }) => role),
     ["old"],

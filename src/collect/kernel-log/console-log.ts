@@ -19,8 +19,8 @@ export interface ConsoleLine extends Omit<KmsgLine, "boot"> {
 
 /**
  * Why a kernel's part begins where it does. `log`: the file begins; `kexec`: after `Starting new kernel`;
- * `linux-version`, `stamp-reset`: a new kernel, by its first line or its stamps, with no word of how it was started;
- * `reset`: firmware was seen, or the kernel before said that it restarts the machine.
+ * `linux-version`, `stamp-reset`: a new kernel, by its first line or its stamps, without a line on how it was started;
+ * `reset`: firmware was seen, or the previous kernel printed that it restarts the machine.
  */
 export type BootBegin = "log" | "kexec" | "linux-version" | "stamp-reset" | "reset";
 
@@ -39,7 +39,7 @@ export interface ConsoleBoot {
 
 export interface ConsoleLog {
   readonly boots: readonly ConsoleBoot[];
-  /** The lines of the boot whose role is `old`; empty where there is none. */
+  /** The lines of the boot whose role is `old`; empty if there is none. */
   readonly old: readonly PrintkLine[];
   readonly new: readonly PrintkLine[];
   /** How many lines were put together again from parts that another line had separated. */

@@ -27,7 +27,7 @@ test("a fact has its row, what the row captures, and its place", () => {
   assert.equal(factOf(lineOf("pci 0000:00:03.0: nothing that matters")), null);
 });
 
-test("a TSC rate that cannot be one is no rate: nothing is divided by it", () => {
+test("an impossible TSC rate is ignored: nothing is divided by it", () => {
   const rates = (text: string): unknown => {
     const { tscDetectedKhz, tscRefined } = kernelLogFacts(log(text));
     return [tscDetectedKhz, tscRefined?.khz ?? null];

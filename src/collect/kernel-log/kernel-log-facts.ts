@@ -30,7 +30,7 @@ export function factOf({ stampNs, file, line, text }: PrintkLine): LogFact | nul
   return id === null ? null : { id, values: captured(id, text) ?? {}, stampNs, file, line, text };
 }
 
-/** A TSC of less than 1 MHz is no TSC: nothing is divided by what a damaged line holds. */
+/** A TSC of less than 1 MHz is impossible: nothing is divided by the number in a damaged line. */
 function rateOf({ values: { mhz, khz } }: LogFact<"tsc-detected" | "tsc-refined">): number | null {
   const rate = Number(`${mhz}${khz}`);
   return rate >= 1_000 ? rate : null;
@@ -61,7 +61,7 @@ export function kernelLogFacts(lines: readonly PrintkLine[]): KernelLogFacts {
   };
 }
 
-/** What the log shows of how the update went, in log order; empty where nothing of it went wrong. */
+/** What the log shows about the update's end, in log order; empty if nothing went wrong. */
 export function logVerdicts({ all }: KernelLogFacts, boot: Boot): readonly LogVerdict[] {
   /** The first: what follows it is its echo. */
   const panic = all.find(({ id }) => id === "panic");

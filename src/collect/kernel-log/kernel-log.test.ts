@@ -12,7 +12,7 @@ import { readPstoreLog } from "./pstore.js";
 
 const read = (name: string): Uint8Array => readFileSync(join(traces, "dialects/pstore-crash", name));
 
-/** Each row's time, text and place, and what was told. */
+/** Each row's time, text and place, and the defects. */
 function rowsOf(bytes: Uint8Array) {
   const rows: (readonly [number, string, number])[] = [];
   const defects: DefectInput[] = [];
@@ -53,7 +53,7 @@ test("a log's lines are events on printk's clock: the same as the capture's read
   }
 });
 
-test("other text is no kernel log", () => {
+test("other text is not a kernel log", () => {
   for (const text of ["", "\n\n", "a\nb\n[    1.000000] c\n", "{}", "# tracer: nop\n"]) {
     assert.equal(isKernelLog(new TextEncoder().encode(text)), false, JSON.stringify(text));
   }

@@ -66,7 +66,7 @@ test("what is cut is a defect: a long line, many lines, many bytes", () => {
   );
 });
 
-test("bytes that are no UTF-8 are a note, and a U+FFFD that was written is none", () => {
+test("bytes that are not UTF-8 give a note, and a written U+FFFD does not", () => {
   assert.deepEqual(
     read(bytes("caf\xe9\n", "latin1")).defects.map(({ code, severity }) => [code, severity]),
     [["printk-not-utf8", "note"]],

@@ -20,7 +20,7 @@ export interface LogLimits {
  */
 export const LOG_LIMITS: LogLimits = logLimits(USUAL_READER_LIMITS);
 
-/** A record of the kernel's has 2,048 bytes at most (CONSOLE_LOG_MAX): a longer line is no log's. */
+/** A record of the kernel's has 2,048 bytes at most (CONSOLE_LOG_MAX): a longer line is not from a log. */
 export function logLimits(limits: ReaderLimits): LogLimits {
   return { bytes: limits["log-bytes"], lines: limits["log-lines"], lineBytes: 16_384 };
 }

@@ -75,7 +75,7 @@ test("/dev/kmsg's records: priority, stamp, caller, escapes, dictionary", () => 
   ]);
 });
 
-test("numbers in brackets inside a text are no stamp, and one out of range is a note", () => {
+test("numbers in brackets inside a text are not stamps, and one out of range gives a note", () => {
   assert.equal(linePrefix("text [    1.000000] more").stampNs, null);
   const { lines, defects } = read("[9999999999.000000] far\n");
   assert.equal(lines[0]?.stampNs, null);

@@ -13,7 +13,7 @@ import { cleanText, forEachLogLine, LOG_LIMITS, type LogLimits } from "./kmsg-li
 export interface KmsgLine extends PrintkLine {
   /** Microseconds since 1970 where the log is `dmesg --time-format iso`; such a line has no stamp. */
   readonly epochUs: number | null;
-  /** Task or CPU that printed it, `T1` or `C0`, where CONFIG_PRINTK_CALLER says so. */
+  /** Task or CPU that printed it, `T1` or `C0`, with CONFIG_PRINTK_CALLER. */
   readonly caller: string | null;
 }
 

@@ -21,7 +21,7 @@ const crashLog = (name: string) =>
   readPstoreLog(source(name, readFileSync(join(CRASH, name))), pstoreName(name)?.type ?? "console");
 const codes = (log: { readonly defects: readonly { readonly code: string }[] }) => log.defects.map(({ code }) => code);
 
-test("files are told by the names that fs/pstore gives them", () => {
+test("files are identified by the names that fs/pstore gives them", () => {
   assert.deepEqual(pstoreName("console-ramoops-0"), { type: "console", packed: false });
   assert.deepEqual(pstoreName("dmesg-efi_pstore-171234567801001"), { type: "dmesg", packed: false });
   assert.deepEqual(pstoreName("dmesg-ramoops-1.enc.z"), { type: "dmesg", packed: true });
@@ -30,7 +30,7 @@ test("files are told by the names that fs/pstore gives them", () => {
   }
 });
 
-test("pstore's own lines are told from the log's", () => {
+test("pstore's own lines are distinguished from the log's", () => {
   assert.deepEqual(pstoreFrame("Panic#1 Part1"), { kind: "dump", reason: "Panic", count: 1, part: 1 });
   assert.deepEqual(pstoreFrame("====1764444444.123456-D"), { kind: "memory", packed: false });
   assert.deepEqual(pstoreFrame("====1764444444.123456-C"), { kind: "memory", packed: true });
@@ -43,7 +43,7 @@ test("pstore's own lines are told from the log's", () => {
   assert.equal(pstoreFrame("[    1.000000] Panic#1 Part1"), null);
 });
 
-test("a panic's dump: its frame is no line of the log, its levels are read", () => {
+test("a panic's dump: its frame is not part of the log, its levels are read", () => {
   const { lines, counts, defects } = crashLog("dmesg-ramoops-0");
   assert.deepEqual(defects, []);
   const printed = readFileSync(join(CRASH, "dmesg-ramoops-0"), "utf8").split("\n");
@@ -56,14 +56,14 @@ test("a panic's dump: its frame is no line of the log, its levels are read", () 
   assert.equal(panic?.stampNs, Number(seconds) * 1e9 + Number(micros) * 1e3);
 });
 
-test("of a console whose ring was full the first line is what is left of one, which is said", () => {
+test("the first line of a console whose ring was full is a remainder, which is reported", () => {
   const log = crashLog("console-ramoops-0");
   assert.deepEqual(codes(log), ["pstore-torn"]);
   assert.deepEqual([log.defects[0]?.severity, log.defects[0]?.line, log.counts.undecoded], ["note", 1, 1]);
   assert.equal(log.lines.at(-1)?.text, "pstore: backend (ramoops) writing error (-28)");
 });
 
-test("damage is told, and what is whole is read", () => {
+test("damage is reported, and everything whole is read", () => {
   const text =
     "[    1.000000] a\n\xff\xfe garbage\n[    2.000000] b\x00\x01\n\nECC: 3 Corrected bytes, 1 unrecoverable blocks\n";
   const log = readPstoreLog(source("console-ramoops-0", Buffer.from(text, "latin1")), "console");
@@ -191,7 +191,7 @@ test("a new kernel that panicked is found by what pstore kept of it, dump and co
   assert.ok(!defects.some(({ defect }) => defect.code === "pstore-unrelated"));
 });
 
-test("what is of no kernel of this update is said, and left out", () => {
+test("files of other kernels are reported, and left out", () => {
   const dmesg = "[    1.000000] a\n[    9.000000] b\n";
   const crash = "Oops#1 Part1\n<4>[    3.123456] BUG: old news\n";
   const more = { "pstore/dmesg-ramoops-0": crash, "pstore/dmesg-ramoops-1.enc.z": "x", "pstore/pmsg-ramoops-0": "y" };

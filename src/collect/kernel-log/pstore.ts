@@ -42,7 +42,7 @@ export type PstoreFrame =
   | { readonly kind: "memory"; readonly packed: boolean }
   | { readonly kind: "ecc"; readonly corrected: number; readonly lost: number };
 
-/** Reads a line that is pstore's own, and not the kernel log's; null where it is none. */
+/** Reads a line that is pstore's own, and not the kernel log's; null for other lines. */
 export function pstoreFrame(text: string): PstoreFrame | null {
   const dump = HEADER.exec(text);
   if (dump !== null) {
@@ -146,12 +146,12 @@ function emptyDefect(file: string): DefectInput {
     code: "pstore-unstamped",
     severity: "warning",
     file,
-    message: "No line of it carries a stamp: whose log it is, and when it was written, cannot be told.",
+    message: "No line of it has a stamp, so it cannot be assigned to a kernel or a time.",
     advice: "Check that the file is of /sys/fs/pstore, and that the kernel stamps its log (printk.time=1).",
   };
 }
 
-/** What tells whose log is whose. */
+/** What identifies the kernel of a log. */
 export interface KnownLogs {
   readonly old: readonly PrintkLine[];
   readonly new: readonly PrintkLine[];
@@ -208,7 +208,7 @@ export function unrelatedDefect({ file, lines }: PstoreLog): DefectInput {
     code: "pstore-unrelated",
     severity: "note",
     file,
-    message: `Its ${lines.length} lines are in neither kernel's log, and nothing else tells that it is of this update: it is left out.`,
+    message: `Its ${lines.length} lines are in neither kernel's log, and nothing else shows that it belongs to this update: it is left out.`,
     advice: "Remove what earlier crashes left in /sys/fs/pstore before the update.",
   };
 }

@@ -21,7 +21,7 @@ import { CARRIAGE_RETURN } from "../files/bytes.js";
 import { MAX_LINE_BYTES, scanLines } from "../files/line-blocks.js";
 import { cleanText } from "./kmsg-lines.js";
 
-/** What a dialect found in a line: filled for each line anew, so that none makes an object. */
+/** What a dialect found in a line: filled again for each line, so that no line makes an object. */
 export class StampedLine {
   /** Seconds of the stamp; -1 where the line has none. */
   seconds = -1;
@@ -75,7 +75,7 @@ const MAX_NAMES = 65_536;
 
 /**
  * The events of one log, in its order; times are nanoseconds on the log's own clock, `base` the first one's. Rows of
- * lines without a stamp have the time NaN, and one defect tells how many they are. Never throws.
+ * lines without a stamp have the time NaN, and one defect counts them. Never throws.
  */
 export function stampedTextSource(input: StampedTextInput): EventSource {
   const { boot, source, dialect } = input;

@@ -177,7 +177,7 @@ test("compact scheduling is spread out again", () => {
       fields.next_comm ?? fields.comm,
     ]),
     [
-      // Who ran before a CPU's first switch is not told.
+      // The task before a CPU's first switch is unknown.
       [1000n, "sched_switch", "--1", 11, "a"],
       [1020n, "sched_waking", "a-11", 12, "b"],
       [1050n, "sched_switch", "a-11", 12, "b"],
@@ -199,7 +199,7 @@ test("packed packets and packed files hold the same", () => {
   assert.equal(text.ok && text.value.what, "ftrace text");
 });
 
-test("what is lost, unknown or cut is told, and the rest is read", () => {
+test("lost, unknown or cut parts are reported, and the rest is read", () => {
   const good = packet([1, message([1, 0], ftrace(1, 1, 4, SWITCH))]);
   const told = (bytes: Uint8Array): [string[], number] => {
     const { defects, rows } = read(bytes);

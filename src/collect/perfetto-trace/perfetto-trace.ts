@@ -46,7 +46,7 @@ const ROWS = 16_384;
 /** Events, and bytes of what they hold, that are sorted at once without the times being read first: some 30 MB. */
 const HELD_EVENTS = 200_000;
 const HELD_BYTES = 12 << 20;
-/** More packets than these are taken together, so that what is known of them does not grow with the trace: 1 MiB. */
+/** More packets than these are combined, so that the facts kept about them do not grow with the trace: 1 MiB. */
 const MOST_GROUPS = 1 << 16;
 
 /** Whether a file begins as a Trace message, or is one packed by gzip or zstd (what is inside is looked at later). */
@@ -88,7 +88,7 @@ export function openPerfetto(
 }
 
 export interface PerfettoHolding {
-  /** Beyond so many held events the times are read first. */
+  /** Above this many held events, the times are read first. */
   readonly events: number;
   /** Of packets whose earliest time is known; an even number. */
   readonly groups: number;
@@ -199,7 +199,7 @@ function eachPacket(
   return { at: null, message: "" };
 }
 
-/** What is to be known of a whole trace before its first events are handed on. */
+/** Facts of a whole trace that are needed before its first events are delivered. */
 interface Foresight {
   /** Packets that hold events, some together: byte of the last of each group. */
   readonly at: Float64Array;
@@ -307,7 +307,9 @@ class PerfettoReader {
     this.#lookAtEvents = holding.events;
   }
 
-  /** Whether an event may be wanted; a generic one's name is in its message, and is looked at by whoever asks for all. */
+  /**
+   * Whether an event may match; a generic event's name is in its message, and is read only if all events are requested.
+   */
   #wants(time: bigint, cpu: number, pid: number, what: number): boolean {
     if (this.filter === null) return true;
     const { names, pids, cpus, from, to } = this.filter;

@@ -27,7 +27,7 @@ test("without dmesg the console is the log, and without both there is none", () 
   assert.deepEqual(logs(madeCapture({ old: {} })).old.lines, []);
 });
 
-test("verdicts name their boot and place; a command line that turns KHO off is told once", () => {
+test("verdicts name their boot and place; a command line that turns KHO off is reported once", () => {
   const dmesg = "[    0.000000] Kernel command line: kho=off\n";
   const both = logs(
     madeCapture({ old: { dmesg: DMESG }, new: { dmesg, cmdline: "kho=off" } }, { "console.log": CONSOLE }),

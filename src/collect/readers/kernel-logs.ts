@@ -83,7 +83,10 @@ interface KeptLog {
 /** Files of pstore that are read: a host keeps a handful, and what more there is came of no kernel. */
 const MAX_PSTORE_FILES = 256;
 
-/** What pstore kept of this update's kernels: consoles first, since crash dumps are told by them too; then by time. */
+/**
+ * What pstore kept of this update's kernels: consoles first, because crash dumps are also recognized by them; then by
+ * time.
+ */
 function pstoreLogs(
   dmesg: Readonly<Record<Boot, readonly PrintkLine[]>>,
   capture: Capture,

@@ -31,7 +31,7 @@ function opened(path: string, formats: string | null = null) {
   return { found, defects };
 }
 
-/** Every row printed, so that all that decodes it is asked for. */
+/** Every row printed, so that everything that decodes it is used. */
 function rowsOf(path: string): { readonly rows: number; readonly defects: readonly DefectInput[] } {
   const { found, defects } = opened(path);
   assert.ok(found.ok, found.ok ? "" : found.error);
@@ -63,7 +63,7 @@ test("formats that are damaged refuse the pages, and say which file", () => {
   }
 });
 
-test("symbols that are damaged cost the symbols, and are told", () => {
+test("damaged symbols are left out and reported", () => {
   const path = ring();
   const { rows } = rowsOf(path);
   assert.ok(rows > 1000);
@@ -80,13 +80,13 @@ test("what is called pages and is a folder or a pipe is refused, without waiting
   const path = ring();
   rmSync(join(path, PAGES));
   mkdirSync(join(path, PAGES));
-  assert.match(refusal(path), /is no regular file/);
+  assert.match(refusal(path), /is not a regular file/);
   rmSync(join(path, PAGES), { recursive: true });
   execFileSync("mkfifo", [join(path, PAGES)]);
-  assert.match(refusal(path), /is no regular file/);
-  assert.match(refusal(join(path, PAGES)), /is no regular file/);
+  assert.match(refusal(path), /is not a regular file/);
+  assert.match(refusal(join(path, PAGES)), /is not a regular file/);
   const pipe = join(path, "trace.dat");
   execFileSync("mkfifo", [pipe]);
-  assert.match(refusal(pipe), /is no regular file/);
-  assert.match(refusal(ring(), join(path, "header_page")), /--formats .* is no folder/);
+  assert.match(refusal(pipe), /is not a regular file/);
+  assert.match(refusal(ring(), join(path, "header_page")), /--formats .* is not a folder/);
 });

@@ -30,7 +30,7 @@ export interface RawPages {
   close(): void;
 }
 
-/** Whether a file is called as tracefs calls a CPU's pages: they have no first bytes to be told by. */
+/** Whether a file has tracefs's name for a CPU's pages: their first bytes do not identify them. */
 export function isPagesFile(path: string): boolean {
   return basename(path) === PAGES;
 }
@@ -51,7 +51,7 @@ export function openRawPages(
     return err(`the folder holds neither a capture (capture.json) nor raw pages (per_cpu/cpuN/${PAGES})`);
   }
   if (formats !== null && !statSync(formats, { throwIfNoEntry: false })?.isDirectory()) {
-    return err(`--formats ${formats} is no folder: name the one that holds formats.gz, formats or events/`);
+    return err(`--formats ${formats} is not a folder: give the one that has formats.gz, formats or events/`);
   }
   const places = formats === null ? besides(folder) : [resolve(formats)];
   const read = formatsIn(places, sink, limits);
@@ -86,7 +86,7 @@ export function openRawPages(
   const strange = pages.find(({ source }) => !source.isRegular);
   if (strange !== undefined) {
     close();
-    return err(`${strange.source.name} is no regular file: save the pages of a live trace with 'cat' first`);
+    return err(`${strange.source.name} is not a regular file: save the pages of a live trace with 'cat' first`);
   }
   const comms = parseSavedCmdlines(textIn(sink, places, ["saved_cmdlines"], tableBytes) ?? "");
   const strings = parsePrintkFormats(textIn(sink, places, ["printk_formats"], tableBytes) ?? "");

@@ -88,7 +88,7 @@ test("a boot without a buffer has no source", () => {
   assert.equal(choose(memoryCapture(madeCapture({ old: { trace: TRACE } })), "new").source, null);
 });
 
-test("a lost boot CPU is told of text as of pages, by its counters", () => {
+test("a lost boot CPU is reported for text as for pages, by its counters", () => {
   const { codes } = made(
     { old: { trace: TRACE, clock: "mono" }, new: {} },
     { "ring/per_cpu/cpu0/stats": "entries: 0\n" },

@@ -44,7 +44,7 @@ export function eventSourceOf(
   const cpus = [...buffer.cpus, ...marks];
   const hasPages = cpus.some((cpu) => cpu.pages !== null);
   if (formats !== null && hasPages) {
-    // Text of every CPU beats pages of some, where it can be trusted and no marks lie in pages of their own.
+    // Text of every CPU is better than pages of some, if it can be trusted and no marks are in separate pages.
     const textInstead =
       unsavedCpus(buffer).length > 0 &&
       own.marks === null &&

@@ -1,6 +1,6 @@
 /**
- * A trace in one file, whatever wrote it: told by its first bytes, and handed on as sources of events. A new dialect is
- * one reader and one row of `DIALECTS`.
+ * A trace in one file, whatever wrote it: recognized by its first bytes, and delivered as sources of events. A new
+ * dialect is one reader and one row of `DIALECTS`.
  */
 
 import { statSync } from "node:fs";
@@ -83,7 +83,7 @@ function isFtraceText(head: Uint8Array): boolean {
   );
 }
 
-/** An open trace; whoever opens it closes it. */
+/** An open trace; the caller that opens it closes it. */
 export type OpenTrace = TraceFile & { close(): void };
 
 /**
@@ -99,7 +99,7 @@ export function openTraceFile(
   try {
     if (statSync(path).isDirectory() || isPagesFile(path)) return openPages(path, formats, sink, limits);
     const source = fileSource(basename(path), path);
-    const found = source.isRegular ? readTrace(source, sink, limits) : err("it is no regular file");
+    const found = source.isRegular ? readTrace(source, sink, limits) : err("it is not a regular file");
     if (found.ok) return ok({ ...found.value, close: () => source.close() });
     source.close();
     return found;
@@ -133,7 +133,7 @@ export function readTrace(
   const dialect = DIALECTS.find(({ matches }) => matches(head));
   if (dialect === undefined)
     return err(
-      "it is no trace that can be read: no trace.dat, no Perfetto trace, no text of ftrace, and no log of a kernel or of QEMU",
+      "unrecognized format; supported: trace.dat, Perfetto, ftrace text, kernel log, QEMU log",
     );
   return dialect.open(source, sink, limits);
 }

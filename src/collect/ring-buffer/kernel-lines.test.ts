@@ -56,12 +56,12 @@ function ownLines(boot: Boot, capture: Capture, files: CaptureFiles, layout: Tra
     },
   });
   printer.finish();
-  // What a buffer lost is told, and true of some captures; of what is left nothing may be undecoded.
+  // Some captures have lost events, which are reported; nothing else may be undecoded.
   assert.deepEqual(
     defects.filter(({ code }) => code !== "ring-cpu-missing" && code !== "ring-overwritten"),
     [],
   );
-  // The kernel's file is bytes: a name that is no UTF-8 is compared as such.
+  // The kernel's file is bytes: a name that is not UTF-8 is compared as bytes.
   return lines.map((line) => Buffer.from(line, "utf8").toString("latin1"));
 }
 

@@ -39,8 +39,8 @@ export const MISSED_EVENTS = 0x8000_0000;
 export const MISSED_STORED = 0x4000_0000;
 
 /**
- * Whether pages are little-endian, told from the first page's commit, which is no more than a page in one order only
- * (an empty page is the same in both). `page` holds at least a header.
+ * Whether pages are little-endian, by the first page's commit, which is at most a page in one byte order only (an empty
+ * page is the same in both). `page` holds at least a header.
  */
 export function isLittleEndian(page: Uint8Array, layout: PageLayout): boolean {
   const view = new DataView(page.buffer, page.byteOffset, page.byteLength);

@@ -116,7 +116,7 @@ const arbitraryRecords = fc.array(
   { maxLength: 200 },
 );
 
-test("pages of every layout, word length and byte order give back what was written into them", () => {
+test("pages of every layout, word length and byte order return what was written into them", () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...layouts),
@@ -230,7 +230,7 @@ test("an absolute stamp sets the time, its top five bits from the running one", 
   );
 });
 
-test("an absolute stamp before the running time is told", () => {
+test("an absolute stamp before the running time is reported", () => {
   const times = [5_000n, 5_000n + (1n << 40n)];
   const bytes = writePages(
     times.map((time) => record(time, 7, 1, 0, true)),
@@ -245,7 +245,7 @@ test("an absolute stamp before the running time is told", () => {
   );
 });
 
-test("the byte order is told from the pages where nothing else tells it", () => {
+test("the byte order is read from the pages if nothing else gives it", () => {
   for (const layout of layouts) {
     for (const littleEndian of [true, false]) {
       const bytes = writePages([record(1000n, 300, 77, 5, littleEndian)], { layout, littleEndian });
@@ -256,7 +256,7 @@ test("the byte order is told from the pages where nothing else tells it", () => 
   }
 });
 
-test("missed events are counted where the kernel counted them, and told where it did not", () => {
+test("missed events are counted if the kernel counted them, and reported if it did not", () => {
   for (const littleEndian of [true, false]) {
     for (const layout of layouts) {
       const written = [1n, 2n, 3n, 4n].map((time) => record(time, 7, 1, 0, littleEndian));
@@ -367,7 +367,7 @@ test("a sink that wants some kinds of events gets their rows, the count of all, 
   ]);
 });
 
-test("what cannot be decoded is counted and told, and the rest is read", () => {
+test("records that cannot be decoded are counted and reported, and the rest is read", () => {
   const good = writePages([record(5n, 7, 1, 1, true)], { layout: DEFAULT_LAYOUT, littleEndian: true });
   const codes = (bytes: Uint8Array): string[] => read([{ cpu: 0, bytes }]).defects.map(({ code }) => code);
   const twice = (change: (view: DataView) => void): Uint8Array => {
@@ -381,7 +381,7 @@ test("what cannot be decoded is counted and told, and the rest is read", () => {
   assert.deepEqual(codes(twice((view) => view.setUint32(16, 28, true))), ["ring-record-overrun"]);
   assert.deepEqual(codes(twice((view) => view.setUint32(8, 5000, true))), ["ring-page-overfull"]);
   assert.deepEqual(codes(good.subarray(0, 4000)), ["ring-page-partial"]);
-  // The first page's one record said to be 1,000 ns later than it was.
+  // The first page's only record, with a stamp 1,000 ns later than its time.
   const late = read([
     { cpu: 0, bytes: twice((view) => view.setUint32(16, view.getUint32(16, true) + (1_000 << 5), true)) },
   ]);

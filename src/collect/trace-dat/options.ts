@@ -92,7 +92,7 @@ function textOf(data: Uint8Array): string {
   return decoder.decode(end < 0 ? data : data.subarray(0, end));
 }
 
-/** A number in C's notation (strtoll with base 0); null where it is none. */
+/** A number in C's notation (strtoll with base 0); null for other text. */
 function numberOf(text: string): bigint | null {
   const match = /^\s*([+-]?)(0x[0-9a-f]+|\d+)/i.exec(text);
   if (match === null) return null;

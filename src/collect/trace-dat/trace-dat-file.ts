@@ -23,7 +23,7 @@ export interface TraceDatBuffer {
   /** Empty for the top instance. */
   readonly name: string;
   readonly clock: string | null;
-  /** 0 where the file does not say: header_page tells. */
+  /** 0 if the file does not state it: header_page does. */
   readonly pageBytes: number;
   readonly cpus: readonly TraceDatCpu[];
   readonly compressed: boolean;
@@ -59,7 +59,7 @@ export function isTraceDat(head: Uint8Array): boolean {
   return head.length >= MAGIC.length && MAGIC.every((byte, i) => head[i] === byte);
 }
 
-/** The error says why it is no trace.dat that can be read. Sections of more than `mostBytes` are not. */
+/** The error states why it cannot be read as a trace.dat. Sections of more than `mostBytes` are not read. */
 export function readTraceDatFile(
   source: ByteSource,
   sink: DefectSink,
@@ -263,7 +263,7 @@ class Parser {
     this.#buffers.push({ name, clock, pageBytes: 0, cpus, compressed: false });
   }
 
-  /** Null for a CPU without data; one beyond the file is told. */
+  /** Null for a CPU without data; one beyond the file is reported. */
   #cpuData(cpu: number, offset: bigint, size: bigint): TraceDatCpu | null {
     if (size === 0n) return null;
     const end = BigInt(this.source.size);

@@ -308,7 +308,7 @@ test("a guest's time between samples", () => {
   assert.equal(hostTime(7n, [{ time: 0n, offset: -1n, scaling: 6n, fraction: 1n }], true), 20n);
 });
 
-test("a file cut anywhere is read as far as it goes, and says so", () => {
+test("a file cut anywhere is read as far as it goes, with a defect", () => {
   for (const [name, whole] of Object.entries({ ...built, small: writeTraceDat7(smallTraceDat(true, 8), "zlib") })) {
     const all = open(whole).dat.instances.reduce((sum, { source }) => sum + rowsOf(source()).rows.length, 0);
     for (const share of [0, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999]) {
@@ -332,7 +332,7 @@ test("a file cut anywhere is read as far as it goes, and says so", () => {
   }
 });
 
-test("what is no trace.dat is refused with a reason", () => {
+test("anything but a trace.dat is refused with a reason", () => {
   const refusal = (bytes: Uint8Array): string => {
     const found = openTraceDat(memorySource("x.dat", bytes), "old", { defect: () => {} });
     assert.ok(!found.ok);

@@ -121,7 +121,7 @@ function retimeOf({ facts }: TraceDatFile, clock: string): Retime | undefined {
   };
 }
 
-/** The filter's span of shown times as one of recorded counts; no span where what lies between is no mere shift. */
+/** The filter's span of shown times as one of recorded counts; no span if the difference is not a plain shift. */
 function recordedTimes(filter: RecordFilter, retime: Retime | undefined): RecordFilter {
   if (retime === undefined) return filter;
   if (retime.kind === "map") return { ...filter, from: 0n, to: END_OF_TIME };

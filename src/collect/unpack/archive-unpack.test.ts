@@ -177,7 +177,7 @@ test("refused: a long path by pax, one that leads out by pax, and part names tha
   assert.match(!part.result.ok ? part.result.error.message : "", /255 bytes/);
 });
 
-test("case tricks are two files where names differ by case, and one refusal where they do not", async () => {
+test("names that differ by case are two files, or one refusal on a file system that ignores case", async () => {
   const { result, files } = await unpack(tarArchive([FILE, { name: "c/Capture.json", data: "[]" }]), "tar");
   if (result.ok) assert.equal(files.size, 2);
   else assert.equal(result.error.code, "duplicate-member");
@@ -263,7 +263,7 @@ test("several zstd frames, with frames of application data between them, are one
   assert.equal(files.get("c/capture.json"), "{}");
 });
 
-test("what a file is packed with is told by its first bytes", () => {
+test("a file's compression is recognized by its first bytes", () => {
   const folder = mkdtempSync(join(tmpdir(), "blackout-test-"));
   const told = (bytes: Uint8Array): Packing | null => {
     const path = join(folder, "f");

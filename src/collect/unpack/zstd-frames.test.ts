@@ -53,7 +53,7 @@ test("cut anywhere it is truncated", () => {
   }
 });
 
-test("what is no frame, asks for a dictionary, or for more memory than is allowed", () => {
+test("anything but a frame, one that needs a dictionary, or more memory than is allowed", () => {
   const faultOf = (bytes: readonly number[]): unknown =>
     walk(Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd, ...bytes, ...Array(12).fill(0)])).fault;
   assert.equal(walk(Buffer.from("no frame at all")).fault?.what, "corrupt");
