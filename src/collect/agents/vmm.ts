@@ -118,7 +118,8 @@ function unplacedDefect(file: string, boot: Boot): DefectInput {
     severity: "warning",
     file,
     boot,
-    message: "Its realtime timestamps cannot be mapped to this boot's trace clock, so its events are not placed on the time axis.",
+    message:
+      "Its realtime timestamps cannot be mapped to this boot's trace clock, so its events are not placed on the time axis.",
     advice: 'Mark the clock in both kernels: echo "clock: realtime=$(date +%s.%N)" > trace_marker.',
   };
 }

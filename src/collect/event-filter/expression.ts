@@ -174,7 +174,8 @@ class Parser {
     const key = word.text.startsWith(".") ? null : (KEYS.get(word.text) ?? undefined);
     const field = word.text.slice(1);
     if (key === undefined) throw new Fault(unknownKey(word.text));
-    if (key === null && !/^\w+$/.test(field)) throw new Fault(`${shown(word.text)} is not the name of an event's field`);
+    if (key === null && !/^\w+$/.test(field))
+      throw new Fault(`${shown(word.text)} is not the name of an event's field`);
     const op = this.#take();
     if (op.kind !== "op")
       throw new Fault(`${word.text} is followed by no comparison: ${word.text}=…, !=, <, <=, > or >=`);

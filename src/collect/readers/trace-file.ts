@@ -132,8 +132,6 @@ export function readTrace(
   source.read(head, 0);
   const dialect = DIALECTS.find(({ matches }) => matches(head));
   if (dialect === undefined)
-    return err(
-      "unrecognized format; supported: trace.dat, Perfetto, ftrace text, kernel log, QEMU log",
-    );
+    return err("unrecognized format; supported: trace.dat, Perfetto, ftrace text, kernel log, QEMU log");
   return dialect.open(source, sink, limits);
 }
