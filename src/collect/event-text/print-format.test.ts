@@ -141,7 +141,7 @@ test("what needs more than the record is refused with the reason", () => {
     ['"%d", REC->nothing', /no field 'nothing'/],
     ['"%d %d", 1', /2 conversions and 1 arguments/],
     ['"%d", (1', /'\)' expected/],
-    ['"%d", 1 @ 2', /no C token/],
+    ['"%d", 1 @ 2', /not a C token/],
     ["REC->number", /does not begin with a format string/],
     [`"%d", ${"(".repeat(300)}1${")".repeat(300)}`, /nests deeper/],
     [`"%d", ${"-".repeat(300)}1`, /nests deeper/],
