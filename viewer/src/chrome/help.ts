@@ -20,6 +20,7 @@ export function renderHelp(dialog: HTMLDialogElement, state: State, dispatch: Di
         h("dd", {}, meaning),
       ]),
     ),
+    h("p", {}, "The terms (seam, basis, bound, ±, …) are explained in docs/glossary.md of blackout."),
     h(
       "button",
       { class: "quiet-button", onclick: () => dispatch({ what: "help", shown: false }) },
