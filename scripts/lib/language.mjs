@@ -18,7 +18,10 @@ export const phrases = [
     pattern: /(?<!\bthere )(?<!\bthis )\b(is|are|was|were) no(?= [a-z])(?! longer| more\b| less\b| later| two\b)/gi,
     instead: '"is not a …"',
   },
-  { pattern: /\b(tells?|told|telling)\b/gi, instead: '"report", "print", "show", "send" or "distinguish"' },
+  {
+    pattern: /(?<![\w-])(tells?|told|telling)(?![\w-])/gi,
+    instead: '"report", "print", "show", "send" or "distinguish"',
+  },
   { pattern: /\bsaid\b|\bsays? so\b/gi, instead: '"reported", "printed" or "stated"' },
   { pattern: /\bknows? of\b|\bknown of\b|\bknows nothing\b/gi, instead: '"has", "reads" or "recognizes"' },
   { pattern: /\b(give|gives|given|gave) back\b/gi, instead: '"return"' },

@@ -59,7 +59,7 @@ test("a boot without an event is reported, with what is missing", () => {
   assert.deepEqual(told({ old: { trace: markLine(1, "x") }, new: { trace: markLine(1, "x") } }), []);
   const [old, fresh] = told({ old: {} });
   assert.match(old ?? "", /^old capture\.json: .*boots\.old\.ring/);
-  assert.match(fresh ?? "", /^new capture\.json: Nothing of the new boot/);
+  assert.match(fresh ?? "", /^new capture\.json: The capture has no part of the new boot/);
   assert.match(told({ old: { trace: "" }, new: { trace: markLine(1, "x") } })[0] ?? "", /^old ring: .*holds no event/);
   const dmesg = "[    0.000000] Ring buffer boot meta [0] invalid nr_subbufs\n";
   const rejected = told({ old: { trace: "" }, new: { trace: markLine(1, "x"), dmesg } })[0] ?? "";

@@ -52,7 +52,7 @@ interface ReadBoot extends HeldBoot {
   readonly counts: SourceCounts | null;
 }
 
-/** Told as reading goes on; `done` of `total` sources. */
+/** Progress of reading: `done` of `total` sources. */
 export type CollectProgress = (done: number, total: number, note: string) => void;
 
 /** What was collected, and each boot's trace clock on the axis, for those who read the events once more. */
@@ -140,7 +140,7 @@ export function collectCapture(
 /** What of a capture's events is wanted when they are read again: for the readers, which may hand on more. */
 export interface PlacedFilter {
   readonly records: RecordFilter;
-  /** Nanoseconds on the axis of `maps`, both included; infinite where not limited. */
+  /** Nanoseconds on the axis of `maps`, both included; infinite if not limited. */
   readonly axisNs: { readonly from: number; readonly to: number };
 }
 
@@ -260,7 +260,7 @@ function noEvents(boot: Boot, capture: Capture, newLog: BootLog): DefectInput {
       : "Collect in the new kernel after the restore; where that never came up, save its console as console.log.";
   const part = { code: "events-missing", severity: "error", boot, advice: again } as const;
   if (own === null) {
-    return { ...part, file: "capture.json", message: `Nothing of the ${boot} boot is in the capture.` };
+    return { ...part, file: "capture.json", message: `The capture has no part of the ${boot} boot.` };
   }
   if (own.buffer === null) {
     const where = boot === "old" ? "boots.old.ring" : `${own.files}/trace and ${own.files}/per_cpu`;
@@ -375,7 +375,7 @@ function wallAnchors(
   return [...paired, ...realtimeByTai(pairs, clock, place, tscKhz, marked), ...marked];
 }
 
-/** The log's key lines that are no trace events, where they could be placed; their ± goes with them. */
+/** The log's key lines that are not trace events, if they could be placed, with their ±. */
 function loggedKeyEvents(boot: Boot, traced: readonly KeyEvent[], log: readonly PlacedLine[]): readonly KeyEvent[] {
   const known = new Set(traced.flatMap(({ what, name }) => (what === "printk" ? [name.trim()] : [])));
   return log.flatMap(({ line, ns, uncertaintyNs }): readonly KeyEvent[] => {
@@ -398,7 +398,7 @@ function loggedKeyEvents(boot: Boot, traced: readonly KeyEvent[], log: readonly 
 }
 
 /**
- * printk lines on the axis, by the console events of the same lines; by sched_clock's stated offset where it has one.
+ * printk lines on the axis, by the console events of the same lines; by sched_clock's stated offset if there is one.
  */
 function placeLog({ boot, events, log }: ReadBoot, map: TraceMap | null, linked: LinkedClocks): readonly PlacedLine[] {
   if (Number.isNaN(events.first)) {

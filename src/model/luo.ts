@@ -16,10 +16,10 @@ export interface Deed {
 }
 
 /**
- * What a traced function is to an update.
- * `reboot`: the path to the kexec; `open`: the device is opened; `session`, `file`: LUO's own work on one of them;
- * `handler`: a file handler's callback; `host`: work for all sessions at once; `state`: a step of the state machine;
- * `device`: a device is stopped or probed; `boot`: the new kernel's own work; `wait`: its caller waits for what others do.
+ * What a traced function is to an update. `reboot`: the path to the kexec; `open`: the device is opened; `session`,
+ * `file`: LUO's own work on one of them; `handler`: a file handler's callback; `host`: work for all sessions at once;
+ * `state`: a step of the state machine; `device`: a device is stopped or probed; `boot`: the new kernel's own work;
+ * `wait`: its caller waits for what others do.
  */
 export type FunctionRole =
   | "reboot"

@@ -1,6 +1,6 @@
 /**
- * Which durations of an update are taken from it. The one place that decides: every sample passes it where it is made or
- * read, so that percentiles, comparison, gate, history, qualification, metrics and archive all leave out the same.
+ * Which durations of an update are taken from it. The one place that decides: every sample passes it where it is made
+ * or read, so that percentiles, comparison, gate, history, qualification, metrics and archive all leave out the same.
  */
 import { countDefects, type DefectCount, type UpdateSample } from "./update-sample.js";
 

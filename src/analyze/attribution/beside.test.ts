@@ -64,7 +64,7 @@ test("what kernel_init waits for is the cause, with its own name; of works at on
   assert.ok(ns(leaves, "function", "kernel_init") <= 500_000_000);
 });
 
-test("work beside the path takes nothing of what the path itself does", () => {
+test("work beside the path takes no time from what the path itself does", () => {
   const leaves = newBoot(graph("pci_device_probe", 1.2, 1.8, "kworker/u8:0-11", 1));
   assert.equal(ns(leaves, "initcall", "first_init"), 800_000_000);
   assert.equal(ns(leaves, "function", "pci_device_probe"), 0);

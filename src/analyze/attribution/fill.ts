@@ -423,7 +423,10 @@ function waitNodes(
   return nodes;
 }
 
-/** From a log line to the next, where that took long: the kernel did what the earlier line began, or the later one reports. */
+/**
+ * From a log line to the next, where that took long: the kernel did what the earlier line began, or the later one
+ * reports.
+ */
 function lineNodes(lines: readonly SureLine[], setting: Setting, from: number, to: number): readonly TreeNode[] {
   const nodes: TreeNode[] = [];
   for (let i = firstIndexWhere(lines, ({ atNs }) => atNs >= from); i < lines.length; i++) {

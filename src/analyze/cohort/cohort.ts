@@ -14,7 +14,7 @@ export interface Cohort {
   readonly updates: readonly UpdateSample[];
 }
 
-/** Null: where there is no blackout nothing is compared. */
+/** Null: without a blackout nothing is compared. */
 function traitValue(update: UpdateSample, property: CohortProperty): string | null {
   const value = cohortKeyOf(update)[property];
   return property === "basis" ? value : (value ?? NOT_RECORDED);
@@ -108,8 +108,8 @@ function devicesText(update: UpdateSample): string | null {
 }
 
 /**
- * Whether the update counts in statistics: it completed, and its blackout is known. What its own evidence contradicts was
- * taken from the sample before (model/trusted-durations.ts).
+ * Whether the update counts in statistics: it completed, and its blackout is known. What its own evidence contradicts
+ * was taken from the sample before (model/trusted-durations.ts).
  */
 export function isMeasured(update: UpdateSample): boolean {
   return update.outcome === "completed" && update.blackout.durationNs !== null;

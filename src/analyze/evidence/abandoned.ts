@@ -1,7 +1,6 @@
 /**
  * Sessions that an agent made and then gave up before the kexec: it closed them or died, and the kernel unpreserved
- * their files (kernel/liveupdate/luo_session.c, luo_session_release). What they cost is no part of the update's
- * prepare.
+ * their files (kernel/liveupdate/luo_session.c, luo_session_release). Their cost is not part of the update's prepare.
  */
 import type { KeyEvent, Placed } from "../../model/collected.js";
 import { FUNCTIONS, functionRow, tokenText } from "../../model/luo.js";
@@ -54,7 +53,7 @@ function endsOf(events: readonly KeyEvent[], calls: readonly Call[]): ReadonlyMa
     const session = sessionOf(event);
     if (event.at.boot !== "old" || session === null || event.at.ns > tried) continue;
     if (event.name === READY) ready.add(session);
-    // A client that said it was ready may go: its session stays with luod. One that did not had not finished.
+    // A client that reported READY may disconnect: its session stays with luod. One that did not had not finished.
     else if (event.name === DISCONNECTED && !ready.has(session)) ends.set(session, { at: event.at, by: event.name });
   }
   return ends;
@@ -63,7 +62,7 @@ function endsOf(events: readonly KeyEvent[], calls: readonly Call[]): ReadonlyMa
 /** A call of the update's own, which no session's end undoes. */
 const isHosts = (name: string): boolean => functionRow(name)?.role === "reboot" || name === "reboot";
 
-/** The abandoned sessions, by begin. A session that is frozen later, or comes back in the new kernel, is none. */
+/** The abandoned sessions, by begin. A session that is frozen later, or returns in the new kernel, is not abandoned. */
 export function abandonedLives(events: readonly KeyEvent[]): readonly AbandonedLife[] {
   const calls = callsOf(events);
   const ends = endsOf(events, calls);

@@ -82,7 +82,9 @@ const spelt = (name: string): string => name.replaceAll("_", "-");
 /** Drivers' lines inside one probe: more devices than this are not probed at once. */
 const MAX_AT_ONCE = 64;
 
-/** Probes that run at once see each other's lines: a device that one of them is sure to be of is none of the others'. */
+/**
+ * Parallel probes see each other's lines: a device that certainly belongs to one of them does not belong to the others.
+ */
 function byElimination(seen: readonly ReadonlySet<string>[], named: (ProbedDevice | null)[]): void {
   const taken = new Set(named.flatMap((device) => device?.id ?? []));
   for (let found = true; found; ) {

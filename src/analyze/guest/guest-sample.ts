@@ -17,8 +17,8 @@ function stopOf({ stoodStillNs: { lowerNs, upperNs } }: GuestConclusion): {
 }
 
 /**
- * The sample with the blackout of basis `guest-ticks`: of several guests the longest stop. `sample` is the update's own.
- * An error is a sentence: a log that missed the stop, or whose clock was stopped, shows no blackout.
+ * The sample with the blackout of basis `guest-ticks`: of several guests the longest stop. `sample` is the update's
+ * own. An error is a sentence: a log that missed the stop, or whose clock was stopped, shows no blackout.
  */
 export function sampleOfGuests(sample: UpdateSample, { conclusions }: GuestDocument): Result<UpdateSample, string> {
   if (conclusions.length === 0) {

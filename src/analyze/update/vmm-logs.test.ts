@@ -166,7 +166,10 @@ const KVM = (offset: bigint): string => `[    0.000000] kvm-clock: using sched o
 const clock = (seconds: number, realtime: string): string =>
   markLine(seconds, `clock: realtime=${realtime}000 monotonic=1.000000000`);
 
-/** Two boots by hand; the old one's clock reads 1000 s at 10 s, the new one's 1003 s at 2 s of their traces, as by kvm-clock. */
+/**
+ * Two boots by hand; the old one's clock reads 1000 s at 10 s, the new one's 1003 s at 2 s of their traces, as by
+ * kvm-clock.
+ */
 const made = (marks: boolean, trace: { readonly old?: string; readonly new?: string } = {}) => {
   const [old, fresh] = marks
     ? [clock(10, "1000.000000"), clock(2, "1003.000000")]

@@ -1,4 +1,6 @@
-/** Segments: what one commit adds to one partition, as Parquet files that are whole and synced before they are named. */
+/**
+ * Segments: what one commit adds to one partition, as Parquet files that are whole and synced before they are named.
+ */
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";

@@ -78,8 +78,8 @@ export function pairedClocks(
 
 /**
  * Readings of CLOCK_REALTIME between two of the TSC: those of TAI, which differs from it by whole seconds (0 where
- * nobody
- * has set the offset, 37 since 2017), and how many a mark of the realtime clock tells. Empty without such a mark.
+ * nobody has set the offset, 37 since 2017), and a mark of the realtime clock shows how many. Empty without such a
+ * mark.
  */
 export function realtimeByTai(
   pairs: readonly ClockPair[],

@@ -1,9 +1,7 @@
 /**
- * luod's log (github.com/soleen/luo-agent, src/daemon/server.c and README): what clients of the live update agent said,
- * one message a line. luod prints `[DEBUG] Received from fd=N: JSON`; bare JSON frames are taken too. What stands
- * before
- * it says when: journalctl's `-o short-monotonic`, `-o short-unix`, `-o short-iso` or `-o short-iso-precise`, or
- * nothing.
+ * luod's log (github.com/soleen/luo-agent, src/daemon/server.c and README): messages of the live update agent's
+ * clients, one per line. luod prints `[DEBUG] Received from fd=N: JSON`; bare JSON frames are also read. The prefix is
+ * the time: journalctl's `-o short-monotonic`, `-o short-unix`, `-o short-iso` or `-o short-iso-precise`, or nothing.
  */
 
 import type { DefectSink } from "../../base/defect.js";

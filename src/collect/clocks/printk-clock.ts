@@ -1,8 +1,7 @@
 /**
  * Places kernel log lines. printk is a clock of its own (local_clock()); the trace clock `local` is raw sched_clock,
- * and
- * the two differ by 3 to 220 ms once sched_clock is marked stable and wander by tens of ms before. A line is placed by
- * the trace event of the same line (`printk:console`) where there is one; between such anchors by interpolation, with
+ * and the two differ by 3 to 220 ms once sched_clock is marked stable and wander by tens of ms before. A line is placed
+ * by the trace event of the same line (`printk:console`) if there is one; between such anchors by interpolation, with
  * what the clocks wandered in between as its ±; by another clock's link alone never.
  */
 import { AXIS_EDGE_NS } from "../../base/clock-map.js";
@@ -62,7 +61,7 @@ export function placeLines(
   });
 }
 
-/** The last line whose stamp is below the one before it: what stands before says nothing of when. */
+/** The last line whose stamp is below the one before it: earlier lines have no usable time. */
 function lastResetOf(lines: readonly PrintkLine[]): number {
   return lines.reduce((last, line, i) => {
     const before = lines[i - 1]?.stampNs ?? null;

@@ -387,10 +387,7 @@ function keysOf(expression: FilterExpression): ReadonlySet<FilterKey | null> {
   }
 }
 
-/**
- * Whether an event can be wanted, if all that is known of it is the value of one column: true, false, or null for that
- * depends.
- */
+/** Whether an event can match, if only the value of one column is known: true, false, or null for "it depends". */
 function possibility<T>(
   expression: FilterExpression,
   key: FilterKey,

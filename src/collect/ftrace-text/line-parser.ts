@@ -248,9 +248,8 @@ export class LineParser {
   }
 
   /**
-   * A latency tracer's own columns: `  <idle>-0         0d.s2.    0us+: `, the name cut to eight characters, the time
-   * in
-   * microseconds since the latency began (trace_print_lat_context). Such a file holds one latency: speed is no matter.
+   * A latency tracer's own columns: ` <idle>-0 0d.s2. 0us+: `, the name cut to eight characters, the time in
+   * microseconds since the latency began (trace_print_lat_context). Such a file has one latency: speed does not matter.
    */
   #latencyHeader(buffer: Uint8Array, begin: number, end: number): boolean {
     const head = Buffer.from(buffer.buffer, buffer.byteOffset + begin, Math.min(end - begin, MAX_HEADER));
