@@ -56,6 +56,16 @@ test("a TSC that was stepped at the kexec by more than realtime can hide gives n
   assert.ok((stepped.phases.find(({ name }) => name === "restore")?.durationNs ?? 0) > 0, "within a boot all holds");
 });
 
+test("a boot whose events begin before the oldest that its kernel counted gives no duration across the kexec", () => {
+  const stats = Object.fromEntries(
+    Object.entries(plain).filter(([path]) => /^new\/per_cpu\/cpu\d+\/stats$/.test(path)),
+  );
+  assert.equal(Object.keys(stats).length, 2);
+  const stepped = documentOf({ ...withSteppedTsc(plain, -1_000_000_000n), ...stats });
+  assertWithdrawn(stepped, "clock-link-contradicted");
+  assert.ok(codesOf(stepped).includes("ring-first-stamp"));
+});
+
 test("halves of two updates are refused, whichever came first", () => {
   assertWithdrawn(documentOf(withFolder(first, "new", second)), "halves-apart");
   assertWithdrawn(documentOf(withFolder(second, "new", first)), "halves-apart");

@@ -9,7 +9,8 @@ import { FUNCTIONS } from "../../model/luo.js";
 import type { Capture } from "../capture/capture.js";
 import type { LinkedClocks, LinkJudge } from "../clocks/clock-link.js";
 import { type LinkFault, linkFault, type TscVerdict, type WallReading } from "../clocks/link-check.js";
-import { momentOf } from "../clocks/moment.js";
+import { momentOf, NS_CLOCKS } from "../clocks/moment.js";
+import { countOfStamp } from "../clocks/trace-clock.js";
 import { clockMarks, countOfEvent, type RecordedBoot } from "./boot-evidence.js";
 
 /** A boot as read, and the clock that its events are on by all evidence. */
@@ -64,22 +65,45 @@ export function judgeOf(old: HeldBoot, fresh: HeldBoot, capture: Capture, apart:
   const tsc = tscVerdict(old, fresh, capture);
   const uptimeNs = momentOf(capture.boots.old?.pairs ?? [], khzOf(old))?.uptimeNs ?? 0;
   const kexecTraced = old.events.keyEvents.some(({ name }) => ENTERS_KEXEC.has(name));
+  const shifted = firstEventFault(old, capture) ?? firstEventFault(fresh, capture);
+  const ofAny: LinkFault | null =
+    apart !== null ? { by: "apart", reason: apart } : shifted !== null ? { by: "order", reason: shifted } : null;
   return (linked: LinkedClocks): LinkFault | null =>
-    apart !== null
-      ? { by: "apart", reason: apart }
-      : linkFault(
-          {
-            method: linked.link.method,
-            uncertaintyNs: linked.link.uncertaintyNs ?? 0,
-            wall: { old: wallReadings(old, linked.old, capture), new: wallReadings(fresh, linked.new, capture) },
-            oldLastNs: ofEvents(old, linked.old, old.events.last),
-            newFirstNs: ofEvents(fresh, linked.new, fresh.events.first),
-            newBeganNs: linked.schedClock.new?.axisNs(0) ?? null,
-            kexecTraced,
-          },
-          tsc,
-          uptimeNs,
-        );
+    ofAny ??
+    linkFault(
+      {
+        method: linked.link.method,
+        uncertaintyNs: linked.link.uncertaintyNs ?? 0,
+        wall: { old: wallReadings(old, linked.old, capture), new: wallReadings(fresh, linked.new, capture) },
+        oldLastNs: ofEvents(old, linked.old, old.events.last),
+        newFirstNs: ofEvents(fresh, linked.new, fresh.events.first),
+        newBeganNs: linked.schedClock.new?.axisNs(0) ?? null,
+        kexecTraced,
+      },
+      tsc,
+      uptimeNs,
+    );
+}
+
+/** Stamps are printed rounded to a microsecond. */
+const PRINTED_NS = 1_000n;
+
+/** The kernel printed its oldest event's stamp: what comes before it was shifted, and all of that boot may be. */
+function firstEventFault({ boot, events, clock }: HeldBoot, capture: Capture): string | null {
+  const own = capture.boots[boot];
+  if (own === null || clock === null || Number.isNaN(events.first)) return null;
+  const cpus = [own.buffer, own.marks].flatMap((buffer) => buffer?.cpus ?? []);
+  const filled = cpus.filter(({ stats }) => stats?.entries !== 0);
+  const printed = filled.flatMap(({ stats }) => stats?.oldest ?? []);
+  if (printed.length < filled.length || printed.some((stamp) => stamp.includes(".") !== NS_CLOCKS.has(clock)))
+    return null;
+  const stamps = printed.flatMap((stamp) => countOfStamp(stamp) ?? []);
+  const [one, ...others] = stamps;
+  if (one === undefined) return null;
+  const oldest = others.reduce((least, stamp) => (stamp < least ? stamp : least), one);
+  const first = countOfEvent(events, events.first);
+  if (first >= oldest - PRINTED_NS) return null;
+  return `the ${boot} kernel's events begin at ${first} on ${clock}, and the oldest that it counted is at ${oldest}`;
 }
 
 function ofEvents({ events }: HeldBoot, map: TraceMap | null, at: number): number | null {
