@@ -438,7 +438,7 @@ test("without a clock link each boot has its own group, one after the other, and
     roots.map(({ name }) => name),
     ["Live update plain: old boot, on its own axis", "Live update plain: new boot, on its own axis"],
   );
-  for (const { description } of roots) assert.match(description, /means nothing/);
+  for (const { description } of roots) assert.match(description, /has no meaning/);
   const times = (boot: "old" | "new"): readonly number[] =>
     trace.ftrace
       .filter(({ pid }) => (boot === "old" ? pid > 0 && pid < NEW_TIDS : pid >= NEW_TIDS))

@@ -1,5 +1,6 @@
 /** The tracks that show the analysed document: blackout, phases, seam, sessions, VMs, kernel logs, defects. */
 
+import { complaintOf } from "../../../analyze/update/health.js";
 import type { Boot } from "../../../base/time.js";
 import type {
   BlackoutDocument,
@@ -445,6 +446,7 @@ function writeLogs(
     writer.event("instant", at, tracks[boot], line.text, "printk", [
       ["severity", level === null ? null : (SEVERITIES[level] ?? null)],
       ["level", level],
+      ["health", complaintOf(line.text, level)?.class ?? null],
       ["stamp_ns", line.stampNs],
       ["uncertainty_ns", line.uncertaintyNs],
     ]);
