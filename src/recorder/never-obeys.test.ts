@@ -21,8 +21,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { SECRET_ENDS, SECRET_PARTS, SECRET_WORDS } from "../base/text/secrets.js";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
 import { record, shells } from "../testing/recorder-runs.js";
+import { SECRET_LINES } from "../testing/samples/secret-lines.js";
+import { recorderPath } from "./recorder.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-obeys-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -306,4 +309,44 @@ test("a name is only as good as its shell: bash collects alike", (t) => {
   assert.equal(run.code, 0, run.stderr);
   assert.equal(record(on, ["disarm"], ["bash"]).code, 0);
   assert.equal(on.snapshot(), before);
+});
+
+test("the recorder and the reports have one table of what looks like a secret", () => {
+  const text = readFileSync(recorderPath, "utf8");
+  for (const [name, parts] of [
+    ["PARTS", SECRET_PARTS],
+    ["ENDS", SECRET_ENDS],
+    ["WORDS", SECRET_WORDS],
+  ] as const)
+    assert.equal(new RegExp(`^SECRET_${name}='(.*)'$`, "m").exec(text)?.[1], parts.join("|"));
+});
+
+test("no secret of a command line leaves by any line of a log, by an event or by text of a ring", () => {
+  for (const by of shells) {
+    const on = newHost();
+    const log = [...SECRET_LINES.map(({ line }) => line), "[ 1.0]     --password", "[ 1.0]     hunter"].join("\n");
+    writeFileSync(join(on.root, "var/log/dmesg"), `${log}\n`);
+    writeFileSync(join(on.root, "proc/cmdline"), `${SECRET_LINES.map(({ line }) => line).join(" ")}\n`);
+    const pstore = join(on.root, "sys/fs/pstore");
+    mkdirSync(pstore, { recursive: true });
+    writeFileSync(join(pstore, "console-ramoops-0"), `[ 0.1] x\n${log}\n`);
+    assert.equal(record(on, ["arm", "--level", "markers"], by).code, 0);
+    assert.equal(record(on, ["save"], by).code, 0);
+    on.reboot();
+    previousBoot(on);
+    const pages = Buffer.alloc(8192);
+    pages.write(`luo: token=0x100 session=a\0${log.replaceAll("\n", "\n\0")}\0the end`, 100);
+    writeFileSync(join(on.tracing, "per_cpu/cpu0/trace_pipe_raw"), pages);
+    writeFileSync(join(on.tracing, "instances/blackout/trace"), `${log}\n`);
+    const to = join(on.root, "capture");
+    const run = record(on, ["collect", "-o", to, "--text"], by);
+    assert.equal(run.code, 0, run.stderr);
+    for (const [path, text] of everyFile(to)) assert.doesNotMatch(text, /hunter/, path);
+    const lines = readFileSync(join(to, "new/dmesg"), "utf8").split("\n");
+    for (const [i, { kept }] of SECRET_LINES.entries())
+      for (const part of kept) assert.ok(lines[i]?.includes(part), `${part} in ${lines[i]}`);
+    const left = readFileSync(join(to, "new/per_cpu/cpu0/trace_pipe_raw"));
+    assert.equal(left.length, pages.length);
+    assert.ok(left.includes("luo: token=0x100 session=a\0") && left.includes("the end"), "all else stays");
+  }
 });

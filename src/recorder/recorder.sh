@@ -799,7 +799,7 @@ UPDATE='' OLD_BOOT=''
 # --- what is read beside the events ----------------------------------------------------------------------------------
 
 # What looks like a secret's key, in any case of letters: these words anywhere, these at its end, these alone. The same
-# table is in src/model/secrets.ts; a test compares them.
+# table is in src/base/text/secrets.ts; a test compares them.
 SECRET_PARTS='pass|secret|token|credential|auth|apikey|accesskey|privkey|signature|bearer|cookie'
 SECRET_ENDS='key|pw|pwd|psk|[._-]pin|[._-]sig|[._-]sas|[._-]otp|[._-]hmac|[._-]creds?'
 SECRET_WORDS='pin|sig|sas|otp|hmac|creds?|systemd[.]run|proctitle|cmdline|a[0-9]+'
@@ -836,8 +836,8 @@ FIND_SECRETS='
     HIDDEN = 0; LAST = 0
     if (line !~ /[=@]|-[A-Za-z]|[Bb]earer/ && !NEXT_IS_SECRET) return
     # `with arguments:` prints each word on a line of its own.
-    if (NEXT_IS_SECRET && match(line, /    +[^ ]/)) hide(RSTART + RLENGTH - 1, length(line) - RSTART - RLENGTH + 2)
-    NEXT_IS_SECRET = line ~ /    +--[A-Za-z]/ && line !~ /=/ && match(line, /--[A-Za-z0-9_.-]+$/) && is_secret(substr(line, RSTART), line)
+    if (NEXT_IS_SECRET && match(line, /    +[^ ]/)) hide(RSTART + RLENGTH - 1, value_length(line, RSTART + RLENGTH - 1, 1))
+    NEXT_IS_SECRET = line ~ /    +--[A-Za-z]/ && line !~ /=/ && match(line, /--[A-Za-z0-9_.-]+[\001\r]?$/) && is_secret(substr(line, RSTART, RLENGTH - (line ~ /[\001\r]$/)), line)
     at = 1
     while (match(rest = substr(line, at), /[A-Za-z0-9_.-]+"?=|--[A-Za-z0-9_.-]+[ \t]+|[Bb]earer +|:\/\/[^\/@ ]*@|=[^ ]*@/)) {
       word = substr(rest, RSTART, RLENGTH)

@@ -3,8 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import type { PlacedPrintk } from "../model/live-update.js";
 import { traces } from "../testing/places.js";
-import { redactLogLine, redactText } from "./redact.js";
+import { SECRET_LINES } from "../testing/samples/secret-lines.js";
+import { redactEventText, redactLog, redactLogLine, redactText } from "./redact.js";
 
 test("addresses of the kernel are left out in every spelling, and nothing else is", () => {
   for (const address of ["0xffffffff81234567", "ffff888003c1a000", "0xFF11000100ABCDEF", "ffffffffc0001234"]) {
@@ -48,5 +50,38 @@ test("no line of a recorded log keeps an address or a command line", () => {
   assert.deepEqual(
     kept.filter((line) => /command line: (?!\[left out\])/i.test(line)),
     [],
+  );
+});
+
+test("no log line and no event keeps a secret of a command line", () => {
+  for (const { line } of SECRET_LINES) {
+    assert.doesNotMatch(redactLogLine(line), /hunter/, line);
+    assert.doesNotMatch(redactEventText(line), /hunter/, line);
+  }
+});
+
+test("words of the command line that become the first process's arguments and environment are left out", () => {
+  const texts = [
+    "Run /init as init process",
+    "  with arguments:",
+    "    /init",
+    "    hunter",
+    "  with environment:",
+    "    stage=hunter",
+    "x",
+  ];
+  const lines = texts.map((text) => ({ boot: "new", text }) as PlacedPrintk);
+  const kept = [
+    "Run /init as init process",
+    "  with arguments:",
+    "    [left out]",
+    "    [left out]",
+    "  with environment:",
+    "    [left out]",
+    "x",
+  ];
+  assert.deepEqual(
+    redactLog(lines).map(({ text }) => text),
+    kept,
   );
 });

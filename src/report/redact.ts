@@ -3,6 +3,7 @@
  * KASLR), the KASLR offset, and command lines (which often contain secrets). Names of functions, devices and tasks are
  * kept, and times.
  */
+import { withoutSecrets } from "../base/text/secrets.js";
 import { captured } from "../model/kernel-lines.js";
 import type { DefectDocument, LiveUpdate, PlacedPrintk } from "../model/live-update.js";
 
@@ -22,9 +23,31 @@ export function redactText(text: string): string {
   return text.replace(KERNEL_ADDRESS, ADDRESS_LEFT_OUT).replace(QUOTED_COMMAND_LINE, "'[command line left out]'");
 }
 
-/** A line of the kernel's log: as `redactText`, and without what only the log contains. */
+/** A line of the kernel's log: as `redactText`, and without what only the log contains, and without secrets. */
 export function redactLogLine(text: string): string {
-  return redactText(withoutTail("holds-kernel-place", withoutTail("holds-command-line", text)));
+  return redactText(withoutSecrets(withoutTail("holds-kernel-place", withoutTail("holds-command-line", text))));
+}
+
+/** Events without any of these repeat no command line. */
+const MAY_REPEAT_A_COMMAND_LINE = /ommand line|KASLR|Kernel Offset|[=@]|--[A-Za-z]|earer /;
+
+/** The text of an event, which may be a line of the log: as `redactLogLine`. */
+export function redactEventText(text: string): string {
+  return MAY_REPEAT_A_COMMAND_LINE.test(text) ? redactLogLine(text) : redactText(text);
+}
+
+/**
+ * Lines of the kernel's log in their order. After `with arguments:` and `with environment:` the kernel prints one word of
+ * the command line per line, each indented by four blanks: these words are left out.
+ */
+export function redactLog(lines: readonly PlacedPrintk[]): readonly PlacedPrintk[] {
+  const inside = new Map<string, boolean>();
+  return lines.map((line): PlacedPrintk => {
+    if (/^ *with (?:arguments|environment):$/.test(line.text)) inside.set(line.boot, true);
+    else if (!/^ {4}\S/.test(line.text)) inside.set(line.boot, false);
+    else if (inside.get(line.boot) === true) return { ...line, text: `   ${LEFT_OUT}` };
+    return { ...line, text: redactLogLine(line.text) };
+  });
 }
 
 /** The line's head alone, where it is of this row. */
@@ -48,7 +71,7 @@ export function redactUpdate<U extends LiveUpdate>(update: U): U {
         }),
       ),
     },
-    printk: printk.map((line): PlacedPrintk => ({ ...line, text: redactLogLine(line.text) })),
+    printk: redactLog(printk),
     spans: { ...spans, strings: spans.strings.map(redactText) },
   };
 }

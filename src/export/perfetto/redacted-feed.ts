@@ -1,7 +1,7 @@
 /** A feed of events without addresses of the kernel: each address becomes a small number, the same each time. */
 
 import type { EventChunk, EventFields, FieldValue } from "../../model/collected.js";
-import { redactText } from "../../report/redact.js";
+import { redactEventText } from "../../report/redact.js";
 import type { PerfettoEventFeed } from "./packets/ftrace.js";
 
 /** Where the kernel's half of the address space begins; `ff…` of 16 digits. */
@@ -20,7 +20,7 @@ export function redactedFeed(feed: PerfettoEventFeed): PerfettoEventFeed {
     if (typeof value === "bigint")
       return BigInt.asUintN(64, value) >= KERNEL_HALF && !isSmall(value) ? numberOf(value) : value;
     if (typeof value === "number") return value;
-    if (!ADDRESS_TEXT.test(value)) return redactText(value);
+    if (!ADDRESS_TEXT.test(value)) return redactEventText(value);
     return `0x${numberOf(BigInt(value.startsWith("0x") || value.startsWith("0X") ? value : `0x${value}`)).toString(16)}`;
   };
   return (sink) =>
@@ -40,7 +40,7 @@ export function redactedFeed(feed: PerfettoEventFeed): PerfettoEventFeed {
         place: chunk.place,
         strings: chunk.strings,
         fields: (row): EventFields => new Map([...chunk.fields(row)].map(([key, value]) => [key, redacted(value)])),
-        text: (row) => redactText(chunk.text(row)),
+        text: (row) => redactEventText(chunk.text(row)),
       };
       sink(without, axisNs);
     });
