@@ -198,6 +198,7 @@ test("a real update is analysed alike, name for name", { skip: real === null }, 
   const key = join(on.root, "key");
   writeFileSync(key, KEY);
   const useBoot = (boot: string): void => {
+    writeFileSync(join(on.root, "var/log/dmesg"), readFileSync(join(from, boot, "dmesg")));
     const texts = new Map<string, string>();
     for (const line of gunzipSync(readFileSync(join(from, boot, "formats.gz")))
       .toString("utf8")
@@ -212,10 +213,12 @@ test("a real update is analysed alike, name for name", { skip: real === null }, 
     writeFileSync(join(on.tracing, "events/header_page"), readFileSync(join(from, boot, "header_page")));
   };
   const usePages = (part: string, instance: string): void => {
+    writeFileSync(join(on.tracing, instance, "trace_clock"), readFileSync(join(from, part, "trace_clock")));
     for (const cpu of readdirSync(join(from, part, "per_cpu"))) {
       const folder = join(on.tracing, instance, "per_cpu", cpu);
       mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, "trace_pipe_raw"), readFileSync(join(from, part, "per_cpu", cpu, "trace_pipe_raw")));
+      for (const file of ["trace_pipe_raw", "stats"])
+        writeFileSync(join(folder, file), readFileSync(join(from, part, "per_cpu", cpu, file)));
     }
   };
   useBoot("old");

@@ -289,3 +289,11 @@ test("an empty carrier, or one with other content, is reported, and the rest is 
     assert.match(readFileSync(join(to, "capture.json"), "utf8"), /carrier-empty/);
   }
 });
+
+test("the recorder's words stand before `--`: what follows it is for the first process", () => {
+  for (const by of shells) {
+    const on = newHost({ ...linux619, commandLine: "quiet -- single --flag kho=off" });
+    const line = record(on, ["kernel-cmdline", "--reuse-cmdline", "--level", "markers"], by).stdout.trim();
+    assert.match(line, /^quiet kho=on liveupdate=on .*trace_event=\S* -- single --flag kho=off$/);
+  }
+});

@@ -1873,15 +1873,18 @@ kernel_cmdline() {
     recording_words
     line="$line $WORDS"
   fi
-  own=''
+  own='' behind=''
   for word in $CMDLINE; do
+    # What follows `--` is for the first process alone.
+    if [ -n "$behind" ] || [ "$word" = -- ]; then behind="$behind $word"; continue; fi
     case $word in
       kho=* | liveupdate=* | reserve_mem=* | trace_instance=* | kho_scratch=*) ;;
       trace_clock=* | trace_buf_size=* | trace_event=* | ftrace=* | ftrace_filter=* | bootconfig | BOOT_IMAGE=*) ;;
       *) own="$own$word " ;;
     esac
   done
-  if [ $REUSE = yes ]; then line=$own$line own=''; fi
+  own=$own$behind
+  if [ $REUSE = yes ]; then line=${own%"$behind"}$line$behind own=''; fi
   # COMMAND_LINE_SIZE of x86 is 2,048 with its NUL (arch/x86/include/asm/setup.h).
   [ $((${#line} + ${#own})) -le 2047 ] ||
     say "with this kernel's own words the command line is longer than x86's 2,047: leave some out, or see recorder.sh bootconfig"

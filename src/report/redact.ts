@@ -29,7 +29,7 @@ export function redactLogLine(text: string): string {
 }
 
 /** Events without any of these repeat no command line. */
-const MAY_REPEAT_A_COMMAND_LINE = /ommand line|KASLR|Kernel Offset|[=@]|--[A-Za-z]|earer /;
+const MAY_REPEAT_A_COMMAND_LINE = /line|offset|kaslr|relocation|[=@]|--[a-z]|bearer /i;
 
 /** The text of an event, which may be a line of the log: as `redactLogLine`. */
 export function redactEventText(text: string): string {

@@ -1,4 +1,5 @@
-# shellcheck shell=sh tracefs_state: prints what differs between an unused tracefs and one with remains.
+# shellcheck shell=sh
+# tracefs_state: prints what differs between an unused tracefs and one with remains.
 tracefs_state() {
   cd /sys/kernel/tracing || return
   ls instances

@@ -20,8 +20,8 @@ case $1 in
     exec /lab/workload vm "$SESSIONS" "$FILES" "$MIB" "$(sed -n 's/^marker=//p' /var/lib/blackout/armed)" > /out/verified 2> "/out/workload.$(date +%s)" ;;
   update)
     check blackout-arm.service
-    # The first kernel's words for the machine, the lab and systemd; the recorder adds the rest. shellcheck
-    # disable=SC2013 # words are meant
+    # The first kernel's words for the machine, the lab and systemd; the recorder adds the rest.
+    # shellcheck disable=SC2013 # words are meant
     kept=$(for word in $(cat /proc/cmdline); do
       case $word in console=* | panic=* | root=* | rootfstype=* | rootflags=* | rw | kho_scratch=* | init=* | systemd.*) printf '%s ' "$word" ;; esac
     done)
