@@ -157,7 +157,7 @@ const damaged: readonly (readonly [string, string, RegExp])[] = [
     `Tag=a,zero,0,0,${encoded([2])}`,
     /^line 2: StartTimestamp is "zero", expected a decimal number/,
   ],
-  ["no base64", "Tag=a,0,0,0,HIST=FAAA", /^line 2: the histogram is no base64/],
+  ["no base64", "Tag=a,0,0,0,HIST=FAAA", /^line 2: the histogram is not base64/],
   ["cut base64", "Tag=a,0,0,0,AAAA", /^line 2: the histogram is cut/],
   [
     "an older encoding",
@@ -169,7 +169,7 @@ const damaged: readonly (readonly [string, string, RegExp])[] = [
     `0,0,0,${Buffer.from(encoded([2]), "base64")
       .subarray(0, -6)
       .toString("base64")}`,
-    /it says \d+ compressed bytes/,
+    /its header states \d+ compressed bytes/,
   ],
   [
     "bytes that do not inflate",
@@ -177,8 +177,8 @@ const damaged: readonly (readonly [string, string, RegExp])[] = [
     /cannot be inflated/,
   ],
   ["a bomb", `0,0,0,${compressed(Buffer.alloc(65 << 20))}`, /inflate to more than 67108864 bytes/],
-  ["no histogram inside", `0,0,0,${compressed(Buffer.alloc(64))}`, /are no V2 histogram/],
-  ["a wrong length", `0,0,0,${encoded([2], { length: 9 })}`, /says 9 bytes of counts, 1 are there/],
+  ["no histogram inside", `0,0,0,${compressed(Buffer.alloc(64))}`, /are not a V2 histogram/],
+  ["a wrong length", `0,0,0,${encoded([2], { length: 9 })}`, /states 9 bytes of counts, 1 are there/],
   ["digits beyond reason", `0,0,0,${encoded([2], { digits: 77 })}`, /has 77 significant digits/],
   ["an upside-down range", `0,0,0,${encoded([2], { lowest: 900n })}`, /the histogram's range is 900 to 1000/],
   ["a range beyond 2^53", `0,0,0,${encoded([2], { highest: 1n << 62n })}`, /the histogram's range is 1 to/],

@@ -8,6 +8,7 @@ import { build, encodeIntoCompressedBase64, type Histogram } from "hdr-histogram
 import type { CohortKey } from "../analyze/cohort/cohort-key.js";
 import { unzigzag, VarintReader } from "../base/bytes/wire.js";
 import { err, ok, type Result } from "../base/result.js";
+import { quoted } from "../base/text/format.js";
 import type { CohortDifference } from "../model/documents/percentiles.js";
 
 /** blackout's own data in a log, in a comment that other readers skip. */
@@ -231,15 +232,11 @@ function parseInterval(
   const names = ["StartTimestamp", "Interval_Length", "Interval_Max"] as const;
   for (const [i, name] of names.entries()) {
     if (!/^-?\d{1,20}(?:\.\d{0,20})?(?:[eE][+-]?\d{1,3})?$/.test(fields[i] as string)) {
-      return err(`${name} is ${shown(fields[i] as string)}, expected a decimal number`);
+      return err(`${name} is ${quoted(fields[i] as string, 40)}, expected a decimal number`);
     }
   }
   const histogram = decodeHistogram(fields[3] as string, inflatable);
   return histogram.ok ? ok({ tag, histogram: histogram.value }) : histogram;
-}
-
-function shown(text: string): string {
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
 }
 
 /** Cookies of the V2 encoding (Java AbstractHistogram); bits 4 to 7 are a word size that V2 ignores. */
@@ -250,7 +247,7 @@ const cookieBase = (cookie: number): number => (cookie & ~0xf0) >>> 0;
 
 function decodeHistogram(base64: string, inflatable: number): Result<DecodedHistogram, string> {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64) || base64.length % 4 !== 0) {
-    return err(`the histogram is not base64: ${shown(base64)}`);
+    return err(`the histogram is not base64: ${quoted(base64, 40)}`);
   }
   const bytes = Buffer.from(base64, "base64");
   if (bytes.length < 8) return err(`the histogram is cut: ${bytes.length} bytes`);

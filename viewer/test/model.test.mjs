@@ -188,12 +188,12 @@ test("the reach of few samples follows from order statistics", () => {
 });
 
 test("durations are readable and control characters visible", () => {
-  assert.equal(v.humanDuration(5_214_506_369), "5.215 s");
-  assert.equal(v.humanDuration(92_300), "92.3 µs");
-  assert.equal(v.humanDuration(641), "641 ns");
-  assert.equal(v.humanDuration(-1_500_000), "-1.5 ms");
+  assert.equal(v.formatDuration(5_214_506_369), "5.215 s");
+  assert.equal(v.formatDuration(92_300), "92.30 us");
+  assert.equal(v.formatDuration(641), "641 ns");
+  assert.equal(v.formatDuration(-1_500_000), "-1.500 ms");
   assert.equal(v.exactDuration(5_214_506_369), "5,214,506,369 ns");
-  assert.equal(v.humanOffset(-3_000_000), "−3 ms");
+  assert.equal(v.formatSigned(-3_000_000), "-3.000 ms");
   assert.equal(v.visibleText("a\u0000b\nc\u202ed\u007f"), "a␀b␊c<U+202E>d␡");
 });
 

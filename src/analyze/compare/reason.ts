@@ -1,6 +1,6 @@
 /** The verdict in one sentence: how much, and by what. */
 
-import { formatDuration } from "../../base/text/format.js";
+import { formatDuration, formatSigned } from "../../base/text/format.js";
 import type { CauseComparison, MetricComparison } from "../../model/documents/comparison.js";
 import { causeName } from "../../model/update-sample.js";
 import type { Breakdown } from "./breakdown.js";
@@ -16,10 +16,6 @@ interface Group {
 const NAMED_FROM = 0.05;
 const NAMED_AT_MOST = 3;
 
-export function signedDuration(ns: number): string {
-  return ns < 0 ? `-${formatDuration(-ns)}` : `+${formatDuration(ns)}`;
-}
-
 /** `p = 0.0123`, `p < 0.0001`. */
 export function pText(p: number): string {
   return p < 0.0001 ? "p < 0.0001" : `p = ${p.toPrecision(2)}`;
@@ -31,9 +27,9 @@ export function reasonSentence(
   causes: readonly CauseComparison[],
 ): string {
   const relative = blackout.base.medianNs === 0 ? 0 : (100 * blackout.shiftNs) / blackout.base.medianNs;
-  const by = `${signedDuration(blackout.shiftNs)} (${relative < 0 ? "" : "+"}${relative.toFixed(1)} %)`;
+  const by = `${formatSigned(blackout.shiftNs)} (${relative < 0 ? "" : "+"}${relative.toFixed(1)} %)`;
   const sure =
-    blackout.shiftIntervalNs === null ? "" : `, between ${blackout.shiftIntervalNs.map(signedDuration).join(" and ")}`;
+    blackout.shiftIntervalNs === null ? "" : `, between ${blackout.shiftIntervalNs.map(formatSigned).join(" and ")}`;
   switch (blackout.verdict) {
     case "regressed":
       return `The blackout is longer by ${by}${sure}${causesText(breakdown, causes)}.`;
@@ -57,7 +53,7 @@ function causesText(breakdown: Breakdown | null, causes: readonly CauseCompariso
   const groups = groupsOf(causes, breakdown).filter(({ share }) => share >= NAMED_FROM);
   if (groups.length === 0) return "";
   const named = groups.slice(0, NAMED_AT_MOST).map(({ text }) => text);
-  return `; of ${signedDuration(breakdown.totalNs)} on average, ${named.join("; ")}`;
+  return `; of ${formatSigned(breakdown.totalNs)} on average, ${named.join("; ")}`;
 }
 
 /** New, vanished and lasting causes of one kind and detail (driver) together: four new e1000s are one reason. */
@@ -84,8 +80,8 @@ function groupText(members: readonly CauseComparison[], shiftNs: number): string
   }
   const who = whoText(members);
   const listed = [...parts].sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
-  if (listed.length === 0) return `${signedDuration(shiftNs)} in ${who}`;
-  return `${listed.map(([name, ns]) => `${signedDuration(ns)} in ${name}`).join(" and ")} of ${who}`;
+  if (listed.length === 0) return `${formatSigned(shiftNs)} in ${who}`;
+  return `${listed.map(([name, ns]) => `${formatSigned(ns)} in ${name}`).join(" and ")} of ${who}`;
 }
 
 const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
@@ -103,6 +99,6 @@ function whoText(members: readonly CauseComparison[]): string {
 export function partsText(parts: CauseComparison["parts"]): string {
   return parts
     .filter(({ name }) => name !== "")
-    .map(({ name, shiftNs }) => `${name} ${signedDuration(shiftNs)}`)
+    .map(({ name, shiftNs }) => `${name} ${formatSigned(shiftNs)}`)
     .join(", ");
 }

@@ -3,7 +3,7 @@
  * `blackout qualify --json` prints, normative in docs/qualify.schema.json. Pure.
  */
 
-import { formatDuration, formatPercent } from "../../base/text/format.js";
+import { formatDuration, formatPercent, formatSigned } from "../../base/text/format.js";
 import type { Check } from "../../model/documents/cohort.js";
 import type { Floors } from "../../model/documents/comparison.js";
 import type { CellStatus, QualifyCell, QualifyDocument, Reference } from "../../model/documents/qualify.js";
@@ -15,7 +15,7 @@ import { valuesOf } from "../cohort/metrics.js";
 import type { Budget } from "../compare/budget.js";
 import { compareCohorts } from "../compare/comparison.js";
 import { LEVELS } from "../compare/levels.js";
-import { pText, signedDuration } from "../compare/reason.js";
+import { pText } from "../compare/reason.js";
 import { type Judgement, judgeFamily, type Pair, pairOf } from "../compare/verdict.js";
 import { gate } from "../gate/gate.js";
 import { clusteredSampleOf } from "../statistics/clusters.js";
@@ -234,13 +234,13 @@ function comparedSentence(
   { verdict, shiftNs, adjustedP, neededUpdates }: Judgement,
   { floors, seed }: QualifyOptions,
 ): string {
-  const against = `Blackout ${signedDuration(shiftNs)} against ${reference.name} (${pText(adjustedP)})`;
+  const against = `Blackout ${formatSigned(shiftNs)} against ${reference.name} (${pText(adjustedP)})`;
   switch (verdict) {
     case "regressed":
     case "improved": {
       const causes = compareCohorts(reference, cohort, { floors, seed })?.causes ?? [];
       const shown = causes.filter(({ shiftIntervalNs: [low, high] }) => low > 0 || high < 0).slice(0, 3);
-      const why = shown.map(({ kind, id, shiftNs: ns }) => `${kind} ${id} ${signedDuration(ns)}`).join(", ");
+      const why = shown.map(({ kind, id, shiftNs: ns }) => `${kind} ${id} ${formatSigned(ns)}`).join(", ");
       return `${against}: ${verdict}${why === "" ? "" : `, most in ${why}`}.`;
     }
     case "unchanged":

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { formatDuration, formatUncertainty } from "./format.js";
+import { formatBytes, formatDuration, formatSigned, formatSize, formatUncertainty, quoted } from "./format.js";
 
 test("four digits, in the unit that fits", () => {
   const cases: readonly (readonly [number, string])[] = [
@@ -39,4 +39,29 @@ test("property: a duration is within half a digit, a bound is never below itself
       assert.ok(inNs(formatUncertainty(ns)) <= ns * 1.11 + 1);
     }),
   );
+});
+
+test("a signed duration shows its sign, and zero has none", () => {
+  assert.deepEqual([0, 1_230_000, -120_000_000].map(formatSigned), ["0", "+1.230 ms", "-120.0 ms"]);
+});
+
+test("sizes have three digits in a binary unit, and exact counts their thousands", () => {
+  const sizes = [0, 812, 1_023, 1_024, 655_360, 4 << 20, 13_107_200, 3.5 * 2 ** 40];
+  assert.deepEqual(sizes.map(formatSize), [
+    "0 bytes",
+    "812 bytes",
+    "1,023 bytes",
+    "1 KiB",
+    "640 KiB",
+    "4 MiB",
+    "12.5 MiB",
+    "3.5 TiB",
+  ]);
+  assert.equal(formatSize(2 ** 20 - 1), "1 MiB");
+  assert.equal(formatBytes(3_594_240), "3,594,240 bytes");
+});
+
+test("quoted text has no control character and is cut where it is long", () => {
+  assert.equal(quoted('a"\n'), '"a\\"\\n"');
+  assert.equal(quoted("x".repeat(50), 40), `"${"x".repeat(40)}…"`);
 });

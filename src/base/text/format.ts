@@ -1,4 +1,4 @@
-/** Durations, shares and counts for people. Pure; the same text on every machine. */
+/** Durations, shares, sizes and counts for people: in the terminal, in reports and in the viewer. The same everywhere. */
 import type { Duration } from "../time.js";
 
 const UNITS = [
@@ -19,6 +19,11 @@ export function formatDuration(ns: Duration): string {
   return `${value.toFixed(decimals)} ${unit.name}`;
 }
 
+/** A place on an axis or a change, with its sign: `+1.230 ms`, `-120.0 ms`, `0`. */
+export function formatSigned(ns: Duration): string {
+  return ns === 0 ? "0" : `${ns > 0 ? "+" : ""}${formatDuration(ns)}`;
+}
+
 /** `± 240 us`, rounded up to two significant digits: a bound must not be rounded below itself. */
 export function formatUncertainty(ns: Duration): string {
   if (ns <= 0) return "± 0 ns";
@@ -37,4 +42,28 @@ export function formatPercent(share: number): string {
 /** How many updates would be enough: `needs 2,995`. */
 export function formatNeeded(updates: number): string {
   return `needs ${updates.toLocaleString("en")}`;
+}
+
+const SIZES = ["bytes", "KiB", "MiB", "GiB", "TiB"] as const;
+
+/** A size in the largest unit that is not above it, to three digits: `640 KiB`, `12.5 MiB`, `812 bytes`. */
+export function formatSize(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  // What would round up to 1,024 of a unit belongs to the next one.
+  while (value >= 1023.5 && unit < SIZES.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${Number(value.toFixed(value < 99.95 ? 1 : 0)).toLocaleString("en")} ${SIZES[unit]}`;
+}
+
+/** An exact count of bytes: `3,594,240 bytes`. */
+export function formatBytes(bytes: number): string {
+  return `${bytes.toLocaleString("en")} bytes`;
+}
+
+/** Text of others in a message: quoted, with control characters escaped, and cut beyond `most` characters. */
+export function quoted(text: string, most = 200): string {
+  return JSON.stringify(text.length > most ? `${text.slice(0, most)}…` : text);
 }

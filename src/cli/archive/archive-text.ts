@@ -1,25 +1,15 @@
 /** What the actions on an archive say to people. */
+
 import type { CompactResult } from "../../archive/upkeep/compact.js";
 import type { Verification } from "../../archive/upkeep/verify.js";
+import { formatSize } from "../../base/text/format.js";
 import type { Palette } from "../terminal/terminal-style.js";
 import { escapeControls } from "../terminal/terminal-text.js";
-
-/** `1.2 MB`: decimal, as disks are sold and filled. */
-export function bytesText(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`;
-}
 
 export function verifyText(path: string, found: Verification, palette: Palette): string {
   const { commit, updates, segments, files, bytes, documents, problems, leftovers } = found;
   const verdict = problems.length === 0 ? palette.good("sound") : palette.bad(`${problems.length} problems`);
-  const head = `${palette.heading(escapeControls(path))}  ${verdict}: ${updates} updates in ${segments} segments, ${files} files, ${bytesText(bytes)}, as of commit ${commit}\n`;
+  const head = `${palette.heading(escapeControls(path))}  ${verdict}: ${updates} updates in ${segments} segments, ${files} files, ${formatSize(bytes)}, as of commit ${commit}\n`;
   const read = documents === 0 ? "" : `  ${documents} documents were read back and are those that were added.\n`;
   const told = problems.slice(0, 50).map((problem) => `  ${palette.bad("✗")} ${escapeControls(problem)}\n`);
   const more = problems.length > 50 ? `  … and ${problems.length - 50} more (--json has them)\n` : "";

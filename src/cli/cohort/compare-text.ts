@@ -1,8 +1,8 @@
 /** A comparison as text for a person: the verdict, why, and a table like benchstat's. Pure. */
 
 import { unlikeSentence, valuesText } from "../../analyze/cohort/cohort.js";
-import { partsText, pText, signedDuration } from "../../analyze/compare/reason.js";
-import { formatDuration, formatNeeded, formatPercent } from "../../base/text/format.js";
+import { partsText, pText } from "../../analyze/compare/reason.js";
+import { formatDuration, formatNeeded, formatPercent, formatSigned } from "../../base/text/format.js";
 import type { CountedValue, DistributionDocument, Verdict } from "../../model/documents/cohort.js";
 import type { CauseComparison, Comparison, Factor, MetricComparison } from "../../model/documents/comparison.js";
 import { causeName } from "../../model/update-sample.js";
@@ -100,9 +100,9 @@ function metricTable({ metrics, base, candidate }: Comparison, layout: TextLayou
       metric.level === "primary" ? { text: metric.name, style: "strong" } : metric.name,
       medianText(metric.base),
       medianText(metric.candidate),
-      { text: signedDuration(metric.shiftNs), style: "strong" },
+      { text: formatSigned(metric.shiftNs), style: "strong" },
       relative === null ? "" : `${relative < 0 ? "" : "+"}${relative.toFixed(1)}%`,
-      interval === null ? "?" : `${signedDuration(interval[0])} … ${signedDuration(interval[1])}`,
+      interval === null ? "?" : `${formatSigned(interval[0])} … ${formatSigned(interval[1])}`,
       `${pText(metric.adjustedP)} n=${metric.base.updates}+${metric.candidate.updates}`,
       metric.detectableNs === null ? "?" : formatDuration(metric.detectableNs),
       { text: verdictText(metric.verdict, metric.neededUpdates), style: VERDICT_STYLE[metric.verdict] },
@@ -135,9 +135,9 @@ function percentileTable({ metrics }: Comparison, layout: TextLayout): string {
     `blackout p${shift.percentile}`,
     ...cell(blackout.base, shift.percentile),
     ...cell(blackout.candidate, shift.percentile),
-    shift.supported ? { text: signedDuration(shift.shiftNs), style: "strong" } : "",
+    shift.supported ? { text: formatSigned(shift.shiftNs), style: "strong" } : "",
     shift.supported
-      ? `${signedDuration(shift.shiftIntervalNs[0])} … ${signedDuration(shift.shiftIntervalNs[1])}`
+      ? `${formatSigned(shift.shiftIntervalNs[0])} … ${formatSigned(shift.shiftIntervalNs[1])}`
       : { text: `${formatNeeded(shift.neededUpdates)} a side`, style: "quiet" },
   ]);
   const columns = [
@@ -162,9 +162,9 @@ function causeTable({ breakdown, causes }: Comparison, layout: TextLayout): stri
   const rows = shown.map((cause: CauseComparison): readonly Cell[] => [
     causeName(cause),
     cause.detail,
-    { text: signedDuration(cause.shiftNs), style: "strong" },
+    { text: formatSigned(cause.shiftNs), style: "strong" },
     cause.share === null ? "" : `${(100 * cause.share).toFixed(1)}%`,
-    `${signedDuration(cause.shiftIntervalNs[0])} … ${signedDuration(cause.shiftIntervalNs[1])}`,
+    `${formatSigned(cause.shiftIntervalNs[0])} … ${formatSigned(cause.shiftIntervalNs[1])}`,
     cause.presence === "both" ? "" : { text: cause.presence, style: "accent" },
     partsText(cause.parts),
     { text: cause.verdict, style: VERDICT_STYLE[cause.verdict] },
@@ -174,15 +174,15 @@ function causeTable({ breakdown, causes }: Comparison, layout: TextLayout): stri
   rows.push([
     { text: `${more} other causes`, style: "quiet" },
     "",
-    signedDuration(hidden),
+    formatSigned(hidden),
     breakdown.totalNs === 0 || shown[0]?.share === null ? "" : `${((100 * hidden) / breakdown.totalNs).toFixed(1)}%`,
   ]);
   rows.push([
     { text: "together", style: "strong" },
     "",
-    { text: signedDuration(breakdown.totalNs), style: "strong" },
+    { text: formatSigned(breakdown.totalNs), style: "strong" },
     shown[0]?.share === null ? "" : "100.0%",
-    `${signedDuration(breakdown.intervalNs[0])} … ${signedDuration(breakdown.intervalNs[1])}`,
+    `${formatSigned(breakdown.intervalNs[0])} … ${formatSigned(breakdown.intervalNs[1])}`,
   ]);
   const columns = [
     leftColumn("why", "middle"),

@@ -1,8 +1,7 @@
 /** A gate as text for a person. Pure. */
 
 import { unlikeSentence } from "../../analyze/cohort/cohort.js";
-import { signedDuration } from "../../analyze/compare/reason.js";
-import { formatDuration, formatNeeded } from "../../base/text/format.js";
+import { formatDuration, formatNeeded, formatSigned } from "../../base/text/format.js";
 import type { Check, CheckStatus } from "../../model/documents/cohort.js";
 import type { GateDocument } from "../../model/documents/gate.js";
 import type { Style } from "../terminal/terminal-style.js";
@@ -70,10 +69,10 @@ export function gateText(gate: GateDocument, layout: TextLayout): string {
 
 function observed({ kind, observedNs }: Check): string {
   if (observedNs === null) return "";
-  return kind === "regression" ? signedDuration(observedNs) : formatDuration(observedNs);
+  return kind === "regression" ? formatSigned(observedNs) : formatDuration(observedNs);
 }
 
 function bounds({ kind, lowerNs, upperNs }: Check): string {
-  const text = kind === "regression" ? signedDuration : formatDuration;
+  const text = kind === "regression" ? formatSigned : formatDuration;
   return `${lowerNs === null ? "?" : text(lowerNs)} … ${upperNs === null ? "?" : text(upperNs)}`;
 }

@@ -1,9 +1,9 @@
 import { type Cohort, unlikeSentence } from "../../analyze/cohort/cohort.js";
 import { parseMetric, unseenCauses } from "../../analyze/cohort/metrics.js";
-import { pText, signedDuration } from "../../analyze/compare/reason.js";
+import { pText } from "../../analyze/compare/reason.js";
 import { historyOf } from "../../analyze/history/history.js";
 import { parseSeriesKey, type SeriesKey, seriesKeyName, seriesOf } from "../../analyze/history/series.js";
-import { formatDuration } from "../../base/text/format.js";
+import { formatDuration, formatSigned } from "../../base/text/format.js";
 import type { HistoryChange, HistoryDocument } from "../../model/documents/history.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { flag, integer, oneOrMore, text, withDefault } from "../frame/options.js";
@@ -98,7 +98,7 @@ function historyText(history: HistoryDocument, layout: TextLayout): string {
       notCompleted === 0 ? "" : { text: `${notCompleted} not completed`, style: "warning" },
       distribution === null ? "" : { text: formatDuration(distribution.medianNs), style: "strong" },
       distribution === null ? "not measured" : `${edge(p50?.lowerNs)} … ${edge(p50?.upperNs)}`,
-      change === undefined ? "" : { text: `${signedDuration(change.shiftNs)}`, style: styleOf(change) },
+      change === undefined ? "" : { text: `${formatSigned(change.shiftNs)}`, style: styleOf(change) },
     ];
   });
   const columns = [
@@ -152,13 +152,13 @@ function changeSentence(change: HistoryChange, metric: string): string {
   const { after, notAfter, shiftNs, shiftRelative, pValue, causes, belowFloor, shiftIntervalNs } = change;
   const where = after === notAfter ? `Within ${after}` : `After ${after}, by ${notAfter}`;
   const relative = `${shiftRelative < 0 ? "" : "+"}${(100 * shiftRelative).toFixed(1)} %`;
-  const sure = shiftIntervalNs === null ? "" : `, between ${shiftIntervalNs.map(signedDuration).join(" and ")}`;
+  const sure = shiftIntervalNs === null ? "" : `, between ${shiftIntervalNs.map(formatSigned).join(" and ")}`;
   const named = causes
     .slice(0, 4)
     .map(
       ({ name, shiftNs: ns, share, presence }) =>
-        `${name}${presence === "both" ? "" : ` (${presence})`} ${signedDuration(ns)} (${(100 * share).toFixed(0)} %)`,
+        `${name}${presence === "both" ? "" : ` (${presence})`} ${formatSigned(ns)} (${(100 * share).toFixed(0)} %)`,
     );
   const why = named.length === 0 ? "" : `; most in ${named.join(", ")}`;
-  return `${where}: ${metric} ${change.direction} by ${signedDuration(shiftNs)} (${relative})${sure}, ${pText(pValue)}${why}.${belowFloor ? " Below the floor." : ""}`;
+  return `${where}: ${metric} ${change.direction} by ${formatSigned(shiftNs)} (${relative})${sure}, ${pText(pValue)}${why}.${belowFloor ? " Below the floor." : ""}`;
 }

@@ -1,6 +1,6 @@
 /** A live update as text for a person: how long, how sure, where it went. Pure. */
 
-import { formatDuration, formatUncertainty } from "../../base/text/format.js";
+import { formatDuration, formatSigned, formatUncertainty } from "../../base/text/format.js";
 import type { DefectDocument, Evidence, LiveUpdateDocument, PhaseDocument } from "../../model/live-update.js";
 import type { Palette } from "../terminal/terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
@@ -36,11 +36,6 @@ function linkText({ clock, sources }: LiveUpdateDocument): string {
   if (boots.size === 0) return "none: no trace events to place";
   if (clock.method === "single") return `none: only the ${[...boots][0]} kernel's events are in the capture`;
   return METHOD[clock.method];
-}
-
-/** A signed instant on the axis: `+1.23 ms`, `-120 ms`, `0`. */
-export function signedDuration(ns: number): string {
-  return ns === 0 ? "0" : `${ns > 0 ? "+" : "-"}${formatDuration(Math.abs(ns))}`;
 }
 
 export function liveUpdateText(update: LiveUpdateDocument, layout: TextLayout): string {
@@ -136,8 +131,8 @@ function phaseTable(update: LiveUpdateDocument, layout: TextLayout): string {
   const total = update.blackout.durationNs;
   const rows = update.phases.map((phase): readonly Cell[] => [
     phase.name,
-    phase.beginNs === null ? range(phase.beginRangeNs) : signedDuration(phase.beginNs),
-    phase.endNs === null ? range(phase.endRangeNs) : signedDuration(phase.endNs),
+    phase.beginNs === null ? range(phase.beginRangeNs) : formatSigned(phase.beginNs),
+    phase.endNs === null ? range(phase.endRangeNs) : formatSigned(phase.endNs),
     phase.durationNs === null
       ? { text: "not seen", style: "warning" }
       : { text: formatDuration(phase.durationNs), style: "strong" },
@@ -159,7 +154,7 @@ function phaseTable(update: LiveUpdateDocument, layout: TextLayout): string {
 
 function range(bounds: PhaseDocument["beginRangeNs"]): Cell {
   const [earliest, latest] = bounds ?? [null, null];
-  const edge = (ns: number | null): string => (ns === null ? "?" : signedDuration(ns));
+  const edge = (ns: number | null): string => (ns === null ? "?" : formatSigned(ns));
   return { text: earliest === null && latest === null ? "?" : `${edge(earliest)} … ${edge(latest)}`, style: "warning" };
 }
 
@@ -186,8 +181,8 @@ function vmTable({ vms }: LiveUpdateDocument, layout: TextLayout): string {
   if (vms.length < 2) return "";
   const rows = vms.map((vm): readonly Cell[] => [
     vm.id,
-    vm.beginNs === null ? "?" : signedDuration(vm.beginNs),
-    vm.endNs === null ? "?" : signedDuration(vm.endNs),
+    vm.beginNs === null ? "?" : formatSigned(vm.beginNs),
+    vm.endNs === null ? "?" : formatSigned(vm.endNs),
     vm.durationNs === null ? "?" : formatDuration(vm.durationNs),
   ]);
   const columns = [leftColumn("VM", "end"), rightColumn("paused"), rightColumn("resumed"), rightColumn("blackout")];
@@ -262,8 +257,7 @@ function healthLines({ counts, events }: LiveUpdateDocument["health"], palette: 
   if (total === 0) return "";
   const classes = counts.map(({ class: name, boot, count }) => `${count} ${name} (${boot} kernel)`).join(", ");
   const lines = events.slice(0, LINES_SHOWN).map(({ severity, boot, atNs, phase, cpu, task, pid, text }) => {
-    const when =
-      atNs === null ? "at an unknown time" : `${signedDuration(atNs)}${phase === null ? "" : ` in ${phase}`}`;
+    const when = atNs === null ? "at an unknown time" : `${formatSigned(atNs)}${phase === null ? "" : ` in ${phase}`}`;
     const who = [cpu === null ? "" : `CPU ${cpu}`, task ?? "", pid === null ? "" : `PID ${pid}`].filter(
       (part) => part !== "",
     );

@@ -1,14 +1,13 @@
 import type { TaskTime } from "../../analyze/attribution/on-cpu.js";
 import { criticalChain as chainOf } from "../../analyze/attribution/views/chain.js";
 import { chainDocument } from "../../analyze/attribution/views/documents.js";
-import { formatDuration } from "../../base/text/format.js";
+import { formatDuration, formatSigned } from "../../base/text/format.js";
 import type { ChainStep } from "../../model/documents/attribution.js";
 import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
 import { flag, one } from "../frame/options.js";
 import { answerFrom, headLines, noBlackout, share } from "../input/attributed.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
-import { signedDuration } from "./analyze-text.js";
 
 /** Steps below this share of the blackout are folded. */
 const MIN_SHARE = 0.005;
@@ -60,7 +59,7 @@ function chainTable(steps: readonly ChainStep[], totalNs: number, context: Conte
       ...waited.map(({ waker, totalNs: ns }) => `blocked ${formatDuration(ns)}, woken by ${waker}`),
     ];
     rows.push([
-      signedDuration(step.beginNs),
+      formatSigned(step.beginNs),
       { text: `+${formatDuration(step.durationNs)}`, style: "strong" },
       share(step.durationNs, totalNs),
       `  ${step.kind === "seam" || step.kind === "printk" || step.kind === "unattributed" ? "" : `${step.kind} `}${step.name}${action}`,

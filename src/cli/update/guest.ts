@@ -5,7 +5,7 @@ import { sampleOfGuests } from "../../analyze/guest/guest-sample.js";
 import { tickGap } from "../../analyze/guest/guest-ticks.js";
 import { DefectLog } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
-import { formatDuration, formatUncertainty } from "../../base/text/format.js";
+import { formatDuration, formatSigned, formatUncertainty } from "../../base/text/format.js";
 import type { Duration } from "../../base/time.js";
 import { parseTicks } from "../../collect/agents/guest-ticks.js";
 import { nodeNameOf } from "../../collect/capture/capture.js";
@@ -25,7 +25,6 @@ import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { withCapture } from "../input/load.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls } from "../terminal/terminal-text.js";
-import { signedDuration } from "./analyze-text.js";
 
 /** Of a tick log: 5,000,000 stamps of 30 characters. */
 const TICK_BYTES = 160 << 20;
@@ -95,8 +94,8 @@ function viewTable({ views }: GuestDocument, context: Context): string {
   const rows = views.map((view): readonly Cell[] => [
     VIEWS[view.view],
     view.vm ?? (view.view === "ticks" ? "" : "host"),
-    view.beginNs === null ? "" : signedDuration(view.beginNs),
-    view.endNs === null ? "" : signedDuration(view.endNs),
+    view.beginNs === null ? "" : formatSigned(view.beginNs),
+    view.endNs === null ? "" : formatSigned(view.endNs),
     view.durationNs === null
       ? { text: "not known", style: "warning" }
       : { text: formatDuration(view.durationNs), style: "strong" },
@@ -124,10 +123,10 @@ function vcpuTables({ vcpuVms }: GuestDocument, context: Context): string {
         each.vcpu === null ? "?" : String(each.vcpu),
         each.oldTask ?? "",
         each.newTask ?? "",
-        each.lastNs === null ? "" : signedDuration(each.lastNs),
-        each.firstNs === null ? "" : signedDuration(each.firstNs),
+        each.lastNs === null ? "" : formatSigned(each.lastNs),
+        each.firstNs === null ? "" : formatSigned(each.firstNs),
         each.gapNs === null ? "" : formatDuration(each.gapNs),
-        each.sinceResumeNs === null ? "" : signedDuration(each.sinceResumeNs),
+        each.sinceResumeNs === null ? "" : formatSigned(each.sinceResumeNs),
       ]);
       const columns = [
         rightColumn("vCPU"),
@@ -179,7 +178,7 @@ function tickText(ticks: TicksDocument, context: Context): string {
 function differenceLines({ differences, ticks }: GuestDocument, context: Context): string {
   const lines = differences.map(({ what, vm, ns, uncertaintyNs }) => {
     const of = vm === null ? "" : ` (${vm})`;
-    return `    ${signedDuration(ns)} ${formatUncertainty(uncertaintyNs)}  ${DIFFERENCES[what]}${of}`;
+    return `    ${formatSigned(ns)} ${formatUncertainty(uncertaintyNs)}  ${DIFFERENCES[what]}${of}`;
   });
   const guest = differences.find(({ what }) => what === "guest-minus-host");
   if (guest !== undefined && guest.ns > guest.uncertaintyNs) {

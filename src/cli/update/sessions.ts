@@ -1,4 +1,4 @@
-import { formatDuration } from "../../base/text/format.js";
+import { formatDuration, formatSize } from "../../base/text/format.js";
 import type { LuoFacts, SessionState, SessionsDocument } from "../../model/documents/sessions.js";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { type Context, defineCommand, exit } from "../frame/command.js";
@@ -14,12 +14,6 @@ const cost = (ns: number | null): string => (ns === null ? "" : formatDuration(n
 const perMib = (ns: number | null, bytes: number | null): string =>
   ns === null || bytes === null || bytes < MIB ? "" : formatDuration(Math.round((ns * MIB) / bytes));
 
-/** `4 MiB`, `12.5 MiB`, `640 KiB`: three digits. */
-function sizeText(bytes: number): string {
-  const [unit, name] = bytes < MIB ? ([1_024, "KiB"] as const) : ([MIB, "MiB"] as const);
-  return `${Number((bytes / unit).toFixed(bytes / unit < 100 ? 1 : 0))} ${name}`;
-}
-
 function sessionText(session: SessionState, context: Context): string {
   const stored = session.unit === null ? [] : [`${session.unit} ${session.fdName ?? ""} (systemd)`];
   const clients = session.clients.map(({ boot, fd }) => `luod client${fd === null ? "" : ` fd ${fd}`} (${boot})`);
@@ -32,7 +26,7 @@ function sessionText(session: SessionState, context: Context): string {
     file.token,
     file.handler ?? "",
     file.unit === null ? "" : `${file.unit} ${file.fdName ?? ""}`,
-    file.bytes === null ? "" : sizeText(file.bytes),
+    file.bytes === null ? "" : formatSize(file.bytes),
     cost(file.preserveNs),
     cost(file.freezeNs),
     cost(file.retrieveNs),

@@ -4,14 +4,13 @@ import { accessSync, closeSync, constants, lstatSync, openSync, readdirSync, rea
 import { join } from "node:path";
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import { err, ok, type Result } from "../../base/result.js";
+import { formatBytes, quoted } from "../../base/text/format.js";
 import {
-  bytesText,
   type CaptureError,
   type CaptureLimits,
   captureError,
   DEFAULT_LIMITS,
   pathFault,
-  quoted,
 } from "../files/capture-error.js";
 import type { CaptureFiles } from "../files/files.js";
 import { type PrivateFolder, privateFolder } from "../files/private-folder.js";
@@ -166,11 +165,11 @@ function listFolder(folder: string, limits: CaptureLimits, shown: string): Resul
       } else if (entry.isFile()) {
         const { size } = lstatSync(join(folder, path));
         if (size > limits.memberBytes) {
-          const most = bytesText(limits.memberBytes);
+          const most = formatBytes(limits.memberBytes);
           return err(
             captureError(
               "too-large",
-              `${where} holds ${bytesText(size)}, more than ${most}.`,
+              `${where} holds ${formatBytes(size)}, more than ${most}.`,
               "Record less, or raise --reader-limit capture-file-bytes=….",
             ),
           );

@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import fc from "fast-check";
+import { formatBytes, quoted } from "../../base/text/format.js";
 import { projectRoot } from "../../testing/places.js";
-import { bytesText, DEFAULT_LIMITS, pathFault, quoted } from "./capture-error.js";
+import { DEFAULT_LIMITS, pathFault } from "./capture-error.js";
 
 const document = readFileSync(join(projectRoot, "docs/capture-format.md"), "utf8");
 
@@ -117,5 +118,5 @@ test("limits are inclusive", () => {
 test("texts for messages: quoted and cut, bytes with separators", () => {
   assert.equal(quoted("a\u001b"), '"a\\u001b"');
   assert.ok(quoted("x".repeat(10_000)).length < 220);
-  assert.equal(bytesText(1_234_567), "1,234,567 bytes");
+  assert.equal(formatBytes(1_234_567), "1,234,567 bytes");
 });

@@ -92,13 +92,3 @@ export function pathFault(
   if (parts.some((part) => utf8.encode(part).length > PART_BYTES)) return `a part has more than ${PART_BYTES} bytes`;
   return null;
 }
-
-/** A path or other text of a capture for a message: quoted, and cut where it is long. */
-export function quoted(text: string): string {
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text);
-}
-
-/** A count of bytes for a message. */
-export function bytesText(bytes: number): string {
-  return `${bytes.toLocaleString("en")} bytes`;
-}

@@ -2,6 +2,7 @@
  * Unpacks a .tar, .tar.gz or .tar.zst into a folder, streaming. The archive comes from another machine: nothing in it
  * is believed before it is checked, and the first thing that is wrong refuses the whole.
  */
+
 import {
   closeSync,
   createReadStream,
@@ -18,14 +19,13 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
 import { err, ok, type Result } from "../../base/result.js";
+import { formatBytes, quoted } from "../../base/text/format.js";
 import {
-  bytesText,
   type CaptureError,
   type CaptureErrorCode,
   type CaptureLimits,
   captureError,
   pathFault,
-  quoted,
   RATIO_FREE_BYTES,
 } from "../files/capture-error.js";
 import { ZstdStream } from "./zstd.js";
@@ -96,7 +96,7 @@ function zstdRefusal(fault: ZstdFault): Refusal {
     case "window":
       return refuse(
         "too-large",
-        `To unpack it takes a zstd window of ${bytesText(fault.bytes)}, more than ${bytesText(ZSTD_WINDOW_BYTES)}.`,
+        `To unpack it takes a zstd window of ${formatBytes(fault.bytes)}, more than ${formatBytes(ZSTD_WINDOW_BYTES)}.`,
         "Pack it with zstd -19 or less, without --long and --ultra.",
       );
     case "truncated":
@@ -160,7 +160,7 @@ function admit(header: Header, seen: Set<string>, limits: CaptureLimits): string
   if (header.type !== "directory" && (header.size ?? 0) > limits.memberBytes) {
     throw refuse(
       "too-large",
-      `Member ${shown} holds ${bytesText(header.size ?? 0)}, more than ${bytesText(limits.memberBytes)}.`,
+      `Member ${shown} holds ${formatBytes(header.size ?? 0)}, more than ${formatBytes(limits.memberBytes)}.`,
       "Record less or, if you trust it, raise --reader-limit capture-file-bytes=….",
     );
   }

@@ -1,8 +1,8 @@
 /** A gate as Markdown: the step summary of a CI run, or a comment. */
 
 import { unlikeSentence } from "../../analyze/cohort/cohort.js";
-import { partsText, signedDuration } from "../../analyze/compare/reason.js";
-import { formatDuration } from "../../base/text/format.js";
+import { partsText } from "../../analyze/compare/reason.js";
+import { formatDuration, formatSigned } from "../../base/text/format.js";
 import type { Check, CheckStatus } from "../../model/documents/cohort.js";
 import type { GateDocument } from "../../model/documents/gate.js";
 import { causeName } from "../../model/update-sample.js";
@@ -44,7 +44,7 @@ function row(check: Check): readonly string[] {
     check.observedNs === null
       ? ""
       : check.kind === "regression"
-        ? signedDuration(check.observedNs)
+        ? formatSigned(check.observedNs)
         : formatDuration(check.observedNs),
     escapeMarkdown(check.message),
   ];
@@ -59,12 +59,12 @@ function causes({ comparison }: GateDocument): string {
     .map((cause) => [
       escapeMarkdown(causeName(cause)),
       escapeMarkdown(cause.detail),
-      signedDuration(cause.shiftNs),
+      formatSigned(cause.shiftNs),
       cause.share === null ? "" : `${(100 * cause.share).toFixed(1)} %`,
-      `${signedDuration(cause.shiftIntervalNs[0])} … ${signedDuration(cause.shiftIntervalNs[1])}`,
+      `${formatSigned(cause.shiftIntervalNs[0])} … ${formatSigned(cause.shiftIntervalNs[1])}`,
       cause.presence === "both" ? "" : cause.presence,
       escapeMarkdown(partsText(cause.parts)),
     ]);
   const head = ["cause", "", "shift", "share", "between", "", ""];
-  return `\n**Why:** ${signedDuration(comparison.breakdown.totalNs)} on average\n\n${markdownTable(head, rows)}`;
+  return `\n**Why:** ${formatSigned(comparison.breakdown.totalNs)} on average\n\n${markdownTable(head, rows)}`;
 }

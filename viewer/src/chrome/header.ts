@@ -3,7 +3,7 @@ import type { LiveUpdateDocument } from "../../../src/model/live-update.js";
 import type { State } from "../interaction/state.js";
 import { timelineOf } from "../interaction/state.js";
 import type { Dispatch } from "../interaction/store.js";
-import { exactDuration, humanDuration, plusMinus, visibleText } from "../model/format.js";
+import { exactDuration, formatDuration, plusMinus, visibleText } from "../model/format.js";
 import { blackoutSentence, clockSentence, outcomeWord } from "../model/sentences.js";
 import { fill, h } from "./dom.js";
 import { buildOffer } from "./updates/build-offer.js";
@@ -72,7 +72,7 @@ function blackoutFigure(document: LiveUpdateDocument): HTMLElement {
   return h(
     "p",
     { class: "figure", id: "blackout-figure", title: exactDuration(durationNs) },
-    h("strong", {}, humanDuration(durationNs)),
+    h("strong", {}, formatDuration(durationNs)),
     uncertaintyNs === null || uncertaintyNs === 0 ? null : h("span", { class: "soft" }, plusMinus(uncertaintyNs)),
     h("span", { class: "basis" }, basis ?? "basis unknown"),
   );

@@ -7,7 +7,7 @@ import type { Store } from "../interaction/store.js";
 import { buildScene, HEAD_HEIGHT, type Hit, METRICS, middleOf, type Scene } from "../layout/scene.js";
 import { analysisOf, nodeName } from "../model/analysis.js";
 import { flowsOf } from "../model/flows.js";
-import { humanDuration, humanOffset, visibleText } from "../model/format.js";
+import { formatDuration, formatSigned, visibleText } from "../model/format.js";
 import type { Timeline } from "../model/timeline.js";
 import { createPainter } from "../painter/painter.js";
 import { PALETTES } from "../painter/palette.js";
@@ -148,26 +148,26 @@ function tooltipText(timeline: Timeline, hit: Hit): readonly [string, string] | 
       const { spans } = update;
       const [begin, end] = [spans.beginNs[hit.row] ?? 0, spans.endNs[hit.row] ?? 0];
       const name = spans.strings[spans.name[hit.row] ?? 0] ?? "";
-      return [visibleText(name), `${humanDuration(end - begin)}, begins ${humanOffset(begin)}`];
+      return [visibleText(name), `${formatDuration(end - begin)}, begins ${formatSigned(begin)}`];
     }
     case "node": {
       const node = analysisOf(update).nodes[hit.node];
       if (node === undefined) return null;
-      return [visibleText(nodeName(node)), `${humanDuration(node.durationNs)}, begins ${humanOffset(node.beginNs)}`];
+      return [visibleText(nodeName(node)), `${formatDuration(node.durationNs)}, begins ${formatSigned(node.beginNs)}`];
     }
     case "phase": {
       const phase = update.document.phases[hit.index];
       if (phase === undefined || phase.durationNs === null || phase.beginNs === null) return null;
-      return [phase.name, `${humanDuration(phase.durationNs)}, begins ${humanOffset(phase.beginNs)}`];
+      return [phase.name, `${formatDuration(phase.durationNs)}, begins ${formatSigned(phase.beginNs)}`];
     }
     case "printk": {
       const line = update.printk[hit.item];
-      return line === undefined ? null : [visibleText(line.text), line.atNs === null ? "" : humanOffset(line.atNs)];
+      return line === undefined ? null : [visibleText(line.text), line.atNs === null ? "" : formatSigned(line.atNs)];
     }
     case "silence": {
       const silence = analysisOf(update).silences[hit.item];
       if (silence === undefined) return null;
-      return [visibleText(silence.irq), `silent for ${humanDuration(silence.silentNs)}: not served over the kexec`];
+      return [visibleText(silence.irq), `silent for ${formatDuration(silence.silentNs)}: not served over the kexec`];
     }
     case "defect": {
       const found = update.document.defects[hit.item];

@@ -20,7 +20,7 @@ export function ticksFor(view: View, width: number, apart: number): Ticks {
 export function tickLabel(ns: number, stepNs: number, viewEdgeNs: number): string {
   if (ns === 0) return "0";
   const size = Math.max(Math.abs(viewEdgeNs), stepNs);
-  const [unit, name] = size >= 1e9 ? [1e9, "s"] : size >= 1e6 ? [1e6, "ms"] : size >= 1e3 ? [1e3, "µs"] : [1, "ns"];
+  const [unit, name] = size >= 1e9 ? [1e9, "s"] : size >= 1e6 ? [1e6, "ms"] : size >= 1e3 ? [1e3, "us"] : [1, "ns"];
   const decimals = Math.max(0, Math.ceil(Math.log10(unit / stepNs) - 1e-9));
   const value = (Math.abs(ns) / unit).toFixed(decimals);
   return `${ns < 0 ? "−" : ""}${value} ${name}`;

@@ -1,47 +1,23 @@
 /** Numbers and names as text. Everything the viewer shows of a capture goes through here. */
 
-const UNITS = [
-  [1e9, "s"],
-  [1e6, "ms"],
-  [1e3, "µs"],
-] as const;
+import { formatDuration, formatPercent, formatSigned, formatUncertainty } from "../../../src/base/text/format.js";
 
-/** A duration in the unit that fits, to four significant digits: `5.214 s`, `92.3 µs`, `-1.5 ms`, `641 ns`. */
-export function humanDuration(ns: number): string {
-  const size = Math.abs(ns);
-  for (const [unit, name] of UNITS) {
-    if (size >= unit) {
-      const value = ns / unit;
-      const digits = size >= 100 * unit ? 1 : size >= 10 * unit ? 2 : 3;
-      const rounded = Number(value.toFixed(digits));
-      // Only hours have thousands of seconds; toLocaleString is too slow for each label of each frame.
-      const text = Math.abs(rounded) < 1000 ? `${rounded}` : rounded.toLocaleString("en", { maximumFractionDigits: 1 });
-      return `${text} ${name}`;
-    }
-  }
-  return `${Number(ns.toFixed(3))} ns`;
-}
+export { formatDuration, formatSigned };
 
 /** The same duration as an exact integer: `5,214,506,369 ns`. */
 export function exactDuration(ns: number): string {
   return `${ns.toLocaleString("en")} ns`;
 }
 
-/** `± 92.3 µs`; nothing where it is zero or unknown. */
+/** `± 93 us`, rounded up; nothing if it is zero or unknown. */
 export function plusMinus(ns: number | null): string {
-  return ns === null || ns === 0 ? "" : `± ${humanDuration(ns)}`;
+  return ns === null || ns === 0 ? "" : formatUncertainty(ns);
 }
 
-/** A place on the axis relative to its zero: `+1.25 s`, `−3 ms`, `0`. */
-export function humanOffset(ns: number): string {
-  if (ns === 0) return "0";
-  return ns > 0 ? `+${humanDuration(ns)}` : `−${humanDuration(-ns)}`;
-}
-
+/** A part of the whole, as every command prints it. */
 export function percent(part: number, whole: number): string {
-  const value = (100 * part) / whole;
-  if (value > 0 && value < 0.005) return "< 0.01 %";
-  return `${value < 10 ? value.toFixed(2) : value.toFixed(1)} %`;
+  const share = part / whole;
+  return share > 0 && share < 0.00005 ? "< 0.01 %" : formatPercent(share);
 }
 
 export function plural(count: number, noun: string): string {

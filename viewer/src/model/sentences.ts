@@ -2,7 +2,7 @@
 
 import { assertNever } from "../../../src/base/result.js";
 import type { LiveUpdateDocument, Outcome, PhaseDocument } from "../../../src/model/live-update.js";
-import { humanDuration, humanOffset, plusMinus, visibleText } from "./format.js";
+import { formatDuration, formatSigned, plusMinus, visibleText } from "./format.js";
 
 export function outcomeWord(outcome: Outcome): string {
   switch (outcome) {
@@ -84,9 +84,9 @@ export function unseenSentence(phase: PhaseDocument): string {
 
 function rangeText(range: readonly [number | null, number | null] | null): string {
   const [earliest, latest] = range ?? [null, null];
-  if (earliest !== null && latest !== null) return ` (between ${humanOffset(earliest)} and ${humanOffset(latest)})`;
-  if (earliest !== null) return ` (not before ${humanOffset(earliest)})`;
-  if (latest !== null) return ` (not after ${humanOffset(latest)})`;
+  if (earliest !== null && latest !== null) return ` (between ${formatSigned(earliest)} and ${formatSigned(latest)})`;
+  if (earliest !== null) return ` (not before ${formatSigned(earliest)})`;
+  if (latest !== null) return ` (not after ${formatSigned(latest)})`;
   return "";
 }
 
@@ -102,5 +102,5 @@ export function rangeDuration(document: LiveUpdateDocument, beginNs: number, end
   const { seam, clock } = document;
   const crosses = seam.beginNs !== null && seam.endNs !== null && beginNs < seam.endNs && endNs > seam.beginNs;
   const soft = crosses ? plusMinus(clock.uncertaintyNs) : "";
-  return soft === "" ? humanDuration(endNs - beginNs) : `${humanDuration(endNs - beginNs)} ${soft}`;
+  return soft === "" ? formatDuration(endNs - beginNs) : `${formatDuration(endNs - beginNs)} ${soft}`;
 }

@@ -3,7 +3,7 @@ import { PHASE_COLOURS } from "../../../src/report/phase-colours.js";
 import { METRICS } from "../layout/scene.js";
 import { tickLabel, ticksFor } from "../layout/ticks.js";
 import { xOf } from "../layout/viewport.js";
-import { humanDuration, plusMinus, visibleText } from "../model/format.js";
+import { formatDuration, plusMinus, visibleText } from "../model/format.js";
 import { minimapOf } from "../model/minimap.js";
 import { paintSeam } from "./ground.js";
 import { type Frame, heldX, outline, SANS, type Tools, toX } from "./pen.js";
@@ -86,7 +86,7 @@ export function paintRegions(tools: Tools, frame: Frame): void {
   paintSeam(tools, frame, REGIONS_TOP, RIBBON_TOP);
   write(labels("old"), 0, begin, palette.quiet);
   write(labels("new"), end, plot, palette.quiet);
-  const length = `seam  ${humanDuration(seam.endNs - seam.beginNs)} ${plusMinus(seam.softNs)}`;
+  const length = `seam  ${formatDuration(seam.endNs - seam.beginNs)} ${plusMinus(seam.softNs)}`;
   const wide = context.measureText(length).width;
   const [left, right] = [Math.max(begin, 0), Math.min(end, plot)];
   if (right - left > wide + 16) {
@@ -122,7 +122,7 @@ export function paintRibbon(tools: Tools, frame: Frame): void {
     context.fillStyle = ink;
     context.fillText(phase.name, left + 6, top + tall / 2 + 0.5);
     context.font = `12px ${SANS}`;
-    const took = humanDuration(phase.endNs - phase.beginNs);
+    const took = formatDuration(phase.endNs - phase.beginNs);
     if (room > name + 8 + context.measureText(took).width)
       context.fillText(took, left + 14 + name, top + tall / 2 + 0.5);
   }

@@ -3,7 +3,7 @@ import { SPAN_KINDS, SpanFlag } from "../../../src/model/span-table.js";
 import { layoutLane, layoutPoints, WHOLE } from "../layout/level-of-detail.js";
 import { HEAD_HEIGHT, indexInLane, METRICS, type SceneItem, visibleItems } from "../layout/scene.js";
 import { analysisOf, type Bands, colourKind, nodeName } from "../model/analysis.js";
-import { humanDuration, visibleText } from "../model/format.js";
+import { formatDuration, visibleText } from "../model/format.js";
 import { firstAbove, type Lane } from "../model/lanes.js";
 import { type Found, isFound } from "../model/search.js";
 import { visibleStrings } from "../model/strings.js";
@@ -139,7 +139,7 @@ function paintSpans(tools: Tools, frame: Frame, item: Extract<SceneItem, { what:
     if (back) context.globalAlpha = 0.5;
     context.fillText(text.length <= fits ? text : `${text.slice(0, fits - 1)}…`, from + 4, top + tall / 2 + 0.5);
     if (fits - text.length > 12) {
-      const took = humanDuration((spans.endNs[row] as number) - (spans.beginNs[row] as number));
+      const took = formatDuration((spans.endNs[row] as number) - (spans.beginNs[row] as number));
       context.globalAlpha = 0.62;
       context.fillText(took, from + 4 + (text.length + 2) * glyph, top + tall / 2 + 0.5);
     }
@@ -227,7 +227,7 @@ function paintBands(tools: Tools, frame: Frame, item: Extract<SceneItem, { what:
     const fits = Math.floor((x + wide - from - 8) / glyph);
     if (fits < 3) continue;
     const name = visibleText(remainder[i] === 1 ? `unattributed in ${node.name || node.id}` : nodeName(node));
-    const took = humanDuration((end[i] as number) - (begin[i] as number));
+    const took = formatDuration((end[i] as number) - (begin[i] as number));
     const text = fits - name.length > took.length + 2 ? `${name}  ${took}` : name;
     context.fillStyle = palette.spanInk;
     context.fillText(text.length <= fits ? text : `${text.slice(0, fits - 1)}…`, from + 4, top + tall / 2 + 0.5);
@@ -257,7 +257,7 @@ function paintSilence(
   context.fillRect(x - 1, top, 2, tall);
   context.fillRect(to - 1, top, 2, tall);
   const [from, until] = [Math.max(x, 0), Math.min(to, plot)];
-  const text = `silent ${humanDuration(endNs - beginNs)}`;
+  const text = `silent ${formatDuration(endNs - beginNs)}`;
   const wide = text.length * glyph + 12;
   if (until - from > wide + 12) {
     context.font = `11px ${MONO}`;

@@ -1,6 +1,6 @@
 /** Draws what is over the lanes: the selected range, marks, flows, the pointer's line. */
 import { HEAD_HEIGHT, METRICS, middleOf } from "../layout/scene.js";
-import { humanDuration, visibleText } from "../model/format.js";
+import { formatDuration, visibleText } from "../model/format.js";
 import { rangeDuration } from "../model/sentences.js";
 import { RULER_TOP } from "./head.js";
 import { type Frame, fitText, heldX, SANS, type Tools, toX } from "./pen.js";
@@ -42,7 +42,7 @@ export function paintMarks(tools: Tools, frame: Frame): void {
     const next = marks[i + 1];
     const nextX = next === undefined ? plot : Math.round(toX(tools, frame, next.atNs));
     if (next !== undefined && nextX > 0 && x < plot) {
-      const text = humanDuration(next.atNs - mark.atNs);
+      const text = formatDuration(next.atNs - mark.atNs);
       const wide = context.measureText(text).width;
       const [from, to] = [Math.max(x, 0), Math.min(nextX, plot)];
       const y = HEAD_HEIGHT + 9;

@@ -1,6 +1,6 @@
 /** Causes by update: how long each cause took in each update, to show what differs between them. */
 import type { State } from "../../interaction/state.js";
-import { humanDuration, middleCut, visibleText } from "../../model/format.js";
+import { formatDuration, middleCut, visibleText } from "../../model/format.js";
 import { type HeatMap, heatMapOf } from "../../model/updates/heat-map.js";
 import { PALETTES } from "../../painter/palette.js";
 import { type CanvasPlot, canvasPlot } from "./canvas-plot.js";
@@ -52,7 +52,7 @@ export function heatMap(
         context.textAlign = "left";
         context.fillText(middleCut(visibleText(row.name), 26), 2, y + ROW / 2);
         context.textAlign = "right";
-        context.fillText(humanDuration(row.median), LEFT - 8, y + ROW / 2);
+        context.fillText(formatDuration(row.median), LEFT - 8, y + ROW / 2);
         // One pixel is one column, whatever the number of updates.
         let drawnTo = -1;
         let fill = "";
@@ -73,7 +73,7 @@ export function heatMap(
       const update = kept[i];
       if (row === undefined || x < LEFT || update === undefined) return null;
       const ns = row.ns[i];
-      const took = ns === undefined || Number.isNaN(ns) ? "not among its larger causes" : humanDuration(ns);
+      const took = ns === undefined || Number.isNaN(ns) ? "not among its larger causes" : formatDuration(ns);
       return { text: `${visibleText(state.entries[update]?.name ?? "")}: ${visibleText(row.name)}, ${took}`, update };
     },
   });

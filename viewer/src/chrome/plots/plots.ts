@@ -4,7 +4,7 @@ import { CHANGE_LEVEL } from "../../../../src/analyze/history/history.js";
 import type { ReportEntry } from "../../../../src/report/report-index.js";
 import { openedIndex, type State } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
-import { humanDuration, plural, visibleText } from "../../model/format.js";
+import { formatDuration, plural, visibleText } from "../../model/format.js";
 import { type Changes, changesOf, LEAST_FOR_CHANGES, type Level } from "../../model/updates/changes.js";
 import { percentileCurve, quantileName, supportedQuantile, thinned } from "../../model/updates/percentiles.js";
 import { PALETTES } from "../../painter/palette.js";
@@ -140,10 +140,10 @@ function changesText({ changes, levels, updatesPerPoint }: Changes, kept: readon
   if (changes.length === 0) return `${SERIES_CAPTION} No change point in the blackout ${how}.`;
   const name = (place: number) => visibleText(state.entries[kept[place] as number]?.name ?? "");
   const sentences = changes.slice(0, MOST_TOLD).map(({ at, shiftNs, intervalNs, relative, belowFloor }) => {
-    const by = `${shiftNs >= 0 ? "longer" : "shorter"} by ${humanDuration(Math.abs(shiftNs))}`;
+    const by = `${shiftNs >= 0 ? "longer" : "shorter"} by ${formatDuration(Math.abs(shiftNs))}`;
     const size = `${relative >= 0 ? "+" : "−"}${(Math.abs(relative) * 100).toFixed(1)} %`;
     const sure =
-      intervalNs === null ? "" : `; 95 % interval ${humanDuration(intervalNs[0])} to ${humanDuration(intervalNs[1])}`;
+      intervalNs === null ? "" : `; 95 % interval ${formatDuration(intervalNs[0])} to ${formatDuration(intervalNs[1])}`;
     return `from ${(at + 1).toLocaleString("en")} (${name(at)}) ${by} (${size}${sure})${belowFloor ? ", too small to matter" : ""}`;
   });
   const more = changes.length > MOST_TOLD ? `; ${changes.length - MOST_TOLD} more` : "";
@@ -172,7 +172,7 @@ function axes(state: State, xLabels: (values: number[]) => string[]): uPlot.Axis
     {
       ...shared,
       size: 70,
-      values: (_, values) => values.map((value) => (value === null ? "" : value === 0 ? "0" : humanDuration(value))),
+      values: (_, values) => values.map((value) => (value === null ? "" : value === 0 ? "0" : formatDuration(value))),
     },
   ];
 }
@@ -249,7 +249,7 @@ function ecdfPlot(root: HTMLElement, curves: readonly Curve[], state: State, say
     return [x, y];
   });
   const [across, up] = axes(state, (values) =>
-    values.map((value) => (value === null ? "" : value === 0 ? "0" : humanDuration(value))),
+    values.map((value) => (value === null ? "" : value === 0 ? "0" : formatDuration(value))),
   );
   const stepped = uPlot.paths.stepped?.({ align: 1 });
   return new uPlot(
@@ -292,7 +292,7 @@ function ecdfPlot(root: HTMLElement, curves: readonly Curve[], state: State, say
               const value = plot.data[i + 1]?.[idx];
               return value === null || value === undefined ? [] : [`${(100 * value).toFixed(1)} % of ${curve.name}`];
             });
-            say(`at most ${humanDuration(plot.data[0][idx] as number)}: ${at.join(", ")}`);
+            say(`at most ${formatDuration(plot.data[0][idx] as number)}: ${at.join(", ")}`);
           },
         ],
       },
@@ -348,7 +348,7 @@ function percentilePlot(root: HTMLElement, curves: readonly Curve[], state: Stat
             const x = plot.data[0][idx] as number;
             const at = names.flatMap((name, i) => {
               const value = plot.data[i + 1]?.[idx];
-              return value === null || value === undefined ? [] : [`${name} ${humanDuration(value)}`];
+              return value === null || value === undefined ? [] : [`${name} ${formatDuration(value)}`];
             });
             say(`${quantileName(1 - 1 / x)}: ${[...new Set(at)].join(", ")}`);
           },
@@ -424,7 +424,7 @@ function seriesPlot(
             if (entry === undefined) return say("");
             const at = curves.flatMap((curve) => {
               const value = curve.valuesNs[idx as number];
-              return value === null || value === undefined ? [] : [`${curve.name} ${humanDuration(value)}`];
+              return value === null || value === undefined ? [] : [`${curve.name} ${formatDuration(value)}`];
             });
             say(`${visibleText(entry.name)}: ${at.join(", ")}`);
           },

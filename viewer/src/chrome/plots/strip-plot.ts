@@ -1,7 +1,7 @@
 /** Every update is a dot on the lines of its blackout and phases: spread, clusters and outliers at a glance. */
 
 import type { State } from "../../interaction/state.js";
-import { humanDuration, visibleText } from "../../model/format.js";
+import { formatDuration, visibleText } from "../../model/format.js";
 import { PALETTES } from "../../painter/palette.js";
 import { type CanvasPlot, canvasPlot } from "./canvas-plot.js";
 import type { Curve } from "./curves.js";
@@ -83,7 +83,7 @@ export function stripPlot(
         context.fillRect(x, 0, 1, height - BOTTOM);
         context.fillStyle = palette.quiet;
         context.textAlign = "center";
-        context.fillText(humanDuration(10 ** power), Math.min(x, width - 20), height - BOTTOM / 2);
+        context.fillText(formatDuration(10 ** power), Math.min(x, width - 20), height - BOTTOM / 2);
       }
       context.textAlign = "right";
       curves.forEach((curve, line) => {
@@ -131,7 +131,7 @@ export function stripPlot(
       const update = kept[best];
       const entry = update === undefined ? undefined : state.entries[update];
       if (update === undefined || entry === undefined) return null;
-      return { text: `${visibleText(entry.name)}: ${curve.name} ${humanDuration(curve.valuesNs[best] ?? 0)}`, update };
+      return { text: `${visibleText(entry.name)}: ${curve.name} ${formatDuration(curve.valuesNs[best] ?? 0)}`, update };
     },
   });
 }

@@ -5,7 +5,7 @@ import { shown } from "../../interaction/keys.js";
 import { type State, timelineOf } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
 import { analysisOf } from "../../model/analysis.js";
-import { exactDuration, humanDuration, plural, visibleText } from "../../model/format.js";
+import { exactDuration, formatDuration, plural, visibleText } from "../../model/format.js";
 import type { Timeline } from "../../model/timeline.js";
 import { fill, h } from "../dom.js";
 import { defectsPart } from "./defects.js";
@@ -55,7 +55,7 @@ function longestPart(state: State, timeline: Timeline, dispatch: Dispatch): HTML
             },
             h("span", { class: "longest-name" }, visibleText(span.name)),
             h("span", { class: "longest-kind" }, span.kind),
-            h("span", { class: "longest-time" }, humanDuration(span.endNs - span.beginNs)),
+            h("span", { class: "longest-time" }, formatDuration(span.endNs - span.beginNs)),
           ),
         );
       }),
@@ -89,7 +89,7 @@ function silencePart(state: State, timeline: Timeline, dispatch: Dispatch): HTML
             },
             h("span", { class: "longest-name" }, visibleText(irq)),
             h("span", { class: "longest-kind" }, "irq"),
-            h("span", { class: "longest-time" }, humanDuration(silentNs)),
+            h("span", { class: "longest-time" }, formatDuration(silentNs)),
           ),
         ),
       ),
@@ -112,7 +112,7 @@ function clockDetails(document: LiveUpdateDocument): HTMLElement | null {
       {},
       ...clock.parts.flatMap((part) => [
         h("dt", {}, visibleText(part.what)),
-        h("dd", {}, `± ${humanDuration(part.ns)}`),
+        h("dd", {}, `± ${formatDuration(part.ns)}`),
       ]),
       ...clock.rejected.flatMap((other) => [
         h("dt", {}, `not ${other.method}`),

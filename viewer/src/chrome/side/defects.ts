@@ -1,7 +1,7 @@
 /** What could not be decoded, or is missing: always counted, listed on demand. */
 import type { DefectDocument, LiveUpdateDocument } from "../../../../src/model/live-update.js";
 import type { Dispatch } from "../../interaction/store.js";
-import { humanOffset, plural, visibleText } from "../../model/format.js";
+import { formatSigned, plural, visibleText } from "../../model/format.js";
 import { h } from "../dom.js";
 
 /** A longer list is cut, with a note: each row has elements, and a report may have thousands. */
@@ -51,7 +51,7 @@ function row(found: DefectDocument, item: number, dispatch: Dispatch): HTMLEleme
         : h(
             "button",
             { class: "link-button", onclick: () => dispatch({ what: "select", selection: { what: "defect", item } }) },
-            `at ${humanOffset(found.atNs)}`,
+            `at ${formatSigned(found.atNs)}`,
           ),
     ),
     h("p", {}, visibleText(found.message)),

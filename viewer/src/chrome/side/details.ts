@@ -9,8 +9,8 @@ import { placeOf } from "../../interaction/targets.js";
 import { analysisOf, nodeName } from "../../model/analysis.js";
 import {
   exactDuration,
-  humanDuration,
-  humanOffset,
+  formatDuration,
+  formatSigned,
   percent,
   plural,
   plusMinus,
@@ -64,7 +64,7 @@ function panel(
 
 function duration(beginNs: number, endNs: number): Row[] {
   return [
-    ["Duration", humanDuration(endNs - beginNs)],
+    ["Duration", formatDuration(endNs - beginNs)],
     ["", h("span", { class: "exact", "data-ns": endNs - beginNs }, exactDuration(endNs - beginNs))],
   ];
 }
@@ -87,7 +87,7 @@ function selectionPart(timeline: Timeline, selection: Selection, dispatch: Dispa
       if (selection.row >= update.spans.count) return null;
       const span = spanAt(update.spans, selection.row);
       const rows: Row[] = [
-        [zero, humanOffset(span.beginNs)],
+        [zero, formatSigned(span.beginNs)],
         ["", exact(span.beginNs)],
         ...duration(span.beginNs, span.endNs),
       ];
@@ -116,7 +116,7 @@ function selectionPart(timeline: Timeline, selection: Selection, dispatch: Dispa
       const node = analysisOf(update).nodes[selection.node];
       if (node === undefined) return null;
       const rows: Row[] = [
-        [zero, humanOffset(node.beginNs)],
+        [zero, formatSigned(node.beginNs)],
         ["", exact(node.beginNs)],
         ...duration(node.beginNs, node.endNs),
       ];
@@ -127,7 +127,7 @@ function selectionPart(timeline: Timeline, selection: Selection, dispatch: Dispa
       if (node.children.length > 0) {
         rows.push([
           "Unattributed",
-          `${humanDuration(node.unattributedNs)}, ${percent(node.unattributedNs, node.durationNs)}`,
+          `${formatDuration(node.unattributedNs)}, ${percent(node.unattributedNs, node.durationNs)}`,
         ]);
       }
       if (node.evidence !== "") rows.push(["Evidence", visibleText(node.evidence)]);
@@ -152,9 +152,9 @@ function selectionPart(timeline: Timeline, selection: Selection, dispatch: Dispa
       const phase = update.document.phases[selection.index];
       if (phase === undefined) return null;
       const rows: Row[] = [];
-      if (phase.beginNs !== null) rows.push([zero, humanOffset(phase.beginNs)], ["", exact(phase.beginNs)]);
+      if (phase.beginNs !== null) rows.push([zero, formatSigned(phase.beginNs)], ["", exact(phase.beginNs)]);
       if (phase.durationNs !== null) {
-        rows.push(["Duration", `${humanDuration(phase.durationNs)} ${plusMinus(phase.uncertaintyNs)}`]);
+        rows.push(["Duration", `${formatDuration(phase.durationNs)} ${plusMinus(phase.uncertaintyNs)}`]);
         rows.push(["", h("span", { class: "exact", "data-ns": phase.durationNs }, exactDuration(phase.durationNs))]);
       }
       const unseen = unseenSentence(phase);
@@ -167,7 +167,7 @@ function selectionPart(timeline: Timeline, selection: Selection, dispatch: Dispa
       if (line === undefined) return null;
       const rows: Row[] = [["Kernel", line.boot]];
       if (line.atNs !== null) {
-        rows.push(["At", `${humanOffset(line.atNs)} ${plusMinus(line.uncertaintyNs)}`], ["", exact(line.atNs)]);
+        rows.push(["At", `${formatSigned(line.atNs)} ${plusMinus(line.uncertaintyNs)}`], ["", exact(line.atNs)]);
       }
       if (line.stampNs !== null) rows.push(["Stamp", exactDuration(line.stampNs)]);
       rows.push(["Level", line.level === null ? "unknown" : `${line.level}`]);
@@ -182,9 +182,9 @@ function selectionPart(timeline: Timeline, selection: Selection, dispatch: Dispa
         "interrupt silence",
         [
           ...duration(0, silentNs),
-          ["Last served", `${humanOffset(lastOldNs)}, old kernel`],
+          ["Last served", `${formatSigned(lastOldNs)}, old kernel`],
           ["", exact(lastOldNs)],
-          ["First served", `${humanOffset(firstNewNs)}, new kernel`],
+          ["First served", `${formatSigned(firstNewNs)}, new kernel`],
           ["", exact(firstNewNs)],
         ],
         h(
@@ -203,7 +203,7 @@ function selectionPart(timeline: Timeline, selection: Selection, dispatch: Dispa
         ["File", `${visibleText(found.file)}${found.line === null ? "" : `:${found.line}`}`],
         ["Count", found.count.toLocaleString("en")],
       ];
-      if (found.atNs !== null) rows.push(["At", humanOffset(found.atNs)]);
+      if (found.atNs !== null) rows.push(["At", formatSigned(found.atNs)]);
       return panel(
         visibleText(found.code),
         "defect",
@@ -231,14 +231,14 @@ function rangePart(timeline: Timeline, state: State, dispatch: Dispatch): HTMLEl
   if (range === null || axis === undefined) return null;
   const whole = range.endNs - range.beginNs;
   const rows: Row[] = [
-    ["From", humanOffset(range.beginNs)],
-    ["To", humanOffset(range.endNs)],
+    ["From", formatSigned(range.beginNs)],
+    ["To", formatSigned(range.endNs)],
     ["Duration", rangeDuration(timeline.update.document, range.beginNs, range.endNs)],
     ["", h("span", { class: "exact", "data-range-ns": whole }, exactDuration(whole))],
   ];
   for (const phase of axis.phases) {
     const inside = Math.min(phase.endNs, range.endNs) - Math.max(phase.beginNs, range.beginNs);
-    if (inside > 0) rows.push([`of ${phase.name}`, humanDuration(inside)]);
+    if (inside > 0) rows.push([`of ${phase.name}`, formatDuration(inside)]);
   }
   const found = rangeStatistics(timeline, axis, range.beginNs, range.endNs);
   rows.push(["Spans", found.count.toLocaleString("en")]);
@@ -288,7 +288,7 @@ function sharesPart(found: RangeStatistics, whole: number): HTMLElement {
             "tr",
             {},
             h("th", { scope: "row" }, swatch(kindColour(kind)), kind === "unattributed" ? "no cause seen" : kind),
-            h("td", { class: "number", title: exactDuration(ns), "data-ns": ns }, humanDuration(ns)),
+            h("td", { class: "number", title: exactDuration(ns), "data-ns": ns }, formatDuration(ns)),
             h("td", { class: "number" }, percent(ns, whole)),
           ),
         ),
@@ -320,7 +320,7 @@ function causesPart(timeline: Timeline, found: RangeStatistics, dispatch: Dispat
             },
             h("span", { class: "longest-name" }, visibleText(strings[name] ?? "")),
             h("span", { class: "longest-kind" }, count === 1 ? kind : `${kind} × ${count.toLocaleString("en")}`),
-            h("span", { class: "longest-time" }, humanDuration(sumNs)),
+            h("span", { class: "longest-time" }, formatDuration(sumNs)),
           ),
         ),
       ),
@@ -358,7 +358,7 @@ function kindsPart(found: RangeStatistics): HTMLElement | null {
             {},
             h("th", { scope: "row" }, kind),
             h("td", { class: "number" }, count.toLocaleString("en")),
-            h("td", { class: "number", title: exactDuration(sumNs) }, humanDuration(sumNs)),
+            h("td", { class: "number", title: exactDuration(sumNs) }, formatDuration(sumNs)),
           ),
         ),
       ),
@@ -387,19 +387,19 @@ function marksPart(state: State, dispatch: Dispatch): HTMLElement {
         return h(
           "li",
           { class: "mark" },
-          h("span", { class: "mark-at", title: exactDuration(mark.atNs) }, humanOffset(mark.atNs)),
+          h("span", { class: "mark-at", title: exactDuration(mark.atNs) }, formatSigned(mark.atNs)),
           apart === null
             ? null
             : h(
                 "span",
                 { class: "mark-apart", title: exactDuration(apart), "data-ns": apart },
-                `Δ ${humanDuration(apart)}`,
+                `Δ ${formatDuration(apart)}`,
               ),
           h(
             "button",
             {
               class: "quiet-button",
-              "aria-label": `Remove the mark at ${humanOffset(mark.atNs)}`,
+              "aria-label": `Remove the mark at ${formatSigned(mark.atNs)}`,
               onclick: () => dispatch({ what: "unmark", index }),
             },
             "Remove",
@@ -417,7 +417,7 @@ function noteField(state: State, mark: Mark, index: number, dispatch: Dispatch):
     type: "text",
     maxlength: 200,
     placeholder: "Note",
-    "aria-label": `Note of the mark at ${humanOffset(mark.atNs)}`,
+    "aria-label": `Note of the mark at ${formatSigned(mark.atNs)}`,
     "data-mark": index,
   });
   field.value = mark.note;

@@ -4,7 +4,7 @@ import { shown } from "../../interaction/keys.js";
 import { type State, timelineOf } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
 import { type Analysis, analysisOf, nodeName, nodeOf } from "../../model/analysis.js";
-import { humanDuration, humanOffset, visibleText } from "../../model/format.js";
+import { formatDuration, formatSigned, visibleText } from "../../model/format.js";
 import { fill, h } from "../dom.js";
 
 /** Spans listed per finding; further ones are counted. */
@@ -36,8 +36,8 @@ export function renderFindings(root: Element, state: State, dispatch: Dispatch):
 }
 
 function gainText([least, most]: Finding["gainNs"]): string {
-  if (least === most) return humanDuration(most);
-  return least === 0 ? `≤ ${humanDuration(most)}` : `${humanDuration(least)} to ${humanDuration(most)}`;
+  if (least === most) return formatDuration(most);
+  return least === 0 ? `≤ ${formatDuration(most)}` : `${formatDuration(least)} to ${formatDuration(most)}`;
 }
 
 /** As the tree has it: `e1000 0000:00:03.0, probe`. */
@@ -73,7 +73,7 @@ function item(finding: Finding, analysis: Analysis, jump: (node: number, fit: bo
           h(
             "button",
             { class: "link-button", onclick: () => jump(nodeOf(analysis, span), true) },
-            `${spanName(analysis, span)} at ${humanOffset(span.beginNs)}`,
+            `${spanName(analysis, span)} at ${formatSigned(span.beginNs)}`,
           ),
         ),
       finding.spans.length > SHOWN

@@ -5,7 +5,7 @@ import { PHASE_COLOURS } from "../../../../src/report/phase-colours.js";
 import type { State } from "../../interaction/state.js";
 import { timelineOf } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
-import { exactDuration, humanDuration, humanOffset, percent, plusMinus } from "../../model/format.js";
+import { exactDuration, formatDuration, formatSigned, percent, plusMinus } from "../../model/format.js";
 import { evidenceText, unseenSentence } from "../../model/sentences.js";
 import { hasJointAxis } from "../../model/timeline.js";
 import { fill, h, swatch } from "../dom.js";
@@ -73,7 +73,7 @@ function cells(
   const begin =
     phase.beginNs === null
       ? "not seen"
-      : `${humanOffset(phase.beginNs)}${phase.axis === "joint" || phase.axis === null ? "" : ` (${phase.axis})`}`;
+      : `${formatSigned(phase.beginNs)}${phase.axis === "joint" || phase.axis === null ? "" : ` (${phase.axis})`}`;
   const evidence = h("td", { class: "evidence", title: evidenceText(phase) }, evidenceText(phase));
   if (phase.durationNs === null) {
     return [
@@ -87,7 +87,7 @@ function cells(
     h(
       "td",
       { class: "number", title: exactDuration(phase.durationNs) },
-      humanDuration(phase.durationNs),
+      formatDuration(phase.durationNs),
       phase.uncertaintyNs === null || phase.uncertaintyNs === 0
         ? null
         : h("span", { class: "soft" }, ` ${plusMinus(phase.uncertaintyNs)}`),

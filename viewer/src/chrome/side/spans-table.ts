@@ -2,7 +2,7 @@
 import { spanAt } from "../../../../src/model/span-table.js";
 import { type State, timelineOf } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
-import { exactDuration, humanDuration, humanOffset, plural, visibleText } from "../../model/format.js";
+import { exactDuration, formatDuration, formatSigned, plural, visibleText } from "../../model/format.js";
 import { longestInView } from "../../model/in-view.js";
 import { fill, h } from "../dom.js";
 
@@ -65,11 +65,11 @@ export function renderSpansTable(root: Element, state: State, dispatch: Dispatch
                 ),
                 h("span", { class: "span-kind" }, `${span.kind}${span.boot === null ? "" : `, ${span.boot}`}`),
               ),
-              h("td", { class: "number", title: exactDuration(span.beginNs) }, humanOffset(span.beginNs)),
+              h("td", { class: "number", title: exactDuration(span.beginNs) }, formatSigned(span.beginNs)),
               h(
                 "td",
                 { class: "number", title: exactDuration(span.endNs - span.beginNs) },
-                humanDuration(span.endNs - span.beginNs),
+                formatDuration(span.endNs - span.beginNs),
               ),
             );
           }),

@@ -5,7 +5,7 @@ import { shown } from "../../interaction/keys.js";
 import { type State, timelineOf } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
 import { analysisOf, colourKind, nodeName } from "../../model/analysis.js";
-import { exactDuration, humanDuration, middleCut, percent, visibleText } from "../../model/format.js";
+import { exactDuration, formatDuration, middleCut, percent, visibleText } from "../../model/format.js";
 import { kindColour } from "../../painter/palette.js";
 import { fill, h, swatch } from "../dom.js";
 import { buildOffer } from "../updates/build-offer.js";
@@ -96,7 +96,7 @@ function treeRow(
     "tr",
     { class: at.chosen ? "chosen" : "", "data-node": at.number },
     name,
-    h("td", { class: "number", title: exactDuration(node.durationNs) }, humanDuration(node.durationNs)),
+    h("td", { class: "number", title: exactDuration(node.durationNs) }, formatDuration(node.durationNs)),
     h("td", { class: "number" }, percent(node.durationNs, at.whole)),
   );
 }
@@ -109,7 +109,7 @@ function noteRow(text: string, ns: number | null, level: number, whole: number):
     "tr",
     {},
     name,
-    h("td", { class: "number", title: exactDuration(ns) }, humanDuration(ns)),
+    h("td", { class: "number", title: exactDuration(ns) }, formatDuration(ns)),
     h("td", { class: "number" }, percent(ns, whole)),
   );
 }

@@ -2,7 +2,7 @@
 import { type State, timelineOf } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
 import { analysisOf } from "../../model/analysis.js";
-import { exactDuration, humanDuration, visibleText } from "../../model/format.js";
+import { exactDuration, formatDuration, visibleText } from "../../model/format.js";
 import { knobsOf, PARALLEL, supposed } from "../../model/what-if.js";
 import { fill, h } from "../dom.js";
 import { buildOffer } from "../updates/build-offer.js";
@@ -56,16 +56,16 @@ export function renderWhatIf(root: Element, state: State, dispatch: Dispatch): v
     h(
       "p",
       { class: "what-if-figure", title: exactDuration(result.durationNs), "data-ns": result.durationNs },
-      humanDuration(result.durationNs),
+      formatDuration(result.durationNs),
     ),
     h(
       "p",
       { class: "note" },
-      `between ${humanDuration(result.lowerNs)} and ${humanDuration(result.upperNs)}; it was ${humanDuration(result.beforeNs)}`,
+      `between ${formatDuration(result.lowerNs)} and ${formatDuration(result.upperNs)}; it was ${formatDuration(result.beforeNs)}`,
     ),
     bar(result.beforeNs, result.lowerNs, result.durationNs, result.upperNs),
     ...result.bounds.map((bound) =>
-      h("p", { class: "note" }, `${bound.side === "lower" ? "−" : "+"} ${humanDuration(bound.ns)}: ${bound.what}`),
+      h("p", { class: "note" }, `${bound.side === "lower" ? "−" : "+"} ${formatDuration(bound.ns)}: ${bound.what}`),
     ),
   );
 }
@@ -82,11 +82,11 @@ function slider(
     max: 100,
     step: 5,
     "data-selector": knob.selector,
-    "aria-label": `${visibleText(knob.name)}, ${knob.kind}: share of its ${humanDuration(knob.totalNs)}`,
+    "aria-label": `${visibleText(knob.name)}, ${knob.kind}: share of its ${formatDuration(knob.totalNs)}`,
   });
   input.value = `${Math.round(100 * (state.costs.get(knob.selector) ?? 1))}`;
   const say = () => {
-    output.textContent = humanDuration((knob.totalNs * Number(input.value)) / 100);
+    output.textContent = formatDuration((knob.totalNs * Number(input.value)) / 100);
     input.setAttribute("aria-valuetext", `${input.value} %, ${output.textContent}`);
   };
   say();

@@ -6,7 +6,7 @@ import { PHASES } from "../../../../src/model/live-update.js";
 import { openedIndex, type Side, type State, timelineOf, timelineOn } from "../../interaction/state.js";
 import { type Store, whenChanged } from "../../interaction/store.js";
 import { analysisOf } from "../../model/analysis.js";
-import { exactDuration, humanDuration, visibleText } from "../../model/format.js";
+import { exactDuration, formatDuration, visibleText } from "../../model/format.js";
 import type { Timeline } from "../../model/timeline.js";
 import { differenceOf } from "../../model/updates/difference.js";
 import { fill, h } from "../dom.js";
@@ -65,7 +65,7 @@ export function createComparePage(store: Store): PageView {
           fill(
             head,
             choice(state, side),
-            h("strong", {}, document?.blackout.durationNs == null ? "" : humanDuration(document.blackout.durationNs)),
+            h("strong", {}, document?.blackout.durationNs == null ? "" : formatDuration(document.blackout.durationNs)),
             h(
               "span",
               { class: "status" },
@@ -115,10 +115,10 @@ function renderDifference(root: Element, state: State): void {
     return;
   }
   const [a, b] = [one.update.document, other.update.document];
-  const signed = (ns: number) => (ns === 0 ? "0" : `${ns > 0 ? "+" : "−"}${humanDuration(Math.abs(ns))}`);
+  const signed = (ns: number) => (ns === 0 ? "0" : `${ns > 0 ? "+" : "−"}${formatDuration(Math.abs(ns))}`);
   const row = (name: string, kind: string, x: number | null, y: number | null, by: number | null) => {
     const cell = (ns: number | null) =>
-      h("td", { class: "number", title: ns === null ? "" : exactDuration(ns) }, ns === null ? "–" : humanDuration(ns));
+      h("td", { class: "number", title: ns === null ? "" : exactDuration(ns) }, ns === null ? "–" : formatDuration(ns));
     return h(
       "tr",
       {},

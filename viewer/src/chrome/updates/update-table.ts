@@ -8,7 +8,7 @@ import type { ReportEntry } from "../../../../src/report/report-index.js";
 import { listedOf } from "../../interaction/listed.js";
 import { openedIndex, type State } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
-import { exactDuration, humanDuration, visibleText } from "../../model/format.js";
+import { exactDuration, formatDuration, visibleText } from "../../model/format.js";
 import { outcomeWord } from "../../model/sentences.js";
 import { fill, h, swatch } from "../dom.js";
 
@@ -91,7 +91,7 @@ function rowOf(entry: ReportEntry, index: number, place: number, chosen: boolean
   const cell = (ns: number | null) =>
     ns === null
       ? h("td", { class: "number unseen" }, "–")
-      : h("td", { class: "number", title: exactDuration(ns) }, humanDuration(ns));
+      : h("td", { class: "number", title: exactDuration(ns) }, formatDuration(ns));
   return h(
     "tr",
     {

@@ -2,7 +2,7 @@
 import { listedOf } from "../../interaction/listed.js";
 import { openedIndex, type State } from "../../interaction/state.js";
 import { type Store, whenChanged } from "../../interaction/store.js";
-import { durationInput, humanDuration, parseBudget } from "../../model/format.js";
+import { durationInput, formatDuration, parseBudget } from "../../model/format.js";
 import { h } from "../dom.js";
 import { renderPlots } from "../plots/plots.js";
 import { createUpdateTable } from "./update-table.js";
@@ -87,7 +87,7 @@ function countText(kept: number, all: number): string {
 function overText({ entries, budgetNs }: State, kept: readonly number[]): string {
   if (budgetNs === null) return "";
   const over = kept.filter((index) => (entries[index]?.blackoutNs ?? 0) > budgetNs).length;
-  return `, ${over.toLocaleString("en")} over ${humanDuration(budgetNs)}`;
+  return `, ${over.toLocaleString("en")} over ${formatDuration(budgetNs)}`;
 }
 
 function field(id: string, placeholder: string, label: string, take: (text: string) => void): HTMLInputElement {
