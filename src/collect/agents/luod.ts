@@ -91,7 +91,9 @@ function stampOf(line: string): { readonly stamp: LogStamp; readonly length: num
   return { stamp: { clock: "realtime", ns, resolutionNs }, length: iso[0].length };
 }
 
-/** Reads one boot's log of luod, in its order; never throws. A line that is no message of the protocol is a defect. */
+/**
+ * Reads one boot's log of luod, in its order; never throws. A line that is not a message of the protocol is a defect.
+ */
 export function parseLuodLog(text: string, file: string, boot: "old" | "new", sink: DefectSink): LuodLog {
   const messages: LuodMessage[] = [];
   const ids = new Map<number, string>();

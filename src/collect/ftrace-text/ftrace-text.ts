@@ -155,7 +155,7 @@ class TextReader {
         this.#takeEvent(begin, end);
         return;
       case Line.undecoded:
-        if (!this.#continues(begin, end)) this.#undecoded(begin, end, "A line that is no trace line");
+        if (!this.#continues(begin, end)) this.#undecoded(begin, end, "A line that is not a trace line");
         return;
       case Line.taskSwitch:
         this.#tasks.set(this.#parser);

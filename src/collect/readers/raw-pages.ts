@@ -134,7 +134,7 @@ function pagesIn(folder: string): readonly string[] {
     .filter((path) => existsSync(path));
 }
 
-/** The first of the files that is there, unpacked; null where none is, and, with a defect, where it cannot be used. */
+/** The first of the files that exists, unpacked; null if none does, and, with a defect, if it cannot be used. */
 function bytesIn(
   sink: DefectSink,
   places: readonly string[],
@@ -155,7 +155,7 @@ function textIn(sink: DefectSink, places: readonly string[], names: readonly str
   return bytes === null ? null : new TextDecoder("utf-8").decode(bytes);
 }
 
-/** Null where there are none; the error says why those that there are cannot be used. */
+/** Null if there are none; the error states why those that exist cannot be used. */
 function formatsIn(
   places: readonly string[],
   sink: DefectSink,
