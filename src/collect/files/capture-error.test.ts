@@ -16,19 +16,26 @@ function tableCodes(heading: string): readonly string[] {
 }
 
 function sources(): readonly string[] {
-  return ["src/collect", "src/analyze"].flatMap((folder) =>
+  return ["src/model", "src/collect", "src/analyze"].flatMap((folder) =>
     readdirSync(join(projectRoot, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
       .map((name) => readFileSync(join(projectRoot, folder, name), "utf8")),
   );
 }
 
-/** Every code that stands beside a severity: a text, or a choice of two. */
+/** The value of a constant that a code is given by; any other expression unchanged. */
+function named(expression: string): string {
+  if (!/^[A-Z_]+$/.test(expression)) return expression;
+  const value = new RegExp(`const ${expression} = ("[a-z0-9-]+");`);
+  return sources().flatMap((source) => value.exec(source)?.[1] ?? [])[0] ?? expression;
+}
+
+/** Every code next to a severity: a text, a constant, or a choice of two. */
 function defectCodes(): readonly string[] {
   const codes = new Set<string>();
   for (const source of sources()) {
     for (const [, expression] of source.matchAll(/\bcode: ([^\n]*?),\s*(?:\n\s*)?severity: /g)) {
-      const text = expression as string;
+      const text = named(expression as string);
       // A parameter's type: its callers name the code. Or one that was read from a document that another run wrote.
       if (text === "string" || text.startsWith("text(")) continue;
       const found = [...text.replace(/^lost === "pause" /, "").matchAll(/"([a-z0-9-]+)"/g)].map(
