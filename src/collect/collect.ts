@@ -317,9 +317,11 @@ function clocksOf(read: ReadBoot, capture: Capture): BootClocks {
     boot: read.boot,
     traceClock: read.clock,
     pairs: own?.pairs ?? [],
-    tscDetectedKhz: facts.tscDetectedKhz,
+    tscDetectedKhz:
+      read.clock === "x86-tsc" ? (facts.tscByOtherTimerKhz ?? facts.tscDetectedKhz) : facts.tscDetectedKhz,
     tscRefinedKhz: facts.tscRefined?.khz ?? null,
     tscRefinedAtNs: facts.tscRefined?.stampNs ?? null,
+    schedClockDoubted: facts.tscRefined === null && facts.tscByOtherTimerKhz !== null,
     kvmClockOffsetNs: facts.kvmClockOffsetNs,
     realtime: markedAnchors(read),
     stampCounts: read.source?.dialect === "ring-buffer" ? 1 : TEXT_STAMP_COUNTS,

@@ -20,6 +20,7 @@ const SAMPLES: Readonly<Record<KernelLineId, readonly [text: string, values?: Re
   "tracer-started": ["Starting tracer 'function_graph'", { tracer: "function_graph" }],
   "tsc-detected": ["tsc: Detected 2441.344 MHz processor", { mhz: "2441", khz: "344", of: "processor" }],
   "tsc-refined": ["tsc: Refined TSC clocksource calibration: 2445.404 MHz", { mhz: "2445", khz: "404" }],
+  "tsc-deviates": ["tsc: PIT calibration deviates from HPET: 426582 2593196", { pit: "426582", other: "2593196" }],
   "tsc-unstable": ["tsc: Marking TSC unstable due to clocksource watchdog"],
   "tsc-adjusted": ["[Firmware Bug]: TSC ADJUST: CPU0: -5000000000 force to 0"],
   "sched-clock-stable": [

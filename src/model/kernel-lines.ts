@@ -136,6 +136,14 @@ const ROWS = {
     ["mhz", "khz"],
     X86,
   ),
+  // The kernel measured the TSC against two timers, and takes the first ("Using PIT calibration value").
+  "tsc-deviates": row(
+    "arch/x86/kernel/tsc.c, pit_hpet_ptimer_calibrate_cpu",
+    ["clock"],
+    /^tsc: PIT calibration deviates from (?:HPET|PMTIMER): (?<pit>\d{4,10}) (?<other>\d{4,10})\b/,
+    ["pit", "other"],
+    X86,
+  ),
   "tsc-unstable": row(
     "arch/x86/kernel/tsc.c, kernel/time/clocksource.c",
     ["clock", "health"],

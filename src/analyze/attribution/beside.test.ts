@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { madeCapture, markLine, memoryCapture, traceLine } from "../../testing/fakes/capture-memory.js";
-import { projectRoot } from "../../testing/places.js";
+import { traces } from "../../testing/places.js";
 import { readUpdate, updateOf } from "../../testing/samples/captures.js";
 import { buildTrees } from "./build.js";
 import { auditTree, leavesOf, type TreeNode } from "./tree.js";
@@ -94,11 +93,8 @@ test("initcall_debug's lines name probes that no tracer saw: in an initcall, or 
   assert.equal(ns(leaves, "device", "serio0"), 1_200_000_000);
 });
 
-const input = join(projectRoot, "../shared/integrity/lab-async-e1000.tar.gz");
-const skip = existsSync(input) ? false : "the shared inputs are not beside the checkout";
-
-test("the recorded wait for asynchronous probes belongs to the e1000 that ends last", { skip }, async () => {
-  const { update } = await readUpdate(join(projectRoot, "../shared/integrity/lab-async-e1000.tar.gz"));
+test("the recorded wait for asynchronous probes belongs to the e1000 that ends last", async () => {
+  const { update } = await readUpdate(join(traces, "dialects/async-probe.tar.gz"));
   const leaves = leavesOf(buildTrees(update).blackout as TreeNode).filter(({ action }) => action === "probe");
   const e1000 = leaves.filter(({ name }) => name.startsWith("e1000 "));
   const total = e1000.reduce((sum, leaf) => sum + leaf.durationNs, 0);

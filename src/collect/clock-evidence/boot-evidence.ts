@@ -13,6 +13,7 @@ import {
   traceClockOfEvidence,
 } from "../clocks/trace-clock.js";
 import type { EventCollector } from "../events/event-collector.js";
+import { countedTscKhz } from "../kernel-log/kernel-log-facts.js";
 import type { BootLog } from "../readers/kernel-logs.js";
 
 /** One boot as read, before its clock is linked. */
@@ -79,7 +80,7 @@ function loggedEvents({ events, log }: RecordedBoot): readonly LoggedEvent[] {
 function evidenceOf(read: RecordedBoot, own: CaptureBoot, named: TraceClock): TraceClockEvidence {
   const { boot, events, log } = read;
   const { facts } = log;
-  const refined = facts.tscRefined?.stampNs ?? 0;
+  const byOtherTimer = named === "x86-tsc" && facts.tscRefined === null && facts.tscByOtherTimerKhz !== null;
   return {
     boot,
     named,
@@ -88,9 +89,12 @@ function evidenceOf(read: RecordedBoot, own: CaptureBoot, named: TraceClock): Tr
     marks: clockMarks(events),
     logged: loggedEvents(read),
     pairs: own.pairs,
-    tscKhz: facts.tscRefined?.khz ?? facts.tscDetectedKhz,
+    tscKhz: named === "x86-tsc" ? countedTscKhz(facts) : (facts.tscRefined?.khz ?? facts.tscDetectedKhz),
     stable: facts.markedStable,
-    settledNs: Math.max(refined, facts.markedStable?.stampNs ?? 0),
+    // A rate by the other timer is early all the way: the kernel refines none that it gave up.
+    settledNs: byOtherTimer
+      ? Number.POSITIVE_INFINITY
+      : Math.max(facts.tscRefined?.stampNs ?? 0, facts.markedStable?.stampNs ?? 0),
     stats: (own.buffer?.cpus ?? []).flatMap(({ stats }) => (stats === null ? [] : [stats])),
   };
 }

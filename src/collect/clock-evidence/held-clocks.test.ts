@@ -6,7 +6,7 @@ import test from "node:test";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { madeCapture, markLine, memoryCapture } from "../../testing/fakes/capture-memory.js";
 import { projectRoot, traces } from "../../testing/places.js";
-import { updateOf } from "../../testing/samples/captures.js";
+import { readUpdate, updateOf } from "../../testing/samples/captures.js";
 import {
   type HeldFiles,
   heldFiles,
@@ -193,4 +193,14 @@ test("a blackout that ends before it begins is not known, also within the link's
   assert.deepEqual([negative.clock.method, negative.blackout.durationNs], ["realtime", null]);
   assert.equal(negative.outcome, "incomplete");
   assert.ok(codesOf(negative).includes("duration-negative"));
+});
+
+test("a kernel that took the TSC's rate from the wrong timer is placed by its counts of the TSC", async () => {
+  // Its PIT showed 426.582 MHz, its HPET 2593.196; the old kernel's refined rate is 2596.080.
+  const { update } = await readUpdate(join(traces, "dialects/async-probe.tar.gz"));
+  const { blackout, clock, defects } = update.document;
+  assert.equal(clock.method, "clock-pairs");
+  assert.deepEqual(defects, []);
+  // The clock outside saw 9,719,907,645 ns, to 1.4 ms.
+  assert.ok(Math.abs((blackout.durationNs ?? 0) - 9_719_907_645) < 1_360_293 + (blackout.uncertaintyNs ?? 0));
 });

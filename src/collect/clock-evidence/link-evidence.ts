@@ -11,6 +11,7 @@ import type { LinkedClocks, LinkJudge } from "../clocks/clock-link.js";
 import { type LinkFault, linkFault, type TscVerdict, type WallReading } from "../clocks/link-check.js";
 import { momentOf, NS_CLOCKS } from "../clocks/moment.js";
 import { countOfStamp } from "../clocks/trace-clock.js";
+import { countedTscKhz } from "../kernel-log/kernel-log-facts.js";
 import { clockMarks, countOfEvent, type RecordedBoot } from "./boot-evidence.js";
 
 /** A boot as read, and the clock that its events are on by all evidence. */
@@ -24,7 +25,8 @@ function placed(map: TraceMap | null, count: bigint): number | null {
   return map === null ? null : axisNsOf(map as ClockMap<"old:trace">, instant("old:trace", count));
 }
 
-const khzOf = ({ log }: RecordedBoot): number | null => log.facts.tscRefined?.khz ?? log.facts.tscDetectedKhz;
+const khzOf = ({ log: { facts }, clock }: HeldBoot): number | null =>
+  clock === "x86-tsc" ? countedTscKhz(facts) : (facts.tscRefined?.khz ?? facts.tscDetectedKhz);
 
 function wallReadings(read: HeldBoot, map: TraceMap | null, capture: Capture): readonly WallReading[] {
   const marks = clockMarks(read.events).flatMap(({ count, realtimeNs }): readonly WallReading[] => {
@@ -40,9 +42,11 @@ function wallReadings(read: HeldBoot, map: TraceMap | null, capture: Capture): r
 /** Lines that say that the TSC was written, or is not to be trusted, while one of the two kernels counted on it. */
 function tscVerdict(old: HeldBoot, fresh: HeldBoot, capture: Capture): TscVerdict | null {
   const moment = momentOf(capture.boots.old?.pairs ?? [], khzOf(old));
-  for (const { boot, log } of [old, fresh]) {
+  for (const { boot, log, clock } of [old, fresh]) {
     for (const fact of log.facts.all) {
       if (fact.id !== "tsc-unstable" && fact.id !== "tsc-adjusted") continue;
+      // A rate taken from the wrong timer looks like an unstable TSC to the watchdog; the counts are right.
+      if (fact.id === "tsc-unstable" && clock === "x86-tsc" && log.facts.tscByOtherTimerKhz !== null) continue;
       // The old kernel wrote the TSC as it came up, before it was read: that is past.
       const past = fact.id === "tsc-adjusted" && boot === "old" && moment !== null && fact.stampNs !== null;
       if (past && (fact.stampNs as number) < Math.min(moment.uptimeNs, firstUptime(old, moment.uptimeNs))) continue;

@@ -12,6 +12,7 @@ const nothing = {
   tscDetectedKhz: null,
   tscRefinedKhz: null,
   tscRefinedAtNs: null,
+  schedClockDoubted: false,
   kvmClockOffsetNs: null,
   realtime: [],
   stampCounts: 1,

@@ -23,6 +23,8 @@ export interface BootClocks {
   readonly pairs: readonly ClockPair[];
   readonly tscDetectedKhz: number | null;
   readonly tscRefinedKhz: number | null;
+  /** The kernel took a rate of the TSC that another timer contradicts: its sched_clock ran at that rate, then at others. */
+  readonly schedClockDoubted: boolean;
   /** When the refined calibration took effect, on sched_clock (the printk stamp of its line). */
   readonly tscRefinedAtNs: number | null;
   readonly kvmClockOffsetNs: bigint | null;
@@ -388,6 +390,7 @@ export function linkClocks(
  * another clock and the axis is the TSC's; otherwise not known.
  */
 function schedClockOf(boot: BootClocks, own: Relation, rate: Rate | null, tscZero: bigint): SchedClock | null {
+  if (boot.schedClockDoubted) return null;
   let relation: Relation | null = boot.traceClock === "local" ? own : null;
   if (relation === null && rate !== null) {
     const paired = byPairs(rate, tscZero, { ...boot, traceClock: "local", stampCounts: 1 });

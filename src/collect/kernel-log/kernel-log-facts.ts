@@ -17,6 +17,11 @@ export interface KernelLogFacts {
   readonly release: string | null;
   /** The TSC's own rate where it differs from the processor's and the log has both; in kHz, 1 MHz at the least. */
   readonly tscDetectedKhz: number | null;
+  /**
+   * The TSC's rate by the HPET or the PM timer, in kHz, if the kernel measured another by the PIT and took that: on a
+   * machine that stood still while the PIT was read, it is off by any factor. Null if the log has no such line.
+   */
+  readonly tscByOtherTimerKhz: number | null;
   readonly tscRefined: { readonly khz: number; readonly stampNs: number | null } | null;
   /** From its stamp on, printk's clock is raw sched_clock plus the offset (kernel/sched/clock.c). */
   readonly markedStable: { readonly stampNs: number; readonly offsetNs: number } | null;
@@ -36,6 +41,14 @@ function rateOf({ values: { mhz, khz } }: LogFact<"tsc-detected" | "tsc-refined"
   return rate >= 1_000 ? rate : null;
 }
 
+/**
+ * The rate at which counts of the TSC itself are read. Clocks that a kernel derives from the TSC run at the rate that it
+ * took, right or wrong; the counts do not.
+ */
+export function countedTscKhz({ tscDetectedKhz, tscByOtherTimerKhz, tscRefined }: KernelLogFacts): number | null {
+  return tscRefined?.khz ?? tscByOtherTimerKhz ?? tscDetectedKhz;
+}
+
 /** Lines of one boot, in log order. */
 export function kernelLogFacts(lines: readonly PrintkLine[]): KernelLogFacts {
   const all = lines.map(factOf).filter((fact) => fact !== null);
@@ -45,12 +58,15 @@ export function kernelLogFacts(lines: readonly PrintkLine[]): KernelLogFacts {
   const detected = every(rates.detected).filter((fact) => rateOf(fact) !== null);
   const own = detected.find(({ values }) => values.of === "TSC") ?? detected[0];
   const refined = every(rates.refined).findLast((fact) => rateOf(fact) !== null);
+  const detectedKhz = own === undefined ? null : rateOf(own);
+  const deviates = every("tsc-deviates").findLast(({ values }) => Number(values.pit) === detectedKhz);
   const stable = every("sched-clock-stable").findLast(({ values }) => Number.isSafeInteger(Number(values.offset)));
   const kvmClock = every("kvm-clock-offset").at(-1)?.values.ns;
   return {
     all,
     release: every("linux-version").at(-1)?.values.release ?? null,
-    tscDetectedKhz: own === undefined ? null : rateOf(own),
+    tscDetectedKhz: detectedKhz,
+    tscByOtherTimerKhz: deviates === undefined ? null : Number(deviates.values.other),
     tscRefined: refined === undefined ? null : { khz: rateOf(refined) as number, stampNs: refined.stampNs },
     markedStable:
       stable === undefined || stable.stampNs === null
