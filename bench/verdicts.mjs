@@ -8,11 +8,11 @@ import { parseArgs } from "node:util";
 
 const root = resolve(import.meta.dirname, "..");
 const from = (path) => import(join(root, "dist", path));
-const { alarmsOf, alarmTable, anyAlarm } = await from("testing/alarms.js");
-const { RULES, sideOf, simulate } = await from("testing/simulate.js");
+const { alarmsOf, alarmTable, anyAlarm, blackoutAlarm } = await from("testing/oracles/alarms.js");
+const { RULES, sideOf, simulate } = await from("testing/oracles/simulate.js");
 const { driftWarnings } = await from("analyze/compare/drift.js");
 const { DEFAULT_FLOORS } = await from("analyze/compare/levels.js");
-const { seededRandom, shuffle } = await from("base/random.js");
+const { seededRandom, shuffle } = await from("base/numbers/random.js");
 
 const { values: given } = parseArgs({
   options: {
@@ -35,7 +35,7 @@ function counted(options, times, full) {
   for (let i = 0; i < times; i += 1) {
     const made = simulate(random, { ...options, full });
     const alarms = alarmsOf(made, base, candidate, DEFAULT_FLOORS);
-    if (alarms.primary !== null) counts.primary += 1;
+    if (blackoutAlarm(alarms)) counts.primary += 1;
     if (alarms.primary === "regressed") counts.regressed += 1;
     if (anyAlarm(alarms)) counts.any += 1;
     const [b, c] = [sideOf(made.blackout, 0, n), sideOf(made.blackout, n, 2 * n)];
@@ -99,7 +99,7 @@ if (!existsSync(join(given.captures, "again"))) {
   console.log(`\nNo recordings at ${given.captures}: the part on real cohorts is left out.`);
   process.exit(0);
 }
-const { realCohort } = await from("testing/samples.js");
+const { realCohort } = await from("testing/samples/samples.js");
 const [base, again, devices] = await Promise.all(
   ["base", "again", "devices"].map((name) => realCohort(name, join(given.captures, name))),
 );
@@ -119,7 +119,7 @@ function real(first, second, n, times) {
     } else shuffle(rows, 0, pool.length, random);
     const [b, c] = [rows.slice(0, n), rows.slice(size, size + n)];
     const alarms = alarmsOf(table, b, c, DEFAULT_FLOORS);
-    if (alarms.primary !== null) counts.primary += 1;
+    if (blackoutAlarm(alarms)) counts.primary += 1;
     if (alarms.primary === "regressed") counts.regressed += 1;
     if (anyAlarm(alarms)) counts.any += 1;
     const side = (chosen) =>

@@ -9,6 +9,7 @@ import {
   count,
   each,
   formatted,
+  integer,
   late,
   lateAfterIds,
   list,
@@ -82,16 +83,19 @@ export type HealthSample = Of<typeof healthSample>;
 /** Distinct texts that a sample keeps; further complaints are counted by class. */
 const HEALTH_TEXTS = 100;
 
+/** 9999-12-31T23:59:59.999Z: no capture was taken later. */
+export const LAST_INSTANT_MS = 253_402_300_799_999;
+
 const unknownDuration = { durationNs: null, uncertaintyNs: null };
 
 export const updateSampleSchema = formatted(
   "update-sample",
-  "One live update as statistics see it: what `blackout cohort --json` prints, one document a line, and what every cohort argument reads. Times are integer nanoseconds. Fields may be added within a version: host, clockMethod, seam, defectCodes and health were, and are absent from older lines.",
+  "One live update as statistics see it: what `blackout cohort --json` prints, one document a line, and what every cohort argument reads. Times are integer nanoseconds. Fields may be added within a version: host, clockMethod, seam, defectCodes, outsideCauses and health were, and are absent from older lines.",
   {
     name: text("The capture's name."),
     host: late(nullable(text(), "The label `host`, else `uname -n`; null where the capture does not have it."), null),
     takenAtMs: nullable(
-      count(),
+      integer(undefined, { min: 0, max: LAST_INSTANT_MS }),
       "When, by the host's realtime clock: milliseconds since 1970; null where the capture does not have it.",
     ),
     kernel: kernels,
@@ -115,6 +119,13 @@ export const updateSampleSchema = formatted(
     causes: nullable(
       list(cause),
       "What each cause took of the blackout: they add up to it exactly. Null where it was not attributed.",
+    ),
+    outsideCauses: lateAfterIds(
+      nullable(
+        list(cause),
+        "The same of each phase that lies outside the blackout or reaches beyond it, whole. Null where not attributed; an archive does not keep it.",
+      ),
+      null,
     ),
     defects: defectCounts,
     defectCodes: late(
@@ -217,6 +228,7 @@ export function sampleOfDocument(document: Of<typeof sampledDocumentSchema>, sou
     phases: Object.fromEntries(PHASES.map((name) => [name, durations.get(name) ?? null])) as UpdateSample["phases"],
     vms: document.vms.map(({ id, durationNs }) => ({ id, durationNs })),
     causes: null,
+    outsideCauses: null,
     defects,
     defectCodes: countDefects(document.defects),
     health: document.health === null ? null : countHealth(document.health),

@@ -3,18 +3,30 @@
 import type { BlamedCause } from "../../model/documents/attribution.js";
 import type { CauseSample } from "../../model/update-sample.js";
 import { buildTrees } from "../attribution/build.js";
+import type { TreeNode } from "../attribution/tree.js";
 import type { AttributedUpdate } from "../attribution/update.js";
 import { blame } from "../attribution/views/blame.js";
 
-/**
- * Longest first; with `unattributed` they add up to the blackout exactly. Null where the blackout's duration is not
- * known: without a clock link there is no sum.
- */
-export function causesOfUpdate(update: AttributedUpdate): readonly CauseSample[] | null {
-  const { blackout } = buildTrees(update);
-  if (blackout === null) return null;
-  const { causes, unattributedNs } = blame([blackout], null, null);
+/** What explains an update's times; lists are longest first. */
+export interface UpdateCauses {
+  /** With `unattributed` they add up to the blackout exactly. Null if the blackout's duration is not known. */
+  readonly causes: readonly CauseSample[] | null;
+  /** Of each phase that lies outside the blackout, or reaches beyond it, whole. */
+  readonly outsideCauses: readonly CauseSample[];
+}
+
+export function causesOfUpdate(update: AttributedUpdate): UpdateCauses {
+  const { blackout, outside } = buildTrees(update);
   const drivers = new Map(update.devices.map(({ id, driver }) => [id, driver ?? ""]));
+  const phases = outside.filter(({ kind }) => kind === "phase");
+  return {
+    causes: blackout === null ? null : causesOfTree(blackout, drivers),
+    outsideCauses: phases.flatMap((tree) => causesOfTree(tree, drivers)),
+  };
+}
+
+function causesOfTree(tree: TreeNode, drivers: ReadonlyMap<string, string>): readonly CauseSample[] {
+  const { causes, unattributedNs } = blame([tree], null, null);
   const samples = causes.map((cause): CauseSample => {
     const { kind, id, phase, totalNs, count } = cause;
     const detail = kind === "device" ? (drivers.get(id) ?? "") : "";
@@ -22,7 +34,8 @@ export function causesOfUpdate(update: AttributedUpdate): readonly CauseSample[]
   });
   if (unattributedNs === 0) return samples;
   const id = "unattributed";
-  return [...samples, { kind: id, id, phase: null, totalNs: unattributedNs, count: 1, parts: [], detail: "" }];
+  const { phase } = tree;
+  return [...samples, { kind: id, id, phase, totalNs: unattributedNs, count: 1, parts: [], detail: "" }];
 }
 
 /** By action; empty if no span has a known action. */

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { Ajv } from "ajv";
 import fc from "fast-check";
-import { documentOfSample, type UpdateSample } from "../../model/update-sample.js";
+import { documentOfSample, LAST_INSTANT_MS, type UpdateSample } from "../../model/update-sample.js";
 import { causeOf, schemaPath, updateOf } from "../../testing/samples/samples.js";
 import { parseUpdateLine } from "./parse-sample.js";
 
@@ -12,7 +12,7 @@ const anyNs = fc.maxSafeNat();
 const anyUpdate: fc.Arbitrary<UpdateSample> = fc
   .record({
     name: anyText,
-    takenAtMs: fc.option(anyNs),
+    takenAtMs: fc.option(fc.integer({ min: 0, max: LAST_INSTANT_MS })),
     probeLevel: fc.option(anyText),
     labels: fc.dictionary(anyText, anyText),
     memoryKiB: fc.option(anyNs),
@@ -82,4 +82,11 @@ test("a refusal says where, what was found, and what was expected", () => {
     /^causes\[0\]\.totalNs: found -1000000, expected a whole number/,
   );
   assert.match(refusal({ blackout: { basis: null, durationNs: 0.5, uncertaintyNs: null } }), /durationNs: found 0\.5/);
+});
+
+test("a date beyond the calendar is refused with its key", () => {
+  const line = JSON.stringify({ ...documentOfSample(updateOf(1)), takenAtMs: 9e15 });
+  const read = parseUpdateLine(line, "f:1");
+  assert.ok(!read.ok);
+  assert.match(read.error, /^takenAtMs: found 9000000000000000, expected a whole number from 0 to 253402300799999/);
 });

@@ -2,7 +2,7 @@
 
 import { captured, isKernelLine, type KernelLineId } from "../../model/kernel-lines.js";
 import { withTrustedDurations } from "../../model/trusted-durations.js";
-import { sampleOfDocument, type UpdateSample } from "../../model/update-sample.js";
+import { LAST_INSTANT_MS, sampleOfDocument, type UpdateSample } from "../../model/update-sample.js";
 import type { AttributedUpdate } from "../attribution/update.js";
 import { causesOfUpdate } from "./causes-of-update.js";
 
@@ -12,12 +12,14 @@ export function sampleOfUpdate(update: AttributedUpdate, source: string, nodeNam
   const lastOf = (id: KernelLineId): string =>
     update.printk.findLast(({ boot, text }) => boot === "new" && isKernelLine(text, id))?.text ?? "";
   const seconds = captured("rtc-read", lastOf("rtc-read"))?.seconds ?? null;
+  // NaN if the log has no such line.
+  const takenAtMs = Number(seconds ?? Number.NaN) * 1000;
   const memory = captured("memory", lastOf("memory"))?.kib ?? null;
   return withTrustedDurations({
     ...sample,
     host: sample.host ?? nodeName,
-    takenAtMs: seconds === null ? null : Number(seconds) * 1000,
+    takenAtMs: takenAtMs <= LAST_INSTANT_MS ? takenAtMs : null,
     memoryKiB: memory === null ? null : Number(memory),
-    causes: causesOfUpdate(update),
+    ...causesOfUpdate(update),
   });
 }

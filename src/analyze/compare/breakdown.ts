@@ -1,12 +1,13 @@
 /**
- * Why: the difference of the blackout, broken down by cause. Means add up and medians do not, but one bad update moves
- * a mean; so both cohorts are trimmed by their blackout (the same updates for every cause), and the causes' differences
- * of trimmed means add up to the blackout's exactly. Intervals are of resampled updates.
+ * Why: the difference of the blackout, or of a phase, broken down by cause. Means add up and medians do not, but one
+ * bad update moves a mean. So both cohorts are trimmed by that total (the same updates for every cause). The causes'
+ * differences of trimmed means then add up to the total's exactly. Intervals are of resampled updates.
  */
 
 import { seededRandom } from "../../base/numbers/random.js";
 import type { Presence } from "../../model/documents/cohort.js";
-import { type CauseKind, causeKey, type UpdateSample } from "../../model/update-sample.js";
+import type { PhaseName } from "../../model/live-update.js";
+import { type CauseKind, type CauseSample, causeKey, type UpdateSample } from "../../model/update-sample.js";
 import { type Cohort, isMeasured } from "../cohort/cohort.js";
 
 /** Of each end of a cohort: Wilcox's (2017, Introduction to Robust Estimation and Hypothesis Testing, §3.3) 20 %. */
@@ -27,13 +28,15 @@ export interface CauseDifference extends CauseIdentity {
   /** `new`: in no update of the baseline, and in at least half of the candidate's. */
   readonly presence: Presence;
   readonly parts: readonly { readonly name: string; readonly shiftNs: number }[];
+  /** Of each attributed update of the baseline and of the candidate; zero if the cause did not run. */
+  readonly values: readonly [Float64Array, Float64Array];
   /** Trimmed means. */
   readonly baseNs: number;
   readonly candidateNs: number;
 }
 
 export interface Breakdown {
-  /** Difference of the trimmed mean blackouts: the causes' shifts and `restNs` add up to it. */
+  /** Difference of the trimmed mean totals: the causes' shifts and `restNs` add up to it. */
   readonly totalNs: number;
   readonly lowerNs: number;
   readonly upperNs: number;
@@ -50,10 +53,19 @@ export interface Breakdown {
 const MAX_STEPS = 4e7;
 const RESAMPLES = 1_000;
 
-/** One cohort's attributed updates in ascending order of their blackout; columns of causes beside them. */
+/** What is broken down: the blackout, or one phase. */
+export type CauseScope = "blackout" | PhaseName;
+
+/** An update's total, and what each cause took of it. */
+interface Attributed {
+  readonly totalNs: number;
+  readonly causes: readonly CauseSample[];
+}
+
+/** One cohort's attributed updates in ascending order of their total; columns of causes beside them. */
 interface Side {
   readonly size: number;
-  readonly blackout: Float64Array;
+  readonly total: Float64Array;
   /** Of each listed cause. */
   readonly totals: readonly Float64Array[];
   readonly present: readonly number[];
@@ -69,8 +81,9 @@ export function breakdownOf(
   base: Cohort,
   candidate: Cohort,
   options: { readonly listedFromNs: number; readonly seed: number },
+  scope: CauseScope = "blackout",
 ): Breakdown | null {
-  const updates = [attributed(base), attributed(candidate)] as const;
+  const updates = [attributed(base, scope), attributed(candidate, scope)] as const;
   if (updates[0].length === 0 || updates[1].length === 0) return null;
   const { listed, restCauses } = listedCauses([...updates[0], ...updates[1]], options.listedFromNs);
   const [from, to] = [sideOf(updates[0], listed), sideOf(updates[1], listed)];
@@ -78,7 +91,7 @@ export function breakdownOf(
   const [fromWeights, toWeights] = [trimmedWeights(ones(from.size)), trimmedWeights(ones(to.size))];
   const difference = (a: Float64Array, b: Float64Array, wa: Float64Array, wb: Float64Array): number =>
     weighted(b, wb) - weighted(a, wa);
-  const totalNs = difference(from.blackout, to.blackout, fromWeights, toWeights);
+  const totalNs = difference(from.total, to.total, fromWeights, toWeights);
   const shifts = listed.map((_, k) => difference(from.totals[k]!, to.totals[k]!, fromWeights, toWeights));
 
   const steps = (listed.length + 1) * (from.size + to.size);
@@ -88,7 +101,7 @@ export function breakdownOf(
   for (let r = 0; r < resamples; r += 1) {
     const wa = trimmedWeights(resampled(from.size, random.below));
     const wb = trimmedWeights(resampled(to.size, random.below));
-    drawn[listed.length]![r] = difference(from.blackout, to.blackout, wa, wb);
+    drawn[listed.length]![r] = difference(from.total, to.total, wa, wb);
     for (let k = 0; k < listed.length; k += 1) {
       drawn[k]![r] = difference(from.totals[k]!, to.totals[k]!, wa, wb);
     }
@@ -108,6 +121,7 @@ export function breakdownOf(
       upperNs,
       presence: presenceOf(from.present[k]! / from.size, to.present[k]! / to.size),
       parts: partShifts(from, to, k, fromWeights, toWeights),
+      values: [from.totals[k]!, to.totals[k]!],
       baseNs: Math.round(weighted(from.totals[k]!, fromWeights)),
       candidateNs: Math.round(weighted(to.totals[k]!, toWeights)),
     };
@@ -126,10 +140,25 @@ export function breakdownOf(
   };
 }
 
-function attributed(cohort: Cohort): readonly UpdateSample[] {
+function attributed(cohort: Cohort, scope: CauseScope): readonly Attributed[] {
   return cohort.updates
-    .filter((update) => isMeasured(update) && update.causes !== null)
-    .sort((a, b) => (a.blackout.durationNs ?? 0) - (b.blackout.durationNs ?? 0));
+    .filter(isMeasured)
+    .flatMap((update) => {
+      const totalNs = scope === "blackout" ? update.blackout.durationNs : update.phases[scope];
+      const causes = causesWithin(update, scope);
+      return totalNs === null || causes === null ? [] : [{ totalNs, causes }];
+    })
+    .sort((a, b) => a.totalNs - b.totalNs);
+}
+
+/** Null if the update, or this phase of it, was not attributed. A phase partly outside the blackout is outside whole. */
+function causesWithin({ causes, outsideCauses }: UpdateSample, scope: CauseScope): readonly CauseSample[] | null {
+  if (scope === "blackout") return causes;
+  for (const list of [outsideCauses, causes]) {
+    const within = (list ?? []).filter(({ phase }) => phase === scope);
+    if (within.length > 0) return within;
+  }
+  return null;
 }
 
 /**
@@ -137,7 +166,7 @@ function attributed(cohort: Cohort): readonly UpdateSample[] {
  * are of, reaches `listedFromNs`.
  */
 export function listedCauses(
-  updates: readonly UpdateSample[],
+  updates: readonly { readonly causes: readonly CauseSample[] | null }[],
   listedFromNs: number,
 ): { readonly listed: readonly CauseIdentity[]; readonly restCauses: number } {
   const sums = new Map<string, { readonly cause: CauseIdentity; sum: number }>();
@@ -153,7 +182,7 @@ export function listedCauses(
   return { listed: listed.map(({ cause }) => cause), restCauses: sums.size - listed.length };
 }
 
-function sideOf(updates: readonly UpdateSample[], listed: readonly CauseIdentity[]): Side {
+function sideOf(updates: readonly Attributed[], listed: readonly CauseIdentity[]): Side {
   const size = updates.length;
   const places = new Map(listed.map((cause, k) => [causeKey(cause), k]));
   const totals = listed.map(() => new Float64Array(size));
@@ -161,7 +190,7 @@ function sideOf(updates: readonly UpdateSample[], listed: readonly CauseIdentity
   const present = new Array<number>(listed.length).fill(0);
   updates.forEach((update, i) => {
     const here = new Set<number>();
-    for (const cause of update.causes ?? []) {
+    for (const cause of update.causes) {
       const k = places.get(causeKey(cause));
       if (k === undefined) continue;
       here.add(k);
@@ -179,7 +208,7 @@ function sideOf(updates: readonly UpdateSample[], listed: readonly CauseIdentity
   });
   return {
     size,
-    blackout: Float64Array.from(updates, (update) => update.blackout.durationNs ?? 0),
+    total: Float64Array.from(updates, ({ totalNs }) => totalNs),
     totals,
     present,
     parts,

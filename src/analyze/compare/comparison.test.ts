@@ -125,9 +125,89 @@ test("made-up cohorts' JSON is as the schema says, attributed or not", () => {
   }
 });
 
-test("levels add up to what is promised", () => {
-  assert.ok(LEVELS.primary + LEVELS.spread <= 0.01 + 1e-12);
-  assert.ok(LEVELS.primary + LEVELS.spread + LEVELS.phases + LEVELS.causes <= 0.02 + 1e-12);
+test("levels add up to the false-alarm budget", () => {
+  const { primary, percentiles, spread, phases, phasePercentiles, causes } = LEVELS;
+  assert.ok(primary + percentiles <= 0.01 + 1e-12);
+  assert.ok(primary + percentiles + spread + phases + phasePercentiles + causes <= 0.02 + 1e-12);
+});
+
+/** `n` blackouts of about 5 s, of which the first `tail` take 9 s. */
+function tailed(name: string, n: number, tail: number, seed: number): Cohort {
+  const random = seededRandom(seed);
+  return numbersOf(
+    name,
+    Array.from({ length: n }, (_, i) => (i < tail ? 9_000 : 5_000) + 10 * random.normal()),
+  );
+}
+
+test("a tail that grew is a regression, although the median did not move", () => {
+  const comparison = compared(tailed("base", 200, 0, 1), tailed("tail", 200, 20, 2));
+  assert.equal(comparison.metrics[0]?.verdict, "unchanged");
+  assert.equal(comparison.verdict, "regressed");
+  assert.match(
+    comparison.reason,
+    /^The blackout's median did not change by as much as .*, but its p9[05] is longer by \+3\.\d+ s, between/,
+  );
+  const p95 = comparison.metrics[0]?.percentileShifts.find(({ percentile }) => percentile === 95);
+  assert.equal(p95?.verdict, "regressed");
+  assert.ok(p95.adjustedP <= LEVELS.percentiles);
+  // The other way round it is an improvement, and between like tails it is unchanged.
+  assert.equal(compared(tailed("tail", 200, 20, 2), tailed("base", 200, 0, 1)).verdict, "improved");
+  assert.equal(compared(tailed("a", 200, 20, 3), tailed("b", 200, 20, 4)).verdict, "unchanged");
+});
+
+test("a tail that so few updates cannot prove is never called unchanged", () => {
+  const comparison = compared(tailed("base", 80, 0, 1), tailed("tail", 80, 8, 2));
+  assert.notEqual(comparison.verdict, "unchanged");
+  assert.match(comparison.reason, /its p9[05] may be longer by|its p9[05] is longer by/);
+});
+
+/** Updates of one blackout, whose prepare takes `prepareMs`, of which one file takes `fileMs`. */
+function prepared(name: string, prepareMs: number, fileMs: number, seed: number): Cohort {
+  const random = seededRandom(seed);
+  const updates = Array.from({ length: 12 }, () => {
+    const noise = random.normal();
+    const prepare = Math.round((prepareMs + noise) * 1e6);
+    const file = { ...causeOf("memfd 0x1", fileMs + noise), kind: "file" as const, phase: "prepare" as const };
+    const rest = { ...causeOf("luod", 0), kind: "userspace" as const, phase: "prepare" as const };
+    return updateOf(1000, {
+      phases: { prepare, freeze: null, kexec: 1e9, restore: null, finish: null },
+      outsideCauses: [file, { ...rest, totalNs: prepare - file.totalNs }],
+    });
+  });
+  return cohortOf(name, updates);
+}
+
+test("a phase outside the blackout that changed is the headline, with its own causes", () => {
+  const comparison = compared(prepared("base", 100, 40, 1), prepared("slow", 150, 90, 2));
+  assert.equal(comparison.metrics[0]?.verdict, "unchanged");
+  assert.equal(comparison.verdict, "regressed");
+  assert.match(comparison.reason, /The phase prepare is longer by \+\d+\.\d+ ms .*in the file memfd 0x1/);
+  const prepare = comparison.metrics.find(({ name }) => name === "prepare");
+  assert.deepEqual(
+    prepare?.causes.filter(({ verdict }) => verdict === "regressed").map(({ kind, id }) => `${kind} ${id}`),
+    ["file memfd 0x1"],
+  );
+  // A metric that did not change has nothing to explain.
+  assert.deepEqual(comparison.metrics[0]?.causes, []);
+});
+
+test("a cause that regressed by itself is in the headline, although the whole is inconclusive", () => {
+  const updates = (extra: number, seed: number): readonly UpdateSample[] => {
+    const random = seededRandom(seed);
+    return Array.from({ length: 20 }, () => {
+      const causes = [causeOf("noisy_init", 4000 * (1 + 0.3 * random.normal())), causeOf("slow_init", 20 + extra)];
+      return updateOf(causes.reduce((sum, { totalNs }) => sum + totalNs, 0) / 1e6, { causes });
+    });
+  };
+  const comparison = compared(cohortOf("base", updates(0, 1)), cohortOf("slow", updates(30, 2)));
+  assert.equal(comparison.metrics[0]?.verdict, "inconclusive");
+  assert.match(comparison.reason, /By itself changed: initcall slow_init by \+30\.00 ms\./);
+});
+
+test("of a baseline of zero there is no percentage", () => {
+  const zero = numbersOf("zero", new Array(10).fill(0));
+  assert.doesNotMatch(compared(zero, numbersOf("some", new Array(10).fill(5))).reason, /%/);
 });
 
 test("cohorts of thousands are compared in steps that grow with their number, not its square", () => {

@@ -5,7 +5,6 @@
 
 import { formatDuration } from "../../base/text/format.js";
 import type { CohortDocument, Warning } from "../../model/documents/cohort.js";
-import { PERCENTILES } from "../../model/documents/cohort.js";
 import type {
   CauseComparison,
   Comparison,
@@ -17,18 +16,18 @@ import { PHASES } from "../../model/live-update.js";
 import { type Cohort, excludedOf, factorsOf, isMeasured, outcomeCounts, unlikeTraits } from "../cohort/cohort.js";
 import { distributionOf } from "../cohort/distribution.js";
 import { hasSeveralVms, type Metric, metricName, valuesOf } from "../cohort/metrics.js";
-import { bootstrapQuantileDifference } from "../statistics/bootstrap.js";
-import { type ClusteredSample, clusteredSampleOf } from "../statistics/clusters.js";
+import { clusteredSampleOf } from "../statistics/clusters.js";
 import { type Sample, sampleOf, trustedSample } from "../statistics/sample.js";
 import { cliffsDelta } from "../statistics/tests/cliffs-delta.js";
 import { detectableShift } from "../statistics/tests/detectable.js";
 import { shiftInterval } from "../statistics/tests/hodges-lehmann.js";
 import { kolmogorovSmirnov } from "../statistics/tests/kolmogorov-smirnov.js";
-import { type Breakdown, breakdownOf, type CauseDifference } from "./breakdown.js";
+import { type Breakdown, breakdownOf, type CauseDifference, type CauseScope } from "./breakdown.js";
 import { driftWarnings, type TimedValue } from "./drift.js";
 import { LEVELS } from "./levels.js";
-import { reasonSentence } from "./reason.js";
-import { type Judgement, judgeFamily, type Pair, pairOf } from "./verdict.js";
+import { changedPercentiles, type Measurement, percentileShifts } from "./percentile-shifts.js";
+import { reasonText } from "./reason.js";
+import { hasChanged, type Judgement, judgeFamily, overallVerdict, type Pair, pairOf } from "./verdict.js";
 
 export interface CompareOptions {
   readonly floors: Floors;
@@ -44,7 +43,6 @@ export function compareCohorts(base: Cohort, candidate: Cohort, options: Compare
   if (primary === null) return null;
   const { floors, seed } = options;
   const [judged] = judgeFamily([primary.pair], LEVELS.primary, floors) as [Judgement];
-  const blackout = describe(primary, judged, "primary", LEVELS.primary, options);
   const secondary = [
     ...(hasSeveralVms(base) || hasSeveralVms(candidate) ? [{ kind: "vm-blackout" } as const] : []),
     ...PHASES.map((phase) => ({ kind: "phase", phase }) as const),
@@ -55,21 +53,32 @@ export function compareCohorts(base: Cohort, candidate: Cohort, options: Compare
     floors,
   );
   const perMetric = LEVELS.phases / Math.max(1, secondary.length);
-  const metrics = [
-    blackout,
-    ...secondary.map((measured, i) => describe(measured, judgedSecondary[i]!, "phases", perMetric, options)),
+  const tails = changedPercentiles(secondary, { level: LEVELS.phasePercentiles, floors, seed });
+  const ownTails = percentileShifts(primary, { level: LEVELS.percentiles, floors, seed });
+  const why = (of: CauseScope, floorNs: number): Why => {
+    const breakdown = breakdownOf(base, candidate, { listedFromNs: floors.absoluteNs / 2, seed }, of);
+    return { breakdown, causes: breakdown === null ? [] : compareCauses(breakdown, floorNs, floors) };
+  };
+  const whole = why("blackout", judged.floorNs);
+  const described = [
+    describe(primary, judged, "primary", LEVELS.primary, ownTails, options),
+    ...secondary.map((measured, i) => describe(measured, judgedSecondary[i]!, "phases", perMetric, tails[i]!, options)),
   ];
-  const breakdown = breakdownOf(base, candidate, { listedFromNs: floors.absoluteNs / 2, seed });
-  const causes = breakdown === null ? [] : compareCauses(base, candidate, breakdown, judged.floorNs, floors);
+  const metrics = described.map((metric, i): MetricComparison => {
+    const phase = PHASES.find((name) => name === metric.name);
+    if (!hasChanged(metric) || (i > 0 && phase === undefined)) return metric;
+    return { ...metric, causes: i === 0 ? whole.causes : why(phase!, metric.floorNs).causes };
+  });
+  const { breakdown, causes } = whole;
   const unlike = unlikeTraits([base, candidate]);
   return {
     format: "blackout-comparison",
     version: 1,
-    verdict: judged.verdict,
-    reason: reasonSentence(blackout, breakdown, causes),
+    verdict: overallVerdict(metrics),
+    reason: reasonText({ metrics, breakdown, causes }),
     forced: unlike.length > 0,
     unlike,
-    warnings: warningsOf(base, candidate, blackout),
+    warnings: warningsOf(base, candidate, metrics[0]!),
     base: cohortDocument(base),
     candidate: cohortDocument(candidate),
     factors: factorsOf([base, candidate]),
@@ -91,11 +100,14 @@ export function compareCohorts(base: Cohort, candidate: Cohort, options: Compare
   };
 }
 
-interface Measured {
+/** What explains a metric's difference. */
+interface Why {
+  readonly breakdown: Breakdown | null;
+  readonly causes: readonly CauseComparison[];
+}
+
+interface Measured extends Measurement {
   readonly metric: Metric;
-  readonly baseline: ClusteredSample;
-  readonly candidate: ClusteredSample;
-  readonly pair: Pair;
 }
 
 function measure(base: Cohort, candidate: Cohort, metric: Metric): Measured | null {
@@ -110,6 +122,7 @@ function describe(
   judged: Judgement,
   level: MetricComparison["level"],
   alpha: number,
+  tails: readonly PercentileDifference[],
   { seed }: CompareOptions,
 ): MetricComparison {
   const interval = shiftInterval(pair.baseline, pair.candidate, 1 - alpha);
@@ -132,7 +145,8 @@ function describe(
     detectableNs: detectable(pair, alpha, seed),
     cliffsDelta: { delta, lower, upper, magnitude },
     spread: { d: spread.d, pValue: spread.p, atNs: Math.round(spread.at) },
-    percentileShifts: level === "primary" ? percentileShifts(baseline, candidate, seed) : [],
+    percentileShifts: tails,
+    causes: [],
   };
 }
 
@@ -155,54 +169,18 @@ function thinned(sample: Sample, scale: number): Sample {
   );
 }
 
-/** Values of all resamples of a percentile together, about half a second. */
-const BOOTSTRAP_VALUES = 1e7;
-/** BCa leaves out each update once, the square of their number in steps; what it corrects for vanishes as they grow. */
-const BCA_UPDATES = 2_000;
-
-function percentileShifts(
-  baseline: ClusteredSample,
-  candidate: ClusteredSample,
-  seed: number,
-): readonly PercentileDifference[] {
-  const resamples = Math.max(100, Math.min(2_000, Math.floor(BOOTSTRAP_VALUES / (baseline.size + candidate.size))));
-  const updates = baseline.clusters.length + candidate.clusters.length;
-  return PERCENTILES.map((percentile) => {
-    const found = bootstrapQuantileDifference(baseline, candidate, {
-      probability: percentile / 100,
-      confidence: 0.95,
-      seed,
-      resamples,
-      method: updates > BCA_UPDATES ? "percentile" : "bca",
-    });
-    return {
-      percentile,
-      shiftNs: Math.round(found.difference),
-      shiftIntervalNs: [Math.round(found.lower), Math.round(found.upper)],
-      supported: found.clusters >= found.clustersNeeded,
-      neededUpdates: found.clustersNeeded,
-    };
-  });
-}
-
-function compareCauses(
-  base: Cohort,
-  candidate: Cohort,
-  breakdown: Breakdown,
-  primaryFloorNs: number,
-  floors: Floors,
-): readonly CauseComparison[] {
-  const pairs = breakdown.causes.map(({ kind, id }): Pair => {
-    const sample = (cohort: Cohort): Sample => {
-      const made = sampleOf(valuesOf(cohort, { kind: "cause", cause: kind, id }).map(({ value }) => value));
+function compareCauses(breakdown: Breakdown, metricFloorNs: number, floors: Floors): readonly CauseComparison[] {
+  const pairs = breakdown.causes.map(({ values }): Pair => {
+    const sample = (side: Float64Array): Sample => {
+      const made = sampleOf([...side]);
       // The breakdown has attributed updates on both sides, or it would be null.
       if (!made.ok) throw new Error(made.error.message);
       return made.value;
     };
-    return { baseline: sample(base), candidate: sample(candidate) };
+    return { baseline: sample(values[0]), candidate: sample(values[1]) };
   });
   const judged = judgeFamily(pairs, LEVELS.causes, floors);
-  const hasShares = Math.abs(breakdown.totalNs) >= primaryFloorNs;
+  const hasShares = Math.abs(breakdown.totalNs) >= metricFloorNs;
   return breakdown.causes.map((cause: CauseDifference, i): CauseComparison => {
     const { verdict, pValue, adjustedP } = judged[i]!;
     return {
@@ -257,11 +235,10 @@ function warningsOf(base: Cohort, candidate: Cohort, blackout: MetricComparison)
       message: `${failed[0]} of ${base.updates.length} updates of the baseline and ${failed[1]} of ${candidate.updates.length} of the candidate did not complete: they are outcomes, and not in these statistics.`,
     });
   }
-  const changed = blackout.verdict === "regressed" || blackout.verdict === "improved";
-  if (!changed && blackout.spread.pValue <= LEVELS.spread) {
+  if (!hasChanged(blackout) && blackout.spread.pValue <= LEVELS.spread) {
     warnings.push({
       code: "spread",
-      message: `The blackouts are distributed differently, although no shift that matters is shown (Kolmogorov-Smirnov p = ${blackout.spread.pValue.toPrecision(2)}, most around ${formatDuration(blackout.spread.atNs)}).`,
+      message: `The blackouts are distributed differently, although no shift above the floor is shown (Kolmogorov-Smirnov p = ${blackout.spread.pValue.toPrecision(2)}, most around ${formatDuration(blackout.spread.atNs)}).`,
     });
   }
   return warnings;

@@ -1,19 +1,23 @@
 /**
- * Who may raise how many false alarms. In 1,000 comparisons of cohorts that do not differ, at most 10 may call the
- * blackout changed, and at most 20 may say anything is; by Bonferroni these levels add up to that, whatever
- * depends on what, and Holm keeps each family within its own.
+ * False-alarm budget. Of 1,000 comparisons of cohorts that do not differ, at most 10 may call the blackout changed, and
+ * at most 20 may call anything changed. The levels add up to that (Bonferroni), however the tests depend on each other;
+ * Holm keeps each family within its level.
  */
 import type { Floors } from "../../model/documents/comparison.js";
 
 export const LEVELS = {
-  /** The blackout's place (Mann-Whitney). With `spread` it is the 1 % that the primary metric has to itself. */
+  /** The blackout's place (Mann-Whitney). With `percentiles` this is the 1 % of the blackout's verdict. */
   primary: 0.008,
-  /** The blackout's whole distribution (Kolmogorov-Smirnov). */
-  spread: 0.002,
-  /** All phases, and the VMs' own blackouts, together. */
-  phases: 0.005,
-  /** All causes together. */
-  causes: 0.005,
+  /** The blackout's percentiles together (Fisher's exact test above each). */
+  percentiles: 0.002,
+  /** The blackout's whole distribution (Kolmogorov-Smirnov): a warning. */
+  spread: 0.001,
+  /** All phases, and the VMs' own blackouts, together (Mann-Whitney). */
+  phases: 0.004,
+  /** The percentiles of these together (Fisher). */
+  phasePercentiles: 0.001,
+  /** All causes together (Mann-Whitney). */
+  causes: 0.004,
 } as const;
 
 /** Of each of the two one-sided tests that show equivalence (Schuirmann 1987, where it is 5 %). */

@@ -11,12 +11,13 @@ import test from "node:test";
 import { Ajv } from "ajv";
 import { type Random, seededRandom, shuffle } from "../../base/numbers/random.js";
 import type { Comparison } from "../../model/documents/comparison.js";
-import { alarmsOf, alarmTable, anyAlarm } from "../../testing/oracles/alarms.js";
+import { alarmsOf, alarmTable, anyAlarm, blackoutAlarm } from "../../testing/oracles/alarms.js";
 import { sharedCaptures, traces } from "../../testing/places.js";
 import { realCohort, schemaPath } from "../../testing/samples/samples.js";
 import { type Cohort, isMeasured } from "../cohort/cohort.js";
 import { compareCohorts } from "./comparison.js";
 import { DEFAULT_FLOORS } from "./levels.js";
+import { metricVerdict } from "./verdict.js";
 
 const folder = (name: string): string => join(sharedCaptures ?? traces, "cohorts", name);
 const onlyFull = sharedCaptures === null ? "needs the full recordings" : false;
@@ -98,10 +99,11 @@ test("the light path of the alarms is the comparison's own", () => {
     const comparison = compared(pick(from), pick(to));
     const alarms = alarmsOf(table, from, to, DEFAULT_FLOORS);
     const changed = (verdict: string): boolean => verdict === "regressed" || verdict === "improved";
-    assert.equal(alarms.primary, changed(comparison.verdict) ? comparison.verdict : null);
+    assert.equal(alarms.primary, changed(comparison.metrics[0]!.verdict) ? comparison.metrics[0]!.verdict : null);
+    assert.equal(blackoutAlarm(alarms), changed(metricVerdict(comparison.metrics[0]!)));
     assert.equal(
       alarms.phases,
-      comparison.metrics.slice(1).some(({ verdict }) => changed(verdict)),
+      comparison.metrics.slice(1).some((metric) => changed(metricVerdict(metric))),
     );
   }
 });
@@ -137,7 +139,7 @@ test("base against again: no alarm; of 1,000 halvings of both at most 10, and 20
     const rows = draw(random, 0, pool.length, pool.length);
     const half = pool.length / 2;
     const alarms = alarmsOf(table, rows.slice(0, half), rows.slice(half), DEFAULT_FLOORS);
-    if (alarms.primary !== null) primary += 1;
+    if (blackoutAlarm(alarms)) primary += 1;
     if (anyAlarm(alarms)) any += 1;
   }
   assert.ok(primary <= 10, `the blackout was called changed ${primary} times`);

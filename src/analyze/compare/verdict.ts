@@ -1,6 +1,6 @@
 /** The verdict on one metric: what the data show, or that they do not. */
 import type { Verdict } from "../../model/documents/cohort.js";
-import type { Floors } from "../../model/documents/comparison.js";
+import type { Floors, MetricComparison, PercentileDifference } from "../../model/documents/comparison.js";
 import { type ClusteredSample, oneValuePerCluster } from "../statistics/clusters.js";
 import { median } from "../statistics/order-statistics.js";
 import type { Sample } from "../statistics/sample.js";
@@ -67,4 +67,41 @@ function canShow({ baseline, candidate }: Pair, level: number): boolean {
     if (2 / choices <= level * (1 + 1e-13)) return true;
   }
   return false;
+}
+
+const isChange = (verdict: Verdict): boolean => verdict === "regressed" || verdict === "improved";
+
+/** Whether a metric changed, in its place or in one of its percentiles. */
+export function hasChanged({ verdict, percentileShifts }: MetricComparison): boolean {
+  return isChange(verdict) || percentileShifts.some((shift) => isChange(shift.verdict));
+}
+
+/**
+ * A percentile whose interval excludes zero although its test does not reach the level: no change is shown, and
+ * \`unchanged\` would contradict the interval.
+ */
+export function isDoubtful({ verdict, shiftNs, shiftIntervalNs }: PercentileDifference, floorNs: number): boolean {
+  const [low, high] = shiftIntervalNs;
+  return verdict === "inconclusive" && Math.abs(shiftNs) >= floorNs && (low > 0 || high < 0);
+}
+
+/** The verdict on one metric by its place and its percentiles: a tail that grew outweighs a median that did not. */
+export function metricVerdict({ verdict, percentileShifts, floorNs }: MetricComparison): Verdict {
+  const tails = percentileShifts.map((shift) => shift.verdict);
+  if (tails.includes("regressed")) return "regressed";
+  if (isChange(verdict)) return verdict;
+  if (tails.includes("improved")) return "improved";
+  return verdict === "unchanged" && percentileShifts.some((shift) => isDoubtful(shift, floorNs))
+    ? "inconclusive"
+    : verdict;
+}
+
+/** The verdict of a comparison: the blackout's, and if the blackout did not change, that of the phases that did. */
+export function overallVerdict([blackout, ...others]: readonly MetricComparison[]): Verdict {
+  if (blackout === undefined) throw new Error("a comparison without its primary metric");
+  const own = metricVerdict(blackout);
+  if (isChange(own)) return own;
+  const rest = others.map(metricVerdict);
+  if (rest.includes("regressed")) return "regressed";
+  return rest.includes("improved") ? "improved" : own;
 }

@@ -210,3 +210,20 @@ test("an update that was restored in part fails its limit, and the limit on what
   );
   assert.match(found.checks[0]?.message ?? "", /1 of 2 updates: partly-restored\. made: Lost: session a\./);
 });
+
+test("a tail that grew fails the gate, and one that so few updates cannot prove is undecided", () => {
+  const regression = { floors: DEFAULT_FLOORS, failOn: ["blackout", "phases"] as const, detectShare: null, line: 2 };
+  const tailed = (n: number, tail: number): Cohort =>
+    numbersOf(
+      `${tail} of ${n}`,
+      Array.from({ length: n }, (_, i) => (i < tail ? 9_000 : 5_000) + (i % 10)),
+    );
+  const found = gated({ regression }, tailed(200, 20), tailed(200, 0));
+  assert.equal(found.verdict, "failed");
+  // The kexec is all of a made-up blackout.
+  assert.deepEqual(status(found), ["failed", "failed"]);
+  assert.match(found.checks[0]?.message ?? "", /but its p9[05] is longer by/);
+  assert.match(found.checks[1]?.message ?? "", /Longer: kexec p9[05] by/);
+  assert.equal(status(gated({ regression }, tailed(80, 8), tailed(80, 0)))[0], "undecided");
+  assert.equal(status(gated({ regression }, tailed(200, 20), tailed(200, 20)))[0], "passed");
+});

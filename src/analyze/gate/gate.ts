@@ -20,6 +20,8 @@ import {
   statisticName,
 } from "../compare/budget.js";
 import { cohortDocument } from "../compare/comparison.js";
+import { blackoutReason } from "../compare/reason.js";
+import { isDoubtful, metricVerdict } from "../compare/verdict.js";
 import { clusteredSampleOf, oneValuePerCluster } from "../statistics/clusters.js";
 import {
   lowerQuantileBound,
@@ -150,15 +152,17 @@ function checkRegressions(rule: RegressionRule, hasBaseline: boolean, comparison
       const tooCoarse =
         rule.detectShare !== null &&
         (blackout.detectableNs === null || blackout.detectableNs > rule.detectShare * blackout.base.medianNs);
-      const status = regressionStatus(blackout.verdict, tooCoarse);
+      const verdict = metricVerdict(blackout);
+      const doubtful = blackout.percentileShifts.some((shift) => isDoubtful(shift, blackout.floorNs));
+      const status = regressionStatus(verdict, tooCoarse || doubtful);
       const coarse =
-        status === "undecided" && tooCoarse && blackout.verdict === "inconclusive"
+        status === "undecided" && tooCoarse && verdict === "inconclusive"
           ? ` The budget asks to detect ${formatPercent(rule.detectShare ?? 0)}: take more updates, or quieter ones.`
           : "";
       return {
         ...common,
         status,
-        message: `${comparison.reason}${coarse}`,
+        message: `${blackoutReason(comparison)}${coarse}`,
         observedNs: blackout.shiftNs,
         lowerNs: blackout.shiftIntervalNs?.[0] ?? null,
         upperNs: blackout.shiftIntervalNs?.[1] ?? null,
@@ -168,7 +172,12 @@ function checkRegressions(rule: RegressionRule, hasBaseline: boolean, comparison
     }
     const judged =
       scope === "phases"
-        ? comparison.metrics.slice(1).map(({ name, verdict, shiftNs }) => ({ name, verdict, shiftNs }))
+        ? comparison.metrics
+            .slice(1)
+            .flatMap(({ name, verdict, shiftNs, percentileShifts }) => [
+              { name, verdict, shiftNs },
+              ...percentileShifts.map((shift) => ({ ...shift, name: `${name} p${shift.percentile}` })),
+            ])
         : comparison.causes.map(({ kind, id, verdict, shiftNs }) => ({ name: `${kind}:${id}`, verdict, shiftNs }));
     const regressed = judged.filter(({ verdict }) => verdict === "regressed");
     if (regressed.length > 0) {

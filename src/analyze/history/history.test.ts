@@ -8,6 +8,7 @@ import { causeOf, cohortOf, numbersOf, schemaPath, updateOf } from "../../testin
 import type { Cohort } from "../cohort/cohort.js";
 import { DEFAULT_FLOORS } from "../compare/levels.js";
 import { historyOf } from "./history.js";
+import { placeChange } from "./placement.js";
 import { parseSeriesKey, type SeriesKey, seriesOf } from "./series.js";
 
 const random = seededRandom(12);
@@ -92,4 +93,52 @@ test("series by kernel, by day and by label: each in the order that it has", () 
   assert.deepEqual(names("date"), ["2026-01-01", "2026-01-02", "2026-01-03", 1]);
   assert.deepEqual(names("labels.build"), ["zzz", "aaa", "fff", 1]);
   assert.equal(parseSeriesKey("colour"), null);
+});
+
+/** One update a build, of about 5 s, and from `change` on of about 8 s. */
+function stepAt(change: number, builds: number, seed: number): HistoryDocument {
+  const noise = seededRandom(seed);
+  const series = Array.from({ length: builds }, (_, i) => {
+    const name = `b${String(i).padStart(3, "0")}`;
+    return cohortOf(name, [updateOf((i < change ? 5_000 : 8_000) + 10 * noise.normal())]);
+  });
+  return found(series);
+}
+
+test("a change nearer to an end than the minimum segment is placed where it is, or in a range that holds it", () => {
+  for (const [change, builds] of [
+    [30, 33],
+    [30, 34],
+    [3, 33],
+    [4, 34],
+    [29, 33],
+    [17, 33],
+  ] as const) {
+    for (let seed = 1; seed <= 5; seed += 1) {
+      const { changes } = stepAt(change, builds, seed);
+      const name = (at: number): string => `b${String(at).padStart(3, "0")}`;
+      assert.equal(changes.length, 1, `${change} of ${builds}`);
+      assert.ok(
+        changes[0]!.after <= name(change - 1) && changes[0]!.notAfter >= name(change),
+        `${change} of ${builds}`,
+      );
+      // The noise is far below the step: there is no doubt to state.
+      assert.deepEqual([changes[0]!.after, changes[0]!.notAfter], [name(change - 1), name(change)]);
+      assert.ok(Math.abs(changes[0]!.shiftNs - 3e9) < 5e7);
+    }
+  }
+});
+
+test("a step as small as the noise, near an end, is given as the range that it lies in", () => {
+  const values = [...Array.from({ length: 20 }, (_, i) => 100 + (i % 5)), 103, 106, 107];
+  const { first, last } = placeChange(values, 18, [0, 23], 5);
+  assert.ok(first <= 20 && last >= 21 && first < last, `${first} … ${last}`);
+  // Far from both ends, what was found stays.
+  assert.deepEqual(placeChange(values, 10, [0, 23], 5), { index: 10, first: 10, last: 10 });
+});
+
+test("of a median of zero there is no percentage", () => {
+  const series = ["a", "b", "c"].map((name) => numbersOf(name, new Array(8).fill(name === "c" ? 5 : 0)));
+  const [change] = found(series).changes;
+  assert.equal(change?.shiftRelative, null);
 });

@@ -17,6 +17,7 @@ import { median } from "../statistics/order-statistics.js";
 import { type SampleProblem, sampleOf } from "../statistics/sample.js";
 import { eDivisive } from "../statistics/tests/e-divisive.js";
 import { hodgesLehmann } from "../statistics/tests/hodges-lehmann.js";
+import { type Placement, placeChange } from "./placement.js";
 import { type Series, seriesKeyName } from "./series.js";
 
 /** A change of chance in a series that has none: at most one series in a hundred. */
@@ -47,11 +48,19 @@ export function historyOf(series: Series, options: HistoryOptions): Result<Histo
   const values = points.map(({ value }) => value);
   const found = eDivisive(values, { seed, minimumSegment, permutations: PERMUTATIONS, significance: CHANGE_LEVEL });
   if (!found.ok) return found;
-  const places = found.value.accepted.map(({ index }) => index);
-  const changes = found.value.accepted.map(({ index, p }, i): HistoryChange => {
-    const before = points.slice(places[i - 1] ?? 0, index);
-    const after = points.slice(index, places[i + 1] ?? points.length);
-    return changeOf(before, after, p, rangeOf(points, index, series.builds), metric, floors, seed);
+  const { accepted } = found.value;
+  const places: Placement[] = [];
+  for (const [i, { index }] of accepted.entries()) {
+    const stretch = [places[i - 1]?.index ?? 0, accepted[i + 1]?.index ?? points.length] as const;
+    places.push(placeChange(values, index, stretch, minimumSegment));
+  }
+  const changes = accepted.map(({ p }, i): HistoryChange => {
+    const place = places[i]!;
+    const before = points.slice(places[i - 1]?.index ?? 0, place.index);
+    const after = points.slice(place.index, places[i + 1]?.index ?? points.length);
+    const [from] = rangeOf(points, place.first, series.builds);
+    const [, to] = rangeOf(points, place.last, series.builds);
+    return changeOf(before, after, p, [from, to], metric, floors, seed);
   });
   const counted = points.reduce((sum, { updates }) => sum + updates.length, 0);
   const all = series.builds.reduce((sum, { updates }) => sum + updates.length, series.left.length);
@@ -135,7 +144,7 @@ function changeOf(
 ): HistoryChange {
   const sample = (points: readonly Point[]) => {
     const made = sampleOf(points.map(({ value }) => value));
-    // A segment has at least two values, all finite, or it would not have been divided.
+    // A segment has at least one value, all finite, or it would not have been divided.
     if (!made.ok) throw new Error(made.error.message);
     return made.value;
   };
@@ -157,7 +166,7 @@ function changeOf(
     direction: shift >= 0 ? "longer" : "shorter",
     shiftNs: Math.round(shift),
     shiftIntervalNs: interval.kind === "known" ? [Math.floor(interval.lower), Math.ceil(interval.upper)] : null,
-    shiftRelative: base === 0 ? 0 : shift / base,
+    shiftRelative: base === 0 ? null : shift / base,
     pValue,
     belowFloor: Math.abs(shift) < floorOf(floors, base),
     causes: causes.slice(0, CAUSES_NAMED).map(({ kind, id, shiftNs, presence }) => ({

@@ -85,7 +85,6 @@ export function bootstrapQuantileDifference(
         )
       : null;
   const [low, high] = corrected ?? [tail, 1 - tail];
-  const eachSide = (1 + confidence) / 2;
   return {
     difference,
     lower: atLevel(resampled, low),
@@ -93,8 +92,14 @@ export function bootstrapQuantileDifference(
     confidence,
     method: corrected === null ? "percentile" : "bca",
     clusters: Math.min(baseline.clusters.length, candidate.clusters.length),
-    clustersNeeded: Math.max(sizeForLowerBound(probability, eachSide), sizeForUpperBound(probability, eachSide)),
+    clustersNeeded: clustersNeeded(probability, confidence),
   };
+}
+
+/** Clusters a side from which on a quantile is bounded on both sides by values of the sample. */
+export function clustersNeeded(probability: number, confidence: number): number {
+  const eachSide = (1 + confidence) / 2;
+  return Math.max(sizeForLowerBound(probability, eachSide), sizeForUpperBound(probability, eachSide));
 }
 
 /**

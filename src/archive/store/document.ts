@@ -15,7 +15,9 @@ export interface IdentifiedUpdate {
  * summed by code, keys are sorted; the id is the first 128 bits of the SHA-256 of that as UTF-8, so that one update has
  * one id wherever it is added.
  */
-export function identify(sample: UpdateSample): Result<IdentifiedUpdate, string> {
+export function identify(given: UpdateSample): Result<IdentifiedUpdate, string> {
+  // Not kept, so that an update has the same id with them and without.
+  const sample = given.outsideCauses === null ? given : { ...given, outsideCauses: null };
   for (const [i, { totalNs, parts }] of (sample.causes ?? []).entries()) {
     if (parts.length === 0) continue;
     let sum = 0;

@@ -200,6 +200,8 @@ const UNHELD = {
   // Null if they were not kept, whatever the update had.
   causes: ({ update, causes }: StoredRows): UpdateSample["causes"] =>
     (update.causes ?? null) === null || update.detail !== "causes" ? null : causesOfRows(causes),
+  // An archive does not keep them.
+  outsideCauses: (): UpdateSample["outsideCauses"] => null,
   // Engines order texts by their UTF-8, JavaScript by its UTF-16.
   defectCodes: ({ update, defects }: StoredRows): UpdateSample["defectCodes"] =>
     (update.defect_codes ?? null) === null ? null : countDefects(defects.map((row) => readDefect(row) as DefectCount)),

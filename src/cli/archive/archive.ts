@@ -17,35 +17,40 @@ import { pushToClickhouse } from "./archive-push.js";
 import { compactText, verifyText } from "./archive-text.js";
 
 const options = {
-  detail: withDefault(
-    choice("LEVEL", DETAILS, "add: how much of an update is kept; summary leaves its causes out"),
-    "causes",
-  ),
+  detail: withDefault(choice("LEVEL", DETAILS, "add: keep this much of an update; summary omits its causes"), "causes"),
   "keep-captures": flag("add: keep the captures in the archive, beside their updates"),
   "partition-by": text(
     "KEYS",
-    `add, to a new archive: what its files are divided by, commas between (${DEFAULT_PARTITION.join(",")})`,
+    `add, to a new archive: partition its files by these keys, separated by commas (default: ${DEFAULT_PARTITION.join(",")})`,
   ),
   where: text(
     "CONDITION",
-    "list, export, remove: only updates of which this is true, in SQL, like \"kernel_new = '7.3.4'\"",
+    "list, export, remove: only updates matching this SQL condition, like \"kernel_new = '7.3.4'\"",
   ),
-  limit: integer("N", { min: 1, max: 1_000_000_000 }, "list: at most so many, the newest"),
-  quick: flag("verify: do not read every document back"),
+  limit: integer("N", { min: 1, max: 1_000_000_000 }, "list: print at most N updates, the newest"),
+  quick: flag("verify: do not read back every document"),
   grace: withDefault(
-    duration("TIME", "compact: how long others may still be at work on what it deletes"),
+    duration("TIME", "compact: delete unused files only after this time, in which other processes may still read them"),
     3_600_000_000_000,
   ),
-  sql: choice("ENGINE", SQL_ENGINES, "export: the views and the percentile query for an engine"),
-  location: text("URL", "export --sql: where the engine finds the archive, like s3://bucket/fleet"),
-  schema: withDefault(text("NAME", "export --sql: Trino's schema or BigQuery's data set"), "hive.blackout"),
-  output: text("FOLDER", "export: another archive, instead of lines of JSON", "o"),
-  anonymise: flag("export: hash the names of hosts, captures, VMs, sessions, tasks, devices, and all labels' values"),
-  key: text("FILE", "export --anonymise: the hash's key, so that exports fit together; else one that nobody keeps"),
-  clickhouse: text("URL", "push: the server, like https://user@host:8443/fleet, or that in env:NAME"),
-  cluster: text("NAME", "push: the server's cluster, over which the tables are replicated and divided"),
-  "print-ddl": flag("push: print the statements that make the tables, and send nothing"),
-  json: flag("One JSON document a line"),
+  sql: choice("ENGINE", SQL_ENGINES, "export: print the views and the percentile query for this engine"),
+  location: text("URL", "export --sql: location of the archive for the engine, like s3://bucket/fleet"),
+  schema: withDefault(text("NAME", "export --sql: schema of Trino or data set of BigQuery"), "hive.blackout"),
+  output: text("FOLDER", "export: write another archive instead of JSON lines", "o"),
+  anonymise: flag(
+    "export: hash the names of hosts, captures, VMs, sessions, tasks and devices, and the values of all labels",
+  ),
+  key: text(
+    "FILE",
+    "export --anonymise: use this key for the hash, so that exports match (default: a random key that is not kept)",
+  ),
+  clickhouse: text(
+    "URL",
+    "push: to this server, like https://user@host:8443/fleet (env:NAME reads it from the environment)",
+  ),
+  cluster: text("NAME", "push: replicate and shard the tables over this cluster of the server"),
+  "print-ddl": flag("push: print the statements that create the tables, and send nothing"),
+  json: flag("Print one JSON document per line"),
   ...captureOptions,
 };
 
@@ -66,27 +71,30 @@ const ACTIONS = Object.keys(TAKES) as readonly Action[];
 
 export const archive = defineCommand({
   usage: "ACTION ARCHIVE [WHAT...] [OPTIONS]",
-  description: `add ARCHIVE WHAT...: adds live updates, and makes the archive where there is none. WHAT is ${COHORT_FORMS}. What is there already is not added twice; any number of processes may add at once, and what was said to be added is on the disk.\nlist ARCHIVE: one line per update.\nshow ARCHIVE ID...: updates by their ids, or the first digits of these.\nverify ARCHIVE: proves that all is there, whole and once; exit code 1 where it is not.\ncompact ARCHIVE: makes few large files of many small ones, and deletes what no one reads any more; others may go on adding.\nexport ARCHIVE: its updates as lines of JSON, which every cohort argument and add take; with --anonymise, without names; with --sql, what makes another engine read its files.\npush ARCHIVE --clickhouse URL: brings a ClickHouse server to what the archive holds, as often as you like; the password is CLICKHOUSE_PASSWORD's. docs/clickhouse.md has the tables.\nremove ARCHIVE --where CONDITION: takes updates out of it.\nThe format is in docs/archive-format.md; blackout query asks it in SQL; every cohort argument takes an archive, like 'fleet/?kernel=7.3.4&since=7d'.`,
+  description: `add ARCHIVE WHAT...: adds live updates; creates the archive if it does not exist. WHAT is ${COHORT_FORMS}. An update that is already there is not added twice. Any number of processes may add at the same time, and an acknowledged update is durable (fsync).\nlist ARCHIVE: prints one line per update.\nshow ARCHIVE ID...: prints updates by their ids, or the first digits of the ids.\nverify ARCHIVE: checks that every update is present, intact and unique; exits with 1 if not.\ncompact ARCHIVE: merges small files into few large ones and deletes files that are no longer used; others may go on adding.\nexport ARCHIVE: prints updates as JSON lines, which every cohort argument and add read; with --anonymise, without names; with --sql, statements that let another engine read the files.\npush ARCHIVE --clickhouse URL: copies new updates to a ClickHouse server; it can be repeated at any time. The password is read from CLICKHOUSE_PASSWORD; docs/clickhouse.md describes the tables.\nremove ARCHIVE --where CONDITION: removes updates.\ndocs/archive-format.md describes the format. blackout query reads the archive in SQL, and every cohort argument accepts an archive, like 'fleet/?kernel=7.3.4&since=7d'.`,
   options,
   positionals: {
-    action: one(`What to do: ${ACTIONS.join(", ")}`),
+    action: one(`Action: ${ACTIONS.join(", ")}`),
     archive: one("The archive's folder"),
-    what: anyNumber("What the action takes"),
+    what: anyNumber("Arguments of the action"),
   },
   examples: [
-    { command: "blackout archive add fleet/ traces/cohorts/base", what: "Ten updates into a new archive" },
-    { command: "blackout archive add fleet/ today.jsonl --detail summary", what: "Analysed updates, without causes" },
-    { command: "blackout archive list fleet/ --where \"host = 'h17'\"", what: "One host's updates" },
-    { command: "blackout archive export fleet/ --sql clickhouse", what: "Views for another engine" },
+    { command: "blackout archive add fleet/ traces/cohorts/base", what: "Add ten updates to a new archive" },
+    {
+      command: "blackout archive add fleet/ today.jsonl --detail summary",
+      what: "Add analysed updates without causes",
+    },
+    { command: "blackout archive list fleet/ --where \"host = 'h17'\"", what: "List the updates of one host" },
+    { command: "blackout archive export fleet/ --sql clickhouse", what: "Print views for another engine" },
     {
       command: "blackout archive export fleet/ --anonymise --key fleet.key -o public/",
-      what: "An archive to give away",
+      what: "Write an archive that can be shared",
     },
     {
       command: "blackout archive push fleet/ --clickhouse https://loader@ch.example:8443/fleet",
-      what: "Into a server's tables",
+      what: "Copy to the tables of a server",
     },
-    { command: "blackout archive verify fleet/", what: "Is all there, whole and once?" },
+    { command: "blackout archive verify fleet/", what: "Check the archive" },
   ],
   exitCodes: [{ code: 1, meaning: "verify: the archive is damaged" }],
   run: async (context, { options: given, positionals }) => {

@@ -23,20 +23,21 @@ const TABLE_ROWS = 10_000;
 
 export const query = defineCommand({
   usage: null,
-  description: `The tables are updates, phases, vms, causes, buckets (HDR histograms as rows) and defects; docs/archive-format.md has their columns, docs/archive-queries.md worked questions. "DESCRIBE updates" and "SUMMARIZE updates" are answered too. The SQL is DuckDB's.\nThe query can only read, and only this archive: SQL of strangers reaches no other file and no network.\nIn a table, columns that end in _ns are shown as durations; --csv, --json and --parquet have the nanoseconds.`,
+  description:
+    'The tables are updates, phases, vms, causes, buckets (HDR histograms as rows) and defects. docs/archive-format.md describes their columns, docs/archive-queries.md has worked questions. "DESCRIBE updates" and "SUMMARIZE updates" also work. The SQL dialect is DuckDB\'s.\nA query can only read, and only this archive: untrusted SQL cannot reach other files or the network.\nIn a table, columns that end in _ns are printed as durations; --csv, --json and --parquet have nanoseconds.',
   options: {
-    csv: flag("Comma-separated values, with a header (RFC 4180)"),
-    json: flag("One JSON object a row, one a line"),
+    csv: flag("Print comma-separated values with a header (RFC 4180)"),
+    json: flag("Print one JSON object per line and row"),
     parquet: text("FILE", "Write a Parquet file"),
   },
   positionals: { archive: one("The archive's folder"), sql: one("One SELECT statement") },
   examples: [
     {
       command: "blackout query fleet/ 'SELECT kernel_new, median(blackout_ns) AS p50_ns FROM updates GROUP BY ALL'",
-      what: "The median blackout by kernel",
+      what: "Print the median blackout by kernel",
     },
-    { command: "blackout query fleet/ 'DESCRIBE causes'", what: "What a table holds" },
-    { command: "blackout query --csv fleet/ 'FROM updates'", what: "All updates, for a spreadsheet" },
+    { command: "blackout query fleet/ 'DESCRIBE causes'", what: "Print the columns of a table" },
+    { command: "blackout query --csv fleet/ 'FROM updates'", what: "Print all updates for a spreadsheet" },
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {

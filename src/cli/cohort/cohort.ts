@@ -24,14 +24,14 @@ import { loadCohorts } from "../workers/cohorts.js";
 
 export const cohort = defineCommand({
   usage: null,
-  description: `Shows what the updates of a cohort have in common, what their blackouts and phases take, and which of them did not complete. A cohort is ${COHORT_FORMS}.\nWith --json, analyses once what compare, gate, history and qualify then read in no time: one document per update, one per line.`,
+  description: `Prints what the updates of a cohort have in common, the blackouts and phases, and which updates did not complete. A cohort is ${COHORT_FORMS}.\nWith --json, prints one document per update and line. compare, gate, history and qualify read these without analysing the captures again.`,
   options: {
-    json: flag("One JSON document per update, one per line (docs/update-sample.schema.json)"),
+    json: flag("Print one JSON document per line and update (docs/update-sample.schema.json)"),
     ...captureOptions,
   },
   positionals: { cohort: one("The cohort") },
   examples: [
-    { command: "blackout cohort traces/cohorts/base", what: "Ten updates of one kind" },
+    { command: "blackout cohort traces/cohorts/base", what: "Describe ten updates" },
     { command: "blackout cohort --json runs/ > runs.jsonl", what: "Analyse once, compare often" },
   ],
   exitCodes: [],

@@ -2,6 +2,7 @@
 
 import { unlikeSentence, valuesText } from "../../analyze/cohort/cohort.js";
 import { partsText, pText } from "../../analyze/compare/reason.js";
+import { hasChanged } from "../../analyze/compare/verdict.js";
 import { formatDuration, formatNeeded, formatPercent, formatSigned } from "../../base/text/format.js";
 import type { CountedValue, DistributionDocument, Verdict } from "../../model/documents/cohort.js";
 import type { CauseComparison, Comparison, Factor, MetricComparison } from "../../model/documents/comparison.js";
@@ -31,6 +32,7 @@ export function comparisonText(comparison: Comparison, layout: TextLayout): stri
     metricTable(comparison, layout),
     percentileTable(comparison, layout),
     causeTable(comparison, layout),
+    ...phaseCauseTables(comparison, layout),
     footnotes(comparison, layout),
   ]
     .filter((part) => part !== "")
@@ -123,7 +125,6 @@ function metricTable({ metrics, base, candidate }: Comparison, layout: TextLayou
 }
 
 function percentileTable({ metrics }: Comparison, layout: TextLayout): string {
-  const [blackout] = metrics as readonly [MetricComparison];
   const cell = (side: DistributionDocument, percentile: number): readonly Cell[] => {
     const found = side.percentiles.find((p) => p.percentile === percentile);
     if (found === undefined) return ["", ""];
@@ -131,14 +132,16 @@ function percentileTable({ metrics }: Comparison, layout: TextLayout): string {
     if (valueNs === null || upperNs === null) return ["", { text: formatNeeded(neededUpdates), style: "warning" }];
     return [formatDuration(valueNs), `≤ ${formatDuration(upperNs)}`];
   };
-  const rows = blackout.percentileShifts.map((shift): readonly Cell[] => [
-    `blackout p${shift.percentile}`,
-    ...cell(blackout.base, shift.percentile),
-    ...cell(blackout.candidate, shift.percentile),
+  const shifts = metrics.flatMap((metric) => metric.percentileShifts.map((shift) => ({ metric, shift })));
+  const rows = shifts.map(({ metric, shift }): readonly Cell[] => [
+    `${metric.name} p${shift.percentile}`,
+    ...cell(metric.base, shift.percentile),
+    ...cell(metric.candidate, shift.percentile),
     shift.supported ? { text: formatSigned(shift.shiftNs), style: "strong" } : "",
     shift.supported
       ? `${formatSigned(shift.shiftIntervalNs[0])} … ${formatSigned(shift.shiftIntervalNs[1])}`
       : { text: `${formatNeeded(shift.neededUpdates)} a side`, style: "quiet" },
+    shift.supported ? { text: shift.verdict, style: VERDICT_STYLE[shift.verdict] } : "",
   ]);
   const columns = [
     leftColumn(""),
@@ -148,6 +151,7 @@ function percentileTable({ metrics }: Comparison, layout: TextLayout): string {
     leftColumn("95 % bound"),
     rightColumn("shift"),
     leftColumn("between"),
+    leftColumn("verdict"),
   ];
   return renderTable(columns, rows, { ...layout, indent: 2 });
 }
@@ -159,16 +163,7 @@ function causeTable({ breakdown, causes }: Comparison, layout: TextLayout): stri
   if (breakdown === null) return "  Why: the blackouts of these cohorts are not attributed to causes.\n";
   if (causes.length === 0) return "";
   const shown = causes.slice(0, CAUSES_SHOWN);
-  const rows = shown.map((cause: CauseComparison): readonly Cell[] => [
-    causeName(cause),
-    cause.detail,
-    { text: formatSigned(cause.shiftNs), style: "strong" },
-    cause.share === null ? "" : `${(100 * cause.share).toFixed(1)}%`,
-    `${formatSigned(cause.shiftIntervalNs[0])} … ${formatSigned(cause.shiftIntervalNs[1])}`,
-    cause.presence === "both" ? "" : { text: cause.presence, style: "accent" },
-    partsText(cause.parts),
-    { text: cause.verdict, style: VERDICT_STYLE[cause.verdict] },
-  ]);
+  const rows = shown.map(causeCells);
   const hidden = causes.slice(CAUSES_SHOWN).reduce((sum, { shiftNs }) => sum + shiftNs, 0) + breakdown.restNs;
   const more = causes.length - shown.length + breakdown.restCauses;
   rows.push([
@@ -184,17 +179,47 @@ function causeTable({ breakdown, causes }: Comparison, layout: TextLayout): stri
     shown[0]?.share === null ? "" : "100.0%",
     `${formatSigned(breakdown.intervalNs[0])} … ${formatSigned(breakdown.intervalNs[1])}`,
   ]);
-  const columns = [
-    leftColumn("why", "middle"),
-    leftColumn(""),
-    rightColumn("shift"),
-    rightColumn("share"),
-    leftColumn("between"),
-    leftColumn(""),
-    leftColumn("", "end"),
-    leftColumn("verdict"),
+  return renderTable(causeColumns("why"), rows, { ...layout, indent: 2 });
+}
+
+function causeCells(cause: CauseComparison): readonly Cell[] {
+  return [
+    causeName(cause),
+    cause.detail,
+    { text: formatSigned(cause.shiftNs), style: "strong" },
+    cause.share === null ? "" : `${(100 * cause.share).toFixed(1)}%`,
+    `${formatSigned(cause.shiftIntervalNs[0])} … ${formatSigned(cause.shiftIntervalNs[1])}`,
+    cause.presence === "both" ? "" : { text: cause.presence, style: "accent" },
+    partsText(cause.parts),
+    { text: cause.verdict, style: VERDICT_STYLE[cause.verdict] },
   ];
-  return renderTable(columns, rows, { ...layout, indent: 2 });
+}
+
+const causeColumns = (title: string) => [
+  leftColumn(title, "middle"),
+  leftColumn(""),
+  rightColumn("shift"),
+  rightColumn("share"),
+  leftColumn("between"),
+  leftColumn(""),
+  leftColumn("", "end"),
+  leftColumn("verdict"),
+];
+
+/** Why each phase changed. The kexec's causes are in the blackout's table already if the blackout changed. */
+function phaseCauseTables({ metrics }: Comparison, layout: TextLayout): readonly string[] {
+  const [blackout, ...phases] = metrics;
+  const isCovered = (name: string): boolean => name === "kexec" && blackout !== undefined && hasChanged(blackout);
+  return phases
+    .filter((metric) => hasChanged(metric) && !isCovered(metric.name))
+    .map(({ name, causes }) => {
+      if (causes.length === 0) return `  Why ${name}: its causes were not recorded in both cohorts.\n`;
+      const rows = causes.slice(0, CAUSES_SHOWN).map(causeCells);
+      if (causes.length > CAUSES_SHOWN) {
+        rows.push([{ text: `${causes.length - CAUSES_SHOWN} other causes`, style: "quiet" }, ""]);
+      }
+      return renderTable(causeColumns(`why ${name}`), rows, { ...layout, indent: 2 });
+    });
 }
 
 function footnotes(comparison: Comparison, layout: TextLayout): string {

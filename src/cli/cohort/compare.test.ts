@@ -78,7 +78,7 @@ test("what cannot be used is said, with its line", async () => {
     [join(folder, "*.tar.gz"), /matches no capture/],
     [folder, /holds no captures/],
     [broken, /broken\.jsonl:13: version: found nothing, expected 1/],
-    [file("empty.jsonl", "\n"), /holds no update/],
+    [file("empty.jsonl", "\n"), /no update found/],
     [file("zip.jsonl.gz", "no gzip"), /cannot be read/],
     [`@${file("loop.txt", "@loop.txt\n")}`, /8 deep/],
   ];

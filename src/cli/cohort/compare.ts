@@ -9,40 +9,43 @@ import { comparisonText } from "./compare-text.js";
 
 export const floorOptions = {
   "floor-percent": withDefault(
-    decimal("PERCENT", { min: 0, max: 100 }, "A smaller change than this share of the baseline's median is none"),
+    decimal("PERCENT", { min: 0, max: 100 }, "Ignore changes smaller than this percentage of the baseline's median"),
     100 * DEFAULT_FLOORS.relative,
   ),
-  floor: withDefault(duration("DURATION", "A smaller change than this is none"), DEFAULT_FLOORS.absoluteNs),
+  floor: withDefault(duration("DURATION", "Ignore changes smaller than this"), DEFAULT_FLOORS.absoluteNs),
 };
 
 export const seedOption = withDefault(
-  integer("N", { min: 0, max: 2 ** 32 - 1 }, "Of all resampling: the same seed gives the same answer"),
+  integer("N", { min: 0, max: 2 ** 32 - 1 }, "Random seed for resampling; the same seed reproduces the result"),
   1,
 );
 
 export const compare = defineCommand({
   usage: null,
-  description: `Compares the blackouts of two cohorts: ${COHORT_FORMS}. The verdict is regressed, improved, unchanged (shown to lie within the floor), inconclusive, or insufficient (and how many updates it needs).\nAt most 1 in 100 comparisons of like cohorts calls the blackout changed. Phases and causes explain a change, with the errors of each level held together (docs/compare.md).\nCohorts of unlike probe level, labels.workload or blackout basis are refused.`,
+  description: `Compares the blackouts of two cohorts: ${COHORT_FORMS}. The verdict is regressed, improved, unchanged (shown to be within the floor), inconclusive, or insufficient (with the number of updates needed).\nOf 100 comparisons of equal cohorts, at most 1 reports a changed blackout. Percentiles, phases and causes are tested too, and explain a change (docs/compare.md).\nCohorts that differ in probe level, labels.workload or blackout basis are refused.`,
   options: {
-    json: flag("One JSON document (docs/comparison.schema.json)"),
+    json: flag("Print one JSON document (docs/comparison.schema.json)"),
     ...floorOptions,
     seed: seedOption,
-    force: flag("Compare unlike cohorts all the same, and mark the output"),
+    force: flag("Compare cohorts although they differ, and mark the output"),
     ...captureOptions,
   },
   positionals: { base: one("The baseline cohort"), candidate: one("The cohort under test") },
   examples: [
     {
       command: "blackout compare traces/cohorts/base traces/cohorts/devices",
-      what: "Did four more NICs cost anything?",
+      what: "Find out what four more NICs cost",
     },
-    { command: "blackout compare 'runs/v7.2-*.tar.gz' 'runs/v7.3-*.tar.gz'", what: "Two patterns" },
+    {
+      command: "blackout compare 'runs/v7.2-*.tar.gz' 'runs/v7.3-*.tar.gz'",
+      what: "Compare the captures of two patterns",
+    },
     {
       command: "blackout compare --json --floor-percent 2 before.jsonl after.jsonl",
-      what: "Analysed updates, for a program",
+      what: "Compare analysed updates, as JSON",
     },
   ],
-  exitCodes: [{ code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" }],
+  exitCodes: [{ code: exit.unusableInput, meaning: "unusable input, or updates that must not be compared" }],
   run: async (context, { options, positionals }) => {
     const loaded = await loadCohorts(context, [positionals.base, positionals.candidate], captureOptionsOf(options));
     if (!loaded.ok) return loaded.error;

@@ -1,6 +1,6 @@
 import { type Cohort, unlikeSentence } from "../../analyze/cohort/cohort.js";
 import { parseMetric, unseenCauses } from "../../analyze/cohort/metrics.js";
-import { pText } from "../../analyze/compare/reason.js";
+import { pText, signedPercent } from "../../analyze/compare/reason.js";
 import { historyOf } from "../../analyze/history/history.js";
 import { parseSeriesKey, type SeriesKey, seriesKeyName, seriesOf } from "../../analyze/history/series.js";
 import { formatDuration, formatSigned } from "../../base/text/format.js";
@@ -18,27 +18,30 @@ import { floorOptions, seedOption } from "./compare.js";
 
 export const history = defineCommand({
   usage: null,
-  description: `Finds change points in a series of cohorts, each with the builds it lies between, its size, and the causes that changed. A cohort is ${COHORT_FORMS}.\nThe series is by cohort, in the order given, where there are several; a single one is divided by what --by names.\nAt most 1 in 100 series without a change is given one (E-divisive, with a permutation test).`,
+  description: `Finds change points in a series of cohorts, each with the builds between which it lies, its size, and the causes that changed. A cohort is ${COHORT_FORMS}.\nSeveral cohorts are a series in the order given; one cohort is divided by --by.\nOf 100 series without a change, at most 1 is reported to have one (E-divisive, with a permutation test).`,
   options: {
-    by: text("KEY", "cohort, old-kernel, new-kernel, date, or labels.NAME"),
-    metric: withDefault(text("METRIC", "blackout, vm-blackout, a phase, or causes like device:e1000"), "blackout"),
-    "min-segment": withDefault(integer("N", { min: 2, max: 1000 }, "Fewest updates between two changes"), 5),
-    json: flag("One JSON document (docs/history.schema.json)"),
+    by: text("KEY", "Divide the series by cohort, old-kernel, new-kernel, date, or labels.NAME"),
+    metric: withDefault(
+      text("METRIC", "Follow blackout, vm-blackout, a phase, or causes like device:e1000"),
+      "blackout",
+    ),
+    "min-segment": withDefault(integer("N", { min: 2, max: 1000 }, "Least number of updates between two changes"), 5),
+    json: flag("Print one JSON document (docs/history.schema.json)"),
     ...floorOptions,
     seed: seedOption,
-    force: flag("Put unlike cohorts into one series all the same, and mark the output"),
+    force: flag("Put cohorts into one series although they differ, and mark the output"),
     ...captureOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, in order; or one, with --by") },
   examples: [
-    { command: "blackout history traces/cohorts/base traces/cohorts/devices", what: "Two builds" },
-    { command: "blackout history --by labels.build nightly.jsonl", what: "A file of many builds" },
+    { command: "blackout history traces/cohorts/base traces/cohorts/devices", what: "Examine two builds" },
+    { command: "blackout history --by labels.build nightly.jsonl", what: "Examine a file of many builds" },
     {
       command: "blackout history --by date --metric device:e1000 runs/",
-      what: "What one driver's devices took, day by day",
+      what: "Follow one driver's devices day by day",
     },
   ],
-  exitCodes: [{ code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" }],
+  exitCodes: [{ code: exit.unusableInput, meaning: "unusable input, or updates that must not be compared" }],
   run: async (context, { options, positionals }) => {
     const key = parseSeriesKey(options.by ?? (positionals.cohort.length > 1 ? "cohort" : "new-kernel"));
     if (key === null) {
@@ -151,7 +154,7 @@ function styleOf({ belowFloor, direction }: HistoryChange): "quiet" | "bad" | "g
 function changeSentence(change: HistoryChange, metric: string): string {
   const { after, notAfter, shiftNs, shiftRelative, pValue, causes, belowFloor, shiftIntervalNs } = change;
   const where = after === notAfter ? `Within ${after}` : `After ${after}, by ${notAfter}`;
-  const relative = `${shiftRelative < 0 ? "" : "+"}${(100 * shiftRelative).toFixed(1)} %`;
+  const relative = shiftRelative === null ? "" : ` (${signedPercent(shiftRelative)})`;
   const sure = shiftIntervalNs === null ? "" : `, between ${shiftIntervalNs.map(formatSigned).join(" and ")}`;
   const named = causes
     .slice(0, 4)
@@ -160,5 +163,5 @@ function changeSentence(change: HistoryChange, metric: string): string {
         `${name}${presence === "both" ? "" : ` (${presence})`} ${formatSigned(ns)} (${(100 * share).toFixed(0)} %)`,
     );
   const why = named.length === 0 ? "" : `; most in ${named.join(", ")}`;
-  return `${where}: ${metric} ${change.direction} by ${formatSigned(shiftNs)} (${relative})${sure}, ${pText(pValue)}${why}.${belowFloor ? " Below the floor." : ""}`;
+  return `${where}: ${metric} ${change.direction} by ${formatSigned(shiftNs)}${relative}${sure}, ${pText(pValue)}${why}.${belowFloor ? " Below the floor." : ""}`;
 }

@@ -181,7 +181,7 @@ test("a file of documents is read line by line, or whole; errors name the line",
   assert.match(twice.join(), /^the same update as .*twice\.jsonl:1$/);
   assert.deepEqual(await excludedOf("laid-out.json", JSON.stringify(document, null, 2)), []);
   const broken: readonly (readonly [string, RegExp])[] = [
-    ["", /holds no update/],
+    ["", /no update found/],
     ["<html>", /1: found <html>, expected one JSON document/],
     [`${one}\n{`, /:2: found \{, expected one JSON document/],
     ['{"format":"other"}', /:1: found format other, expected "blackout-update-sample"/],

@@ -40,20 +40,23 @@ interface Inputs {
 
 export const percentiles = defineCommand({
   usage: null,
-  description: `Only updates that completed count; the others, and values that are not known, are named. A percentile that the number of updates does not support is not printed: the number that would is.\nUpdates of unlike probe level, workload or blackout basis are refused: tracing costs time of its own.\nA cohort is ${COHORT_FORMS}. Besides cohorts it takes histogram logs (.hlog, docs/hlog.md), which give percentiles without bounds.`,
+  description: `Prints percentiles over the updates that completed; the others, and unknown values, are named. If there are too few updates for a percentile, the number needed is printed instead.\nUpdates that differ in probe level, workload or blackout basis are refused, because tracing itself takes time.\nA cohort is ${COHORT_FORMS}. Histogram logs (.hlog, docs/hlog.md) are also read; they give percentiles without bounds.`,
   options: {
-    json: flag("One JSON document (docs/percentiles.schema.json)"),
-    hlog: text("FILE", "Write the HDR histograms there too, one tagged line per phase and for the blackout"),
-    force: flag("Count unlike updates together, and mark every output"),
+    json: flag("Print one JSON document (docs/percentiles.schema.json)"),
+    hlog: text("FILE", "Also write HDR histograms to this file, one tagged line for the blackout and each phase"),
+    force: flag("Count updates together although they differ, and mark the output"),
     ...captureOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, captures, or histogram logs") },
   examples: [
-    { command: "blackout percentiles traces/cohorts/base", what: "Ten updates" },
-    { command: "blackout percentiles captures/* --hlog out/updates.hlog", what: "For the HdrHistogram tools" },
-    { command: "blackout percentiles updates.jsonl", what: "Updates analysed before" },
+    { command: "blackout percentiles traces/cohorts/base", what: "Print percentiles over ten updates" },
+    {
+      command: "blackout percentiles captures/* --hlog out/updates.hlog",
+      what: "Write a log for the HdrHistogram tools",
+    },
+    { command: "blackout percentiles updates.jsonl", what: "Read updates that were analysed before" },
   ],
-  exitCodes: [{ code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" }],
+  exitCodes: [{ code: exit.unusableInput, meaning: "unusable input, or updates that must not be compared" }],
   run: async (context, { options, positionals }) => {
     const problem = options.hlog === null ? null : outputProblem(options.hlog, positionals.cohort);
     if (problem !== null) return misused(context, problem);

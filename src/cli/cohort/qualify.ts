@@ -27,34 +27,41 @@ const INCOMPLETE = 4;
 
 export const qualify = defineCommand({
   usage: null,
-  description: `Sorts updates by old and new kernel. A pair of kernels failed where an update did not complete, regressed where a limit of --budget is breached or the blackout is shown to be longer than the reference's, and passed otherwise. The alarms of the whole matrix are held to those of one comparison.\nAn argument is a cohort (${COHORT_FORMS}), or a folder of folders of captures.`,
+  description: `Sorts updates by old and new kernel into a matrix. A pair of kernels failed if an update did not complete. It regressed if a limit of --budget is exceeded or the blackout is shown to be longer than the reference's. Otherwise it passed. The false alarms of the whole matrix are limited to those of one comparison.\nAn argument is a cohort (${COHORT_FORMS}), or a folder of folders of captures.`,
   options: {
-    from: repeated(text("KERNEL", "Old kernels of the matrix; all there are unless given")),
-    to: repeated(text("KERNEL", "New kernels of the matrix; all there are unless given")),
+    from: repeated(text("KERNEL", "Include this old kernel in the matrix (default: all)")),
+    to: repeated(text("KERNEL", "Include this new kernel in the matrix (default: all)")),
     reference: withDefault(
-      choice("WHICH", REFERENCES, "Compare with updates of the old kernel to itself, of the new, or none"),
+      choice(
+        "WHICH",
+        REFERENCES,
+        "Compare with updates of the old kernel to itself, of the new kernel to itself, or with nothing",
+      ),
       "old",
     ),
-    budget: text("FILE", "Limits that each pair of kernels must keep", "b"),
-    json: flag("One JSON document (docs/qualify.schema.json)"),
+    budget: text("FILE", "Check each pair of kernels against the limits of this budget", "b"),
+    json: flag("Print one JSON document (docs/qualify.schema.json)"),
     html: text("FILE", "Also write one HTML file"),
     markdown: text("FILE", "Also write Markdown"),
-    "require-all": flag("Exit with 4 where a pair of kernels is not tested"),
+    "require-all": flag("Exit with 4 if a pair of kernels is not tested"),
     ...floorOptions,
     seed: seedOption,
-    force: flag("Judge unlike updates all the same, and mark every output"),
+    force: flag("Judge updates although they differ, and mark every output"),
     ...captureOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, or folders of cohorts") },
   examples: [
-    { command: "blackout qualify lab/matrix --html qualify.html", what: "All pairs that the lab has tested" },
-    { command: "blackout qualify --from 7.2 --to 7.3 --require-all runs.jsonl", what: "May hosts on 7.2 go to 7.3?" },
+    { command: "blackout qualify lab/matrix --html qualify.html", what: "Report all pairs that the lab has tested" },
+    {
+      command: "blackout qualify --from 7.2 --to 7.3 --require-all runs.jsonl",
+      what: "Find out whether hosts on 7.2 can update to 7.3",
+    },
   ],
   exitCodes: [
     { code: exit.success, meaning: "no tested pair of kernels failed or regressed" },
     { code: FAILED, meaning: "a pair of kernels failed or regressed" },
-    { code: exit.usage, meaning: "the command line or the budget file is wrong" },
-    { code: exit.unusableInput, meaning: "the input cannot be used, or the updates are unlike" },
+    { code: exit.usage, meaning: "wrong usage, or an invalid budget file" },
+    { code: exit.unusableInput, meaning: "unusable input, or updates that must not be compared" },
     { code: INCOMPLETE, meaning: "a pair of kernels is not tested (with --require-all)" },
   ],
   run: async (context, { options, positionals }) => {

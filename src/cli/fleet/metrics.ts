@@ -11,23 +11,23 @@ import { loadCohorts } from "../workers/cohorts.js";
 
 export const metrics = defineCommand({
   usage: null,
-  description: `Counts live updates and writes their metrics (docs/watch.md): histograms of the blackout and of each phase, outcomes, defects, and the latest update. For hosts that push nothing: node_exporter's textfile collector serves the file, which is replaced in one step. A cohort is ${COHORT_FORMS}.\nUpdates of unlike cohorts are counted apart, by labels. Captures that cannot be used are reported, and do not stop the rest.`,
+  description: `Counts live updates and writes their metrics (docs/watch.md): histograms of the blackout and of each phase, outcomes, defects, and the latest update. node_exporter's textfile collector can serve the file, which is replaced atomically. A cohort is ${COHORT_FORMS}.\nUpdates of different cohorts are counted separately, by labels. A capture that cannot be used is reported and skipped.`,
   options: {
-    output: text("FILE", "Write there instead of to standard output; the collector takes *.prom", "o"),
-    budget: text("FILE", "Also count the causes that this budget limits, and what is above its limits exactly", "b"),
+    output: text("FILE", "Write to this file instead of standard output; the collector reads *.prom", "o"),
+    budget: text("FILE", "Also count the causes that this budget limits, and the updates above its limits", "b"),
     format: withDefault(
-      choice("FORMAT", ["prometheus", "openmetrics"], "prometheus (text format 0.0.4) or openmetrics (1.0)"),
+      choice("FORMAT", ["prometheus", "openmetrics"], "Format: prometheus (text, 0.0.4) or openmetrics (1.0)"),
       "prometheus",
     ),
     ...captureOptions,
   },
-  positionals: { cohort: oneOrMore("The updates to count") },
+  positionals: { cohort: oneOrMore("Updates to count") },
   examples: [
     {
       command: "blackout metrics /var/lib/blackout -o /var/lib/prometheus/node-exporter/blackout.prom",
-      what: "After each update of a host, or by a timer",
+      what: "Run after each update of a host, or from a timer",
     },
-    { command: "blackout metrics traces/cohorts/base | promtool check metrics", what: "What there is" },
+    { command: "blackout metrics traces/cohorts/base | promtool check metrics", what: "Check the metrics" },
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {

@@ -9,19 +9,22 @@ export const DEFAULT_WINDOW_SECONDS = 7 * 86_400;
 export const rules = defineCommand({
   usage: null,
   description:
-    "Writes a rules file for Prometheus: what updates took over a sliding window, cohort by cohort, and an alert for each thing that the budget limits. The metrics are those of 'blackout watch' and 'blackout metrics' (docs/watch.md).\nA limit on a percentile fires where so many updates over it show a breach, as the gate decides; percentiles are recorded only where there are updates enough to bound them.",
+    "Writes a rules file for Prometheus: recording rules over a sliding window of updates, per cohort, and an alert for each limit of the budget. The metrics are those of 'blackout watch' and 'blackout metrics' (docs/watch.md).\nA limit on a percentile fires if enough updates exceed it to show a breach, as the gate decides. Percentiles are recorded only if there are enough updates to bound them.",
   options: {
-    budget: required(text("FILE", "The budget, in YAML (docs/budget.md)", "b")),
-    window: withDefault(window("TIME", "How far back updates count"), DEFAULT_WINDOW_SECONDS),
-    textfile: flag("Metrics come from files alone: leave out what only 'blackout watch' serves"),
-    output: text("FILE", "Write there instead of to standard output", "o"),
+    budget: required(text("FILE", "Write rules for this budget, in YAML (docs/budget.md)", "b")),
+    window: withDefault(window("TIME", "Count updates of this last period"), DEFAULT_WINDOW_SECONDS),
+    textfile: flag("Omit rules that need 'blackout watch', for metrics that come from files only"),
+    output: text("FILE", "Write to this file instead of standard output", "o"),
   },
   positionals: {},
   examples: [
-    { command: "blackout rules --budget examples/budget.yaml -o blackout.rules.yml", what: "For rule_files" },
-    { command: "blackout rules -b budget.yaml --window 24h -o day.rules.yml", what: "Over a day" },
+    {
+      command: "blackout rules --budget examples/budget.yaml -o blackout.rules.yml",
+      what: "Write a file for rule_files",
+    },
+    { command: "blackout rules -b budget.yaml --window 24h -o day.rules.yml", what: "Use a window of one day" },
   ],
-  exitCodes: [{ code: exit.usage, meaning: "the command line or the budget file is wrong" }],
+  exitCodes: [{ code: exit.usage, meaning: "wrong usage, or an invalid budget file" }],
   run: async (context, { options }) => {
     const problem = options.output === null ? null : outputProblem(options.output, [options.budget]);
     if (problem !== null) return misused(context, problem);

@@ -13,13 +13,13 @@ import {
 import { traceClockOf } from "../../model/collected.js";
 import { text } from "../frame/options.js";
 
-export const filterOption = text("EXPR", "Only events that this holds of, see above");
+export const filterOption = text("EXPR", "Print only events matching this expression (see above)");
 
 /** For the help of the commands that take it. */
 export const FILTER_HELP = [
-  "A filter is made of terms KEY=VALUE; terms side by side must all hold. Also: && || ! ( ) and < <= > >= != ~ as in ftrace's filters.",
-  "Keys: event, task (both with * and ?), cpu, pid, time, and .FIELD, a field of the event. VALUE may be a list (cpu=0,2) or a range (pid=100..200, time=4.07..); quote what holds blanks or signs (task='<idle>').",
-  "Time is written as it is printed: in seconds, or with a unit (250us); a bare count where the trace's clock counts.",
+  "A filter consists of terms KEY=VALUE; an event must match all of them. Also: && || ! ( ) and < <= > >= != ~ as in ftrace filters.",
+  "Keys: event, task (both with * and ?), cpu, pid, time, and .FIELD for a field of the event. VALUE may be a list (cpu=0,2) or a range (pid=100..200, time=4.07..); quote a value with blanks or operators (task='<idle>').",
+  "Time is in seconds, as printed, or has a unit (250us); for a counter clock it is a bare count.",
 ].join("\n");
 
 /** What is asked for by --filter and by the options that stand for a term each; null: every event. */

@@ -24,7 +24,7 @@ function parseLimit(given: string): readonly [ReaderLimitName, number] | null {
 const named = (unit: "bytes" | "count"): string => NAMES.filter((name) => READER_LIMITS[name].unit === unit).join(", ");
 
 const option = repeated(
-  text("NAME=VALUE", "Read more or less of a file than usual: kallsyms-bytes=512MiB (docs/reader-limits.md)"),
+  text("NAME=VALUE", "Change how much of a file is read, like kallsyms-bytes=512MiB (docs/reader-limits.md)"),
 );
 
 /** The limits to read with; of one named twice the last counts. */

@@ -27,16 +27,16 @@ function reportText(report: DoctorReport, context: Context): string {
 export const doctor = defineCommand({
   usage: null,
   description:
-    "Runs the recorder's own examination (recorder.sh doctor) on this host: tracefs, the ring that outlives the kexec, LUO and KHO, clocks, events, probes, tracers, and where to keep what is saved. It changes nothing.\nOn a host without Node.js, the recorder that `blackout record --install` puts there does the same.",
+    "Runs the recorder's own check (recorder.sh doctor) on this host: tracefs, the ring buffer that survives the kexec, LUO and KHO, clocks, events, probes, tracers, and the state folder. It changes nothing.\nOn a host without Node.js, the recorder installed by `blackout record --install` does the same.",
   options: {
-    level: withDefault(choice("LEVEL", LEVELS, "The level that is wanted"), "events"),
-    state: text("DIR", "The folder that is to outlive the kexec"),
-    root: text("DIR", "Where /proc, /sys and /dev are looked for, instead of /"),
-    json: flag("One JSON document, as the recorder prints it"),
+    level: withDefault(choice("LEVEL", LEVELS, "Check whether this level can be recorded"), "events"),
+    state: text("DIR", "Use this folder as the one that survives the kexec"),
+    root: text("DIR", "Look for /proc, /sys and /dev below this folder instead of /"),
+    json: flag("Print one JSON document, as the recorder does"),
   },
   positionals: {},
-  examples: [{ command: "blackout doctor --level probes", what: "Whether LUO's functions can be probed here" }],
-  exitCodes: [{ code: CANNOT, meaning: "the asked level cannot be recorded" }],
+  examples: [{ command: "blackout doctor --level probes", what: "Check whether LUO's functions can be probed here" }],
+  exitCodes: [{ code: CANNOT, meaning: "the requested level cannot be recorded" }],
   run: async (context, { options }) => {
     const where = [
       ...(options.state === null ? [] : ["--state", options.state]),

@@ -29,25 +29,25 @@ const LARGEST = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
 export const convert = defineCommand({
   usage: null,
-  description: `Reads trace-cmd's files (versions 6 and 7, packed or not, all instances), raw pages (a folder with per_cpu/cpuN/trace_pipe_raw and the event formats), the ftrace events of Perfetto traces, what the kernel prints as trace and trace_pipe, its log, and QEMU's; a file cut short is read as far as it goes.\nThe output's name says what is written: .pftrace for the Perfetto UI and trace_processor, .json for Chrome's trace viewer, .txt as the kernel itself would print it, byte by byte where the input is trace.dat or raw pages.\n${FILTER_HELP}`,
+  description: `Reads trace.dat (versions 6 and 7, compressed or not, all instances), raw pages (a folder with per_cpu/cpuN/trace_pipe_raw and the event formats), the ftrace events of Perfetto traces, ftrace text (trace and trace_pipe), kernel logs and QEMU logs. A truncated file is read up to the truncation.\nThe suffix of the output selects the format: .pftrace for the Perfetto UI and trace_processor, .json for Chrome's trace viewer, .txt for text as the kernel prints it (byte for byte, if the input is trace.dat or raw pages).\n${FILTER_HELP}`,
   options: {
-    output: required(text("FILE", "Where to write it: .pftrace, .json or .txt", "o")),
+    output: required(text("FILE", "Write to this file: .pftrace, .json or .txt", "o")),
     filter: filterOption,
-    name: repeated(text("GLOB", "Only events of this name: sched_*, irq_*")),
-    pid: repeated(integer("PID", LARGEST, "Only this task's events")),
-    cpu: repeated(integer("CPU", { min: 0, max: 32_767 }, "Only this CPU's events")),
-    formats: text("FOLDER", "Where the event formats of raw pages are, if not beside them"),
+    name: repeated(text("GLOB", "Convert only events of this name: sched_*, irq_*")),
+    pid: repeated(integer("PID", LARGEST, "Convert only events of this task")),
+    cpu: repeated(integer("CPU", { min: 0, max: 32_767 }, "Convert only events of this CPU")),
+    formats: text("FOLDER", "Folder with the event formats of raw pages, if not beside them"),
     "reader-limit": readerLimitOption,
   },
   positionals: { trace: one("A trace.dat, a Perfetto trace, a text that ftrace printed, or raw pages") },
   examples: [
     {
       command: "blackout convert trace.dat -o trace.pftrace",
-      what: "For the Perfetto UI, which cannot read trace.dat",
+      what: "Convert for the Perfetto UI, which cannot read trace.dat",
     },
     {
       command: "blackout convert trace.dat -o sched.txt --filter 'event=sched_* cpu=0 time=4.07..4.08'",
-      what: "Ten milliseconds of one CPU, as the kernel prints it",
+      what: "Print ten milliseconds of one CPU as the kernel would",
     },
   ],
   exitCodes: [],

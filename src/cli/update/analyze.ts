@@ -8,18 +8,18 @@ import { liveUpdateText } from "./analyze-text.js";
 export const analyze = defineCommand({
   usage: null,
   description:
-    "Reads a capture (a folder, .tar, .tar.gz or .tar.zst), puts both kernels' events on one time axis, and finds the phases of the live update, each with the event it was read from.\nTimes are relative to the blackout's begin. What the capture does not show is said to be not seen, with the earliest and latest it can have been.",
+    'Reads a capture (a folder, .tar, .tar.gz or .tar.zst), puts the events of both kernels on one time axis, and finds the phases of the live update. Each phase names the events it was read from.\nTimes are relative to the begin of the blackout. A boundary that the capture does not show is reported as "not seen", with the earliest and the latest time it can have been.',
   options: {
-    json: flag("One JSON document per capture, one per line (docs/live-update.schema.json)"),
+    json: flag("Print one JSON document per line and capture (docs/live-update.schema.json)"),
     ...captureOptions,
   },
   positionals: { capture: oneOrMore("Captures: folders or archives, or a folder of these") },
   examples: [
-    { command: "blackout analyze traces/plain.tar.gz", what: "The phases of one live update" },
-    { command: "blackout analyze --json traces/cohorts/base/*", what: "Ten updates, one JSON document a line" },
+    { command: "blackout analyze traces/plain.tar.gz", what: "Print the phases of one live update" },
+    { command: "blackout analyze --json traces/cohorts/base/*", what: "Print ten updates, one JSON document per line" },
     {
       command: "blackout analyze --pause-mark 'vmm: paused' --resume-mark 'vmm: running' capture/",
-      what: "Marks as your VMM spells them",
+      what: "Use the marks of another VMM",
     },
   ],
   exitCodes: [],

@@ -100,18 +100,21 @@ function silenceTable(list: readonly Silence[], shown: number, context: Context)
 export const blame = defineCommand({
   usage: null,
   description:
-    "Shares the blackout out to its causes, each nanosecond once. Without --by, to the innermost cause that ran; with --by, to the outermost cause of that kind, with all that ran inside it.\nA device's shutdown in the old kernel and its probe in the new one are one row. --by irq adds how long each interrupt line was silent.",
+    "Attributes each nanosecond of the blackout to exactly one cause. Without --by this is the innermost cause that ran; with --by it is the outermost cause of that kind, including all that ran inside it.\nA device's shutdown in the old kernel and its probe in the new one share a row. --by irq also prints how long each interrupt line was silent.",
   options: {
-    by: choice("KIND", BLAME_KINDS, "Only causes of this kind"),
-    phase: choice("PHASE", PHASES, "Only this phase, also where it lies outside the blackout"),
-    top: integer("N", { min: 1, max: 1_000_000 }, `At most N causes (without --json ${SHOWN})`),
-    json: flag("One JSON document (docs/blame.schema.json)"),
+    by: choice("KIND", BLAME_KINDS, "List only causes of this kind"),
+    phase: choice("PHASE", PHASES, "List only causes in this phase, also outside the blackout"),
+    top: integer("N", { min: 1, max: 1_000_000 }, `List at most N causes (default without --json: ${SHOWN})`),
+    json: flag("Print one JSON document (docs/blame.schema.json)"),
     ...captureOptions,
   },
-  positionals: { capture: one("A capture: folder or archive") },
+  positionals: { capture: one("Capture: a folder or an archive") },
   examples: [
-    { command: "blackout blame --by device traces/plain.tar.gz", what: "What each device's shutdown and probe cost" },
-    { command: "blackout blame --phase prepare traces/plain.tar.gz", what: "What preparing took" },
+    {
+      command: "blackout blame --by device traces/plain.tar.gz",
+      what: "Print the cost of each device's shutdown and probe",
+    },
+    { command: "blackout blame --phase prepare traces/plain.tar.gz", what: "Print what took the prepare phase" },
   ],
   exitCodes: [],
   run: (context, { options, positionals }) =>

@@ -105,10 +105,10 @@ function taskTable(tasks: readonly TaskTime[], context: Context): string {
 export const criticalChain = defineCommand({
   usage: null,
   description:
-    "The path that carries the update, from the VMs' pause to their resume: one cause after the other. Where the path's task was blocked, who woke it (where sched_waking was traced). Below, what each task on the path did: running, runnable, blocked, in interrupts.",
-  options: { json: flag("One JSON document (docs/critical-chain.schema.json)"), ...captureOptions },
-  positionals: { capture: one("A capture: folder or archive") },
-  examples: [{ command: "blackout critical-chain traces/plain.tar.gz", what: "Step by step" }],
+    "Prints the path that carries the update from the pause of the VMs to their resume, one cause after the other. If the path's task was blocked, the task that woke it is named (this needs sched_waking in the trace). A table below prints how long each task on the path was running, runnable, blocked, and in interrupts.",
+  options: { json: flag("Print one JSON document (docs/critical-chain.schema.json)"), ...captureOptions },
+  positionals: { capture: one("Capture: a folder or an archive") },
+  examples: [{ command: "blackout critical-chain traces/plain.tar.gz", what: "Print the chain step by step" }],
   exitCodes: [],
   run: (context, { options, positionals }) =>
     answerFrom(context, positionals.capture, captureOptionsOf(options), ({ update, trees }) => {

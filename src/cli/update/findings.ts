@@ -28,9 +28,9 @@ function findingText(finding: Finding, totalNs: number, { colour }: Context): st
 export const findings = defineCommand({
   usage: null,
   description:
-    "Rules over the span tree, the largest possible gain first. None speaks without a number and the span it rests on. Gains of different findings overlap where their spans do, and must not be added up: what-if answers for several at once.",
-  options: { json: flag("One JSON document (docs/findings.schema.json)"), ...captureOptions },
-  positionals: { capture: one("A capture: folder or archive") },
+    "Applies rules to the span tree and lists what they find, the largest possible gain first. Each finding states a number and the span that supports it.\nGains overlap if their spans do, so do not add them up: what-if estimates several changes together.",
+  options: { json: flag("Print one JSON document (docs/findings.schema.json)"), ...captureOptions },
+  positionals: { capture: one("Capture: a folder or an archive") },
   examples: [{ command: "blackout findings traces/plain.tar.gz", what: "What to fix first" }],
   exitCodes: [],
   run: (context, { options, positionals }) =>

@@ -235,18 +235,18 @@ function conclusionText({ conclusions }: GuestDocument, context: Context): strin
 export const guest = defineCommand({
   usage: null,
   description:
-    "Puts the views of one blackout side by side: the kernel's freeze and restore, the VMM's pause and resume marks, the vCPUs' last and first entries (kvm events), and the longest gap in a guest's own ticks.\nA tick log is one stamp of the guest's clock a line (docs/guest-ticks.md). A ticker that stands still writes one long gap instead of many late ticks: the delays are corrected for that (coordinated omission). A gap is longer than the blackout by up to one interval.",
+    "Prints the views of one blackout side by side: the kernel's freeze and restore, the VMM's pause and resume marks, the last and first entries of the vCPUs (kvm events), and the longest gap in a guest's own ticks.\nA tick log has one timestamp of the guest's clock per line (docs/guest-ticks.md). A ticker that is stopped writes one long gap instead of many late ticks; delays are corrected for that (coordinated omission). A gap exceeds the blackout by up to one interval.",
   options: {
-    ticks: repeated(text("FILE", "A guest's tick log")),
-    interval: duration("DURATION", "How often the guests tick, instead of what a log's header says"),
+    ticks: repeated(text("FILE", "Read this tick log of a guest")),
+    interval: duration("DURATION", "Interval of the guests' ticks, instead of the one in the log's header"),
     sample: flag("Print the update as the guests saw it, one JSON line that every cohort argument reads"),
-    json: flag("One JSON document (docs/guest.schema.json)"),
+    json: flag("Print one JSON document (docs/guest.schema.json)"),
     ...captureOptions,
   },
-  positionals: { capture: one("A capture: folder or archive") },
+  positionals: { capture: one("Capture: a folder or an archive") },
   examples: [
-    { command: "blackout guest traces/plain.tar.gz", what: "What the host itself saw of its VMs" },
-    { command: "blackout guest capture/ --ticks vm7.ticks --interval 10ms", what: "Beside what a guest saw" },
+    { command: "blackout guest traces/plain.tar.gz", what: "Print what the host saw of its VMs" },
+    { command: "blackout guest capture/ --ticks vm7.ticks --interval 10ms", what: "Add what a guest saw" },
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {

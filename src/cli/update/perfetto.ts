@@ -26,13 +26,18 @@ function writePerfettoFile(loaded: LoadedCapture, path: string): PerfettoCounts 
 export const perfetto = defineCommand({
   usage: null,
   description:
-    "Phases, blackout, seam, the span tree, the critical chain, devices and files over the kexec, sessions, kernel log, initcalls, functions and defects become tracks; scheduling, interrupts and hotplug become CPU tracks. docs/perfetto-export.md says what is where.\nOpen the file in the Perfetto UI with Ctrl+O, or drop it there.",
+    "Writes phases, blackout, seam, the span tree, the critical chain, devices and files over the kexec, sessions, the kernel log, initcalls, functions and defects as tracks; scheduling, interrupts and hotplug as CPU tracks. docs/perfetto-export.md describes each track.\nOpen the file in the Perfetto UI with Ctrl+O, or drop it there.",
   options: {
-    output: required(text("FILE", "Where to write it", "o")),
+    output: required(text("FILE", "Write the trace to this file", "o")),
     ...captureOptions,
   },
-  positionals: { capture: one("A capture: folder or archive") },
-  examples: [{ command: "blackout perfetto traces/plain.tar.gz -o out/trace.pftrace", what: "One live update" }],
+  positionals: { capture: one("Capture: a folder or an archive") },
+  examples: [
+    {
+      command: "blackout perfetto traces/plain.tar.gz -o out/trace.pftrace",
+      what: "Write the trace of one live update",
+    },
+  ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
     const problem = outputProblem(options.output, [positionals.capture]);

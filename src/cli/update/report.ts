@@ -15,17 +15,20 @@ const TEMPLATE = new URL("../../viewer/report-template.html", import.meta.url);
 export const report = defineCommand({
   usage: null,
   description:
-    "The file holds the viewer and the data. It opens from the disk in any current browser, fetches nothing, and can be mailed. With several captures it also shows percentiles and the series over the updates.",
+    "Writes one HTML file with the viewer and the data. It opens from disk in any current browser, makes no network requests, and can be mailed. For several captures it also shows percentiles and the series of updates.",
   options: {
-    output: required(text("FILE", "Where to write it", "o")),
-    unredacted: flag("Keep kernel addresses, command lines and KASLR's place, which are left out otherwise"),
-    title: text("TEXT", "Its title; the captures' names unless given"),
+    output: required(text("FILE", "Write the report to this file", "o")),
+    unredacted: flag("Keep kernel addresses, command lines and the KASLR offset, which are removed by default"),
+    title: text("TEXT", "Title of the report (default: the names of the captures)"),
     ...captureOptions,
   },
   positionals: { capture: oneOrMore("Captures: folders or archives, or a folder of these") },
   examples: [
-    { command: "blackout report traces/plain.tar.gz -o out/report.html", what: "One live update" },
-    { command: "blackout report traces/cohorts/base/* -o out/base.html", what: "Ten, with their percentiles" },
+    { command: "blackout report traces/plain.tar.gz -o out/report.html", what: "Report one live update" },
+    {
+      command: "blackout report traces/cohorts/base/* -o out/base.html",
+      what: "Report ten updates, with their percentiles",
+    },
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {

@@ -85,10 +85,10 @@ export function sessionsDocument(
 export const sessions = defineCommand({
   usage: null,
   description:
-    "Each session with its owners (the tasks that made and retrieved it; systemd's unit and luod's clients, where the capture holds what agents say), and its files: token, handler, size, what preserving, freezing and retrieving each cost, also per MiB. The two kernels are joined by session name, token and the handler's serialized data.",
-  options: { json: flag("One JSON document (docs/sessions.schema.json)"), ...captureOptions },
-  positionals: { capture: one("A capture: folder or archive") },
-  examples: [{ command: "blackout sessions traces/plain.tar.gz", what: "What was carried over, and at what cost" }],
+    "Lists each session with its owners and files. Owners are the tasks that created and retrieved it, and systemd's unit and luod's clients if the capture has the agents' logs. Each file has its token, handler, size, and the cost of preserving, freezing and retrieving it, also per MiB. The two kernels are matched by session name, token and the handler's serialized data.",
+  options: { json: flag("Print one JSON document (docs/sessions.schema.json)"), ...captureOptions },
+  positionals: { capture: one("Capture: a folder or an archive") },
+  examples: [{ command: "blackout sessions traces/plain.tar.gz", what: "List what was preserved, and at what cost" }],
   exitCodes: [],
   run: (context, { options, positionals }) =>
     answerFrom(context, positionals.capture, captureOptionsOf(options), ({ update }) => {

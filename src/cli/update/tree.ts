@@ -114,16 +114,16 @@ function treeText(trees: readonly TreeNode[], deepest: number, context: Context)
 export const tree = defineCommand({
   usage: null,
   description:
-    "The blackout, its phases, their stages and the causes in them. At every level the parts and an explicit remainder, unattributed, add up to the whole in integer nanoseconds; a test proves it on every capture there is.\nOf causes that overlap, the innermost one that runs counts. `inferred` marks what follows from the kernel's own order or its log, and has no record of its own. Causes under 0.1 % are folded; --json has them all.",
+    "Prints the blackout, its phases, their stages and their causes. At every level the parts and an explicit remainder, unattributed, add up to the whole in integer nanoseconds.\nIf causes overlap, the innermost one that runs counts. `inferred` marks a span that follows from the kernel's order or its log and has no record of its own. Causes below 0.1 % are folded; --json prints them all.",
   options: {
-    depth: withDefault(integer("N", { min: 0, max: DEEPEST }, "Levels below the blackout to show"), DEEPEST),
-    json: flag("The tree as one JSON document (docs/tree.schema.json)"),
+    depth: withDefault(integer("N", { min: 0, max: DEEPEST }, "Print at most N levels below the blackout"), DEEPEST),
+    json: flag("Print the tree as one JSON document (docs/tree.schema.json)"),
     ...captureOptions,
   },
-  positionals: { capture: one("A capture: folder or archive") },
+  positionals: { capture: one("Capture: a folder or an archive") },
   examples: [
-    { command: "blackout tree traces/plain.tar.gz", what: "Where every nanosecond went" },
-    { command: "blackout tree --depth 2 traces/plain.tar.gz", what: "Phases and stages only" },
+    { command: "blackout tree traces/plain.tar.gz", what: "Print where every nanosecond went" },
+    { command: "blackout tree --depth 2 traces/plain.tar.gz", what: "Print phases and stages only" },
   ],
   exitCodes: [],
   run: (context, { options, positionals }) =>

@@ -72,22 +72,22 @@ function didYouMeanNode(root: TreeNode, selector: Selector): string {
 export const whatIf = defineCommand({
   usage: "[--set SELECTOR=VALUE]... [--parallel SELECTOR] CAPTURE",
   description:
-    "Replays the update's chain with changed costs and answers with an estimate between two bounds. A selector is KIND:NAME, with * for any characters: device:e1000 (driver or address), initcall:pci_*, session:*, stage:'user space'; device, file and session take /ACTION (device:e1000/shutdown). device-shutdown and device-probe stand for all of them.\nVALUE is 0, a share of what it took (50%), or a duration for each span (10ms). --parallel lets the selected spans of each stage run at the same time: the longest remains.",
+    "Replays the update's chain with changed costs and prints an estimate between two bounds. A selector is KIND:NAME, in which * matches any characters: device:e1000 (driver or address), initcall:pci_*, session:*, stage:'user space'. For device, file and session, /ACTION selects one part (device:e1000/shutdown). device-shutdown and device-probe select all of them.\nVALUE is 0, a share of the recorded time (50%), or a duration for each span (10ms). --parallel runs the selected spans of each stage at the same time: the longest remains.",
   options: {
-    set: repeated(text("SELECTOR=VALUE", "What would take another time")),
-    parallel: repeated(text("SELECTOR", "What would run at the same time")),
-    json: flag("One JSON document (docs/what-if.schema.json)"),
+    set: repeated(text("SELECTOR=VALUE", "Change the time that these causes take")),
+    parallel: repeated(text("SELECTOR", "Run these causes at the same time")),
+    json: flag("Print one JSON document (docs/what-if.schema.json)"),
     ...captureOptions,
   },
-  positionals: { capture: one("A capture: folder or archive") },
+  positionals: { capture: one("Capture: a folder or an archive") },
   examples: [
     {
       command: "blackout what-if --set device:e1000=0 traces/plain.tar.gz",
-      what: "If that network card were preserved",
+      what: "Estimate the blackout if that network card were preserved",
     },
     {
       command: "blackout what-if --set 'initcall:acpi_*=50%' --parallel device-probe traces/plain.tar.gz",
-      what: "Two changes at once",
+      what: "Estimate two changes together",
     },
   ],
   exitCodes: [],

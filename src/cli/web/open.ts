@@ -33,27 +33,27 @@ export function uiProblem(ui: string): string | null {
 }
 
 export const uiOptions = {
-  ui: withDefault(text("URL", "The Perfetto UI, where you host your own"), PERFETTO_UI),
-  port: withDefault(integer("N", { min: 0, max: 65535 }, "Port on 127.0.0.1; 0: any free one"), 0),
-  "print-url": flag("Print the page's address and open no browser, for hosts without one"),
-  unredacted: flag("Keep kernel addresses, command lines and KASLR's place in the trace"),
+  ui: withDefault(text("URL", "Address of the Perfetto UI, if you host your own"), PERFETTO_UI),
+  port: withDefault(integer("N", { min: 0, max: 65535 }, "Listen on this port of 127.0.0.1; 0: any free port"), 0),
+  "print-url": flag("Print the page's address instead of opening a browser"),
+  unredacted: flag("Keep kernel addresses, command lines and the KASLR offset in the trace"),
 };
 
 export const open = defineCommand({
   usage: null,
   description:
-    "Serves one page on 127.0.0.1 that hands the trace to the Perfetto UI in your browser: phases pinned, notes at pause, freeze and resume, the view set to the blackout. The trace stays in the browser; kernel addresses, command lines and KASLR's place are left out of it.\nEnds when the UI has the trace, or after --patience. On a host without a browser, use --print-url and forward the port (ssh -L), the same number on both sides.",
+    "Serves one page on 127.0.0.1 that hands the trace to the Perfetto UI in your browser: phases pinned, notes at pause, freeze and resume, zoomed to the blackout. The trace stays in the browser. Kernel addresses, command lines and the KASLR offset are removed from it.\nExits when the UI has the trace, or after --patience. On a host without a browser, use --print-url and forward the port (ssh -L), with the same number on both sides.",
   options: {
     ...uiOptions,
-    patience: withDefault(duration("TIME", "How long to wait for the hand-over"), 600_000_000_000),
+    patience: withDefault(duration("TIME", "Exit if the UI has not taken the trace after this time"), 600_000_000_000),
     ...captureOptions,
   },
-  positionals: { capture: one("A capture: folder or archive") },
+  positionals: { capture: one("Capture: a folder or an archive") },
   examples: [
-    { command: "blackout open traces/plain.tar.gz", what: "In the browser of this machine" },
+    { command: "blackout open traces/plain.tar.gz", what: "Open in the browser of this machine" },
     {
       command: "blackout open --print-url --port 9001 capture/",
-      what: "On a host reached with ssh -L 9001:127.0.0.1:9001",
+      what: "Open from a host reached with ssh -L 9001:127.0.0.1:9001",
     },
   ],
   exitCodes: [],

@@ -30,10 +30,12 @@ function served(updates: readonly LiveUpdate[], ui: string, redacted: boolean): 
 export const serve = defineCommand({
   usage: null,
   description:
-    "Analyses every capture in the folder and serves them on 127.0.0.1, under an address with a random part, until Ctrl+C. The page is the report's, and can hand each update to the Perfetto UI. Kernel addresses, command lines and KASLR's place are left out.",
+    "Analyses every capture in the folder and serves them on 127.0.0.1, at an address with a random part, until Ctrl+C. The page is that of the report and can hand each update to the Perfetto UI. Kernel addresses, command lines and the KASLR offset are removed.",
   options: { ...uiOptions, ...captureOptions },
   positionals: { folder: one("A folder of captures, or one capture") },
-  examples: [{ command: "blackout serve traces/cohorts/base", what: "Ten updates, in the browser of this machine" }],
+  examples: [
+    { command: "blackout serve traces/cohorts/base", what: "Show ten updates in the browser of this machine" },
+  ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
     const problem = uiProblem(options.ui);

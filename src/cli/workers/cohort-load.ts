@@ -22,7 +22,7 @@ import type { CaptureOptions } from "../input/capture-options.js";
 import { captureSamples } from "./capture-samples.js";
 
 export const COHORT_FORMS =
-  "a folder or pattern of captures, a file of analysed updates (JSON lines), an archive, all of it or with ?KEY=VALUE&... a part, or @FILE with a list of these";
+  "a folder or pattern of captures, a file of analysed updates (JSON lines), an archive (?KEY=VALUE&... selects a part), or @FILE with a list of these";
 
 export interface LoadedCohort {
   readonly cohort: Cohort;
@@ -169,12 +169,14 @@ function sourceOfPath(path: string): Source | null {
   return LINES.test(path) || beginsWithBrace(path) ? { kind: "lines", path } : null;
 }
 
+/** Also after a byte order mark. */
 function beginsWithBrace(path: string): boolean {
-  const first = Buffer.alloc(1);
+  const first = Buffer.alloc(4);
   try {
     const file = openSync(path, "r");
     try {
-      return readSync(file, first, 0, 1, 0) === 1 && first[0] === 0x7b;
+      const head = first.subarray(0, readSync(file, first, 0, first.length, 0)).toString();
+      return head.replace(/^\ufeff/, "").startsWith("{");
     } finally {
       closeSync(file);
     }
@@ -250,6 +252,10 @@ async function* readEachLine(path: string): AsyncGenerator<Result<UpdateSample, 
     number += 1;
     const json = number === 1 ? line.replace(/^\ufeff/, "") : line;
     if (json.trim() === "") return null;
+    // The marks of UTF-16, which are not valid UTF-8.
+    if (number === 1 && json.startsWith("\ufffd\ufffd")) {
+      return err(`${path}: it is not UTF-8 (UTF-16?), as JSON lines must be\n  Convert it: iconv -f UTF-16 -t UTF-8`);
+    }
     const parsed = parseUpdateLine(json, `${path}:${number}`);
     found += 1;
     return parsed.ok ? parsed : err(`${path}:${number}: ${parsed.error}`);
@@ -275,7 +281,7 @@ async function* readEachLine(path: string): AsyncGenerator<Result<UpdateSample, 
   }
   const update = rest === "" ? null : take(rest);
   if (update !== null) yield update;
-  if (found === 0) yield err(`${path}: holds no update`);
+  if (found === 0) yield err(`${path}: no update found, expected one JSON document a line (blackout cohort --json)`);
 }
 
 /** Short names for a table: the last part of each path, or the whole where that would be the same. */

@@ -24,8 +24,37 @@ const percentileDifference = record({
   shiftIntervalNs: interval,
   supported: flag("False: fewer updates than the percentile needs; the interval is too narrow to be evidence."),
   neededUpdates: count(undefined, 1),
+  verdict: about(
+    "regressed or improved: more updates than chance explains lie above the percentile of both cohorts together, and the shift reaches the floor. insufficient: not supported.",
+    verdict,
+  ),
+  pValue: about("Fisher's exact test of the updates above the percentile of both cohorts, two-sided.", share),
+  adjustedP: about("Holm's, within the level.", share),
 });
 export type PercentileDifference = Of<typeof percentileDifference>;
+
+const cause = shared(
+  "cause",
+  record({
+    kind: causeKind,
+    id: text(),
+    detail: text(),
+    presence,
+    shiftNs: integer("Difference of trimmed means."),
+    shiftIntervalNs: interval,
+    share: nullable(
+      number(),
+      "Of breakdown.totalNs; null where that is below the floor, and a share of it would be a share of noise.",
+    ),
+    parts: list(record({ name: text(), shiftNs: integer() })),
+    baseNs: integer(),
+    candidateNs: integer(),
+    verdict,
+    pValue: share,
+    adjustedP: share,
+  }),
+);
+export type CauseComparison = Of<typeof cause>;
 
 const metric = shared(
   "metric",
@@ -55,33 +84,17 @@ const metric = shared(
       magnitude: choice(["negligible", "small", "medium", "large"]),
     }),
     spread: record({ d: share, pValue: share, atNs: integer() }, "Kolmogorov-Smirnov."),
-    percentileShifts: list(percentileDifference, "Empty but for the primary metric."),
+    percentileShifts: list(
+      percentileDifference,
+      "Of the blackout all; of other metrics those whose verdict is regressed or improved.",
+    ),
+    causes: list(
+      cause,
+      "Why, if the metric changed: for the blackout the list below, for a phase the causes within it. Empty otherwise.",
+    ),
   }),
 );
 export type MetricComparison = Of<typeof metric>;
-
-const cause = shared(
-  "cause",
-  record({
-    kind: causeKind,
-    id: text(),
-    detail: text(),
-    presence,
-    shiftNs: integer("Difference of trimmed means."),
-    shiftIntervalNs: interval,
-    share: nullable(
-      number(),
-      "Of breakdown.totalNs; null where that is below the floor, and a share of it would be a share of noise.",
-    ),
-    parts: list(record({ name: text(), shiftNs: integer() })),
-    baseNs: integer(),
-    candidateNs: integer(),
-    verdict,
-    pValue: share,
-    adjustedP: share,
-  }),
-);
-export type CauseComparison = Of<typeof cause>;
 
 const factor = record({
   name: text<"old kernel" | "new kernel" | "memory" | "devices" | `labels.${string}`>(
@@ -100,15 +113,25 @@ export const comparisonSchema = formatted(
   "comparison",
   "Two cohorts compared: what `blackout compare --json` prints. Times are integer nanoseconds; a shift is candidate less baseline.",
   {
-    verdict: about("The primary metric's.", verdict),
-    reason: text("One sentence."),
+    verdict: about(
+      "Of the comparison: the blackout's, by its place and its percentiles; if these do not change, that of phases that did.",
+      verdict,
+    ),
+    reason: text("One to four sentences: the blackout, its percentiles, phases and causes that changed."),
     forced,
     unlike,
     warnings: list(warning),
     base: cohort,
     candidate: cohort,
     factors: list(factor),
-    levels: record({ primary: share, spread: share, phases: share, causes: share }),
+    levels: record({
+      primary: share,
+      percentiles: share,
+      spread: share,
+      phases: share,
+      phasePercentiles: share,
+      causes: share,
+    }),
     floors,
     seed: count(),
     metrics: list(metric, "The blackout first."),

@@ -34,7 +34,7 @@ const change = record({
   direction: choice(["longer", "shorter"]),
   shiftNs: integer("Hodges-Lehmann, of the values between the change before and the one after."),
   shiftIntervalNs: intervalOrNone,
-  shiftRelative: number("Share of the median before."),
+  shiftRelative: nullable(number(), "Share of the median before; null if that is zero."),
   pValue: share,
   belowFloor: flag("Below the comparison's floors: it is there, and does not matter."),
   causes: list(

@@ -6,9 +6,11 @@
 import { type Metric, valuesOf } from "../../analyze/cohort/metrics.js";
 import { listedCauses } from "../../analyze/compare/breakdown.js";
 import { floorOf, LEVELS } from "../../analyze/compare/levels.js";
+import { changedPercentiles } from "../../analyze/compare/percentile-shifts.js";
 import type { Pair } from "../../analyze/compare/verdict.js";
+import { type ClusteredSample, clusteredSampleOf } from "../../analyze/statistics/clusters.js";
 import { median } from "../../analyze/statistics/order-statistics.js";
-import { sampleOf } from "../../analyze/statistics/sample.js";
+import { type Sample, sampleOf } from "../../analyze/statistics/sample.js";
 import { hodgesLehmann } from "../../analyze/statistics/tests/hodges-lehmann.js";
 import { holm } from "../../analyze/statistics/tests/holm.js";
 import { kolmogorovSmirnov } from "../../analyze/statistics/tests/kolmogorov-smirnov.js";
@@ -20,13 +22,21 @@ import type { UpdateSample } from "../../model/update-sample.js";
 export interface Alarms {
   /** The primary metric's verdict, if it is a change. */
   readonly primary: "regressed" | "improved" | null;
+  /** Whether a percentile of the blackout changed. */
+  readonly percentiles: boolean;
   readonly spread: boolean;
+  /** Phases, by their place or a percentile. */
   readonly phases: boolean;
   readonly causes: boolean;
 }
 
-export function anyAlarm({ primary, spread, phases, causes }: Alarms): boolean {
-  return primary !== null || spread || phases || causes;
+/** Whether the blackout is called changed. */
+export function blackoutAlarm({ primary, percentiles }: Alarms): boolean {
+  return primary !== null || percentiles;
+}
+
+export function anyAlarm(alarms: Alarms): boolean {
+  return blackoutAlarm(alarms) || alarms.spread || alarms.phases || alarms.causes;
 }
 
 /** Every metric of a pool of updates, in columns: a row is an update. */
@@ -68,8 +78,11 @@ export function alarmsOf(
   const [primary] = pair(table.blackout);
   return {
     primary: primary === undefined ? null : primaryAlarm(primary, floors),
+    percentiles: primary !== undefined && percentileAlarm([primary], LEVELS.percentiles, floors),
     spread: primary !== undefined && spreadAlarm(primary),
-    phases: changes(table.phases.flatMap(pair), LEVELS.phases, floors).some((change) => change !== 0),
+    phases:
+      changes(table.phases.flatMap(pair), LEVELS.phases, floors).some((change) => change !== 0) ||
+      percentileAlarm(table.phases.flatMap(pair), LEVELS.phasePercentiles, floors),
     causes: changes(table.causes.flatMap(pair), LEVELS.causes, floors).some((change) => change !== 0),
   };
 }
@@ -77,6 +90,23 @@ export function alarmsOf(
 export function primaryAlarm(pair: Pair, floors: Floors): Alarms["primary"] {
   const [change] = changes([pair], LEVELS.primary, floors) as [number];
   return change === 0 ? null : change > 0 ? "regressed" : "improved";
+}
+
+/** Each value a cluster of its own. */
+function clustersOf(sample: Sample): ClusteredSample {
+  const made = clusteredSampleOf(Array.from(sample, (value, i) => ({ cluster: String(i), value })));
+  if (!made.ok) throw new Error(made.error.message);
+  return made.value;
+}
+
+/** Whether a percentile of these metrics, tested together, changed. One value an update. */
+export function percentileAlarm(pairs: readonly Pair[], level: number, floors: Floors): boolean {
+  const measured = pairs.map((pair) => ({
+    baseline: clustersOf(pair.baseline),
+    candidate: clustersOf(pair.candidate),
+    pair,
+  }));
+  return changedPercentiles(measured, { level, floors, seed: 1 }).some((shifts) => shifts.length > 0);
 }
 
 export function spreadAlarm({ baseline, candidate }: Pair): boolean {

@@ -1,7 +1,7 @@
 /** Update samples that no host would write, but a file may hold: for property tests. */
 import fc from "fast-check";
 import { CLOCK_METHODS, PHASES } from "../../model/live-update.js";
-import { CAUSE_KINDS, type UpdateSample } from "../../model/update-sample.js";
+import { CAUSE_KINDS, LAST_INSTANT_MS, type UpdateSample } from "../../model/update-sample.js";
 
 /** Quotes, NULs, controls, lone surrogates, path and SQL characters, the empty string. */
 export const hostileText: fc.Arbitrary<string> = fc.oneof(
@@ -47,7 +47,7 @@ export const hostileSample: fc.Arbitrary<UpdateSample> = fc.record({
   source: fc.constant("hostile"),
   name: hostileText,
   host: fc.option(hostileText),
-  takenAtMs: nsOrNull,
+  takenAtMs: fc.option(fc.integer({ min: 0, max: LAST_INSTANT_MS })),
   kernel: fc.record({ old: fc.option(hostileText), new: fc.option(hostileText) }),
   probeLevel: fc.option(hostileText),
   labels: fc.dictionary(fc.oneof(hostileText, fc.constant("workload")), hostileText, { maxKeys: 4 }),
@@ -65,6 +65,7 @@ export const hostileSample: fc.Arbitrary<UpdateSample> = fc.record({
   phases: fc.record({ prepare: nsOrNull, freeze: nsOrNull, kexec: nsOrNull, restore: nsOrNull, finish: nsOrNull }),
   vms: fc.array(fc.record({ id: hostileText, durationNs: nsOrNull }), { maxLength: 3 }),
   causes: fc.option(fc.array(cause, { maxLength: 4 })),
+  outsideCauses: fc.constant(null),
   defects: fc.record({ error: fc.nat(), warning: fc.nat(), note: fc.nat() }),
   // An archive does not keep it.
   health: fc.constant(null),

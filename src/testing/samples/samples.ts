@@ -29,6 +29,7 @@ export function updateOf(ms: number, more: Partial<UpdateSample> = {}): UpdateSa
     phases: { prepare: null, freeze: null, kexec: ns, restore: null, finish: null },
     vms: [{ id: "vm", durationNs: ns }],
     causes: [],
+    outsideCauses: null,
     defects: { error: 0, warning: 0, note: 0 },
     defectCodes: [],
     health: null,
