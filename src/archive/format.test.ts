@@ -35,14 +35,12 @@ function pathsOf(fields: Readonly<Record<string, FieldNode>>, place: string): re
   });
 }
 
-test("every field of an update's sample is held by a column, has rows of its own, or is stated not to be kept", () => {
-  const rowsOfTheirOwn = /^(?:labels|phases\..*|vms|causes|defectCodes|format|version)$/;
-  // store/rows.ts reads it back as null, and store/document.ts leaves it out of the id.
-  const notKept = new Set(["health"]);
+test("every field of an update's sample is held by a column, or has rows of its own", () => {
+  const rowsOfTheirOwn = /^(?:labels|phases\..*|vms|causes|defectCodes|health|format|version)$/;
   const held = new Set(TABLES.updates.map(({ field }) => field));
   const fields = pathsOf(recordNode(updateSampleSchema.node).fields, "");
   assert.deepEqual(
-    fields.filter((path) => !held.has(path) && !notKept.has(path) && !rowsOfTheirOwn.test(path)),
+    fields.filter((path) => !held.has(path) && !rowsOfTheirOwn.test(path)),
     [],
   );
 });

@@ -40,17 +40,16 @@ type Kind = "text" | "few" | "int" | "date";
 type Null = "null" | "not null";
 
 /** A column whose value is worked out in store/rows.ts, where the compiler asks for it by its name. */
-function made<const N extends string>(name: N, kind: Kind, nullable: Null, about: string): Column<N> & { field: null } {
+function made<const N extends string>(
+  name: N,
+  kind: Kind,
+  nullable: Null,
+  about: string,
+  since: "first" | "recent" = "first",
+): Column<N> & { field: null } {
   const few = kind === "few";
-  return {
-    name,
-    kind: kind === "few" ? "text" : kind,
-    nullable: nullable === "null",
-    about,
-    few,
-    field: null,
-    recent: false,
-  };
+  const recent = since === "recent";
+  return { name, kind: few ? "text" : kind, nullable: nullable === "null", about, few, field: null, recent };
 }
 
 /** A column that holds a field of `T`; its kind is the field's. */
@@ -160,6 +159,7 @@ const OWN_COLUMNS = {
     sampleField("defect_warnings", "defects.warning", "defects of severity warning"),
     sampleField("defect_notes", "defects.note", "defects of severity note"),
     made("defect_codes", "int", "null", "rows of it in defects; null where only the sums above are known"),
+    made("health", "text", "null", "what both kernels complained about: a JSON list; null where not known", "recent"),
     made("capture", "text", "null", "the capture's path in the archive, where it was kept"),
   ],
   phases: [

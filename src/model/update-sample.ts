@@ -77,6 +77,7 @@ const SEEN_COMPLAINT = {
   text: text("The line; empty: further ones of the class, whose text is not kept."),
 };
 const healthSample = record({ ...SEEN_COMPLAINT, count: count(undefined, 1) });
+export const healthList = list(healthSample);
 /** Complaints of one kernel with one text. */
 export type HealthSample = Of<typeof healthSample>;
 
@@ -132,7 +133,7 @@ export const updateSampleSchema = formatted(
       nullable(list(defectCount), "The same by code and severity; null where only the sums are known."),
       null,
     ),
-    health: late(nullable(list(healthSample), "What both kernels complained about; null where it is not known."), null),
+    health: late(nullable(healthList, "What both kernels complained about; null where it is not known."), null),
   },
 );
 

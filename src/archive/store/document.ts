@@ -48,7 +48,7 @@ const AFTER_IDS: ReadonlyMap<string, string> = new Map(
 
 /** What an update's id is made of: its document without newer fields that hold nothing. */
 function identityOf(sample: UpdateSample): Readonly<Record<string, unknown>> {
-  // An archive does not keep a sample's health: its id must not rest on it.
+  // It came after archives were written, and nearly every update has it: an id must not rest on it.
   const { health: _, ...kept } = documentOfSample(sample);
   const document: Record<string, unknown> = { ...kept };
   for (const [name, fallback] of AFTER_IDS) {

@@ -4,6 +4,7 @@
  */
 import { HISTOGRAM_HIGHEST_NS } from "../../analyze/statistics/distributions/histogram-layout.js";
 import { type FieldNode, recordNode } from "../../base/schema.js";
+import { readerOf } from "../../base/schema-read.js";
 import { PHASES } from "../../model/live-update.js";
 import {
   CAUSE_KINDS,
@@ -11,6 +12,7 @@ import {
   countDefects,
   type DefectCount,
   defectCount,
+  healthList,
   type UpdateSample,
   updateSampleSchema,
   vmSample,
@@ -92,6 +94,7 @@ export function rowsOf(updates: readonly Incoming[]): Readonly<Record<TableName,
       labels: canonicalJson(sample.labels),
       causes: sample.causes?.length ?? null,
       defect_codes: sample.defectCodes?.length ?? null,
+      health: sample.health === null ? null : canonicalJson(sample.health),
       capture,
     };
     rows.updates.add(u, head, sample);
@@ -189,8 +192,11 @@ function columnsByField(table: TableName): ReadonlyMap<string, string> {
 
 /** The fields of a sample that no single column holds. */
 const UNHELD = {
-  // No column holds it.
-  health: (): UpdateSample["health"] => null,
+  health: ({ update }: StoredRows): UpdateSample["health"] => {
+    const text = (update.health ?? null) as string | null;
+    const read = text === null ? null : readHealth(JSON.parse(text));
+    return read?.ok === true ? read.value : null;
+  },
   labels: ({ update }: StoredRows): UpdateSample["labels"] => JSON.parse(update.labels as string),
   phases: ({ phases }: StoredRows): UpdateSample["phases"] => {
     const durations = new Map(phases.map((row) => [row.phase, row.duration_ns as number]));
@@ -207,6 +213,8 @@ const UNHELD = {
     (update.defect_codes ?? null) === null ? null : countDefects(defects.map((row) => readDefect(row) as DefectCount)),
 };
 
+/** A list as it was written; `verify` compares the files' digests. */
+const readHealth = readerOf(healthList);
 const readVm = recordReader(recordNode(vmSample.node).fields, columnsByField("vms"));
 const readDefect = recordReader(recordNode(defectCount.node).fields, columnsByField("defects"));
 
