@@ -163,7 +163,12 @@ const OWN_COLUMNS = {
     made("capture", "text", "null", "the capture's path in the archive, where it was kept"),
   ],
   phases: [
-    made("phase", "few", "not null", "prepare, freeze, kexec, restore, finish; no row where it was not seen"),
+    made(
+      "phase",
+      "few",
+      "not null",
+      "prepare, freeze, kexec, restore, finish, and LUO's work in each (restore-work); no row where it was not seen",
+    ),
     made("duration_ns", "int", "not null", "of the whole phase, not clipped to the blackout, ns"),
   ],
   vms: [

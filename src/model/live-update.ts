@@ -32,6 +32,7 @@ import {
   outcome,
   phaseName,
   severity,
+  textOrNone,
 } from "./document-parts.js";
 import { HEALTH_CLASSES, HEALTH_SEVERITIES } from "./kernel-lines.js";
 import type { SpanTable } from "./span-table.js";
@@ -75,6 +76,13 @@ const phaseDocument = shared(
     beginRangeNs: range,
     endRangeNs: range,
     evidence: ends,
+    workNs: optional(nullable(integer(), "Union of LUO's calls in it; null: not seen.")),
+    between: optional(
+      list(
+        record({ beginNs: integer(), endNs: integer(), durationNs: integer(), after: textOrNone, before: textOrNone }),
+        "The longest times in it without a call of LUO's, and the calls around them (null: the phase's end).",
+      ),
+    ),
   }),
 );
 export type PhaseDocument = Of<typeof phaseDocument>;

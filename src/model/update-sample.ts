@@ -91,7 +91,7 @@ const unknownDuration = { durationNs: null, uncertaintyNs: null };
 
 export const updateSampleSchema = formatted(
   "update-sample",
-  "One live update as statistics see it: what `blackout cohort --json` prints, one document a line, and what every cohort argument reads. Times are integer nanoseconds. Fields may be added within a version: host, clockMethod, seam, defectCodes, outsideCauses and health were, and are absent from older lines.",
+  "One live update as statistics see it: what `blackout cohort --json` prints, one document a line, and what every cohort argument reads. Times are integer nanoseconds. Fields may be added within a version: host, clockMethod, seam, defectCodes, outsideCauses, health and work were, and are absent from older lines.",
   {
     name: text("The capture's name."),
     host: late(nullable(text(), "The label `host`, else `uname -n`; null where the capture does not have it."), null),
@@ -116,6 +116,10 @@ export const updateSampleSchema = formatted(
     clockMethod: late(nullable(choice(CLOCK_METHODS), "How the two boots' clocks were tied together."), null),
     seam: late(seamDuration, unknownDuration),
     phases: each(PHASES, ns, "Whole phases, not clipped to the blackout; null: not seen."),
+    work: late(
+      nullable(each(PHASES, ns), "Of each phase the union of LUO's calls; null: not seen, or not kept."),
+      null,
+    ),
     vms: list(vmSample),
     causes: nullable(
       list(cause),
@@ -195,7 +199,7 @@ export const sampledDocumentSchema = record({
   blackout: record({ basis: nullable(choice(BASES)), durationNs: ns, uncertaintyNs: ns }),
   clock: late(record({ method: nullable(clockMethod) }), { method: null }),
   seam: late(seamDuration, unknownDuration),
-  phases: list(record({ name: phaseName, durationNs: ns })),
+  phases: list(record({ name: phaseName, durationNs: ns, workNs: late(ns, null) })),
   vms: list(vmSample),
   defects: list(defectCount),
   // Null: written before health was read.
@@ -205,9 +209,20 @@ export const sampledDocumentSchema = record({
   ),
 });
 
+/** A phase of a document of an earlier version has no `workNs`. */
+type SampledDocument = Omit<Of<typeof sampledDocumentSchema>, "phases"> & {
+  readonly phases: readonly {
+    readonly name: (typeof PHASES)[number];
+    readonly durationNs: number | null;
+    readonly workNs?: number | null;
+  }[];
+};
+
 /** The sample of an analysed update's document, which has neither causes nor date. */
-export function sampleOfDocument(document: Of<typeof sampledDocumentSchema>, source: string): UpdateSample {
+export function sampleOfDocument(document: SampledDocument, source: string): UpdateSample {
   const { capture, blackout } = document;
+  const work = new Map(document.phases.map((phase) => [phase.name, phase.workNs ?? null]));
+  const isWorkSeen = [...work.values()].some((ns) => ns !== null);
   const durations = new Map(document.phases.map(({ name, durationNs }) => [name, durationNs]));
   const defects = { error: 0, warning: 0, note: 0 };
   for (const { severity, count } of document.defects) defects[severity] += count;
@@ -227,6 +242,9 @@ export function sampleOfDocument(document: Of<typeof sampledDocumentSchema>, sou
     clockMethod: document.clock.method,
     seam: { durationNs: document.seam.durationNs, uncertaintyNs: document.seam.uncertaintyNs },
     phases: Object.fromEntries(PHASES.map((name) => [name, durations.get(name) ?? null])) as UpdateSample["phases"],
+    work: isWorkSeen
+      ? (Object.fromEntries(PHASES.map((name) => [name, work.get(name) ?? null])) as UpdateSample["phases"])
+      : null,
     vms: document.vms.map(({ id, durationNs }) => ({ id, durationNs })),
     causes: null,
     outsideCauses: null,

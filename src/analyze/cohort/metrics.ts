@@ -20,6 +20,8 @@ export type Metric =
   /** Of each VM; those of one update are one cluster. */
   | { readonly kind: "vm-blackout" }
   | { readonly kind: "phase"; readonly phase: PhaseName }
+  /** Of a phase what LUO worked: `restore-work`. */
+  | { readonly kind: "phase-work"; readonly phase: PhaseName }
   | { readonly kind: "cause"; readonly cause: CauseKind; readonly id: string }
   /** All causes that a selector names, together: `device:e1000`, `initcall:pci_*`, `device:e1000/shutdown`. */
   | { readonly kind: "causes"; readonly selector: CauseSelector };
@@ -32,6 +34,9 @@ export interface CauseSelector {
   readonly text: string;
 }
 
+/** Ends the name of a phase's work. */
+const WORK = "-work";
+
 /** `blackout`, `vm-blackout`, `kexec`, `device:0000:00:03.0`. */
 export function metricName(metric: Metric): string {
   switch (metric.kind) {
@@ -40,6 +45,8 @@ export function metricName(metric: Metric): string {
       return metric.kind;
     case "phase":
       return metric.phase;
+    case "phase-work":
+      return `${metric.phase}${WORK}`;
     case "cause":
       return causeKey({ kind: metric.cause, id: metric.id });
     case "causes":
@@ -52,6 +59,8 @@ export function parseMetric(name: string): Result<Metric, string> {
   if (name === "blackout" || name === "vm-blackout") return ok({ kind: name });
   const phase = PHASES.find((known) => known === name);
   if (phase !== undefined) return ok({ kind: "phase", phase });
+  const worked = PHASES.find((known) => `${known}${WORK}` === name);
+  if (worked !== undefined) return ok({ kind: "phase-work", phase: worked });
   if (name === "unattributed") {
     return ok({ kind: "causes", selector: { cause: "unattributed", glob: "*", action: null, text: name } });
   }
@@ -65,11 +74,11 @@ export function parseMetric(name: string): Result<Metric, string> {
   const colon = name.indexOf(":");
   const hint = didYouMean(colon < 0 ? name : name.slice(0, colon + 1), [...METRIC_WORDS, ...kinds]);
   return err(
-    `found ${name}, expected blackout, vm-blackout, a phase (${PHASES.join(", ")}) or causes (KIND:NAME, like device:e1000)${hint}`,
+    `found ${name}, expected blackout, vm-blackout, a phase (${PHASES.join(", ")}), its work (restore-work) or causes (KIND:NAME, like device:e1000)${hint}`,
   );
 }
 
-const METRIC_WORDS = ["blackout", "vm-blackout", ...PHASES];
+const METRIC_WORDS = ["blackout", "vm-blackout", ...PHASES, ...PHASES.map((phase) => `${phase}${WORK}`)];
 
 /**
  * The metric of every measured update, in the cohort's order; each update is a cluster. An update in which a phase was
@@ -94,6 +103,10 @@ export function valuesOfUpdate(update: UpdateSample, metric: Metric): readonly n
     case "phase": {
       const duration = update.phases[metric.phase];
       return duration === null ? [] : [duration];
+    }
+    case "phase-work": {
+      const work = update.work?.[metric.phase] ?? null;
+      return work === null ? [] : [work];
     }
     case "cause": {
       if (update.causes === null) return [];

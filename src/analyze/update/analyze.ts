@@ -30,10 +30,12 @@ import {
   findBoundary,
   type MarkSpelling,
 } from "../evidence/boundaries.js";
+import { callsOf } from "../evidence/calls.js";
 import { deviceOpens } from "../evidence/device-opens.js";
 import { findDevices } from "../evidence/devices.js";
 import { luoDialect, namedStateEvents, withoutCancelled } from "../evidence/dialect.js";
 import { findPath, firstOf, type PathTask } from "../evidence/path.js";
+import { type WorkRecords, workIn, workRecords } from "../evidence/work.js";
 import { type VcpuVm, vcpuBlackout, vcpuVms } from "../vms/vcpus.js";
 import { findVms, type MarkedVm, markedVms } from "../vms/vms.js";
 import { healthOf } from "./health.js";
@@ -131,8 +133,9 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   const isNegative = measured.durationNs !== null && measured.durationNs < 0;
   // No link and no stamps give a blackout that ends before it begins: which of the two is wrong is not known.
   const blackout = isNegative ? { ...measured, durationNs: null, uncertaintyNs: null } : measured;
+  const work = workRecords(callsOf(collected.keyEvents), collected.spans, zero, dialect);
   const phases = Object.entries(PHASE_BOUNDARIES).map(([name, [from, to]]) =>
-    phaseOf(name as PhaseName, find(from), find(to), axis, zero, collected),
+    withWork(phaseOf(name as PhaseName, find(from), find(to), axis, zero, collected), work),
   );
   const sessions = sessionRows(collected.keyEvents);
   const restoration = restorationOf(
@@ -431,6 +434,15 @@ function phaseOf(
     endRangeNs: range(end),
     evidence: { begin: begin.evidence, end: end.evidence },
   };
+}
+
+/** Beside its envelope, what LUO worked in a phase, and what lay between. */
+function withWork(phase: PhaseDocument, records: WorkRecords): PhaseDocument {
+  const { beginNs, endNs, durationNs } = phase;
+  const found = beginNs === null || endNs === null || durationNs === null ? null : workIn(records, beginNs, endNs);
+  if (found === null) return { ...phase, workNs: null };
+  const { workNs, between } = found;
+  return { ...phase, workNs, ...(between.length === 0 ? {} : { between }) };
 }
 
 function seamOf(collected: Collected, axis: Axis, zero: Zero): LiveUpdateDocument["seam"] {

@@ -3,7 +3,7 @@
  * them. Exact: a test holds it equal to the tally of every update.
  */
 
-import { isNamed, type Metric } from "../../analyze/cohort/metrics.js";
+import { isNamed, type Metric, metricName } from "../../analyze/cohort/metrics.js";
 import { fleetCohortOf } from "../../analyze/fleet/fleet-cohort.js";
 import { NATIVE_SCHEMA } from "../../analyze/fleet/native-histogram.js";
 import {
@@ -184,7 +184,8 @@ type Asked = readonly { readonly metric: number; readonly counted: Counted }[];
 /** Phases are rows of one table. */
 function readTogether(counted: readonly Counted[]): readonly Asked[] {
   const all = counted.map((each, metric) => ({ metric, counted: each }));
-  const isPhase = (each: { readonly counted: Counted }): boolean => each.counted.metric.kind === "phase";
+  const isPhase = ({ counted: { metric } }: { readonly counted: Counted }): boolean =>
+    metric.kind === "phase" || metric.kind === "phase-work";
   return [all.filter(isPhase), ...all.filter((each) => !isPhase(each)).map((each) => [each])];
 }
 
@@ -243,10 +244,11 @@ async function valuesSql(
   switch (metric.kind) {
     case "blackout":
       return `SELECT ${first.metric} AS metric, cohort, blackout_ns AS v FROM ${measured}`;
-    case "phase": {
+    case "phase":
+    case "phase-work": {
       if (!has("phases")) return null;
       const places = asked.map(({ metric: place, counted }) => {
-        return `WHEN ${sqlText(counted.metric.kind === "phase" ? counted.metric.phase : "")} THEN ${place}`;
+        return `WHEN ${sqlText(metricName(counted.metric))} THEN ${place}`;
       });
       const source = sourceOf(root, batch, "phases");
       return `${joined(`SELECT update_id, CASE phase ${places.join(" ")} END AS metric, duration_ns AS v FROM ${source}`)} WHERE r.metric IS NOT NULL`;

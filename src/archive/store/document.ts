@@ -48,8 +48,8 @@ const AFTER_IDS: ReadonlyMap<string, string> = new Map(
 
 /** What an update's id is made of: its document without newer fields that hold nothing. */
 function identityOf(sample: UpdateSample): Readonly<Record<string, unknown>> {
-  // It came after archives were written, and nearly every update has it: an id must not rest on it.
-  const { health: _, ...kept } = documentOfSample(sample);
+  // These came after archives were written, and nearly every update has them: an id must not rest on them.
+  const { health: _, work: __, ...kept } = documentOfSample(sample);
   const document: Record<string, unknown> = { ...kept };
   for (const [name, fallback] of AFTER_IDS) {
     if (canonicalJson(document[name]) === fallback) delete document[name];

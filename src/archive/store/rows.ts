@@ -102,6 +102,8 @@ export function rowsOf(updates: readonly Incoming[]): Readonly<Record<TableName,
     for (const phase of PHASES) {
       const ns = sample.phases[phase];
       if (ns !== null) rows.phases.add(u, { phase, duration_ns: ns }, NOTHING);
+      const work = sample.work?.[phase] ?? null;
+      if (work !== null) rows.phases.add(u, { phase: `${phase}${WORK}`, duration_ns: work }, NOTHING);
     }
     for (const [vmNo, vm] of sample.vms.entries()) rows.vms.add(u, { vm_no: vmNo }, vm);
     if (detail === "causes") {
@@ -190,6 +192,9 @@ function columnsByField(table: TableName): ReadonlyMap<string, string> {
   return new Map(WRITTEN_COLUMNS[table].flatMap(({ name, field }) => (field === null ? [] : [[field, name] as const])));
 }
 
+/** Ends the name of a row for the work in a phase. */
+const WORK = "-work";
+
 /** The fields of a sample that no single column holds. */
 const UNHELD = {
   health: ({ update }: StoredRows): UpdateSample["health"] => {
@@ -201,6 +206,11 @@ const UNHELD = {
   phases: ({ phases }: StoredRows): UpdateSample["phases"] => {
     const durations = new Map(phases.map((row) => [row.phase, row.duration_ns as number]));
     return Object.fromEntries(PHASES.map((name) => [name, durations.get(name) ?? null])) as UpdateSample["phases"];
+  },
+  work: ({ phases }: StoredRows): UpdateSample["work"] => {
+    const durations = new Map(phases.map((row) => [row.phase, row.duration_ns as number]));
+    const work = PHASES.map((name) => [name, durations.get(`${name}${WORK}`) ?? null] as const);
+    return work.every(([, ns]) => ns === null) ? null : (Object.fromEntries(work) as UpdateSample["phases"]);
   },
   vms: ({ vms }: StoredRows): UpdateSample["vms"] => vms.map((row) => readVm(row) as UpdateSample["vms"][number]),
   // Null if they were not kept, whatever the update had.

@@ -45,6 +45,7 @@ export function liveUpdateText(update: LiveUpdateDocument, layout: TextLayout): 
     blackoutLine(update, palette),
     bar(update, layout),
     phaseTable(update, layout),
+    workLines(update),
     seamLine(update),
     vmTable(update, layout),
     sessionTable(update, layout),
@@ -169,6 +170,26 @@ function evidence(phase: PhaseDocument): string {
   const text = (side: Evidence | null): string => side?.event ?? "?";
   const { begin, end } = phase.evidence;
   return begin === null && end === null ? "" : `${text(begin)} … ${text(end)}`;
+}
+
+/** Phases of which LUO worked less than this share, and waited at least this long, are explained. */
+const MOSTLY_WORK = 0.5;
+const LONG_WAIT_NS = 1_000_000;
+
+/** What LUO worked in phases that are mostly something else, and the longest time between its calls. */
+function workLines({ phases }: LiveUpdateDocument): string {
+  return phases
+    .flatMap(({ name, durationNs, workNs = null, between = [] }): readonly string[] => {
+      if (name === "kexec" || durationNs === null || workNs === null) return [];
+      if (workNs >= durationNs * MOSTLY_WORK || durationNs - workNs < LONG_WAIT_NS) return [];
+      const [longest] = [...between].sort((a, b) => b.durationNs - a.durationNs);
+      const where =
+        longest === undefined
+          ? ""
+          : `; ${formatDuration(longest.durationNs)} lie between ${longest.after ?? "its begin"} and ${longest.before ?? "its end"}`;
+      return [`  LUO's work in ${name}: ${formatDuration(workNs)} of ${formatDuration(durationNs)}${where}.\n`];
+    })
+    .join("");
 }
 
 function seamLine({ seam }: LiveUpdateDocument): string {

@@ -3,7 +3,7 @@
  * and dashboards take their names from this table alone.
  */
 
-import type { Metric } from "../../analyze/cohort/metrics.js";
+import { type Metric, metricName } from "../../analyze/cohort/metrics.js";
 import type { FleetCohort } from "../../analyze/fleet/fleet-cohort.js";
 import { NATIVE_SCHEMA } from "../../analyze/fleet/native-histogram.js";
 import { type CohortTally, type HistogramTally, selectorText } from "../../analyze/fleet/tally.js";
@@ -169,6 +169,8 @@ export function histogramOf(metric: Metric): { readonly definition: MetricDefini
       return { definition: UPDATE_METRICS.vmDuration, labels: {} };
     case "phase":
       return { definition: UPDATE_METRICS.phaseDuration, labels: { phase: metric.phase } };
+    case "phase-work":
+      return { definition: UPDATE_METRICS.phaseDuration, labels: { phase: metricName(metric) } };
     case "cause":
       return { definition: UPDATE_METRICS.causesDuration, labels: { causes: `${metric.cause}:${metric.id}` } };
     case "causes":

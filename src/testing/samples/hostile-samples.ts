@@ -63,6 +63,10 @@ export const hostileSample: fc.Arbitrary<UpdateSample> = fc.record({
   managementGap: fc.record({ durationNs: nsOrNull, uncertaintyNs: nsOrNull }),
   seam: fc.record({ durationNs: nsOrNull, uncertaintyNs: nsOrNull }),
   phases: fc.record({ prepare: nsOrNull, freeze: nsOrNull, kexec: nsOrNull, restore: nsOrNull, finish: nsOrNull }),
+  // Without any work there is none to keep: null says the same.
+  work: fc.option(
+    fc.record({ prepare: fc.nat(), freeze: nsOrNull, kexec: nsOrNull, restore: nsOrNull, finish: nsOrNull }),
+  ),
   vms: fc.array(fc.record({ id: hostileText, durationNs: nsOrNull }), { maxLength: 3 }),
   causes: fc.option(fc.array(cause, { maxLength: 4 })),
   outsideCauses: fc.constant(null),

@@ -27,6 +27,7 @@ export function updateOf(ms: number, more: Partial<UpdateSample> = {}): UpdateSa
     clockMethod: "x86-tsc",
     seam: { durationNs: null, uncertaintyNs: null },
     phases: { prepare: null, freeze: null, kexec: ns, restore: null, finish: null },
+    work: null,
     vms: [{ id: "vm", durationNs: ns }],
     causes: [],
     outsideCauses: null,
