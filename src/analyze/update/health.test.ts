@@ -149,12 +149,20 @@ test("lines that healthy kernels print are not complaints", () => {
     assert.equal(complaintOf(text, null), null, text);
 });
 
-test("the recordings do not complain: no false alarm in any shipped update", async () => {
+test("the recordings give no false alarm: what complains is there", async () => {
   const folders = ["traces", "traces/dialects", "traces/cohorts/base", "traces/cohorts/devices"].filter(existsSync);
   for (const path of folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))) {
     if (!path.endsWith(".tar.gz")) continue;
     const { document } = (await readUpdate(path)).update;
-    assert.deepEqual(document.health, { counts: [], events: [] }, path);
+    // Its new kernel took the TSC's rate from the wrong timer, and says that the TSC is unstable.
+    const complaints = path.endsWith("async-probe.tar.gz")
+      ? ["tsc: Marking TSC unstable due to clocksource watchdog"]
+      : [];
+    assert.deepEqual(
+      document.health?.events.map(({ text }) => text),
+      complaints,
+      path,
+    );
     assert.deepEqual(document.losses, [], path);
     // systemd retrieves its own session before the recorder arms in the new kernel.
     const unseen = path.endsWith("systemd.tar.gz") ? ["systemd"] : [];

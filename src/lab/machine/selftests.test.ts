@@ -37,11 +37,11 @@ test("a missing folder, and a program that needs libraries, give a message with 
     return found.ok ? "" : found.error;
   };
   assert.match(error(null), /--selftests DIR.*make headers/);
-  assert.match(error(join(scratch, "nowhere")), /nowhere holds no program luo_/);
-  assert.match(error(folderOf("empty", { "luo_a.c": "" })), /holds no program luo_/);
+  assert.match(error(join(scratch, "nowhere")), /nowhere has no program luo_/);
+  assert.match(error(folderOf("empty", { "luo_a.c": "" })), /has no program luo_/);
   mkdirSync(join(scratch, "empty/luo_folder"));
-  assert.match(error(join(scratch, "empty")), /holds no program luo_/, "a folder of such a name");
-  assert.match(error(join(scratch, "empty/luo_a.c")), /holds no program luo_/, "a file instead of a folder");
+  assert.match(error(join(scratch, "empty")), /has no program luo_/, "a folder of such a name");
+  assert.match(error(join(scratch, "empty/luo_a.c")), /has no program luo_/, "a file instead of a folder");
   const dynamic = "\x7fELF\0\0/lib64/ld-linux-x86-64.so.2\0";
   assert.match(error(folderOf("dynamic", { luo_a: dynamic })), /luo_a is linked dynamically/);
 });
