@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { languageFaults, ratchetFaults, roomOfText, textsOfCode, textsOfScript } from "../lib/language.mjs";
+import { languageFaults, textsOfCode, textsOfScript } from "../lib/language.mjs";
 
 const faultsOf = (file, text) => languageFaults(file, text).map(({ line, what }) => `${line}: ${what}`);
 
@@ -62,16 +62,9 @@ test("strings, comments and patterns are distinguished", () => {
   );
 });
 
-test("a room may have fewer faults than its limit, never more", () => {
-  const fault = { file: "src/x/y.ts", line: 3, what: "w" };
-  assert.deepEqual(ratchetFaults([fault], { "src/x": 1 }), []);
-  assert.deepEqual(ratchetFaults([], { "src/x": 1 }), []);
-  assert.deepEqual(ratchetFaults([fault], {}), ["src/x/y.ts:3: w"]);
-  assert.deepEqual(ratchetFaults([fault, fault], { "src/x": 1 }).length, 3);
-});
-
-test("a file counts for its room", () => {
-  assert.equal(roomOfText("src/collect/a/b.ts"), "src/collect");
-  assert.equal(roomOfText("viewer/src/a.ts"), "viewer");
-  assert.equal(roomOfText("README.md"), ".");
+test("an exception for one phrase leaves all other phrases of its file forbidden", () => {
+  const file = "src/analyze/evidence/boundaries.ts";
+  assert.deepEqual(faultsOf(file, 'const a = "it said";\n'), []);
+  assert.equal(faultsOf(file, 'const a = "it told";\n').length, 1);
+  assert.equal(faultsOf("src/x/y.ts", 'const a = "it said";\n').length, 1);
 });

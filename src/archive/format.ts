@@ -117,7 +117,7 @@ const KEY = [
  * What updates are selected and grouped by: of the update, repeated in every table, so that no question needs a join.
  */
 const DIMENSIONS = [
-  made("day", "date", "null", "when it was taken, UTC; null where not known or not from 1970 to 2299"),
+  made("day", "date", "null", "when it was taken, UTC; null if not known or not from 1970 to 2299"),
   sampleField("host", "host", "the host's name"),
   sampleField("kernel_old", "kernel.old", "release of the old kernel", "few"),
   sampleField("kernel_new", "kernel.new", "release of the new kernel", "few"),
@@ -158,8 +158,8 @@ const OWN_COLUMNS = {
     sampleField("defect_errors", "defects.error", "defects of severity error"),
     sampleField("defect_warnings", "defects.warning", "defects of severity warning"),
     sampleField("defect_notes", "defects.note", "defects of severity note"),
-    made("defect_codes", "int", "null", "rows of it in defects; null where only the sums above are known"),
-    made("health", "text", "null", "what both kernels complained about: a JSON list; null where not known", "recent"),
+    made("defect_codes", "int", "null", "rows of it in defects; null if only the sums above are known"),
+    made("health", "text", "null", "what both kernels complained about: a JSON list; null if not known", "recent"),
     made("capture", "text", "null", "the capture's path in the archive, where it was kept"),
   ],
   phases: [

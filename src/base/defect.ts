@@ -40,7 +40,7 @@ export interface DefectSink {
 
 /**
  * Collects defects in bounded memory: of each code in each file the first `keep` are kept whole, and all further ones
- * are counted in one more, so that a hostile file of bad lines costs no more than a short one and nothing goes uncounted.
+ * are counted in one more. A hostile file of bad lines costs no more than a short one, and every defect is counted.
  * With a sink to pass them on to, what is kept is passed on at once, and the rest by `finish`.
  */
 export class DefectLog {
@@ -79,7 +79,7 @@ export class DefectLog {
     return [...this.#seen.values()].flatMap(({ overflow }) => {
       if (overflow === null) return [];
       const { first, count, added } = overflow;
-      // A single one may stand for many by itself, and says so.
+      // A single one may stand for many by itself; its own message states how many.
       if (added === 1) return [{ ...first, count }];
       return [
         { ...first, count, message: `${count.toLocaleString("en")} more of the same, the first: ${first.message}` },

@@ -23,13 +23,13 @@ test("an unknown command exits with 2", () => {
   assert.match(stderr, /unknown command no-such-command/);
 });
 
-test("a reader that leaves early is no error, and the exit code stays the command's", () => {
+test("a reader that leaves early causes no error, and the exit code stays the command's", () => {
   const script = `{ sleep 0.3; exec "$0" "$1" --help; } | true; echo "\${PIPESTATUS[0]}"`;
   const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, main], { encoding: "utf8" });
   assert.deepEqual([stdout, stderr], ["0\n", ""]);
 });
 
-test("a full disk is no answer", (t) => {
+test("a full disk fails the command", (t) => {
   const { status, stderr } = spawnSync("bash", ["-c", `exec "$0" "$1" --help > /dev/full`, process.execPath, main], {
     encoding: "utf8",
   });

@@ -65,5 +65,5 @@ const code = await runCli(
   },
   commands,
 );
-// Not process.exit(): what is still to be written must be written. A failed write has said so already.
+// Not process.exit(): what is still to be written must be written. A failed write has been reported already.
 process.exitCode ??= code;

@@ -264,7 +264,8 @@ export interface PlacedLine {
 /** What the kernel logs say of how the update went. */
 export interface LogVerdict {
   /**
-   * `panic`: a kernel panicked; `luo-refused`: it refused LUO's state; `abi-refused`: because it has another ABI; `kho-off`.
+   * `panic`: a kernel panicked; `luo-refused`: it refused LUO's state; `abi-refused`: because it has another ABI;
+   * `kho-off`: KHO is off; `freeze-failed`: the old kernel's freeze failed.
    */
   readonly what: "panic" | "luo-refused" | "abi-refused" | "kho-off" | "freeze-failed";
   readonly boot: Boot;

@@ -25,9 +25,9 @@ export const PHASES = ["prepare", "freeze", "kexec", "restore", "finish"] as con
 export type PhaseName = (typeof PHASES)[number];
 
 /**
- * `completed`: nothing that was preserved is known to be lost. `partly-restored`: the new kernel came up, and lost some of
- * it. `aborted`: the old kernel went on. `failed`: the new one never came up, or refused the state. `incomplete`: not
- * enough was recorded.
+ * `completed`: nothing that was preserved is known to be lost. `partly-restored`: the new kernel came up, and lost some
+ * of it. `aborted`: the old kernel went on. `failed`: the new one never came up, or refused the state. `incomplete`:
+ * not enough was recorded.
  */
 export const OUTCOMES = ["completed", "partly-restored", "aborted", "failed", "incomplete"] as const;
 export type Outcome = (typeof OUTCOMES)[number];

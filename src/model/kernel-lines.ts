@@ -29,8 +29,8 @@ export type LinePurpose =
   | "redaction";
 
 /**
- * What kernels complain about, by class. `severe`: the kernel's integrity, or what was handed over, is in doubt; `minor`:
- * something did not work, and the kernel went on without it.
+ * What kernels complain about, by class. `severe`: the kernel's integrity, or what was handed over, is in doubt;
+ * `minor`: something did not work, and the kernel went on without it.
  */
 export const HEALTH_CLASSES = [
   "panic",

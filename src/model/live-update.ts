@@ -109,7 +109,7 @@ export const FILE_FIELDS = {
   status: late(
     choice(
       FILE_STATES,
-      "How far the file is seen to have come: preserved, frozen, retrieved, finished; failed: at failedAt. not-seen: the new kernel restored, and nothing of this file was recorded there, which is no evidence that it was lost.",
+      "How far the file is seen to have come: preserved, frozen, retrieved, finished; failed: at failedAt. not-seen: the new kernel restored, but no event of this file was recorded there; this does not show that it was lost.",
     ),
     "not-seen",
   ),

@@ -128,7 +128,7 @@ export const updateSampleSchema = formatted(
     outsideCauses: lateAfterIds(
       nullable(
         list(cause),
-        "The same of each phase that lies outside the blackout or reaches beyond it, whole. Null where not attributed; an archive does not keep it.",
+        "The same of each phase that lies outside the blackout or reaches beyond it, whole. Null if not attributed; an archive does not keep it.",
       ),
       null,
     ),

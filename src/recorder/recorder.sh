@@ -4,7 +4,7 @@
 # tail, tar, tr, uname; sha256sum for checksums and --hash-sessions, setsid for readers that outlive a kill.
 #
 # It writes to tracefs, to its state folder and to the requested capture, and nowhere else. Each change of tracefs
-# is written in the state folder's journal before it is made, so that `disarm` can take it back and `status` can tell
+# is written in the state folder's journal before it is made, so that `disarm` can take it back and `status` can list
 # what is left, also after a kill -9. The capture's layout: docs/capture-format.md; how to use it: docs/recorder.md.
 # Words of command lines are split at blanks, never expanded as file patterns: `set +f` stands around own patterns
 # alone.
@@ -425,7 +425,7 @@ traceable() {
 # --- changes, each in the journal before it is made ------------------------------------------------------------------
 
 DEFECTS=''
-defect() { # CODE TEXT: something is not recorded; the capture says so.
+defect() { # CODE TEXT: something is not recorded; the capture reports it.
   [ "$DRY" = yes ] && { printf 'left out: %s\n' "$2"; return; }
   DEFECTS=$DEFECTS$1$TAB$2$NEWLINE
   say "$2"
@@ -1003,7 +1003,7 @@ to_carrier() {
 CARRIED='old/ids old/clock_pairs old/uname old/clocksource old/header_page old/header_event old/costs old/printk_formats
   old/saved_cmdlines old/formats.gz old/kallsyms.gz old/kho old/cmdline old/dmesg armed defects layout traceable costs'
 CARRIED_BYTES=67108864
-# from_carrier: where the state folder has nothing of the old kernel's.
+# from_carrier: used if the state folder has no files of the old kernel's.
 from_carrier() {
   [ -n "$CARRIER" ] || return 0
   [ -d "$STATE/old" ] && { say "$STATE has what the old kernel saved: $CARRIER is not needed"; return 0; }
@@ -1082,8 +1082,8 @@ to_disk() {
 
 # --- session names as hashes -----------------------------------------------------------------------------------------
 
-# A name becomes as many bytes as it has, so that pages need not be laid out anew: HMAC-SHA256 (RFC 2104) of
-# "session\0NAME", hexadecimal, after `session-` where there is room for 12 digits of it. The first 20 characters of
+# A hash is as long as its name, so that pages keep their layout: HMAC-SHA256 (RFC 2104) of
+# "session\0NAME", hexadecimal, after `session-` if 12 digits of it fit. The first 20 characters of
 # that are what `blackout archive export --anonymise` makes of the name with the same key.
 
 # A short key could be tried out, and with it the names.
@@ -1094,7 +1094,7 @@ know_key() {
   command -v sha256sum > /dev/null 2>&1 || die '--hash-sessions needs sha256sum (coreutils, busybox)'
   if ! [ -e "$1" ]; then
     make_key "$1" || die "$1: there is no such key, and it cannot be made"
-    say "$1 is a new key: whoever has it can try names out; keep it, so that captures fit together"
+    say "$1 is a new key: anyone who has it can try names out; keep it, so that captures fit together"
   fi
   size=$(wc -c < "$1" 2> /dev/null) || die "$1: the key cannot be read"
   [ "$((size))" -ge $SHORTEST_KEY ] || die "$1: has $((size)) bytes; a key needs $SHORTEST_KEY or more (head -c 32 /dev/urandom > $1)"
@@ -1553,7 +1553,7 @@ now_ns() {
   done < "$ROOT/proc/timer_list"
 }
 # Nanoseconds of one `read` of a byte, by the quickest of a dozen rounds, each so short that on a busy host, too, some
-# are not interrupted. dd tells its own time; busybox's does not, and is timed with its start, the same in all rounds,
+# are not interrupted. dd prints its own time; busybox's does not, and is timed with its start, the same in all rounds,
 # among five times as many reads.
 READS=1000
 ns_of_read() {
@@ -1654,7 +1654,7 @@ arm_new() {
   case " $CMDLINE " in
     *' trace_event='*) ;;
     *)
-      defect not-armed-at-boot "the kernel was started without trace_event=: nothing of its boot is recorded (recorder.sh kernel-cmdline)"
+      defect not-armed-at-boot "the kernel was started without trace_event=: its boot is not recorded (recorder.sh kernel-cmdline)"
       case " $(cat "$TRACING/trace_clock") " in *x86-tsc*) set_value trace_clock x86-tsc 'it runs on through a kexec' ;; esac
       enable_events new '' '' ;;
   esac
@@ -2433,7 +2433,7 @@ build() {
   if [ -d "$STATE/old" ] && ! [ -d "$capture/old" ]; then
     as_one "$STATE/old" "$capture/old" || build_failed "$BUILD could not be written"
   fi
-  # A ring without its kernel's part is no boot.
+  # A ring alone does not make a boot: its kernel's part is needed.
   if [ -d "$capture/ring" ] && ! [ -d "$capture/old" ]; then mkdir "$capture/old" || build_failed "$BUILD could not be written"; fi
   hide_secrets "$capture" || build_failed 'secrets could not be left out'
   [ -z "$HASH_KEY" ] || hash_sessions "$capture"
@@ -2767,7 +2767,7 @@ disarm() {
   set -f
   unlock
   rmdir "$STATE" 2> /dev/null
-  say 'disarmed: nothing of the recorder is left in tracefs'
+  say 'disarmed: the recorder has left nothing in tracefs'
 }
 
 status() {
@@ -2830,7 +2830,7 @@ examine() {
     case $RELEASE in
       [1-5].* | 6.[0-9].* | 6.10.* | 6.11.*) advice='Linux 6.12 or later is needed for a trace buffer that outlives a kexec' ;;
     esac
-    check fail ring markers 'no trace instance outlives a kexec: nothing of the old kernel would be left' "$advice"
+    check fail ring markers 'no trace instance outlives a kexec: the events of the old kernel would be lost' "$advice"
   fi
   # Of the kernel's code for it, the one function that no compiler inlines (kernel/trace/trace.c of Linux 7.2 and 7.3).
   if grep -q ' trace_array_autoremove$' "$ROOT/proc/kallsyms" 2> /dev/null; then
@@ -2848,7 +2848,7 @@ examine() {
   else
     case " $CMDLINE " in
       *' kho=off '*) check note kho markers 'KHO is off on the command line: nothing is handed over' 'start the kernel with kho=on' ;;
-      *' kho=on '*) check ok kho markers 'KHO is asked for on the command line' '' ;;
+      *' kho=on '*) check ok kho markers 'KHO is requested on the command line' '' ;;
       *) check note kho markers "whether KHO is on is not known$(missing CONFIG_KEXEC_HANDOVER)" 'start the kernel with kho=on; CONFIG_KEXEC_HANDOVER_DEBUGFS shows it' ;;
     esac
   fi

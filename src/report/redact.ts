@@ -37,8 +37,8 @@ export function redactEventText(text: string): string {
 }
 
 /**
- * Lines of the kernel's log in their order. After `with arguments:` and `with environment:` the kernel prints one word of
- * the command line per line, each indented by four blanks: these words are left out.
+ * Lines of the kernel's log in their order. After `with arguments:` and `with environment:` the kernel prints one word
+ * of the command line per line, each indented by four blanks: these words are left out.
  */
 export function redactLog(lines: readonly PlacedPrintk[]): readonly PlacedPrintk[] {
   const inside = new Map<string, boolean>();

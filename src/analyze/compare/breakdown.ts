@@ -151,7 +151,7 @@ function attributed(cohort: Cohort, scope: CauseScope): readonly Attributed[] {
     .sort((a, b) => a.totalNs - b.totalNs);
 }
 
-/** Null if the update, or this phase of it, was not attributed. A phase partly outside the blackout is outside whole. */
+/** Null if the update, or this phase of it, was not attributed. A phase partly outside the blackout is outside. */
 function causesWithin({ causes, outsideCauses }: UpdateSample, scope: CauseScope): readonly CauseSample[] | null {
   if (scope === "blackout") return causes;
   for (const list of [outsideCauses, causes]) {

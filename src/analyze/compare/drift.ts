@@ -52,7 +52,7 @@ export function driftWarnings(baseline: readonly TimedValue[], candidate: readon
   return [
     {
       code: "sequential",
-      message: `The cohorts were taken one after the other (${order}): a change of the machine between them cannot be told from a change of the candidate. ${advice}`,
+      message: `The cohorts were taken one after the other (${order}): a change of the machine between them cannot be distinguished from a change of the candidate. ${advice}`,
     },
   ];
 }

@@ -44,8 +44,8 @@ export function percentileShifts(
 }
 
 /**
- * Of each of several metrics, the percentiles that changed. All supported percentiles of all metrics are tested together
- * at `level`. The interval of a difference is computed only for those, because resampling every one would take long.
+ * The percentiles that changed, for each of several metrics. All supported percentiles of all metrics are tested
+ * together at `level`. The interval of a difference is computed only for those that changed: resampling is slow.
  */
 export function changedPercentiles(
   metrics: readonly Measurement[],

@@ -33,7 +33,7 @@ export function tickGap(log: TickLog, givenNs: Duration | null, headerNs: Durati
   const own = gaps.subarray(0, count);
   const intervalNs = givenNs ?? headerNs ?? medianOf(own);
   if (!(intervalNs > 0))
-    return "most of its stamps are the same, so that they are no ticks; say how often it ticks with --interval";
+    return "most of its stamps are the same, so they are not ticks; give the time between ticks with --interval";
   if (span / intervalNs > MAX_EXPECTED_TICKS) {
     return `at one tick in ${intervalNs} ns it should hold more than ${MAX_EXPECTED_TICKS.toLocaleString("en")} ticks; check --interval`;
   }

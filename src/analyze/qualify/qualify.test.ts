@@ -117,7 +117,7 @@ test("an update that died before its new kernel had a name stands under unknown,
     from: ["a"],
     to: ["b"],
   });
-  assert.equal(asked.verdict, "failed", "what is asked for leaves no failure out");
+  assert.equal(asked.verdict, "failed", "the requested pairs leave no failure out");
   const nameless = qualify(updates("", "", 1, 1000, { ...died, kernel: { old: null, new: null } }), DEFAULTS);
   assert.deepEqual(statuses(nameless), { "unknown unknown": "failed" });
 });

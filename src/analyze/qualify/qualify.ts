@@ -96,7 +96,7 @@ export function qualify(updates: readonly UpdateSample[], options: QualifyOption
   };
 }
 
-/** The pairs in which a kernel is not known: an update that died before its new kernel said its name is in one. */
+/** The pairs in which a kernel is not known: an update that died before its new kernel logged its version is in one. */
 function withUnknown(
   rows: readonly string[],
   columns: readonly string[],
@@ -150,7 +150,7 @@ function cellOf(
   const doubted = cohort.updates.filter(
     (update) => update.outcome === "completed" && !isMeasured(update) && doubtOf(update) !== null,
   );
-  // An update whose evidence contradicts itself shows nothing of its kernels.
+  // An update whose evidence contradicts itself is not evidence about its kernels.
   const isUntested = cohort.updates.length === 0 || (doubted.length > 0 && !sample.ok && failures.length === 0);
   const breached = checks.filter(({ status }) => status === "failed");
   const verdict = found?.judgement.verdict ?? null;

@@ -37,7 +37,7 @@ interface Who {
   readonly task: string | null;
 }
 
-/** The complaint that a line is; null for other lines. A driver's line without a level is ignored: it may be of any level. */
+/** The complaint in a line, else null. A driver's line without a level is ignored: it may be of any level. */
 export function complaintOf(text: string, level: number | null): HealthMark | null {
   const id = kernelLineOf(text);
   if (id !== null) return kernelLineRow(id).health ?? null;

@@ -7,7 +7,7 @@ test("an error is read from a return value as traces print it: signed, or unsign
     assert.equal(errnoOf(value), 12, String(value));
 });
 
-test("what is no error is none: success, counts, addresses, text, nothing", () => {
+test("success, counts, addresses, text and missing values are not read as errors", () => {
   for (const value of [0, 5, "0x1", -4096, 0xffff888000000000n, "void", "", undefined, null])
     assert.equal(errnoOf(value), null, String(value));
 });

@@ -1,4 +1,4 @@
-/** Durations, shares, sizes and counts for people: in the terminal, in reports and in the viewer. The same everywhere. */
+/** Durations, shares, sizes and counts for people: the same in the terminal, in reports and in the viewer. */
 import type { Duration } from "../time.js";
 
 const UNITS = [

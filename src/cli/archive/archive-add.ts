@@ -16,7 +16,7 @@ export interface AddRequest {
   readonly json: boolean;
 }
 
-/** So many rows are held and committed together: of updates without causes 20,000 have as many. */
+/** Rows that are held and committed together; 20,000 updates without causes have this many. */
 const BATCH_ROWS = 400_000;
 /** Rows of an update beside its causes. */
 const ROWS_OF_UPDATE = 16;

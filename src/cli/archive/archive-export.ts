@@ -1,4 +1,4 @@
-/** `blackout archive export`: updates as lines of JSON or as another archive, anonymised or not; or the SQL of its views. */
+/** `blackout archive export`: updates as JSON lines or as another archive, anonymised or not; or its views' SQL. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";

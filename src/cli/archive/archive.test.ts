@@ -72,7 +72,7 @@ test("add, list, show, verify, compact, remove: what a user types and reads", as
   assert.match(damaged.out, /is missing; it was kept for update/);
 });
 
-test("what is wrong is said, with what to do", async () => {
+test("each error states what is wrong and what to do", async () => {
   const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
     [["archive", "ad", path], 2, /expected add, list, .*did you mean add\?/],
     [["archive", "list", path, "--quick"], 2, /--quick does not go with archive list/],
@@ -131,7 +131,10 @@ test("query: table, CSV, JSON, Parquet", async () => {
   assert.equal(inside.code, 2);
   assert.match(inside.err, /lies in the archive, whose files are its own/);
   assert.deepEqual(readFileSync(join(path, own)), before);
-  assert.match((await cli("query", path, "FROM updates", "--parquet", join(folder, "no/x"))).err, /is no folder/);
+  assert.match(
+    (await cli("query", path, "FROM updates", "--parquet", join(folder, "no/x"))).err,
+    /does not exist or is not a folder/,
+  );
   assert.match((await cli("archive", "list", path, "--where", "nme = 1")).err, /Binder Error/);
   assert.equal(readFileSync(out).subarray(0, 4).toString(), "PAR1");
 });
@@ -142,7 +145,7 @@ test("every query of the docs is answered, and the first is the one that the too
   for (const [heading, sql] of queries) {
     const answer = await cli("query", path, sql, "--json");
     assert.equal(answer.err, "", heading);
-    assert.ok(answer.out.length > 0, `${heading}: answers nothing of this archive`);
+    assert.ok(answer.out.length > 0, `${heading}: no rows from this archive`);
   }
   const printed = (await cli("archive", "export", path, "--sql", "duckdb")).out;
   assert.ok(printed.endsWith(`${[...queries.values()][0]?.trimEnd()};\n`));
@@ -160,7 +163,7 @@ test("every query of the docs is answered, and the first is the one that the too
   assert.equal(row.updates, device.length);
 });
 
-test("push: a ClickHouse server is brought to what the archive holds, or it is said why not", async () => {
+test("push: a ClickHouse server is brought to the archive's content, or the error states why not", async () => {
   const model = await ModelEngine.open(folder);
   const server = await startStandIn(model);
   const target = `${server.url}/fleet`;

@@ -78,7 +78,7 @@ export const query = defineCommand({
 /** Why the answer may not be put there: every file below the archive is the archive's own. */
 function parquetProblem(output: string, root: string): string | null {
   const folder = dirname(output);
-  if (!existsSync(folder)) return `${folder} is no folder: make it first`;
+  if (!existsSync(folder)) return `${folder} does not exist or is not a folder: make it first`;
   const place = relative(realpathSync(root), realpathSync(folder));
   const isInside = place === "" || !(place.startsWith("..") || isAbsolute(place));
   if (isInside) return `${output} lies in the archive, whose files are its own: give a place outside it`;
@@ -88,7 +88,7 @@ function parquetProblem(output: string, root: string): string | null {
 async function writeCsv(context: Context, { columns, rows }: QueryAnswer): Promise<void> {
   const field = (value: QueryValue): string => {
     const written = value === null ? "" : String(value);
-    // An empty text is quoted, so that it is told from null.
+    // An empty text is quoted, so that it differs from null.
     return /[",\r\n]/.test(written) || value === "" ? `"${written.replaceAll('"', '""')}"` : written;
   };
   context.stdout.write(`${columns.map(({ name }) => field(name)).join(",")}\r\n`);

@@ -226,10 +226,10 @@ function footnotes(comparison: Comparison, layout: TextLayout): string {
   const { palette } = layout;
   const { relative, absoluteNs } = comparison.floors;
   const lines = [
-    `Shifts are medians of all pairwise differences (Hodges-Lehmann); p is Mann-Whitney's, Holm-adjusted; a change below ${formatPercent(relative)} or ${formatDuration(absoluteNs)} is no change.`,
+    `Shifts are medians of all pairwise differences (Hodges-Lehmann); p is Mann-Whitney's, Holm-adjusted; a change below ${formatPercent(relative)} or ${formatDuration(absoluteNs)} does not count.`,
   ];
   lines.push(
-    "The first table has medians, of an even number the middle of both in the middle. A percentile is the least value that so many of the updates do not exceed, with a bound at 95 %; differences are of Harrell and Davis's percentiles.",
+    "The first table has medians; of an even number, the mean of the two in the middle. A percentile is the least value that this share of the updates does not exceed, with a bound at 95 %; differences are of Harrell and Davis's percentiles.",
   );
   if (comparison.breakdown !== null) {
     lines.push(

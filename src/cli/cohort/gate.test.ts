@@ -87,7 +87,7 @@ test("exit codes: 0 passed, 1 failed, 2 usage or budget, 3 input, 4 too few data
   assert.match(forced.out, /FORCED/);
 });
 
-test("an unusable capture in the cohort is no pass", async () => {
+test("a cohort with an unusable capture does not pass", async () => {
   const broken = file("broken.tar", "not a tar");
   const { code, complaint } = await run(["-b", budget, `${fast},${broken}`]);
   assert.equal(code, 3);

@@ -109,7 +109,7 @@ export const gate = defineCommand({
   },
 });
 
-/** Writes what was asked for; the exit code where a file cannot be written, else null. */
+/** Writes the requested outputs. Returns the exit code if a file cannot be written, else null. */
 function writeOutputs(
   context: Context,
   document: GateDocument,

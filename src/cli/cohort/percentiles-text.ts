@@ -95,7 +95,7 @@ function footnotes(document: PercentilesDocument, { palette }: TextLayout): stri
     );
   }
   if (percentiles.some(({ valueNs }) => valueNs === null)) {
-    lines.push(`needs N: so many updates would bound it from above with ${confidence * 100} %; these are too few.`);
+    lines.push(`needs N: N updates would bound it from above with ${confidence * 100} %; these are too few.`);
   }
   if (resolution === "histogram") {
     lines.push(

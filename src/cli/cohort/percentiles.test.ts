@@ -194,7 +194,7 @@ test("a file of documents is read line by line, or whole; errors name the line",
   }
 });
 
-test("a percentile is the same number in every command, and is not called median where it is none", async () => {
+test("a percentile is the same number in every command, and only a median is called one", async () => {
   const json = async (...argv: readonly string[]) => JSON.parse((await blackout(...argv)).out);
   const updates = Array.from({ length: 10 }, (_, i) => updateOf(1000 + i * i));
   const path = file("ten.jsonl", updates.map((update) => `${JSON.stringify(documentOfSample(update))}\n`).join(""));

@@ -114,7 +114,7 @@ async function readInputs(context: Context, paths: readonly string[], reading: C
       const log = readLog(path);
       if (!log.ok) failures.push(log.error);
       else if (ownTags(log.value).length === 0) {
-        failures.push(`${path}: none of its tags is ${MEASURES.join(", ")}: it is no log of live updates`);
+        failures.push(`${path}: none of its tags is ${MEASURES.join(", ")}: not a log of live updates`);
       } else logs.push({ file: path, log: log.value });
       continue;
     }
@@ -128,7 +128,7 @@ async function readInputs(context: Context, paths: readonly string[], reading: C
   return { updates, logs, failures };
 }
 
-/** A log that says nothing of its updates is taken as one whose probe level, workload and basis are not recorded. */
+/** A log without facts on its updates counts as one whose probe level, workload and basis are not recorded. */
 function membersOf({ counted }: UpdateSamples, logs: readonly NamedLog[]): readonly CohortMember[] {
   return [
     ...counted.map((update) => ({ from: update.source, key: cohortKeyOf(update) })),
@@ -169,7 +169,7 @@ function sayForeign(context: Context, file: string, log: Hlog): void {
   for (const { tag, histogram } of log.tags) {
     if (measureOf(tag) >= 0) continue;
     const what = tag === null ? "values without a tag" : `values tagged ${JSON.stringify(tag)}`;
-    const note = escapeControls(`${file}: ${histogram.totalCount} ${what} are no phase's: left out`);
+    const note = escapeControls(`${file}: ${histogram.totalCount} ${what} belong to no phase: left out`);
     context.stderr.write(`${context.errorColour.warning("blackout:")} ${note}\n`);
   }
 }

@@ -19,7 +19,7 @@ async function run(...argv: readonly string[]) {
   return { code, out: surroundings.written(), complaint: surroundings.complained() };
 }
 
-test("shipped captures: what was tested passed, what was not is said", async () => {
+test("shipped captures: tested pairs passed, untested pairs are reported", async () => {
   const captures = ["plain", "v72-v73"].map((name) => join(traces, `${name}.tar.gz`));
   const html = join(folder, "q.html");
   const { code, out } = await run("--json", "--html", html, ...captures);

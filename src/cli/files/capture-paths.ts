@@ -11,7 +11,7 @@ export function isArchiveName(path: string): boolean {
   return ARCHIVE.test(path);
 }
 
-/** By its manifest, or by an archive's name. False where nothing is there. */
+/** By its manifest, or by an archive's name. False if the path does not exist. */
 export function isCapturePath(path: string): boolean {
   const stats = statsOf(path);
   if (stats === null) return false;
@@ -27,7 +27,7 @@ export function capturesIn(path: string): readonly string[] {
     .filter(isCapturePath);
 }
 
-/** Each path, but for a folder of captures these in its place; what is none of all stays, to be refused by its reader. */
+/** Expands a folder of captures into its captures. Other paths are passed through; their reader rejects them. */
 export function expandCaptures(paths: readonly string[]): readonly string[] {
   return paths.flatMap((path) => {
     const members = capturesIn(path);

@@ -78,7 +78,7 @@ function globOne(pattern: string): readonly string[] {
   return paths;
 }
 
-/** A pattern that is no valid expression (`[z-a]`) matches nothing. */
+/** A pattern that is not a valid expression (`[z-a]`) matches nothing. */
 function matches(name: string, segment: string): boolean {
   try {
     return matchesSegment(name, segment);
@@ -87,7 +87,7 @@ function matches(name: string, segment: string): boolean {
   }
 }
 
-/** The names in a folder, in no order; none where it cannot be read. */
+/** The names in a folder, in no order; an empty list if it cannot be read. */
 export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);

@@ -33,7 +33,7 @@ describe("where an answer may be written", () => {
     writeFileSync(at("report.html"), "yesterday's");
     assert.equal(outputProblem(at("report.html"), inputs), null);
     for (const path of [at("report.html/below"), at("x".repeat(5000)), "\0"]) {
-      assert.equal(outputProblem(path, [path]), null, "is told by whoever opens it");
+      assert.equal(outputProblem(path, [path]), null, "is reported when the path is opened");
     }
     assert.equal(outputProblem("/dev/null", ["/dev/null"]), null);
   });

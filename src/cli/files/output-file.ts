@@ -6,7 +6,7 @@ import { statsOf } from "./path-stats.js";
 import { writeAtomically } from "./write-atomically.js";
 
 /**
- * Why `output` is no place for an answer, as a sentence that begins with it; null where it is one. `inputs` are the
+ * Why an answer cannot go to `output`, as a sentence that begins with it; null if it can. `inputs` are the
  * paths that the command reads. Opening a file to write it empties it, and a recording cannot be made again: so neither
  * one of the inputs, whatever it is called there (a link, another spelling of its path), nor any archive is opened.
  */
@@ -25,7 +25,7 @@ export function outputProblem(output: string, inputs: readonly string[]): string
   return null;
 }
 
-/** Writes a whole answer, in one step, to the file or, where that is null, to standard output. The error is a sentence. */
+/** Writes a whole answer, in one step, to the file, or to standard output if that is null. The error is a sentence. */
 export function writeAnswer(context: Context, output: string | null, answer: string): string | null {
   if (output === null) {
     context.stdout.write(answer);

@@ -2,8 +2,8 @@
 import { type Stats, statSync } from "node:fs";
 
 /**
- * Null where nothing can be seen, for whatever reason: no such entry, a file where a folder should be (`a.tar.gz/`), a
- * name too long, a circle of links, no permission. Whoever opens it then says which.
+ * Null if the path cannot be examined, for any reason: no such entry, a file where a folder should be (`a.tar.gz/`), a
+ * name too long, a circle of links, no permission. Opening the path then reports which.
  */
 export function statsOf(path: string): Stats | null {
   try {

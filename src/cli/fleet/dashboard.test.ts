@@ -95,7 +95,7 @@ test("PromQL's own parser takes its queries", { skip: missing("promtool", "prome
   }
 });
 
-test("the scrape configuration is Prometheus' own, and asks the port that is served unless told otherwise", () => {
+test("the scrape configuration is Prometheus' own, and scrapes the port that is served by default", () => {
   const { scrape_configs } = parse(example("prometheus.yml"));
   assert.deepEqual(scrape_configs[0].static_configs[0].targets, [watch.options.listen?.defaultText]);
 });

@@ -33,7 +33,7 @@ test("to standard output, in either format", async () => {
   assert.match((await run("metrics", "--format", "openmetrics", lines)).out, /# EOF\n$/);
 });
 
-test("to a file, in its place and with nothing beside it; an unusable capture is said, and counted by no one", async () => {
+test("to a file, in its place and with nothing beside it; an unusable capture is reported, and not counted", async () => {
   const path = join(folder, "collector/blackout.prom");
   writeFileSync(join(folder, "broken.tar"), "no tar");
   const { code, complaint } = await run("metrics", `${lines},${join(folder, "broken.tar")}`, "-o", path);

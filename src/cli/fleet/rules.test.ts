@@ -135,7 +135,7 @@ function histogram(
 const exceeded = (check: string, kind: string) => ({ severity: "critical", kind, check, ...cohort });
 const inCohort = "Probe level probes, workload idle, blackout by vm-marks";
 
-test("a percentile fires where the bounds show a breach, and not where they do not", { skip: noPromtool }, () => {
+test("a percentile fires only if the bounds show a breach", { skip: noPromtool }, () => {
   const budget = budgetOf("version: 1\nlimits:\n  - {limit: blackout p50 <= 6s, why: connections drop}\n");
   const alertname = "BlackoutBudgetExceeded";
   const old = { name: "blackout_cohort_first_update_timestamp_seconds", values: "-1e9x400" };
@@ -234,7 +234,7 @@ test("a series that appears counts from its first update if that is within the w
       },
     ],
   );
-  // What an archive of years holds when Prometheus first sees it is no news.
+  // Updates that an archive holds before Prometheus first scrapes it do not fire.
   holds("old-archive", budget, [...appears, first(1)], [{ alertname, atHours: 61, labels: null }]);
 });
 

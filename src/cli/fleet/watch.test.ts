@@ -26,7 +26,7 @@ const MANY = Number(process.env.BLACKOUT_WATCH_CAPTURES ?? 40);
 
 interface Service {
   readonly child: ChildProcess;
-  /** What it told, a document a line. */
+  /** Its log: one document a line. */
   readonly events: { readonly event: string; readonly path?: string; readonly reason?: string }[];
   readonly complaints: () => string;
   readonly ended: Promise<number | null>;
@@ -50,7 +50,7 @@ function startService(args: readonly string[], env: Readonly<Record<string, stri
   return { child, events, complaints: () => complaints, ended };
 }
 
-/** A receiver of webhooks that remembers what it was told. */
+/** A receiver of webhooks that keeps every message it received. */
 async function receiver() {
   const told: { readonly status: string; readonly alerts: readonly { readonly labels: Record<string, string> }[] }[] =
     [];
@@ -175,14 +175,14 @@ test(`${MANY} captures at once, hostile and endless ones among them; Prometheus;
   const updates = await (await get(`${token}/updates.json`)).json();
   assert.equal((updates as readonly unknown[]).length, MANY);
 
-  await until("the alert is told", 20, () => (webhook.told.length > 0 ? true : null));
+  await until("the alert is sent", 20, () => (webhook.told.length > 0 ? true : null));
   if (scraper !== null) {
     const firing = await until("Prometheus evaluates the alert to firing", 30, () => scraper("BlackoutBudgetExceeded"));
     t.diagnostic(`Prometheus: ${JSON.stringify(firing)}`);
     assert.equal(firing.check, "blackout p50 <= 6s");
   }
 
-  // Killed, and started again: nothing is lost, nothing is taken in or told twice.
+  // Killed, and started again: nothing is lost, nothing is taken in or sent twice.
   service.child.kill("SIGKILL");
   await service.ended;
   service = startService(args, { HOOK: webhook.url });
@@ -240,13 +240,13 @@ async function scrapes(target: number, tokenFile: string, budget: string) {
   };
 }
 
-test("what is wrong with the command line, the folder or another service is said, and nothing is made", async () => {
+test("what is wrong with the command line, the folder or another service is reported, and nothing is made", async () => {
   const empty = join(folder, "empty");
   mkdirSync(empty);
   const args = (...more: string[]) => ["watch", empty, "-a", join(folder, "none"), "--once", "--no-listen", ...more];
   const told = (argv: readonly string[]) => run(process.execPath, [MAIN, ...argv]);
   for (const [argv, code, says] of [
-    [["watch", join(folder, "gone"), "-a", "x"], 3, /is no folder/],
+    [["watch", join(folder, "gone"), "-a", "x"], 3, /is not a folder/],
     [args("--listen", "localhost:1"), 2, /expected ADDRESS:PORT/],
     [args("--webhook", "http://x.example/"), 2, /no --budget/],
     [args("--budget", join(folder, "gone.yaml")), 2, /cannot be read/],

@@ -85,7 +85,7 @@ export const watch = defineCommand({
   run: async (context, { options, positionals }) => {
     const { folder } = positionals;
     if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-      return unusable(context, `${folder} is no folder: name the one that captures arrive in`);
+      return unusable(context, `${folder} is not a folder: name the one that captures arrive in`);
     }
     const listen = parseListen(options.listen);
     if (!listen.ok) return misused(context, listen.error);

@@ -7,7 +7,7 @@ import { type ProgressLine, progressLine, silentProgress } from "./progress.js";
 /** One output stream. */
 export interface Output extends Writer {
   readonly isTerminal: boolean;
-  /** Columns, where it is a terminal that says so. */
+  /** Columns of the terminal; null if it is not one, or does not report them. */
   readonly columns: number | null;
 }
 

@@ -65,7 +65,7 @@ test("usage errors: one sentence, where to look, code 2, nothing on stdout", asy
   assert.match(empty.err, /^Usage: blackout COMMAND/);
 });
 
-test("unusable input: code 3, and nothing of it reaches the terminal unescaped", async () => {
+test("unusable input: code 3, and all of its text reaches the terminal escaped", async () => {
   const { code, err } = await blackout(["measure", "broken"]);
   assert.deepEqual([code, err], [3, "blackout: broken: no capture.json\\x1b[2J\n"]);
 });

@@ -130,7 +130,7 @@ function refuse(context: Context, message: string, command: string | null): numb
   return exit.usage;
 }
 
-/** What is said of an exception that nobody expected: the stack only where BLACKOUT_DEBUG=1 asks for it. */
+/** The message for an unexpected exception. It has the stack only if BLACKOUT_DEBUG=1. */
 export function bugReport(thrown: unknown, doing: string, version: string, debug: boolean): string {
   const reason = thrown instanceof Error ? thrown.message : String(thrown);
   const stack = debug && thrown instanceof Error ? (thrown.stack ?? "") : "";

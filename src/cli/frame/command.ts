@@ -36,7 +36,7 @@ export interface Writer {
 export interface Context {
   /** Answers only. */
   readonly stdout: Writer;
-  /** Everything said about the answer: warnings, errors, where a file was written. */
+  /** Messages about the answer: warnings, errors, where a file was written. */
   readonly stderr: Writer;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether stdout is a terminal. */
@@ -45,7 +45,7 @@ export interface Context {
   readonly colour: Palette;
   /** The same for stderr, which may be a terminal where stdout is not. */
   readonly errorColour: Palette;
-  /** Columns of the terminal behind stdout; null where there is none: nothing then needs cutting. */
+  /** Columns of the terminal behind stdout; null if stdout is not a terminal, so that nothing needs cutting. */
   readonly width: number | null;
   /** Version of blackout. */
   readonly version: string;

@@ -25,7 +25,7 @@ test("a time on the axis may lie before its zero", () => {
   assert.equal(durationText(-1_500_000), "-1500us");
 });
 
-test("what is no exact duration is refused", () => {
+test("a text that is not an exact duration is refused", () => {
   for (const wrong of [
     "",
     "5",

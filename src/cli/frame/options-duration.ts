@@ -11,8 +11,8 @@ const unitsNs: readonly (readonly [string, bigint])[] = [
 ];
 
 /**
- * Integer nanoseconds of `250us`, `2.5ms`, `1s`, `2min`, `1h` (`µs` and `μs` too); null where it is not of that form, is
- * negative, is no whole number of nanoseconds, or is above 2^53 - 1 ns. Exact: no floating point is involved.
+ * Integer nanoseconds of `250us`, `2.5ms`, `1s`, `2min`, `1h` (`µs` and `μs` too); null if it is not of that form, is
+ * negative, is not a whole number of nanoseconds, or is above 2^53 - 1 ns. Exact: no floating point is involved.
  */
 export function parseDuration(text: string): Duration | null {
   // More digits than these are either above 2^53 ns or below 1 ns, whatever the unit.

@@ -130,7 +130,7 @@ test("what is repeated in a message is escaped and cut", () => {
   assert.ok(refusal("c", "--top", "9".repeat(100_000)).length < 200);
 });
 
-test("help is asked for before --, not after", () => {
+test("--help counts before --, not after", () => {
   assert.equal(asksForHelp(["--top", "x", "--help"]), true);
   assert.equal(asksForHelp(["-h"]), true);
   assert.equal(asksForHelp(["--", "--help"]), false);

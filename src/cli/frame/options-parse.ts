@@ -1,7 +1,7 @@
 /**
  * Reads a command's arguments against its description. The syntax is that of getopt_long(3), without abbreviations:
- * `--name value`, `--name=value`, `-o value`, `-ovalue`, flags together as `-ab`, and `--` before what only looks like an
- * option. Options and positionals mix freely.
+ * `--name value`, `--name=value`, `-o value`, `-ovalue`, flags together as `-ab`, and `--` before arguments that only
+ * look like options. Options and positionals mix freely.
  */
 import { err, ok, type Result } from "../../base/result.js";
 import { didYouMean } from "../../base/text/suggest.js";

@@ -5,7 +5,7 @@ const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, min: 60, h: 3_600
 /** Ten years: no gate looks back further. */
 const LONGEST_SECONDS = 3_660 * 86_400;
 
-/** Whole seconds of `45s`, `90min`, `36h`, `7d`, `2w`; null where it is not of that form, is zero, or above ten years. */
+/** Whole seconds of `45s`, `90min`, `36h`, `7d`, `2w`; null if it is not of that form, zero, or above ten years. */
 export function parseWindow(given: string): number | null {
   const match = /^(\d{1,9})(s|m|min|h|d|w)$/.exec(given);
   const seconds = match === null ? 0 : Number(match[1]) * (UNITS[match[2] ?? ""] ?? 0);

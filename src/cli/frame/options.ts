@@ -29,7 +29,7 @@ export interface Option<T> {
   read(texts: readonly string[]): Result<T, string>;
 }
 
-/** An option that takes one value, before it is said what its absence means; by itself, its absence is null. */
+/** An option that takes one value, before its default is set; without one, its absence is null. */
 export interface SingleOption<T> extends Option<T | null> {
   readonly valueName: string;
   readOne(text: string): Result<T, string>;

@@ -2,7 +2,7 @@
 import { escapeControls, truncate } from "../terminal/terminal-text.js";
 
 export interface Progress {
-  /** How much is done, in the units of the total (any, where there is none), and a word on what is being done. */
+  /** How much is done, in the units of the total (any units without one), and a word on what is being done. */
   update(done: number, note?: string): void;
   /** Removes the line. Calling it again does nothing. */
   end(): void;
@@ -11,7 +11,7 @@ export interface Progress {
 /** For everywhere but a terminal. */
 export const silentProgress: Progress = { update: () => {}, end: () => {} };
 
-/** Ten times a second is as often as an eye can use; drawing more often would slow the work it tells about. */
+/** Ten times a second is as often as an eye can use; drawing more often would slow the work it reports. */
 const redrawMs = 100;
 
 export interface ProgressLine {

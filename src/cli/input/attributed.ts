@@ -14,7 +14,7 @@ export interface Attributed {
   readonly trees: UpdateTrees;
 }
 
-/** Analyses and attributes one capture and answers from it; an unusable one is said, and is the exit code. */
+/** Analyses and attributes one capture and answers from it; an unusable one is reported, and sets the exit code. */
 export async function answerFrom(
   context: Context,
   path: string,

@@ -1,4 +1,4 @@
-/** Reads a budget file: YAML, checked key by key, each problem with its line (docs/budget.md, docs/budget.schema.json). */
+/** Reads a budget file: YAML, checked key by key, each problem with its line (docs/budget.md, budget.schema.json). */
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { parseMetric } from "../../analyze/cohort/metrics.js";
 import {

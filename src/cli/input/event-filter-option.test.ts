@@ -121,7 +121,7 @@ const inputs: Readonly<Record<string, Uint8Array>> = {
 };
 
 for (const [name, bytes] of Object.entries(inputs)) {
-  test(`${name}: a reader that is told the filter leaves out nothing that is wanted`, () => {
+  test(`${name}: a reader that has the filter leaves out no event that matches`, () => {
     const trace = opened(name, bytes);
     const all = rowsOf(trace, null, false).length;
     let some = 0;

@@ -22,7 +22,7 @@ export const FILTER_HELP = [
   "Time is in seconds, as printed, or has a unit (250us); for a counter clock it is a bare count.",
 ].join("\n");
 
-/** What is asked for by --filter and by the options that stand for a term each; null: every event. */
+/** The filter that --filter and the options for one term each make together; null: every event. */
 export function filterFrom(given: {
   readonly filter: string | null;
   readonly name: readonly string[];

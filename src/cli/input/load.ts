@@ -80,7 +80,7 @@ export function eventFeedOf(
   return placedEventFeed(capture, files, { old: shifted("old"), new: shifted("new") }, filter);
 }
 
-/** What `analyzeCaptures` found: the updates in the order given, and a sentence for each capture that cannot be used. */
+/** What `analyzeCaptures` found: the updates in the order given, and a sentence for each unusable capture. */
 export interface AnalyzedCaptures<T = LiveUpdate> {
   readonly updates: readonly T[];
   /** Where each update was read from. */
@@ -88,10 +88,10 @@ export interface AnalyzedCaptures<T = LiveUpdate> {
   readonly failures: readonly string[];
 }
 
-/** All that is drawn of an update, and nothing of what it was made from. */
+/** All that is drawn of an update, without what it was made from. */
 export const drawn = (update: AnchoredUpdate): LiveUpdate => ({ ...update });
 
-/** Analyses captures one after the other; an unusable one does not stop the rest. Of each, what `pick` takes is kept. */
+/** Analyses captures in order and keeps what `pick` takes of each; an unusable one does not stop the rest. */
 export async function analyzeCaptures<T>(
   context: Context,
   paths: readonly string[],

@@ -12,7 +12,7 @@ export function readLog(path: string): Result<Hlog, string> {
   let text: string;
   try {
     const stat = statSync(path);
-    if (!stat.isFile()) return err(`${path}: it is no file`);
+    if (!stat.isFile()) return err(`${path}: not a regular file`);
     if (stat.size > HLOG_LIMITS.bytes) {
       return err(`${path}: it has ${stat.size} bytes, more than the ${HLOG_LIMITS.bytes} that are read`);
     }

@@ -25,7 +25,7 @@ const SOFTIRQ = message([1, 9]);
 const bundle = (...times: readonly number[]): Uint8Array =>
   packet([1, message([1, 0], ...times.map((time) => ftrace(time, 1, 24, SOFTIRQ)))]);
 
-/** A field of so many bytes; longer than a call has arguments. */
+/** A length-delimited field; it may have more bytes than a call can have arguments. */
 function longField(field: number, bytes: Uint8Array): Uint8Array {
   const varint = (value: number): number[] =>
     value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
@@ -80,7 +80,7 @@ test("a capture's files are read to the limit that is given", async () => {
   assert.match(cut.message, /at most 20 lines/);
 });
 
-test("what is no limit is refused, with those that there are", async () => {
+test("an unknown limit is refused, and the error lists the limits", async () => {
   for (const wrong of [
     "kallsym-bytes=1GiB",
     "kallsyms-bytes",

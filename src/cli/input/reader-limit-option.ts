@@ -1,4 +1,4 @@
-/** `--reader-limit NAME=VALUE`: how much of a file is read at most, raised or lowered by whoever knows the file. */
+/** `--reader-limit NAME=VALUE`: raises or lowers how much of a file is read at most. */
 import { err, ok } from "../../base/result.js";
 import {
   READER_LIMITS,
@@ -11,7 +11,7 @@ import { parseSize } from "../frame/options-window.js";
 
 const NAMES = Object.keys(READER_LIMITS) as readonly ReaderLimitName[];
 
-/** Null where it is no limit's name and value. */
+/** Null if it is not a limit's name and value. */
 function parseLimit(given: string): readonly [ReaderLimitName, number] | null {
   const [, word = "", value = ""] = /^([^=]*)=(.*)$/s.exec(given) ?? [];
   const name = NAMES.find((known) => known === word);

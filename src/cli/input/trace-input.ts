@@ -10,8 +10,8 @@ const USTAR_AT = 257;
 const HEAD_BYTES = 1 << 17;
 
 /**
- * A capture is a folder with capture.json, or an archive; a file that is packed by itself (a Perfetto trace) is none.
- * What cannot be looked at is left to the reader of captures, which says why.
+ * A capture is a folder with capture.json, or an archive; a file that is packed by itself (a Perfetto trace) is not.
+ * A path that cannot be examined is left to the reader of captures, which reports why.
  */
 export function isCapture(path: string): boolean {
   try {

@@ -20,7 +20,7 @@ function reportText(report: DoctorReport, context: Context): string {
   const { kernel, ready, level, checks } = report;
   const enough = ready !== null && LEVELS.indexOf(ready) >= LEVELS.indexOf(level);
   const answer = ready === null ? "nothing that outlives a kexec" : `up to level ${ready}`;
-  const head = `${context.colour.strong(`Linux ${kernel}`)} can record ${answer}${enough ? "" : `; level ${level} was asked for`}\n\n`;
+  const head = `${context.colour.strong(`Linux ${kernel}`)} can record ${answer}${enough ? "" : `; level ${level} was requested`}\n\n`;
   return `${head}${checks.map((check) => lineOf(check, context)).join("")}`;
 }
 

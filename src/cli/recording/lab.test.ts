@@ -63,7 +63,7 @@ test("captures made otherwise are not gone on with", async (t) => {
   assert.match((await run(...common)).err, /001 is there, and is not a capture/);
   const labels = { probe_level: "events", workload: "memfd-2x2", mib: "4", nics: "1", cpus: "2", fault: "none" };
   writeFileSync(join(first, "capture.json"), JSON.stringify({ labels }));
-  assert.deepEqual(await run(...common), { code: 0, err: "" }, "all that was asked for is there");
+  assert.deepEqual(await run(...common), { code: 0, err: "" }, "all requested captures are there");
   const other = await run(...common, "--sessions", "3");
   assert.equal(other.code, 3);
   assert.match(other.err, /001 was made with workload memfd-2x2, not memfd-3x2/);

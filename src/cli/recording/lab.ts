@@ -67,7 +67,7 @@ interface Ways {
   readonly "hash-sessions": boolean;
 }
 
-/** Which option the workload cannot be combined with; null where it can be made so. */
+/** Which option the workload cannot be combined with; null if all fit. */
 function unfitFor({ workload, ...ways }: Ways): string | null {
   switch (workload) {
     case "memfd":
@@ -91,7 +91,7 @@ async function makeKernel(context: Context, source: string | null, folder: strin
   return exit.success;
 }
 
-/** Why a capture that is there already cannot be one of this lab's: a cohort is of one kind. Null where it can, or is not there. */
+/** Why an existing capture does not fit this lab's cohort, which is of one kind. Null if it fits or does not exist. */
 function madeOtherwise(path: string, lab: Lab): string | null {
   if (!existsSync(path)) return null;
   let found: Readonly<Record<string, unknown>> = {};

@@ -29,7 +29,7 @@ test("what is printed and what is installed is the recorder, and it runs", async
   assert.match(spawnSync(path, ["--help"], { encoding: "utf8" }).stdout, /^usage: /);
 });
 
-test("a folder that cannot be made is said", async () => {
+test("a folder that cannot be made is reported", async () => {
   const { code, err } = await run("record", "--install", "/proc/nowhere");
   assert.equal(code, 3);
   assert.match(err, /cannot be installed/);

@@ -37,7 +37,7 @@ interface Asked {
   readonly probes: string | null;
 }
 
-/** What an option is said of that is not asked for; null where all fit. */
+/** Why an option does not fit the others given, as a sentence; null if all fit. */
 function misplacedOption(asked: Asked): string | null {
   const words = asked["kernel-cmdline"];
   if (asked["first-boot"] && !words) return "--first-boot: is of --kernel-cmdline, which is not given.";

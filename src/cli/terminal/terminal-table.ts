@@ -11,7 +11,7 @@ export interface Column {
   readonly cut: Cut | null;
 }
 
-/** A text, or one with a style. Its text is not trusted: it is escaped here, so a caller must not escape or style it. */
+/** A text, or one with a style. Its text is not trusted: it is escaped here, so callers must not escape or style it. */
 export type Cell = string | { readonly text: string; readonly style: Style };
 
 export interface TableLayout {
@@ -23,7 +23,7 @@ export interface TableLayout {
 }
 
 const gap = 2;
-/** A column is not cut below this, or names would no longer tell anything apart; the line is then too wide instead. */
+/** A column is not cut below this, or names could not be distinguished; the line is then too wide instead. */
 const narrowestColumn = 12;
 
 export function leftColumn(title: string, cut: Cut | null = null): Column {
@@ -35,7 +35,7 @@ export function rightColumn(title: string): Column {
 }
 
 /**
- * The table, each line ended by a newline and free of trailing blanks; the empty string where there are no rows. A row
+ * The table, each line ended by a newline and free of trailing blanks; the empty string if it has no rows. A row
  * with too few cells is filled with empty ones; cells beyond the columns are a caller's bug (RangeError).
  */
 export function renderTable(

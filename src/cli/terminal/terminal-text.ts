@@ -3,7 +3,7 @@
 /**
  * What a terminal or a reader's eye would obey rather than show: C0 and C1 controls and DEL (ECMA-48; C1 holds an
  * eight-bit CSI), line and paragraph separators, the marks, embeddings and isolates that reorder text (Unicode UAX 9),
- * the byte order mark, the soft hyphen and zero-width space, tags, interlinear annotations, and halves of surrogate pairs.
+ * the byte order mark, the soft hyphen and zero-width space, tags, interlinear annotations, and lone surrogates.
  */
 const obeyed =
   /[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu;
@@ -57,7 +57,7 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** Where a text too wide loses its characters: the middle suits paths, whose both ends tell most. */
+/** Where a text too wide loses its characters: the middle suits paths, whose ends distinguish them best. */
 export type Cut = "end" | "middle";
 
 /** The text itself, or as much of it as fits into `width` columns with an ellipsis where some is missing. */

@@ -117,7 +117,7 @@ test("a trace.dat becomes the text, the JSON and the Perfetto trace of the same 
   }
 });
 
-test("a Perfetto trace gives back the scheduler's events that were written into it", async () => {
+test("a Perfetto trace returns the scheduler's events that were written into it", async () => {
   const dat = newBootDat();
   const pftrace = join(folder, "round.pftrace");
   assert.equal((await convert(dat, "-o", pftrace, "--name", "sched_*", "--name", "*irq_*")).code, 0);

@@ -145,14 +145,14 @@ test("selections: boot, time, names, limit", async () => {
   assert.deepEqual(later.lines, lines.slice(4));
 });
 
-test("nothing found is said on stderr, with what there is", async () => {
+test("if no event matches, stderr reports it and lists the events present", async () => {
   const { code, lines, err } = await run(plain, "--name", "sched_swich", "--json");
   assert.deepEqual([code, lines], [0, []]);
   assert.match(err, /no event there is named sched_swich: did you mean sched_switch\?; there are .*, … \(\d+\)/);
   assert.match((await run(plain, "--name", "x", "--from", "1h", "--json")).err, /no event lies in that time/);
 });
 
-test("without a clock link the kernels are two sections, and it is said", async () => {
+test("without a clock link the kernels are two sections, and stderr reports why", async () => {
   const capture = unpackedWithout("plain.tar.gz", "old/clock_pairs", "new/clock_pairs", "old/dmesg", "new/dmesg");
   // The workload's marks of the realtime clock would still link them.
   for (const path of readdirSync(capture, { recursive: true, encoding: "utf8" })) {
@@ -243,7 +243,7 @@ test("JSON keeps every integer exact and every name a name", () => {
   assert.deepEqual([event.atNs, event.cpu, event.pid, event.fields.none, event.place], [null, null, null, null, 7]);
 });
 
-test("nothing of a capture reaches the terminal as a control", () => {
+test("text of a capture never reaches the terminal as a control", () => {
   const line = eventText(chunkOf([["buf", "a\nb\x1b]0;x\x07\n"]], EventKind.marker), 0, -5_123_456);
   assert.match(line, /^ {4}-0\.005123456 new {2}\[ {2}\?\] +\\x1b\[2Jevil-\? n: a\\nb\\x1b\]0;x\\x07$/);
 });
@@ -284,7 +284,7 @@ test("lines are written in blocks, and no more once nobody reads", () => {
   );
 });
 
-/** The events of a trace that is no capture. */
+/** The events of a trace that is not a capture. */
 const unpackedPlain = unpackedWithout("plain.tar.gz");
 
 test("raw pages are printed as the kernel prints them, whatever they are named by", async () => {

@@ -163,7 +163,7 @@ function whyNot({ defects, outcome, outcomeReason }: LiveUpdateDocument): readon
   return [...errors, `the update: ${outcome}: ${outcomeReason}`];
 }
 
-/** What a reader of the lines cannot see from them: goes to stderr, so that it stands beside them however they end up. */
+/** Reports on stderr what the lines themselves cannot show, so that it is seen even if stdout is piped. */
 function sayWhatIsMissing(
   context: Context,
   loaded: LoadedCapture,

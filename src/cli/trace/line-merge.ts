@@ -18,9 +18,9 @@ interface Line {
 }
 
 export interface LineMergeOptions {
-  /** Makes the folder that lines are written to, which is empty; called once, and only where they do not fit. */
+  /** Makes the folder that lines are written to, which is empty; called once, and only if they do not fit in memory. */
   readonly folder: () => string;
-  /** No more than the first so many lines are wanted. */
+  /** The first lines that are wanted, at most this many. */
   readonly limit: number;
   readonly heldBytes?: number;
 }

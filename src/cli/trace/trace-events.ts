@@ -1,4 +1,4 @@
-/** `blackout events` of a trace that is no capture: its lines as the kernel prints them, or JSON. */
+/** `blackout events` of a trace that is not a capture: its lines as the kernel prints them, or JSON. */
 
 import { type DefectInput, DefectLog } from "../../base/defect.js";
 import { globMatcher } from "../../base/text/glob.js";
@@ -70,7 +70,7 @@ export function printTrace(context: Context, path: string, wanted: WantedOfTrace
   }
 }
 
-/** Rows are told by their counts: nothing reads this column of a trace. */
+/** Times for the lines of a trace, which print the rows' counts instead: this column only fills the place. */
 function timesOf(chunk: EventChunk): Float64Array {
   return chunk.time;
 }
@@ -121,7 +121,7 @@ export function addNames(chunk: EventChunk, names: Set<string>): void {
   for (let row = 0; row < chunk.count; row++) names.add(chunk.strings.stringOf(chunk.name[row] as number));
 }
 
-/** What to say where nothing is wanted of the events that there are. */
+/** The message if none of the events present matches. */
 export function noSuchEvent(filter: FilterExpression | null, present: ReadonlySet<string>): string {
   const names = [...present].filter((name) => name !== "").sort();
   const shown = `${names.slice(0, 12).join(", ")}${names.length > 12 ? `, … (${names.length})` : ""}`;

@@ -28,7 +28,7 @@ const METHOD: Readonly<Record<LiveUpdateDocument["clock"]["method"], string>> = 
   none: "none: two separate axes, and no duration across the kexec",
 };
 
-/** A link is between events of two kernels: where there are not two, the reader must not look for a lost one. */
+/** A link joins two kernels. With only one kernel, the text must not suggest that a link was lost. */
 function linkText({ clock, sources }: LiveUpdateDocument): string {
   const boots = new Set(sources.flatMap(({ boot, events }) => (events > 0 ? [boot] : [])));
   // The one link that needs no events.

@@ -153,7 +153,7 @@ test("a selector of no kind there is, or of no value, is misuse and says what wa
   assert.equal((await run("tree", "--depth", "-1", plain)).code, 2);
 });
 
-test("a selector that selects nothing is answered, and says so", async () => {
+test("a selector that selects nothing is answered, and reported", async () => {
   const { code, out, err } = await run("what-if", "--set", "device:ice=0", plain);
   assert.equal(code, 0);
   assert.match(out, /device:ice=0% +selects nothing/);

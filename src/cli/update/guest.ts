@@ -58,7 +58,7 @@ function readTicks(path: string, givenNs: Duration | null, defects: DefectLog): 
     const fd = openSync(path, "r");
     try {
       const stat = fstatSync(fd);
-      if (!stat.isFile()) return err(`${path}: it is no regular file\n  Give the file that the guest's ticker wrote.`);
+      if (!stat.isFile()) return err(`${path}: not a regular file\n  Give the file that the guest's ticker wrote.`);
       if (stat.size > TICK_BYTES) {
         return err(
           `${path}: it has ${stat.size.toLocaleString("en")} bytes; at most ${TICK_BYTES.toLocaleString("en")} are read\n  Cut it to the minutes around the update.`,
@@ -81,7 +81,7 @@ function readTicks(path: string, givenNs: Duration | null, defects: DefectLog): 
   const headerNs = log.interval === null ? null : parseDuration(log.interval);
   if (givenNs === null && log.interval !== null && (headerNs === null || headerNs < MIN_INTERVAL_NS)) {
     return err(
-      `${path}: its header says interval=${log.interval}, which is no duration of 1us or more\n  Write it like interval=10ms, or say --interval.`,
+      `${path}: its header says interval=${log.interval}, which is not a duration of 1us or more\n  Write it like interval=10ms, or give --interval.`,
     );
   }
   const gap = tickGap(log, givenNs, headerNs);
@@ -139,7 +139,7 @@ function vcpuTables({ vcpuVms }: GuestDocument, context: Context): string {
       ];
       const note =
         joinedBy === "not-told-apart"
-          ? `  vCPUs of '${id}': several threads have one number, so that VMs cannot be told apart (mark with vm=ID in the vCPU's own thread)`
+          ? `  vCPUs of '${id}': several threads have one number, so VMs cannot be distinguished (mark with vm=ID in the vCPU's own thread)`
           : `  vCPUs of '${id}', joined by ${JOINED[joinedBy]}; one that idles is not seen`;
       const table = renderTable(columns, rows, { width: context.width, palette: context.colour, indent: 4 });
       return `${escapeControls(note)}\n${table}`;

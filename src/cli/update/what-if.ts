@@ -56,7 +56,7 @@ function answerText(answer: WhatIf, context: Context): string {
   return `${table}\n  The blackout would be ${context.colour.strong(formatDuration(answer.durationNs))}, ${between}: ${saves}.\n${context.colour.quiet(why)}`;
 }
 
-/** A line for each assumption of nothing: it may be a slip of the pen, and 0 saved is no answer to that. */
+/** A line for each selector that matches nothing: it may be a typing error, which "0 saved" would hide. */
 function nothingSelected(root: TreeNode, selectors: readonly Selector[], answer: WhatIf): string {
   return selectors
     .filter((_, i) => answer.changes[i]?.spans === 0)

@@ -1,4 +1,4 @@
-/** What the service tells of itself: a line of text or of JSON each. */
+/** The service's log events: a line of text or of JSON each. */
 
 import { cohortName } from "../../analyze/fleet/fleet-cohort.js";
 import { formatDuration } from "../../base/text/format.js";

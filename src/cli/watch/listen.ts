@@ -24,7 +24,7 @@ export function parseListen(text: string): Result<ListenAddress, string> {
 /** Long enough that no one guesses it, and of characters that stand in a path. */
 const TOKEN = /^[A-Za-z0-9_-]{24,256}$/;
 
-/** The token in the file; where there is no file, a new one is made and left there for its owner alone. */
+/** The token in the file. If the file does not exist, it is made with a new token, readable by its owner alone. */
 export function tokenOf(path: string): Result<string, string> {
   try {
     const token = readFileSync(path, "utf8").trim();

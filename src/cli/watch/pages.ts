@@ -63,7 +63,7 @@ export class WatchPages {
     }
   }
 
-  /** Tells no more than whether all is well: anyone may ask. */
+  /** Reports no more than whether all is well: anyone may ask. */
   health(): Answer {
     const well = this.#service.troubles.length === 0;
     return { type: "text/plain; charset=utf-8", body: well ? "ok\n" : "trouble\n", status: well ? 200 : 503 };

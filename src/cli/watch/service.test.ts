@@ -22,7 +22,7 @@ const budget = parseBudget("version: 1\ndecide-by: sample\nlimits: [blackout p50
 assert.ok(budget.ok);
 const rules = { budget: budget.value, budgetFile: "b", baseline: null, seed: 1 };
 
-/** A store in memory that refuses as many additions as it is told to. */
+/** A store in memory that refuses a given number of additions. */
 function memoryStore() {
   const updates = new Map<string, UpdateSample>();
   const asked = { additions: 0, failures: 0, upkeeps: 0, brokenUpkeeps: 0 };
@@ -102,7 +102,7 @@ function serviceIn(name: string, store: UpdateStore, notify: ((alert: Alert) => 
   return { service, events, drop, close };
 }
 
-test("an archive that takes nothing stops intake and loses nothing; health says so until it is over", async () => {
+test("an archive that takes nothing stops intake and loses nothing; health reports it until it is over", async () => {
   const { store, updates, asked } = memoryStore();
   asked.failures = 2;
   const { service, events, drop, close } = serviceIn("full", store);
@@ -115,12 +115,12 @@ test("an archive that takes nothing stops intake and loses nothing; health says 
   await service.settled();
   assert.deepEqual(service.troubles, []);
   assert.equal(service.counters.analysis.count, 300, "each was analysed once");
-  assert.equal(events.filter(({ event }) => event === "trouble").length, 1, "told once");
+  assert.equal(events.filter(({ event }) => event === "trouble").length, 1, "reported once");
   assert.equal(service.counters.captures.taken, 300);
   await close();
 });
 
-test("a receiver that does not hear is told again, and each alert once it has heard", async () => {
+test("an alert is sent again until it is received, and not afterwards", async () => {
   const { store } = memoryStore();
   const told: string[] = [];
   let deaf = 2;
@@ -139,7 +139,7 @@ test("a receiver that does not hear is told again, and each alert once it has he
     return told.length > 0 ? true : null;
   });
   await first.close();
-  // What was told is known to the next start, and so is what lies in the folder.
+  // The next start reads which alerts were sent and which entries are done.
   const second = serviceIn("alerts", store, hear);
   assert.equal(await second.service.load(), 2);
   second.service.start();
@@ -178,7 +178,7 @@ test("without its journal the service analyses again, and counts nothing twice",
   await second.close();
 });
 
-test("the archive's upkeep is one work at a time, and what goes wrong with it is told and tried again", async () => {
+test("the archive's upkeep is one work at a time, and a failure is reported and tried again", async () => {
   const { store, asked } = memoryStore();
   const { service, events } = serviceIn("upkeep", store);
   asked.brokenUpkeeps = 2;

@@ -29,7 +29,7 @@ export interface ServiceParts {
   readonly store: UpdateStore;
   readonly pool: WorkerPool;
   readonly state: StateFolder;
-  /** Tells the alerts' receiver; false: it did not hear. Null: there is none, and raising is all there is to do. */
+  /** Sends an alert to its receiver; false: it was not received. Null: no receiver, alerts are only raised. */
   readonly notify: ((alert: Alert) => Promise<boolean>) | null;
   readonly tell: (event: WatchEvent) => void;
   readonly nowMs: () => number;
@@ -387,7 +387,7 @@ export class WatchService {
     if (atMs !== null) this.window.add(sample, atMs, nowMs);
   }
 
-  /** Judges the window as it is now; alerts are on disk before anyone is told. */
+  /** Judges the window as it is now; alerts are on disk before they are sent. */
   async evaluate(): Promise<void> {
     const { nowMs, tell } = this.#parts;
     this.window.slide(nowMs());
@@ -421,7 +421,7 @@ export class WatchService {
         const heard = notify === null || (await notify(next));
         if (notify !== null) this.#counters.webhooks[heard ? "sent" : "failed"] += 1;
         if (!heard) {
-          this.#setTrouble("webhook", "an alert's receiver did not hear; it is told again");
+          this.#setTrouble("webhook", "an alert was not received; it is sent again");
           this.#notifyRetry = {
             atMs: nowMs() + this.#notifyRetry.pauseMs,
             pauseMs: Math.min(2 * this.#notifyRetry.pauseMs, RETRY_MS.longest),
@@ -434,7 +434,7 @@ export class WatchService {
         this.#setTrouble("webhook", null);
       }
     } catch (error) {
-      tell({ event: "trouble", what: `an alert could not be told: ${(error as Error).message}` });
+      tell({ event: "trouble", what: `an alert could not be sent: ${(error as Error).message}` });
     } finally {
       this.#telling = false;
     }
@@ -457,7 +457,7 @@ export class WatchService {
     }
   }
 
-  /** Told once, until it is over. */
+  /** Reported once, until it is over. */
   #setTrouble(where: string, what: string | null): void {
     if (what === null) this.#trouble.delete(where);
     else if (this.#trouble.get(where) !== what) {

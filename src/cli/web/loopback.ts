@@ -1,7 +1,7 @@
 /**
- * A server for one user on this machine. Loopback is no access control: every local user and every page in the browser
- * can reach it. So each address begins with a random token, Host must be the loopback's (no rebound name), a foreign
- * Origin is refused, and no answer carries a CORS header.
+ * A server for one user on this machine. Loopback does not control access: every local user and every page in the
+ * browser can reach it. So each address begins with a random token, Host must be the loopback's (no rebound name), a
+ * foreign Origin is refused, and no answer carries a CORS header.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -17,8 +17,8 @@ export interface Answer {
 }
 
 /**
- * Answers a path below the token, without its first slash; null where there is nothing. `accept`: what the client says
- * it takes.
+ * Answers a path below the token, without its first slash; null if there is no such path. `accept`: what the client
+ * accepts.
  */
 export type Handler = (method: "GET" | "POST", path: string, accept: string) => Answer | null | Promise<Answer | null>;
 
@@ -30,7 +30,7 @@ export interface LoopbackOptions {
   readonly names?: readonly string[];
   /** Instead of a random one. It is then also taken as a bearer token (RFC 6750), before a path without it. */
   readonly token?: string;
-  /** Answers a path that needs no token: what it tells is for everyone who reaches the port. */
+  /** Answers a path that needs no token: its answer is for everyone who reaches the port. */
   readonly open?: (path: string) => Answer | null;
 }
 
@@ -145,7 +145,7 @@ async function answer(
   response.end(body);
 }
 
-/** The path behind the token, which stands before it or is borne by the request; null where neither is right. */
+/** The path behind the token. The token is in the path or in the request's header; null if neither is right. */
 function pathBelow(path: string, authorization: string | undefined, access: Access): string | null {
   const [, given = "", ...rest] = path.split("/");
   if (isToken(given, access.token)) return rest.join("/");

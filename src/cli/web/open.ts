@@ -25,7 +25,7 @@ export function traceOf(loaded: LoadedCapture, unredacted: boolean): Uint8Array 
 
 /** The UI's address as given, or what is wrong with it. */
 export function uiProblem(ui: string): string | null {
-  if (!URL.canParse(ui)) return `--ui is '${ui}', which is no address: expected one like ${PERFETTO_UI}`;
+  if (!URL.canParse(ui)) return `--ui is '${ui}', which is not an address: expected one like ${PERFETTO_UI}`;
   const { protocol } = new URL(ui);
   return protocol === "https:" || protocol === "http:"
     ? null

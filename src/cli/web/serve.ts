@@ -15,7 +15,7 @@ import { type Answer, startLoopback } from "./loopback.js";
 import { TRACE_TYPE, traceOf, uiOptions, uiProblem } from "./open.js";
 
 const TEMPLATE = new URL("../../viewer/served-template.html", import.meta.url);
-/** What the page is told of the server it came from. */
+/** The facts on its server that the page receives. */
 function served(updates: readonly LiveUpdate[], ui: string, redacted: boolean): object {
   return {
     redacted,

@@ -71,7 +71,7 @@ test("a refusal is not repeated, nor a redirect followed", async (t) => {
   assert.equal(elsewhere.received.length, 0);
 });
 
-test("a server that does not answer costs bounded time, and no secret is told", async (t) => {
+test("a server that does not answer costs bounded time, and no secret is printed", async (t) => {
   const { url, received } = await server(t, () => {});
   const sent = await sendWebhook(target(url), {}, { attempts: 2, firstPauseMs: 1, timeoutMs: 50 });
   assert.match(
@@ -88,8 +88,8 @@ test("targets: a URL, or one in the environment; never one with a password", () 
     return found.ok ? "accepted" : found.error;
   };
   assert.match(problem("env:HOOK"), /environment variable HOOK is empty/);
-  assert.match(problem("nonsense"), /is no URL/);
-  assert.match(problem("file:///etc/passwd"), /no http or https URL/);
+  assert.match(problem("nonsense"), /is not a URL/);
+  assert.match(problem("file:///etc/passwd"), /not an http or https URL/);
   const refused = problem("https://user:hunter2@example.com/");
   assert.match(refused, /give secrets in the environment/);
   assert.doesNotMatch(refused, /hunter2/);

@@ -18,7 +18,7 @@ export interface Retries {
 
 export const RETRIES: Retries = { attempts: 5, firstPauseMs: 500, timeoutMs: 10_000 };
 
-/** A server may ask for a longer pause; a CI job must not wait for it for ever. */
+/** A server may ask for a longer pause; a CI job must not wait for it forever. */
 const LONGEST_PAUSE_MS = 30_000;
 
 /**
@@ -37,9 +37,9 @@ export function webhookTarget(
   try {
     url = new URL(given);
   } catch {
-    return err(`${what} is no URL, expected one like https://hooks.example.com/… or env:NAME`);
+    return err(`${what} is not a URL, expected one like https://hooks.example.com/… or env:NAME`);
   }
-  if (url.protocol !== "http:" && url.protocol !== "https:") return err(`${what} is no http or https URL`);
+  if (url.protocol !== "http:" && url.protocol !== "https:") return err(`${what} is not an http or https URL`);
   if (url.username !== "" || url.password !== "") {
     return err(`${what} holds a user or password: give secrets in the environment (env:NAME, BLACKOUT_WEBHOOK_TOKEN)`);
   }
@@ -73,7 +73,7 @@ export async function sendWebhook(
         method: "POST",
         headers,
         body: JSON.stringify(body),
-        // A redirect would carry body and token to where nobody said they may go.
+        // A redirect would carry body and token to an address that the user did not give.
         redirect: "manual",
         signal: AbortSignal.timeout(retries.timeoutMs),
       });

@@ -11,7 +11,7 @@ import { type WorkerOutcome, WorkerPool } from "./worker-pool.js";
 
 /** A worker takes 0.2 s to start and to compile, which two or three captures take too: fewer are analysed here. */
 const PARALLEL_FROM = 12;
-/** Captures that are analysed, or wait as samples, ahead of the one that is asked for, for each worker. */
+/** Captures that are analysed, or wait as samples, ahead of the next one to be returned, for each worker. */
 const AHEAD = 4;
 
 /** The samples in the order of the captures; of one that cannot be used, a sentence. `jobs`: processes at once. */
@@ -53,6 +53,6 @@ function sampleOf(path: string, outcome: WorkerOutcome): Result<UpdateSample, st
     case "killed":
       return err(`${path}: ${outcome.detail} [crash]\n  blackout analyze of this one capture says more.`);
     case "page":
-      throw new Error("a page where a sample was asked for");
+      throw new Error("a worker returned a page instead of a sample");
   }
 }

@@ -1,6 +1,7 @@
 /**
  * A cohort argument: a folder of captures, a pattern, one capture, a file of analysed updates (JSON lines, also
- * gzipped), an archive (all of it, or a part as in `fleet/?kernel=7.3.4`), or `@FILE`, a list of any of these, one a line. Several joined by commas are one cohort.
+ * gzipped), an archive (all of it, or a part as in `fleet/?kernel=7.3.4`), or `@FILE`, a list of any of these, one a
+ * line. Several joined by commas are one cohort.
  */
 import { closeSync, createReadStream, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
@@ -41,16 +42,16 @@ const LIST_BYTES = 16 << 20;
 /** A line is one update: with a thousand causes it has about 200 kB. */
 const LINE_CHARACTERS = 64 << 20;
 
-/** An update as it is read, or why a capture is none. `capture`: the path of the capture that it was read from. */
+/** An update as it is read, or why there is none. `capture`: the path of the capture that it was read from. */
 export type CohortItem =
   | { readonly kind: "update"; readonly update: UpdateSample; readonly capture: string | null }
   | { readonly kind: "unusable-capture"; readonly reason: string }
-  /** The rest cannot be read: nothing there, or a file of JSON lines with a line that is none. */
+  /** The rest cannot be read: no such path, or a file of JSON lines with a line that is not an update. */
   | { readonly kind: "refused"; readonly reason: string };
 
 /**
  * Loads a cohort; captures are analysed one after the other, and an unusable one does not stop the rest. The error is a
- * sentence: nothing there, a file of JSON lines with a line that is none, or no update at all.
+ * sentence: no such path, a file of JSON lines with a line that is not an update, or no update at all.
  */
 export async function loadCohort(
   context: Context,
@@ -225,11 +226,11 @@ async function* readArchive(path: string, query: string): AsyncGenerator<Result<
   }
 }
 
-/** The updates on the lines of a file; a line that is none refuses the whole file, as half a cohort is another cohort. */
+/** The updates of a file of JSON lines. One bad line rejects the whole file, as half a cohort is another cohort. */
 async function* readLines(path: string): AsyncGenerator<Result<UpdateSample, string>> {
   let first = true;
   for await (const read of readEachLine(path)) {
-    // A document that was laid out anew (by jq, say) does not stand on one line.
+    // A document that was reformatted (by jq, say) may have several lines.
     const whole = first && !read.ok && /\.json$/i.test(path) ? readWhole(path) : null;
     if (whole !== null) return yield ok(whole);
     first = false;
@@ -237,7 +238,7 @@ async function* readLines(path: string): AsyncGenerator<Result<UpdateSample, str
   }
 }
 
-/** The one document of a file, however it is laid out; null where the file is none. */
+/** The one document of a file, however it is laid out; null if the file is not one document. */
 function readWhole(path: string): UpdateSample | null {
   if (statSync(path).size > LINE_CHARACTERS) return null;
   const parsed = parseUpdateLine(readFileSync(path, "utf8").replace(/^\ufeff/, ""), path);
@@ -295,7 +296,7 @@ export function displayNames(cohorts: readonly Cohort[]): readonly Cohort[] {
 export function refusalOf(cohorts: readonly Cohort[]): string | null {
   const unlike = unlikeTraits(cohorts);
   if (unlike.length === 0) return null;
-  const what = cohorts.length > 1 ? "these cohorts are not comparable" : "these updates are no cohort";
+  const what = cohorts.length > 1 ? "these cohorts are not comparable" : "these updates do not form one cohort";
   return `${what}: ${unlike.map(unlikeSentence).join("; ")}.\nCompare like with like, or give --force: the output is then marked.`;
 }
 

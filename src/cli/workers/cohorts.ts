@@ -1,4 +1,4 @@
-/** The cohorts of a command's arguments: loaded, named and held against one another in one way by every command. */
+/** The cohorts of a command's arguments: loaded, named and checked for likeness in one way by every command. */
 import type { Cohort } from "../../analyze/cohort/cohort.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { type Context, exit, unusable } from "../frame/command.js";

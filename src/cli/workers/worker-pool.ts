@@ -21,7 +21,7 @@ export type WorkerOutcome =
 const PROGRAM = new URL("./worker.js", import.meta.url);
 /** A capture that takes memory at 2 GB/s exceeds its limit by 0.1 GB before it is seen. */
 const LOOK_EVERY_MS = 50;
-/** Memory that V8 has taken it seldom gives back: a worker begins anew before it counts against its next capture. */
+/** V8 seldom returns memory: a worker is replaced before it counts against its next capture. */
 const RETIRE_SHARE = 0.5;
 const LAST_WORDS = 2_000;
 
@@ -150,7 +150,7 @@ export class WorkerPool {
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       worker.lastWords = (worker.lastWords + text).slice(-LAST_WORDS);
     });
-    // Told where it works; elsewhere its end says enough.
+    // Not every failure emits it; "close" always follows, and is enough.
     child.on("error", () => {});
     // One that ends while it has nothing to do is replaced by the next.
     child.on("close", () => {
@@ -175,5 +175,5 @@ function residentBytes(pid: number | undefined): number {
 
 function lastLine(text: string): string {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
-  return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? "it said nothing";
+  return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? "it printed nothing";
 }

@@ -1,5 +1,5 @@
 /**
- * A worker: a process that analyses one capture after the other. What a capture costs is its own: whoever started it
+ * A worker: a process that analyses one capture after the other. Only the worker bears what a capture costs: its parent
  * may kill it at any time.
  */
 import { sampleOfUpdate } from "../../analyze/cohort/sample-of-update.js";

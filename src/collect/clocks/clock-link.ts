@@ -23,7 +23,7 @@ export interface BootClocks {
   readonly pairs: readonly ClockPair[];
   readonly tscDetectedKhz: number | null;
   readonly tscRefinedKhz: number | null;
-  /** The kernel took a rate of the TSC that another timer contradicts: its sched_clock ran at that rate, then at others. */
+  /** The kernel took a TSC rate that another timer contradicts: its sched_clock ran at that rate, then at others. */
   readonly schedClockDoubted: boolean;
   /** When the refined calibration took effect, on sched_clock (the printk stamp of its line). */
   readonly tscRefinedAtNs: number | null;
@@ -287,9 +287,8 @@ function tscOrigin(boots: readonly BootClocks[], firstCounts: Readonly<Record<Bo
 
 /**
  * Chooses the best link there is evidence for and none against. A link that something but the kernels' own log
- * contradicts takes realtime's with it: which of the two is wrong is not known. `firstCounts` is each boot's first event in
- * its trace clock's counts
- * (null without events); it only sets where the axis begins.
+ * contradicts takes realtime's with it: which of the two is wrong is not known. `firstCounts` is each boot's first
+ * event in its trace clock's counts (null without events); it only sets where the axis begins.
  */
 export function linkClocks(
   old: BootClocks,

@@ -64,13 +64,13 @@ const READING_NS = 500_000;
 const LONGEST_WAIT_NS = 1_000_000_000;
 /** Up to here a wait explains it better than another clock's name does; usual are 0.2 to 7 ms. */
 const USUAL_WAIT_NS = 10_000_000;
-/** printk takes its stamp and traces the line with interrupts off: 0.3 ms apart in the recordings, 4 ms on a busy host. */
+/** printk stamps and traces a line with interrupts off: 0.3 ms apart in the recordings, 4 ms on a busy host. */
 const PRINTK_WAIT_NS = 100_000_000;
 /** RTC and NTP may step realtime by this between two readings of one boot: half a second of the RTC's, and margin. */
 const REALTIME_STEP_NS = 1_500_000_000;
 /** Readings at collection come after the last event; a recorder of one's own may go on for so long. */
 const AFTER_COLLECTION_NS = 10_000_000_000;
-/** Early stamps of printk lag behind: 1.29 times in the recordings. A TSC taken for nanoseconds runs 2 times as fast. */
+/** Early stamps of printk lag: 1.29 times in the recordings. A TSC taken for nanoseconds runs 2 times as fast. */
 const EARLY_SLOPE: readonly [number, number] = [0.8, 2];
 /** So long must two early lines lie apart, so that jiffies (10 ms) and what the stamps wander (60 ms) do not matter. */
 const EARLY_SPAN_NS = 300_000_000;

@@ -58,7 +58,7 @@ export function wholeFile(name: string, path: string, limit: number, sink: Defec
   }
 }
 
-/** A .gz file may always unpack to this, and beyond it this many times its size: formats and symbols pack 4 to 12 times. */
+/** A .gz file may unpack to this, and beyond it to a multiple of its size: formats and symbols pack 4 to 12 times. */
 const ANY_BYTES = 32 << 20;
 const MOST_RATIO = 64;
 

@@ -18,7 +18,7 @@ export interface ConsoleLine extends Omit<KmsgLine, "boot"> {
 }
 
 /**
- * Why a kernel's part begins where it does. `log`: the file begins; `kexec`: after `Starting new kernel`;
+ * What begins a kernel's part of the log. `log`: the file begins; `kexec`: after `Starting new kernel`;
  * `linux-version`, `stamp-reset`: a new kernel, by its first line or its stamps, without a line on how it was started;
  * `reset`: firmware was seen, or the previous kernel printed that it restarts the machine.
  */

@@ -42,8 +42,8 @@ function rateOf({ values: { mhz, khz } }: LogFact<"tsc-detected" | "tsc-refined"
 }
 
 /**
- * The rate at which counts of the TSC itself are read. Clocks that a kernel derives from the TSC run at the rate that it
- * took, right or wrong; the counts do not.
+ * The rate at which counts of the TSC itself are read. Clocks that a kernel derives from the TSC run at the rate that
+ * it took, right or wrong; the counts do not.
  */
 export function countedTscKhz({ tscDetectedKhz, tscByOtherTimerKhz, tscRefined }: KernelLogFacts): number | null {
   return tscRefined?.khz ?? tscByOtherTimerKhz ?? tscDetectedKhz;

@@ -158,8 +158,8 @@ export class PageCursor {
   }
 
   /**
-   * Writes the record that it stands on, and those after it up to the time `until`, as rows. There must be room for one;
-   * it stops if the rows are full. Then it stands on the next record that is wanted; false at the file's end.
+   * Writes the record that it stands on, and those after it up to the time `until`, as rows. There must be room for
+   * one; it stops if the rows are full. Then it stands on the next record that is wanted; false at the file's end.
    */
   write(until: number): boolean {
     const { memory } = this;

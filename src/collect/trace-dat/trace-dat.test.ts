@@ -117,7 +117,7 @@ function comparable(name: string, text: string): string | null {
     .trim();
 }
 
-/** Every event in both, its head equal, its text equal where it can be; returns how many texts were. */
+/** Asserts that every event is in both, with equal heads and, if comparable, equal texts; counts both. */
 function assertAsReported(dat: TraceDat, path: string): { events: number; texts: number } {
   const own = new Map<string, Row[]>();
   let events = 0;

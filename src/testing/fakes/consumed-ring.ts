@@ -1,6 +1,6 @@
 /**
- * A ring that reading empties, as tracefs' `trace_pipe_raw` is: a FIFO that this process keeps open and filled. What was
- * read is nowhere else.
+ * A ring that reading empties, as tracefs' `trace_pipe_raw` is: a FIFO that this process keeps open and filled. Data
+ * that was read is nowhere else.
  */
 import { spawnSync } from "node:child_process";
 import {

@@ -1,6 +1,6 @@
 /**
- * Recordings with one thing changed: a byte, a line, a record, a file, a clock's name, a part of another update. What is
- * changed is described, so that a finding can be read and made again from its seed.
+ * Recordings with one thing changed: a byte, a line, a record, a file, a clock's name, a part of another update. The
+ * change is described, so that a finding can be read and made again from its seed.
  */
 
 import { seededRandom } from "../../base/numbers/random.js";

@@ -38,7 +38,7 @@ test("a cohort that left the window resolves, and so does a check that left the 
   }
 });
 
-test("what was resolved before anyone was told is told to nobody", () => {
+test("an alert that resolves before its notification was delivered is dropped", () => {
   const raised = evaluateAlerts([], evaluation("failed"), 1);
   assert.deepEqual(evaluateAlerts(raised, evaluation("passed"), 2), []);
 });
@@ -46,10 +46,10 @@ test("what was resolved before anyone was told is told to nobody", () => {
 /** What may happen, in any order: an evaluation, a message that arrives, one that is lost, a crash at any time. */
 const step = fc.oneof(
   fc.record({ do: fc.constant("evaluate" as const), status: fc.constantFrom("passed", "failed", "undecided") }),
-  fc.record({ do: fc.constantFrom("deliver", "lose", "crash", "crash while telling") }),
+  fc.record({ do: fc.constantFrom("deliver", "lose", "crash", "crash while sending") }),
 );
 
-test("over any crashes the receiver is told of each alert: raised before resolved, and at last as it is", () => {
+test("over any crashes the receiver hears of each alert: raised before resolved, and finally its true state", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       let alerts: readonly Alert[] = [];
@@ -73,7 +73,7 @@ test("over any crashes the receiver is told of each alert: raised before resolve
         if (each.do === "evaluate") save(evaluateAlerts(alerts, evaluation(each.status as CheckStatus), at));
         if (each.do === "deliver") deliver(true);
         if (each.do === "lose" && untold(alerts)[0] !== undefined) save(tellingOf(alerts, untold(alerts)[0]!));
-        if (each.do === "crash while telling") deliver(false);
+        if (each.do === "crash while sending") deliver(false);
         if (each.do.startsWith("crash")) alerts = JSON.parse(onDisk);
       }
       for (let i = 0; i < 5; i += 1) deliver(true);
@@ -81,7 +81,7 @@ test("over any crashes the receiver is told of each alert: raised before resolve
       // At the end the receiver believes what is: an alert is raised where one fires.
       const believed = new Map<string, string>();
       for (const { what, alert, crashed: again } of heard) {
-        if (believed.get(alert) === what) assert.ok(again, "told twice only where it was not known to have arrived");
+        if (believed.get(alert) === what) assert.ok(again, "sent twice only if its arrival was not certain");
         believed.set(alert, what);
       }
       const raised = [...believed].filter(([, what]) => what === "raised").map(([alert]) => alert);
@@ -97,7 +97,7 @@ test("over any crashes the receiver is told of each alert: raised before resolve
   );
 });
 
-test("an alert's delivery has one key while it is raised, and another once it is resolved or raised anew", () => {
+test("an alert's delivery has one key while it is raised, and another once it is resolved or raised again", () => {
   const [first] = evaluateAlerts([], evaluation("failed"), 1);
   assert.ok(first !== undefined);
   const told = { ...first, told: "raised" as const };

@@ -1,6 +1,6 @@
 /**
  * Alerts: raised once when a check fails, resolved once when it passes again, over restarts. A state machine without
- * I/O: what is to be told follows from the records, so that whoever keeps them keeps the promise.
+ * I/O: what is to be sent follows from the records alone, so keeping the records keeps the promise.
  */
 
 import { createHash } from "node:crypto";
@@ -18,7 +18,7 @@ export interface Alert {
   readonly raisedAtMs: number;
   /** Null while it is raised. */
   readonly resolvedAtMs: number | null;
-  /** What its receiver was told: `maybe` where telling it was raised began, and is not known to have ended. */
+  /** What its receiver has heard: `maybe` if sending that it was raised began, and is not known to have ended. */
   readonly told: "nothing" | "maybe" | "raised";
 }
 
@@ -28,7 +28,7 @@ export interface Evaluation {
   readonly checks: readonly Pick<Check, "name" | "kind" | "status" | "message" | "why">[];
 }
 
-/** The same each time that an alert is told to be raised, and each time to be resolved: 32 hexadecimal digits. */
+/** The same each time that an alert is sent as raised, and each time as resolved: 32 hexadecimal digits. */
 export function deliveryKeyOf({ id, raisedAtMs, resolvedAtMs }: Alert): string {
   const what = JSON.stringify([id, raisedAtMs, resolvedAtMs === null ? "firing" : "resolved"]);
   return createHash("sha256").update(what).digest("hex").slice(0, 32);
@@ -70,17 +70,17 @@ export function evaluateAlerts(
   return sorted(kept.filter(({ told, resolvedAtMs }) => told !== "nothing" || resolvedAtMs === null));
 }
 
-/** Alerts whose receiver is to be told: raised ones it may not have heard of, resolved ones it may believe raised. */
+/** Alerts to be sent: raised ones the receiver may not have heard of, resolved ones it may believe raised. */
 export function untold(alerts: readonly Alert[]): readonly Alert[] {
   return alerts.filter(({ told, resolvedAtMs }) => (resolvedAtMs === null ? told !== "raised" : told !== "nothing"));
 }
 
-/** The alerts before `alert` is told. What is not known to have ended is told again: better twice than never. */
+/** The alerts before `alert` is sent. If sending may not have ended, it is sent again: better twice than never. */
 export function tellingOf(alerts: readonly Alert[], alert: Alert): readonly Alert[] {
   return alerts.map((each) => (isSame(each, alert) && each.told === "nothing" ? { ...each, told: "maybe" } : each));
 }
 
-/** The alerts once the receiver was told of `alert`: a raised one is marked, a resolved one is over. */
+/** The alerts once the receiver has heard of `alert`: a raised one is marked, a resolved one is over. */
 export function toldOf(alerts: readonly Alert[], alert: Alert): readonly Alert[] {
   return alerts.flatMap((each): readonly Alert[] => {
     if (!isSame(each, alert)) return [each];

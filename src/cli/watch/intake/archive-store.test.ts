@@ -23,7 +23,7 @@ async function published(path: string): Promise<readonly string[]> {
   return rows.map(({ segment }) => segment).sort();
 }
 
-test("upkeep tells other engines of additions, and compacts when that is due, beside additions and other writers", async () => {
+test("upkeep notifies other engines of additions, and compacts when that is due, beside additions and other writers", async () => {
   const path = join(folder, "a");
   const store = await openArchiveStore(path, false, { segments: 6, pauseMs: 1_000, graceMs: 0 });
   const other = await openArchive(path);
@@ -46,7 +46,7 @@ test("upkeep tells other engines of additions, and compacts when that is due, be
   const found = await verifyArchive(other, { quick: false });
   assert.deepEqual([found.problems, found.updates], [[], 9]);
 
-  // Not before the pause is over, and not once it is told to end.
+  // Not before the pause is over, and not once it has been asked to end.
   for (let i = 0; i < 6; i += 1) await store.add([named(`v${i}`)]);
   assert.equal(await store.upkeep(nowMs + 999, going), null);
   assert.equal(await store.upkeep(nowMs + 1_000, AbortSignal.abort()), null);

@@ -21,7 +21,7 @@ export interface CompactionRule {
 
 const COMPACTION: CompactionRule = { segments: 64, pauseMs: 600_000, graceMs: 3_600_000 };
 
-/** Opens the archive at `path`, and makes one where none is. Throws ArchiveError. */
+/** Opens the archive at `path`, and makes one if it does not exist. Throws ArchiveError. */
 export async function openArchiveStore(
   path: string,
   keepCaptures: boolean,

@@ -6,7 +6,7 @@ import { isArchiveName } from "../../files/capture-paths.js";
 import { naturalOrder } from "../../files/glob.js";
 import type { Sighting } from "./intake.js";
 
-/** Something of a capture's name that is none, and is not opened. */
+/** An entry that has a capture's name but cannot be one; it is not opened. */
 export interface Unusable {
   readonly path: string;
   readonly fingerprint: string;
@@ -23,8 +23,8 @@ export interface FolderView {
 const UNFINISHED = /^\.|~$|\.(?:tmp|part|partial|crdownload|filepart|done)$/;
 
 /**
- * Captures directly in the folder, or in folders in it (one for each host, say), at most `most` of them. A symbolic link
- * is not followed: it may lead anywhere. The error of a folder that cannot be read is thrown.
+ * Captures directly in the folder, or in folders in it (one for each host, say), at most `most` of them. A symbolic
+ * link is not followed: it may lead anywhere. The error of a folder that cannot be read is thrown.
  */
 export function lookThrough(folder: string, most: number): FolderView {
   const sightings: Sighting[] = [];
@@ -65,7 +65,7 @@ function fingerprintOf(stats: Stats): string {
   return [stats.ino, stats.size, stats.mtimeMs].join(" ");
 }
 
-/** Of all files in a capture's folder together; of a folder with more members than a capture may have, of so many. */
+/** Of all files in a capture's folder together, up to the number of members that a capture may have. */
 function treeFingerprint(root: string): string {
   let members = 0;
   let bytes = 0;
@@ -90,7 +90,7 @@ function treeFingerprint(root: string): string {
   try {
     add(root);
   } catch {
-    // Part of it went away, or may not be read: the reader says so if it stays like that.
+    // Part of it went away, or may not be read: the reader reports it if it stays like that.
     return `partly ${members} ${bytes} ${latestMs}`;
   }
   return `${members} ${bytes} ${latestMs}`;

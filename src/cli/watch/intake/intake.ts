@@ -9,7 +9,7 @@ export interface Sighting {
   readonly path: string;
   /** Changes with every change of its content: kind, sizes, times. */
   readonly fingerprint: string;
-  /** Whether whoever wrote it says that it is whole (a `.done` file beside it): it need not be waited for. */
+  /** Whether its writer has marked it as whole (a `.done` file beside it): it need not be waited for. */
   readonly done: boolean;
 }
 
@@ -92,7 +92,7 @@ export class Intake {
     return { late, postponed };
   }
 
-  /** The entry that has been ready the longest; it is analysed from now on. Null where none is ready. */
+  /** The entry that has been ready the longest; it is analysed from now on. Null if no entry is ready. */
   next(): { readonly path: string; readonly fingerprint: string } | null {
     for (const [path, entry] of this.#entries) {
       if (entry.state !== "ready") continue;
@@ -112,7 +112,7 @@ export class Intake {
     });
   }
 
-  /** The entry's result is on disk, which `isKnown` tells from now on; else as `analysed`. */
+  /** The entry's result is on disk, which `isKnown` reports from now on; else as `analysed`. */
   finish(path: string): boolean {
     return this.#leave(path, () => void this.#entries.delete(path));
   }

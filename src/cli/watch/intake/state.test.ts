@@ -17,7 +17,7 @@ function opened(path: string): StateFolder {
   return state.value;
 }
 
-test("what was written is read again, and a file that is none is begun anew with a word", () => {
+test("a written state is read again; a file that is not a state is replaced, and reported", () => {
   const path = join(folder, "a");
   const first = opened(path);
   assert.deepEqual(first.read(), { journal: new Map(), alerts: [], problems: [] });

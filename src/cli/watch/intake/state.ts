@@ -1,7 +1,7 @@
 /**
- * What the service remembers over restarts beside the archive: which of the folder's entries it is done with, and which
- * alerts are raised. Two files of JSON, each replaced in one step. Losing them costs work, and nothing else: the archive
- * knows each update by its content.
+ * What the service keeps over restarts beside the archive: which of the folder's entries it is done with, and which
+ * alerts are raised. Two files of JSON, each replaced in one step. Losing them costs work, and nothing else: the
+ * archive identifies each update by its content.
  */
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export type Journal = ReadonlyMap<string, Finished>;
 export interface Remembered {
   readonly journal: Journal;
   readonly alerts: readonly Alert[];
-  /** A sentence for each file that could not be read: it is begun anew. */
+  /** A sentence for each file that could not be read: it is started again, empty. */
   readonly problems: readonly string[];
 }
 
@@ -96,10 +96,12 @@ export class StateFolder {
     try {
       const value = JSON.parse(readFileSync(path, "utf8"));
       if (value?.version === VERSION) return value;
-      problems.push(`${path} is of version ${String(value?.version)}, expected ${VERSION}: it is begun anew`);
+      problems.push(
+        `${path} is of version ${String(value?.version)}, expected ${VERSION}: starting again with an empty one`,
+      );
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-      problems.push(`${path} cannot be read (${(error as Error).message}): it is begun anew`);
+      problems.push(`${path} cannot be read (${(error as Error).message}): starting again with an empty one`);
     }
     return null;
   }

@@ -29,15 +29,15 @@ export interface Wanted {
 export type Upkeep = { readonly merged: number; readonly made: number; readonly deleted: number } | null;
 
 export interface UpdateStore {
-  /** When it resolves, what was added lasts. Rejects with a sentence where nothing could be added: try again later. */
+  /** When it resolves, the samples are durable. Rejects with a sentence if they could not be added: try again later. */
   add(samples: readonly UpdateSample[]): Promise<Stored>;
   /** Counts every update there is into the tally; how many they are. */
   count(tally: FleetTally, dating: Dating): Promise<number>;
-  /** The latest updates of a window, the earliest first; without their causes where none are asked for. */
+  /** The latest updates of a window, the earliest first; without their causes unless requested. */
   latest(dating: Dating, wanted: Wanted): Promise<readonly LastUpdate[]>;
   /**
-   * Keeps what was added in good order, beside additions and never instead of them: tells other engines what is there,
-   * and makes few large files of many small ones where that is due (`Upkeep`). It may be ended at any time.
+   * Keeps what was added in good order, beside additions and never instead of them: publishes to other engines what is
+   * there, and merges many small files into few large ones when that is due (`Upkeep`). It may be ended at any time.
    */
   upkeep(nowMs: number, signal: AbortSignal): Promise<Upkeep>;
   close(): void;

@@ -241,7 +241,7 @@ class FtraceBundles {
     this.#encode(state, boot, at, 0, SCHED_SWITCH, fields);
   }
 
-  /** The old kernel is gone: what ran on its CPUs ends with the last that is known of each. */
+  /** The old kernel is gone: what ran on its CPUs ends with each CPU's last event. */
   #endOldBoot(): void {
     this.#oldEnded = true;
     for (const state of this.#cpus.values()) {
