@@ -76,7 +76,7 @@ export function workRecords(calls: readonly Call[], raw: RawSpans, zero: Zero, d
   return { functions, syscalls, marks };
 }
 
-/** Gaps listed for each phase: the longest tell where it went. */
+/** Gaps listed for each phase, the longest first: they show where most of the waiting went. */
 const GAPS = 3;
 /** Shorter gaps are LUO's callers at work, not a wait. */
 const MIN_GAP_NS = 1_000_000;
