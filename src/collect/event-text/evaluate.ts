@@ -482,146 +482,191 @@ function locate(record: RecordBytes, field: FieldFormat): { from: number; to: nu
   return locatedAt(record, field.offset, field.shape === "rel-loc");
 }
 
-function call(name: string, args: readonly Expression[], scope: Scope): Compiled {
-  const argument = (i: number): Compiled => {
-    const found = args[i];
-    if (found === undefined) throw new CannotCompile(`${name} lacks an argument`);
-    return compile(found, scope);
+/** A call within a print format: the name as written, so that helpers that differ in one detail share a function. */
+interface HelperCall {
+  readonly name: string;
+  readonly args: readonly Expression[];
+  readonly scope: Scope;
+}
+
+/** The `i`th argument, compiled. */
+function argumentOf({ name, args, scope }: HelperCall, i: number): Compiled {
+  const found = args[i];
+  if (found === undefined) throw new CannotCompile(`${name} lacks an argument`);
+  return compile(found, scope);
+}
+
+function locatedText({ args, scope }: HelperCall): Compiled {
+  const field = locatedField(args[0], scope);
+  return {
+    type: "text",
+    field,
+    run: (record) => {
+      const place = locate(record, field);
+      return place === null ? null : textAt(record, place.from, place.to);
+    },
   };
-  const whole = { bytes: 8, signed: false };
-  switch (name) {
-    case "__get_str":
-    case "__get_rel_str": {
-      const field = locatedField(args[0], scope);
-      return {
-        type: "text",
-        field,
-        run: (record) => {
-          const place = locate(record, field);
-          return place === null ? null : textAt(record, place.from, place.to);
-        },
-      };
-    }
-    case "__get_dynamic_array":
-    case "__get_rel_dynamic_array":
-    case "__get_sockaddr":
-    case "__get_rel_sockaddr": {
-      const field = locatedField(args[0], scope);
-      return { type: "region", field, run: (record) => regionOf(record, field) };
-    }
-    case "__get_dynamic_array_len":
-    case "__get_rel_dynamic_array_len": {
-      const field = locatedField(args[0], scope);
-      return {
-        type: INT,
-        field: null,
-        run: (record) => {
-          const place = locate(record, field);
-          return place === null ? null : BigInt(place.to - place.from);
-        },
-      };
-    }
-    case "__get_bitmask":
-    case "__get_cpumask":
-    case "__get_rel_bitmask":
-    case "__get_rel_cpumask": {
-      const field = locatedField(args[0], scope);
-      return textual((record) => {
-        const place = locate(record, field);
-        if (place === null) return null;
-        const bytes = record.bytes.subarray(record.begin + place.from, record.begin + place.to);
-        return bitmapText(bytes, bytes.length * 8, record.littleEndian);
-      });
-    }
-    case "__print_flags":
-    case "__print_flags_u64": {
-      const value = integer(argument(0));
-      const delimiter = args[1]?.kind === "string" ? args[1].value : "";
-      const flags = table(args.slice(2), scope);
-      return textual((record, locals) => {
-        const found = asInteger(value.run(record, locals));
-        return found === null ? null : flagsText(BigInt.asUintN(64, found), delimiter, flags);
-      });
-    }
-    case "__print_symbolic":
-    case "__print_symbolic_u64": {
-      const value = integer(argument(0));
-      const names = new Map<bigint, string>();
-      for (const each of table(args.slice(1), scope)) if (!names.has(each.value)) names.set(each.value, each.name);
-      return textual((record, locals) => {
+}
+
+function locatedRegion({ args, scope }: HelperCall): Compiled {
+  const field = locatedField(args[0], scope);
+  return { type: "region", field, run: (record) => regionOf(record, field) };
+}
+
+function locatedLength({ args, scope }: HelperCall): Compiled {
+  const field = locatedField(args[0], scope);
+  return {
+    type: INT,
+    field: null,
+    run: (record) => {
+      const place = locate(record, field);
+      return place === null ? null : BigInt(place.to - place.from);
+    },
+  };
+}
+
+function locatedBitmap({ args, scope }: HelperCall): Compiled {
+  const field = locatedField(args[0], scope);
+  return textual((record) => {
+    const place = locate(record, field);
+    if (place === null) return null;
+    const bytes = record.bytes.subarray(record.begin + place.from, record.begin + place.to);
+    return bitmapText(bytes, bytes.length * 8, record.littleEndian);
+  });
+}
+
+function printedFlags(helper: HelperCall): Compiled {
+  const value = integer(argumentOf(helper, 0));
+  const [, second, ...items] = helper.args;
+  const delimiter = second?.kind === "string" ? second.value : "";
+  const flags = table(items, helper.scope);
+  return textual((record, locals) => {
+    const found = asInteger(value.run(record, locals));
+    return found === null ? null : flagsText(BigInt.asUintN(64, found), delimiter, flags);
+  });
+}
+
+function printedSymbol(helper: HelperCall): Compiled {
+  const value = integer(argumentOf(helper, 0));
+  const names = new Map<bigint, string>();
+  for (const each of table(helper.args.slice(1), helper.scope)) {
+    if (!names.has(each.value)) names.set(each.value, each.name);
+  }
+  return textual((record, locals) => {
+    const found = asInteger(value.run(record, locals));
+    if (found === null) return null;
+    const wide = BigInt.asUintN(64, found);
+    return names.get(wide) ?? `0x${wide.toString(16)}`;
+  });
+}
+
+function printedHex(helper: HelperCall): Compiled {
+  const [region, length] = [argumentOf(helper, 0), integer(argumentOf(helper, 1))];
+  const separator = helper.name === "__print_hex" ? " " : "";
+  return textual((record, locals) => {
+    const bytes = bytesOf(record, region.run(record, locals));
+    const count = asInteger(length.run(record, locals));
+    return bytes === null || count === null
+      ? null
+      : hexJoined(bytes.subarray(0, Math.max(0, Number(count))), separator, false);
+  });
+}
+
+function printedArray(helper: HelperCall): Compiled {
+  const region = argumentOf(helper, 0);
+  const [count, size] = [integer(argumentOf(helper, 1)), integer(argumentOf(helper, 2))];
+  return textual((record, locals) => {
+    const place = region.run(record, locals);
+    const elements = asInteger(count.run(record, locals));
+    const bytes = asInteger(size.run(record, locals));
+    if (place === null || typeof place !== "object" || elements === null || bytes === null) return null;
+    return arrayText(record, { ...place, elementBytes: Number(bytes), signed: false }, Number(elements));
+  });
+}
+
+function printedDynamicArray(helper: HelperCall): Compiled {
+  const field = locatedField(helper.args[0], helper.scope);
+  const size = integer(argumentOf(helper, 1));
+  return textual((record, locals) => {
+    const place = locate(record, field);
+    const bytes = Number(asInteger(size.run(record, locals)) ?? 0n);
+    if (place === null || bytes <= 0) return null;
+    const count = Math.floor((place.to - place.from) / bytes);
+    return arrayText(record, { ...place, elementBytes: bytes, signed: false }, count);
+  });
+}
+
+function partOfSeconds(helper: HelperCall): Compiled {
+  const value = integer(argumentOf(helper, 0));
+  const wholeSeconds = helper.name === "__print_ns_to_secs";
+  return {
+    type: { bytes: 8, signed: false },
+    field: null,
+    run: (record, locals) => {
+      const ns = asInteger(value.run(record, locals));
+      if (ns === null) return null;
+      const unsigned = BigInt.asUintN(64, ns);
+      return wholeSeconds ? unsigned / 1_000_000_000n : unsigned % 1_000_000_000n;
+    },
+  };
+}
+
+/** A conversion between big endian and the machine's byte order, of `bytes` bytes. */
+function byteOrder(bytes: number): (helper: HelperCall) => Compiled {
+  return (helper) => {
+    const value = integer(argumentOf(helper, 0));
+    return {
+      type: { bytes, signed: false },
+      field: null,
+      run: (record, locals) => {
         const found = asInteger(value.run(record, locals));
         if (found === null) return null;
-        const wide = BigInt.asUintN(64, found);
-        return names.get(wide) ?? `0x${wide.toString(16)}`;
-      });
-    }
-    case "__print_hex":
-    case "__print_hex_str": {
-      const [region, length] = [argument(0), integer(argument(1))];
-      const separator = name === "__print_hex" ? " " : "";
-      return textual((record, locals) => {
-        const bytes = bytesOf(record, region.run(record, locals));
-        const count = asInteger(length.run(record, locals));
-        return bytes === null || count === null
-          ? null
-          : hexJoined(bytes.subarray(0, Math.max(0, Number(count))), separator, false);
-      });
-    }
-    case "__print_array": {
-      const [region, count, size] = [argument(0), integer(argument(1)), integer(argument(2))];
-      return textual((record, locals) => {
-        const place = region.run(record, locals);
-        const elements = asInteger(count.run(record, locals));
-        const bytes = asInteger(size.run(record, locals));
-        if (place === null || typeof place !== "object" || elements === null || bytes === null) return null;
-        return arrayText(record, { ...place, elementBytes: Number(bytes), signed: false }, Number(elements));
-      });
-    }
-    case "__print_dynamic_array": {
-      const field = locatedField(args[0], scope);
-      const size = integer(argument(1));
-      return textual((record, locals) => {
-        const place = locate(record, field);
-        const bytes = Number(asInteger(size.run(record, locals)) ?? 0n);
-        if (place === null || bytes <= 0) return null;
-        const count = Math.floor((place.to - place.from) / bytes);
-        return arrayText(record, { ...place, elementBytes: bytes, signed: false }, count);
-      });
-    }
-    case "__print_ns_to_secs":
-    case "__print_ns_without_secs": {
-      const value = integer(argument(0));
-      return {
-        type: whole,
-        field: null,
-        run: (record, locals) => {
-          const ns = asInteger(value.run(record, locals));
-          if (ns === null) return null;
-          const unsigned = BigInt.asUintN(64, ns);
-          return name === "__print_ns_to_secs" ? unsigned / 1_000_000_000n : unsigned % 1_000_000_000n;
-        },
-      };
-    }
-    case "__builtin_expect":
-      return argument(0);
-    case "__builtin_constant_p":
-      return constant(0n, INT);
-    default: {
-      const swap = /^(?:__)?(?:be|cpu_to_be)(16|32|64)(?:_to_cpu)?p?$|^(ntohs|htons)$|^(ntohl|htonl)$/.exec(name);
-      if (swap === null) throw new CannotCompile(`'${name}()' is not known`);
-      const bytes = swap[2] !== undefined ? 2 : swap[3] !== undefined ? 4 : Number(swap[1]) / 8;
-      const value = integer(argument(0));
-      return {
-        type: { bytes, signed: false },
-        field: null,
-        run: (record, locals) => {
-          const found = asInteger(value.run(record, locals));
-          if (found === null) return null;
-          return record.littleEndian ? swapped(BigInt.asUintN(bytes * 8, found), bytes) : found;
-        },
-      };
-    }
-  }
+        return record.littleEndian ? swapped(BigInt.asUintN(bytes * 8, found), bytes) : found;
+      },
+    };
+  };
+}
+
+/** The helpers of print formats by name (include/trace/stages/stage3_trace_output.h). */
+const HELPERS: ReadonlyMap<string, (helper: HelperCall) => Compiled> = new Map([
+  ["__get_str", locatedText],
+  ["__get_rel_str", locatedText],
+  ["__get_dynamic_array", locatedRegion],
+  ["__get_rel_dynamic_array", locatedRegion],
+  ["__get_sockaddr", locatedRegion],
+  ["__get_rel_sockaddr", locatedRegion],
+  ["__get_dynamic_array_len", locatedLength],
+  ["__get_rel_dynamic_array_len", locatedLength],
+  ["__get_bitmask", locatedBitmap],
+  ["__get_cpumask", locatedBitmap],
+  ["__get_rel_bitmask", locatedBitmap],
+  ["__get_rel_cpumask", locatedBitmap],
+  ["__print_flags", printedFlags],
+  ["__print_flags_u64", printedFlags],
+  ["__print_symbolic", printedSymbol],
+  ["__print_symbolic_u64", printedSymbol],
+  ["__print_hex", printedHex],
+  ["__print_hex_str", printedHex],
+  ["__print_array", printedArray],
+  ["__print_dynamic_array", printedDynamicArray],
+  ["__print_ns_to_secs", partOfSeconds],
+  ["__print_ns_without_secs", partOfSeconds],
+  ["__builtin_expect", (helper) => argumentOf(helper, 0)],
+  ["__builtin_constant_p", () => constant(0n, INT)],
+  ["ntohs", byteOrder(2)],
+  ["htons", byteOrder(2)],
+  ["ntohl", byteOrder(4)],
+  ["htonl", byteOrder(4)],
+]);
+
+/** The kernel's spellings of a change of byte order, such as be32_to_cpu and __cpu_to_be16p. */
+const BYTE_ORDER_NAME = /^(?:__)?(?:be|cpu_to_be)(16|32|64)(?:_to_cpu)?p?$/;
+
+function call(name: string, args: readonly Expression[], scope: Scope): Compiled {
+  const bits = BYTE_ORDER_NAME.exec(name)?.[1];
+  const helper = bits === undefined ? HELPERS.get(name) : byteOrder(Number(bits) / 8);
+  if (helper === undefined) throw new CannotCompile(`'${name}()' is not known`);
+  return helper({ name, args, scope });
 }
 
 function swapped(value: bigint, bytes: number): bigint {
