@@ -1,11 +1,13 @@
 /** Saves or copies the current view: as a link, as JSON, as PNG, as SVG. */
+import { assertNever } from "../../../src/base/result.js";
 import { spanAt } from "../../../src/model/span-table.js";
 import { linkOf } from "../interaction/link.js";
-import { type State, timelineOf } from "../interaction/state.js";
+import { type Selection, type State, timelineOf } from "../interaction/state.js";
 import type { Store } from "../interaction/store.js";
 import { analysisOf } from "../model/analysis.js";
 import { fileStem } from "../model/format.js";
 import { rangeStatistics } from "../model/range-statistics.js";
+import type { Timeline } from "../model/timeline.js";
 import type { Frame } from "../painter/pen.js";
 import { svgOf } from "../painter/svg.js";
 import type { Sharing } from "./bar.js";
@@ -90,20 +92,7 @@ function jsonOf(state: State): string {
       link: linkOf(state),
       update: timeline?.update.document.capture.name ?? null,
       views: state.views.map((view, i) => ({ axis: timeline?.axes[i]?.name, ...view })),
-      selection:
-        timeline === null || selection === null
-          ? null
-          : selection.what === "span"
-            ? { what: "span", ...spanAt(timeline.update.spans, selection.row) }
-            : selection.what === "phase"
-              ? { ...timeline.update.document.phases[selection.index], what: "phase" }
-              : selection.what === "node"
-                ? { ...analysisOf(timeline.update).nodes[selection.node], children: undefined, what: "node" }
-                : selection.what === "printk"
-                  ? { ...timeline.update.printk[selection.item], what: "printk" }
-                  : selection.what === "silence"
-                    ? { ...analysisOf(timeline.update).silences[selection.item], what: "silence" }
-                    : { ...timeline.update.document.defects[selection.item], what: "defect" },
+      selection: timeline === null || selection === null ? null : selected(selection, timeline.update),
       range:
         timeline === null || range === null || axis === undefined
           ? null
@@ -119,6 +108,27 @@ function jsonOf(state: State): string {
     null,
     2,
   );
+}
+
+/** What is selected, in full, with the kind of thing it is. */
+function selected(selection: Selection, update: Timeline["update"]): object {
+  const { what } = selection;
+  switch (what) {
+    case "span":
+      return { what, ...spanAt(update.spans, selection.row) };
+    case "phase":
+      return { ...update.document.phases[selection.index], what };
+    case "node":
+      return { ...analysisOf(update).nodes[selection.node], children: undefined, what };
+    case "printk":
+      return { ...update.printk[selection.item], what };
+    case "silence":
+      return { ...analysisOf(update).silences[selection.item], what };
+    case "defect":
+      return { ...update.document.defects[selection.item], what };
+    default:
+      return assertNever(what);
+  }
 }
 
 function named(found: ReturnType<typeof rangeStatistics>, strings: readonly string[]): object {
