@@ -60,9 +60,9 @@ test("the filter narrows table and plots, sorts, and names what it does not unde
       [...blackouts].sort((a, b) => b - a),
     );
     await page.fill("#budget", "5s");
-    await page.waitForFunction(() => /over 5 s/.test(document.querySelector("#filter-status").textContent));
+    await page.waitForFunction(() => /over 5\.000 s/.test(document.querySelector("#filter-status").textContent));
     const over = blackouts.filter((ns) => ns > 5e9).length;
-    assert.match(await status(page), new RegExp(`, ${over} over 5 s`));
+    assert.match(await status(page), new RegExp(`, ${over} over 5\\.000 s`));
     await page.waitForSelector("html[data-address=current]", { state: "attached" });
     assert.match(page.url(), /budget=5000000000/);
     assert.match(page.url(), /sort=-blackout/);
