@@ -1,7 +1,8 @@
 /**
- * Biome's rules, and this project's own: which room may import which, how many files a folder holds, what documents
- * point at, and how text is written.
+ * Biome's rules, and this project's own: which room may import which, how many files a folder holds, which names are
+ * exported twice, what documents point at, and how text is written.
  */
+import { allExportFaults } from "./lib/exports.mjs";
 import { allFolderFaults } from "./lib/folders.mjs";
 import { allLanguageFaults } from "./lib/language.mjs";
 import { allLinkFaults } from "./lib/links.mjs";
@@ -14,7 +15,13 @@ export async function lint() {
   const biome = inProject("node_modules/@biomejs/biome/bin/biome");
   const code = await exitCodeOf(process.execPath, [biome, "check", "--error-on-warnings", "."]);
   const languageFaults = allLanguageFaults().map(({ file, line, what }) => `${file}:${line}: ${what}`);
-  const faults = [...allImportFaults(), ...allFolderFaults(), ...allLinkFaults(), ...languageFaults];
+  const faults = [
+    ...allImportFaults(),
+    ...allFolderFaults(),
+    ...allExportFaults(),
+    ...allLinkFaults(),
+    ...languageFaults,
+  ];
   for (const fault of faults) process.stderr.write(`${fault}\n`);
   return (code === 0 ? 0 : 1) + (faults.length === 0 ? 0 : 1);
 }
