@@ -17,7 +17,7 @@ import type {
   VcpuSeen,
 } from "../model/collected.js";
 import { isLineFor } from "../model/kernel-lines.js";
-import type { RecordFilter } from "../model/trace-file.js";
+import type { RecordFilter } from "../model/traces/trace-file.js";
 import {
   markedClocks,
   pairedClocks,

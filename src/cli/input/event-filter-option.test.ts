@@ -7,7 +7,7 @@ import type { BoundFilter } from "../../collect/event-filter/event-filter.js";
 import { readTrace } from "../../collect/readers/trace-file.js";
 import { writePerfettoEvents } from "../../export/perfetto/perfetto-events.js";
 import type { EventChunk } from "../../model/collected.js";
-import type { TraceFile } from "../../model/trace-file.js";
+import type { TraceFile } from "../../model/traces/trace-file.js";
 import { writeTraceDat6, writeTraceDat7 } from "../../testing/fakes/trace-dat-writer.js";
 import { recordedTraceDat } from "../../testing/oracles/recorded-trace-dat.js";
 import { traces } from "../../testing/places.js";

@@ -8,7 +8,7 @@ import { openTraceFile } from "../../collect/readers/trace-file.js";
 import { ChromeJson } from "../../export/chrome-json.js";
 import { writePerfettoEvents } from "../../export/perfetto/perfetto-events.js";
 import type { EventChunk } from "../../model/collected.js";
-import type { TraceFile } from "../../model/trace-file.js";
+import type { TraceFile } from "../../model/traces/trace-file.js";
 import { outputProblem } from "../files/output-file.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { integer, one, repeated, required, text } from "../frame/options.js";

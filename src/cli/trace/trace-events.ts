@@ -7,7 +7,7 @@ import { eventNamesIn, type FilterExpression } from "../../collect/event-filter/
 import type { ReaderLimits } from "../../collect/files/reader-limits.js";
 import { openTraceFile } from "../../collect/readers/trace-file.js";
 import type { EventChunk } from "../../model/collected.js";
-import type { TraceFile, TracePart } from "../../model/trace-file.js";
+import type { TraceFile, TracePart } from "../../model/traces/trace-file.js";
 import { type Context, exit, misused, unusable } from "../frame/command.js";
 import { filterOfTrace } from "../input/event-filter-option.js";
 import { escapeControls } from "../terminal/terminal-text.js";

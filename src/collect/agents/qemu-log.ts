@@ -12,7 +12,7 @@ import type { DefectSink } from "../../base/defect.js";
 import { ok, type Result } from "../../base/result.js";
 import type { Boot } from "../../base/time.js";
 import type { EventFields, EventSource, FieldValue, ReadCounts } from "../../model/collected.js";
-import type { TraceFile } from "../../model/trace-file.js";
+import type { TraceFile } from "../../model/traces/trace-file.js";
 import { COLON, DOT, IDENTIFIER, isDigit, MINUS, SPACE, ZERO } from "../files/bytes.js";
 import {
   type StampedDialect,

@@ -7,7 +7,7 @@ import type { StringTable } from "../../base/bytes/string-table.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { globMatcher } from "../../base/text/glob.js";
 import { type EventChunk, EventKind, type FieldValue } from "../../model/collected.js";
-import type { RecordFilter } from "../../model/trace-file.js";
+import type { RecordFilter } from "../../model/traces/trace-file.js";
 import { END_OF_TIME } from "../ring-buffer/ring-buffer.js";
 import {
   type CompareOp,

@@ -9,7 +9,7 @@ import { StringTable } from "../../base/bytes/string-table.js";
 import { type DefectInput, DefectLog } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { EventSink, EventSource, ReadCounts, TraceClock } from "../../model/collected.js";
-import type { RecordFilter } from "../../model/trace-file.js";
+import type { RecordFilter } from "../../model/traces/trace-file.js";
 import { CARRIAGE_RETURN, SLASH, STAR, startsWith, trimRight } from "../files/bytes.js";
 import { MAX_LINE_BYTES, scanLines } from "../files/line-blocks.js";
 import { Line, LineParser } from "./line-parser.js";

@@ -2,7 +2,7 @@
 
 import type { StringTable } from "../../base/bytes/string-table.js";
 import { EventKind } from "../../model/collected.js";
-import type { RecordFilter } from "../../model/trace-file.js";
+import type { RecordFilter } from "../../model/traces/trace-file.js";
 import type { LineParser } from "./line-parser.js";
 
 export class RowFilter {

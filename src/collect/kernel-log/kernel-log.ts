@@ -2,7 +2,7 @@
 
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import { ok, type Result } from "../../base/result.js";
-import type { TraceFile } from "../../model/trace-file.js";
+import type { TraceFile } from "../../model/traces/trace-file.js";
 import { linePrefix } from "./kmsg.js";
 import { pstoreFrame } from "./pstore.js";
 import { type StampedDialect, stampedTextSource } from "./stamped-text.js";

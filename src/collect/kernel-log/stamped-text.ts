@@ -16,7 +16,7 @@ import {
   type EventSource,
   type ReadCounts,
 } from "../../model/collected.js";
-import type { RecordFilter } from "../../model/trace-file.js";
+import type { RecordFilter } from "../../model/traces/trace-file.js";
 import { CARRIAGE_RETURN } from "../files/bytes.js";
 import { MAX_LINE_BYTES, scanLines } from "../files/line-blocks.js";
 import { cleanText } from "./kmsg-lines.js";

@@ -29,8 +29,8 @@ import {
   numberOfEvent,
   SIGNED_TYPES,
   TYPE_STRING,
-} from "../../model/perfetto-ftrace.js";
-import type { RecordFilter } from "../../model/trace-file.js";
+} from "../../model/traces/perfetto-ftrace.js";
+import type { RecordFilter } from "../../model/traces/trace-file.js";
 import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";
 import { unpackZstd } from "../unpack/zstd.js";
 import { isZstd } from "../unpack/zstd-header.js";

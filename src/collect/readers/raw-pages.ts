@@ -9,7 +9,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import type { DefectInput, DefectSink } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { type EventSource, traceClockOf } from "../../model/collected.js";
-import type { RecordFilter } from "../../model/trace-file.js";
+import type { RecordFilter } from "../../model/traces/trace-file.js";
 import { parsePrintkFormats } from "../event-text/kernel-facts.js";
 import { type FileSource, fileSource } from "../files/file-source.js";
 import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";

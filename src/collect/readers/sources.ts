@@ -3,7 +3,7 @@
 import type { DefectInput, DefectSink } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { EventSource } from "../../model/collected.js";
-import type { RecordFilter } from "../../model/trace-file.js";
+import type { RecordFilter } from "../../model/traces/trace-file.js";
 import { type Capture, type CaptureBoot, type CpuBuffer, sameBuild, type TraceBuffer } from "../capture/capture.js";
 import { absentCpuDefects, ringLosses, unsavedCpuDefects, unsavedCpus } from "../capture/ring-loss.js";
 import { countOfStamp } from "../clocks/trace-clock.js";

@@ -8,7 +8,7 @@ import { basename } from "node:path";
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import type { DefectSink } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
-import type { TraceFile } from "../../model/trace-file.js";
+import type { TraceFile } from "../../model/traces/trace-file.js";
 import { isQemuLog, openQemuLog } from "../agents/qemu-log.js";
 import { fileSource } from "../files/file-source.js";
 import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";

@@ -7,7 +7,7 @@
  */
 
 import type { ByteSource } from "../../base/bytes/byte-source.js";
-import type { Membership } from "../../model/trace-file.js";
+import type { Membership } from "../../model/traces/trace-file.js";
 import { COMMIT_MASK, MISSED_EVENTS, MISSED_STORED } from "./page-layout.js";
 import { LONG, type RowMemory } from "./row-memory.js";
 

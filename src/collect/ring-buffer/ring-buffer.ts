@@ -22,7 +22,7 @@ import {
   type TraceClock,
 } from "../../model/collected.js";
 import { COUNTING_CLOCKS } from "../../model/machine.js";
-import type { RecordFilter } from "../../model/trace-file.js";
+import type { RecordFilter } from "../../model/traces/trace-file.js";
 import { EventText } from "../event-text/event-text.js";
 import type { EventFormat, ParsedFormats } from "../formats/event-format.js";
 import type { SymbolTable } from "../formats/kallsyms.js";

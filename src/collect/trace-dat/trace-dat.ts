@@ -8,7 +8,7 @@ import type { DefectInput, DefectSink } from "../../base/defect.js";
 import { ok, type Result } from "../../base/result.js";
 import type { Boot } from "../../base/time.js";
 import { type EventSource, traceClockOf } from "../../model/collected.js";
-import type { RecordFilter } from "../../model/trace-file.js";
+import type { RecordFilter } from "../../model/traces/trace-file.js";
 import { parsePrintkFormats } from "../event-text/kernel-facts.js";
 import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";
 import { type ParsedFormats, parseFormatFiles } from "../formats/event-format.js";

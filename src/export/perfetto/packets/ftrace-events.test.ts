@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import protobuf from "protobufjs";
-import { numberOfField } from "../../../model/perfetto-ftrace.js";
+import { numberOfField } from "../../../model/traces/perfetto-ftrace.js";
 import { projectRoot } from "../../../testing/places.js";
 import { handledOf, integerOf, TYPED_EVENTS, taskStateOf } from "./ftrace-events.js";
 

@@ -4,7 +4,7 @@
  * the text the kernel prints.
  */
 import type { EventFields, FieldValue } from "../../../model/collected.js";
-import { numberOfEvent, numberOfField } from "../../../model/perfetto-ftrace.js";
+import { numberOfEvent, numberOfField } from "../../../model/traces/perfetto-ftrace.js";
 
 export type PartType = "int" | "text" | "pid" | "state" | "symbol" | "handled";
 

@@ -1,5 +1,5 @@
 /** A trace in one file, whatever wrote it: its parts as sources of events, and what a reader may leave out. */
-import type { EventSource } from "./collected.js";
+import type { EventSource } from "../collected.js";
 
 export type Membership<T> = Pick<ReadonlySet<T>, "has">;
 
