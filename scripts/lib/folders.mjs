@@ -11,9 +11,6 @@ const mostFiles = 15;
 
 const roots = ["src", "viewer", "scripts", "bench"];
 
-/** Folders that may hold more files, each with its own limit and reason. */
-export const exceptions = [];
-
 const isGenerated = (file) =>
   /\.golden(\.|$)|\.schema\.json$/.test(basename(file)) ||
   dirname(file)
@@ -31,9 +28,10 @@ export function folderFaults(files) {
     counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
   }
   return [...counts].flatMap(([folder, count]) => {
-    const most = exceptions.find((exception) => exception.folder === folder)?.most ?? mostFiles;
-    if (count <= most) return [];
-    return [`${folder}: holds ${count} files at one level; the limit is ${most}. Move files of one notion to a drawer`];
+    if (count <= mostFiles) return [];
+    return [
+      `${folder}: holds ${count} files at one level; the limit is ${mostFiles}. Move files of one notion to a drawer`,
+    ];
   });
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { allFolderFaults, exceptions, folderFaults } from "../lib/folders.mjs";
+import { allFolderFaults, folderFaults } from "../lib/folders.mjs";
 
 const filesOf = (folder, count, ending = ".ts") => Array.from({ length: count }, (_, i) => `${folder}/f${i}${ending}`);
 
@@ -30,12 +30,5 @@ test("goldens, samples, schemas and build output do not count", () => {
     ["viewer/dist", ".js"],
   ]) {
     assert.deepEqual(folderFaults(filesOf(folder, 40, ending)), [], `${folder} ${ending}`);
-  }
-});
-
-test("a folder with a limit of its own fails above that limit", () => {
-  for (const { folder, most } of exceptions) {
-    assert.deepEqual(folderFaults(filesOf(folder, most)), []);
-    assert.equal(folderFaults(filesOf(folder, most + 1)).length, 1);
   }
 });
