@@ -1,9 +1,11 @@
 /** `blackout archive export`: updates as JSON lines or as another archive, anonymised or not; or its views' SQL. */
+
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { anonymiser } from "../../archive/anonymise.js";
 import { ArchiveError } from "../../archive/format.js";
+import { conditionOf } from "../../archive/query/condition.js";
 import { percentilesSql, type SqlEngine, viewsSql } from "../../archive/query/sql.js";
 import { openArchive } from "../../archive/store/archive.js";
 import { streamUpdates } from "../../archive/store/read.js";
@@ -57,7 +59,8 @@ export async function exportDocuments(context: Context, path: string, request: D
   let exported = 0;
   try {
     const segments = [...(await archive.snapshot()).segments.values()];
-    for await (const updates of streamUpdates(await archive.engine(), archive.root, segments, request.where)) {
+    const where = request.where === null ? null : await conditionOf(archive, request.where);
+    for await (const updates of streamUpdates(await archive.engine(), archive.root, segments, where)) {
       exported += updates.length;
       const samples = updates.map(({ sample }) => change(sample));
       if (target === null) {

@@ -1,6 +1,7 @@
 /** `blackout archive list` and `show`: what an archive holds. */
 
 import { sqlText } from "../../archive/engine.js";
+import { conditionOf } from "../../archive/query/condition.js";
 import { type Archive, openArchive } from "../../archive/store/archive.js";
 import type { ArchivedUpdate } from "../../archive/store/read.js";
 import { formatDuration } from "../../base/text/format.js";
@@ -25,7 +26,7 @@ async function opened(path: string, use: (archive: Archive) => Promise<number>):
 
 export async function listArchive(context: Context, path: string, request: ListRequest): Promise<number> {
   return await opened(path, async (archive) => {
-    const all = await archive.list(request.where);
+    const all = await archive.list(request.where === null ? null : await conditionOf(archive, request.where));
     const updates = request.limit === null ? all : all.slice(-request.limit);
     if (request.json) for (const update of updates) context.stdout.write(`${JSON.stringify(line(update))}\n`);
     else context.stdout.write(listText(context, updates));

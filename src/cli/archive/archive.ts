@@ -1,6 +1,7 @@
 /** `blackout archive ACTION ARCHIVE …`: each action is a function here or in a file of its own. */
 
 import { ArchiveError, DEFAULT_PARTITION, DETAILS } from "../../archive/format.js";
+import { conditionOf } from "../../archive/query/condition.js";
 import { SQL_ENGINES } from "../../archive/query/sql.js";
 import { type Archive, openArchive } from "../../archive/store/archive.js";
 import { compactArchive, removeUpdates } from "../../archive/upkeep/compact.js";
@@ -172,7 +173,7 @@ export const archive = defineCommand({
           const { where } = given;
           if (where === null) return misused(context, "archive remove: say which, with --where CONDITION");
           return await withArchive(path, async (open) => {
-            const removed = await removeUpdates(open, where);
+            const removed = await removeUpdates(open, await conditionOf(open, where));
             if (given.json) context.stdout.write(`${JSON.stringify({ removed })}\n`);
             else context.stdout.write(`${path}: ${removed} ${removed === 1 ? "update" : "updates"} removed\n`);
             return exit.success;
