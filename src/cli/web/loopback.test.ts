@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { after, test } from "node:test";
 import { startLoopback } from "./loopback.js";
 
@@ -119,4 +120,18 @@ test("for a service: a token that is given is taken in the path or borne, and wh
 test("a random token is never borne: a page could not know it, and a scraper has none", async () => {
   const token = pathname.split("/")[1] as string;
   assert.equal((await ask("/trace", { authorization: `Bearer ${token}` })).status, 404);
+});
+
+test("connections that never ask are few, and end by themselves", async () => {
+  const began = performance.now();
+  const sockets = Array.from({ length: 100 }, () => connect(Number(port), "127.0.0.1"));
+  const ended = sockets.map((socket) => new Promise((done) => socket.on("error", done).on("close", done).resume()));
+  try {
+    // 64 stay until their headers are overdue; the others are refused at once.
+    await Promise.all(ended);
+    assert.ok(performance.now() - began < 20_000, "Node.js alone would keep them for a minute");
+    assert.equal((await ask(`${pathname}trace`)).status, 200);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
 });

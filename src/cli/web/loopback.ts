@@ -22,6 +22,17 @@ export interface Answer {
  */
 export type Handler = (method: "GET" | "POST", path: string, accept: string) => Answer | null | Promise<Answer | null>;
 
+/**
+ * A browser opens six connections to one host. Half-open ones of a client that never asks must not take the file
+ * descriptors that captures and archives need.
+ */
+const MOST_CONNECTIONS = 64;
+/** A client on this machine or in its network sends its headers at once. */
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How often Node.js looks for connections that are beyond these. */
+const CHECK_EVERY_MS = 1_000;
+
 /** For a service that other programs ask, unless given as for one user's browser. */
 export interface LoopbackOptions {
   /** Listened on instead of the loopback's. */
@@ -56,12 +67,18 @@ export async function startLoopback(
     names: [address, "localhost", ...names],
     open,
   };
-  const server = createServer((request, response) => {
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_EVERY_MS,
+  };
+  const server = createServer(limits, (request, response) => {
     answer(request, response, server, access, handler).catch(() => {
       if (!response.headersSent) response.writeHead(500);
       response.end();
     });
   });
+  server.maxConnections = MOST_CONNECTIONS;
   const failed = await new Promise<NodeJS.ErrnoException | null>((done) => {
     server.once("error", done);
     server.listen(port, address, () => done(null));
