@@ -1579,10 +1579,15 @@ measure_costs() {
   measured=''
   # of_one WHAT ENABLE: what is enabled costs this much more.
   of_one() {
-    put "$cost/$2" 1 || return 0
-    more=$(($(ns_of_read) - plain))
-    put "$cost/$2" 0
-    [ $more -gt 0 ] && measured="$measured$1 $more$NEWLINE"
+    # On a busy host the quickest read without it may have been a slow one: that is measured again.
+    for attempt in 1 2 3; do
+      put "$cost/$2" 1 || return 0
+      more=$(($(ns_of_read) - plain))
+      put "$cost/$2" 0
+      [ "$more" -gt 0 ] && break
+      [ "$attempt" = 3 ] || plain=$(ns_of_read)
+    done
+    [ "$more" -gt 0 ] && measured="$measured$1 $more$NEWLINE"
     return 0
   }
   of_one event events/syscalls/sys_exit_read/enable
