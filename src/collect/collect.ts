@@ -41,6 +41,7 @@ import {
 import { placeByStamp, placeLines } from "./clocks/printk-clock.js";
 import { EventCollector, type UnplacedKeyEvent } from "./events/event-collector.js";
 import type { CaptureFiles } from "./files/files.js";
+import { tscRateDoubted } from "./kernel-log/kernel-log-facts.js";
 import { type BootLog, type BootLogs, bootLogs } from "./readers/kernel-logs.js";
 import { eventSourceOf } from "./readers/sources.js";
 import { END_OF_TIME } from "./ring-buffer/ring-buffer.js";
@@ -321,7 +322,7 @@ function clocksOf(read: ReadBoot, capture: Capture): BootClocks {
       read.clock === "x86-tsc" ? (facts.tscByOtherTimerKhz ?? facts.tscDetectedKhz) : facts.tscDetectedKhz,
     tscRefinedKhz: facts.tscRefined?.khz ?? null,
     tscRefinedAtNs: facts.tscRefined?.stampNs ?? null,
-    schedClockDoubted: facts.tscRefined === null && facts.tscByOtherTimerKhz !== null,
+    schedClockDoubted: tscRateDoubted(facts),
     kvmClockOffsetNs: facts.kvmClockOffsetNs,
     realtime: markedAnchors(read),
     stampCounts: read.source?.dialect === "ring-buffer" ? 1 : TEXT_STAMP_COUNTS,

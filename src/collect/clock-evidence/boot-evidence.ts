@@ -13,7 +13,7 @@ import {
   traceClockOfEvidence,
 } from "../clocks/trace-clock.js";
 import type { EventCollector } from "../events/event-collector.js";
-import { countedTscKhz } from "../kernel-log/kernel-log-facts.js";
+import { tscKhzFor, tscRateDoubted } from "../kernel-log/kernel-log-facts.js";
 import type { BootLog } from "../readers/kernel-logs.js";
 
 /** One boot as read, before its clock is linked. */
@@ -80,7 +80,7 @@ function loggedEvents({ events, log }: RecordedBoot): readonly LoggedEvent[] {
 function evidenceOf(read: RecordedBoot, own: CaptureBoot, named: TraceClock): TraceClockEvidence {
   const { boot, events, log } = read;
   const { facts } = log;
-  const byOtherTimer = named === "x86-tsc" && facts.tscRefined === null && facts.tscByOtherTimerKhz !== null;
+  const byOtherTimer = named === "x86-tsc" && tscRateDoubted(facts);
   return {
     boot,
     named,
@@ -89,7 +89,7 @@ function evidenceOf(read: RecordedBoot, own: CaptureBoot, named: TraceClock): Tr
     marks: clockMarks(events),
     logged: loggedEvents(read),
     pairs: own.pairs,
-    tscKhz: named === "x86-tsc" ? countedTscKhz(facts) : (facts.tscRefined?.khz ?? facts.tscDetectedKhz),
+    tscKhz: tscKhzFor(named, facts),
     stable: facts.markedStable,
     // A rate by the other timer is early all the way: the kernel refines none that it gave up.
     settledNs: byOtherTimer

@@ -11,7 +11,7 @@ import type { LinkedClocks, LinkJudge } from "../clocks/clock-link.js";
 import { type LinkFault, linkFault, type TscVerdict, type WallReading } from "../clocks/link-check.js";
 import { momentOf, NS_CLOCKS } from "../clocks/moment.js";
 import { countOfStamp } from "../clocks/trace-clock.js";
-import { countedTscKhz } from "../kernel-log/kernel-log-facts.js";
+import { tscKhzFor } from "../kernel-log/kernel-log-facts.js";
 import { clockMarks, countOfEvent, type RecordedBoot } from "./boot-evidence.js";
 
 /** A boot as read, and the clock that its events are on by all evidence. */
@@ -25,8 +25,7 @@ function placed(map: TraceMap | null, count: bigint): number | null {
   return map === null ? null : axisNsOf(map as ClockMap<"old:trace">, instant("old:trace", count));
 }
 
-const khzOf = ({ log: { facts }, clock }: HeldBoot): number | null =>
-  clock === "x86-tsc" ? countedTscKhz(facts) : (facts.tscRefined?.khz ?? facts.tscDetectedKhz);
+const khzOf = ({ log: { facts }, clock }: HeldBoot): number | null => tscKhzFor(clock, facts);
 
 function wallReadings(read: HeldBoot, map: TraceMap | null, capture: Capture): readonly WallReading[] {
   const marks = clockMarks(read.events).flatMap(({ count, realtimeNs }): readonly WallReading[] => {

@@ -1,6 +1,6 @@
 /** What one kernel's log shows of a live update: every line of the table, and what other parts ask for by name. */
 import type { Boot } from "../../base/time.js";
-import type { LogVerdict, PrintkLine } from "../../model/collected.js";
+import type { LogVerdict, PrintkLine, TraceClock } from "../../model/collected.js";
 import { type Captured, captured, type KernelLineId, kernelLineOf } from "../../model/kernel-lines.js";
 import { MACHINES } from "../../model/machine.js";
 
@@ -41,12 +41,18 @@ function rateOf({ values: { mhz, khz } }: LogFact<"tsc-detected" | "tsc-refined"
   return rate >= 1_000 ? rate : null;
 }
 
+/** The kernel took a rate of the TSC that another timer contradicts, and refined none: its clocks ran at that rate. */
+export function tscRateDoubted({ tscByOtherTimerKhz, tscRefined }: KernelLogFacts): boolean {
+  return tscRefined === null && tscByOtherTimerKhz !== null;
+}
+
 /**
- * The rate at which counts of the TSC itself are read. Clocks that a kernel derives from the TSC run at the rate that
- * it took, right or wrong; the counts do not.
+ * The TSC's rate in kHz as a trace on `clock` needs it. Clocks that a kernel derives from the TSC run at the rate that
+ * it took, right or wrong; counts of the TSC itself do not.
  */
-export function countedTscKhz({ tscDetectedKhz, tscByOtherTimerKhz, tscRefined }: KernelLogFacts): number | null {
-  return tscRefined?.khz ?? tscByOtherTimerKhz ?? tscDetectedKhz;
+export function tscKhzFor(clock: TraceClock | null, facts: KernelLogFacts): number | null {
+  const byOther = clock === "x86-tsc" ? facts.tscByOtherTimerKhz : null;
+  return facts.tscRefined?.khz ?? byOther ?? facts.tscDetectedKhz;
 }
 
 /** Lines of one boot, in log order. */
