@@ -175,6 +175,14 @@ test("ruler marks have distinct labels and enough room", () => {
   );
 });
 
+test("marks of an axis have no more digits than distinguish them", () => {
+  assert.deepEqual(v.axisLabels([0, 2e9, 4e9, 10e9], "linear"), ["0", "2 s", "4 s", "10 s"]);
+  assert.deepEqual(v.axisLabels([0, 2.5e9, 5e9], "linear"), ["0", "2.5 s", "5.0 s"]);
+  assert.deepEqual(v.axisLabels([0, 5e8, 1e9, 1.5e9], "linear"), ["0", "0.5 s", "1.0 s", "1.5 s"]);
+  assert.deepEqual(v.axisLabels([1e6, null, 2e6, 1e9], "logarithmic"), ["1 ms", "", "2 ms", "1 s"]);
+  assert.deepEqual(v.axisLabels([], "linear"), []);
+});
+
 test("the reach of few samples follows from order statistics", () => {
   assert.ok(v.supportedQuantile(4) < 0.5 && v.supportedQuantile(5) >= 0.5);
   assert.ok(v.supportedQuantile(28) < 0.9 && v.supportedQuantile(29) >= 0.9);

@@ -25,3 +25,26 @@ export function tickLabel(ns: number, stepNs: number, viewEdgeNs: number): strin
   const value = (Math.abs(ns) / unit).toFixed(decimals);
   return `${ns < 0 ? "−" : ""}${value} ${name}`;
 }
+
+/** The smallest decimal place that the values differ in by multiples of `step`: 100 ms for steps of 2.5 s. */
+function placeOf(step: number): number {
+  const power = 10 ** Math.floor(Math.log10(step) + 1e-9);
+  const multiple = step / power;
+  return Math.abs(multiple - Math.round(multiple)) < 1e-6 ? power : power / 10;
+}
+
+/**
+ * Labels of the marks of an axis that is divided elsewhere, in its order; null has none. A logarithmic axis has marks at
+ * multiples of powers of ten, each labelled in its own unit; a linear one has equal steps, all in one unit.
+ */
+export function axisLabels(values: readonly (number | null)[], scale: "linear" | "logarithmic"): string[] {
+  const known = values.filter((value) => value !== null);
+  const step = known.length > 1 ? (known[1] as number) - (known[0] as number) : (known[0] ?? 0);
+  const edge = Math.max(...known.map(Math.abs));
+  return values.map((value) => {
+    if (value === null) return "";
+    return scale === "logarithmic" || step <= 0
+      ? tickLabel(value, value > 0 ? placeOf(value) : 1, Math.abs(value))
+      : tickLabel(value, placeOf(step), edge);
+  });
+}

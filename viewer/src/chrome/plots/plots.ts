@@ -4,6 +4,7 @@ import { CHANGE_LEVEL } from "../../../../src/analyze/history/history.js";
 import type { ReportEntry } from "../../../../src/report/report-index.js";
 import { openedIndex, type State } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
+import { axisLabels } from "../../layout/ticks.js";
 import { formatDuration, plural, visibleText } from "../../model/format.js";
 import { type Changes, changesOf, LEAST_FOR_CHANGES, type Level } from "../../model/updates/changes.js";
 import { percentileCurve, quantileName, supportedQuantile, thinned } from "../../model/updates/percentiles.js";
@@ -172,10 +173,13 @@ function axes(state: State, xLabels: (values: number[]) => string[]): uPlot.Axis
     {
       ...shared,
       size: 70,
-      values: (_, values) => values.map((value) => (value === null ? "" : value === 0 ? "0" : formatDuration(value))),
+      values: (_, values) => durationLabels(state, values),
     },
   ];
 }
+
+const durationLabels = (state: State, values: readonly (number | null)[]): string[] =>
+  axisLabels(values, state.logScale ? "logarithmic" : "linear");
 
 const yScale = (state: State): uPlot.Scale =>
   state.logScale ? { distr: 3 } : { range: (_, _min, max) => [0, Math.max(1, max ?? 1) * 1.06] };
@@ -248,9 +252,7 @@ function ecdfPlot(root: HTMLElement, curves: readonly Curve[], state: State, say
     }
     return [x, y];
   });
-  const [across, up] = axes(state, (values) =>
-    values.map((value) => (value === null ? "" : value === 0 ? "0" : formatDuration(value))),
-  );
+  const [across, up] = axes(state, (values) => durationLabels(state, values));
   const stepped = uPlot.paths.stepped?.({ align: 1 });
   return new uPlot(
     {

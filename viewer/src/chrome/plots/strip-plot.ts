@@ -1,6 +1,7 @@
 /** Every update is a dot on the lines of its blackout and phases: spread, clusters and outliers at a glance. */
 
 import type { State } from "../../interaction/state.js";
+import { tickLabel } from "../../layout/ticks.js";
 import { formatDuration, visibleText } from "../../model/format.js";
 import { PALETTES } from "../../painter/palette.js";
 import { type CanvasPlot, canvasPlot } from "./canvas-plot.js";
@@ -83,7 +84,11 @@ export function stripPlot(
         context.fillRect(x, 0, 1, height - BOTTOM);
         context.fillStyle = palette.quiet;
         context.textAlign = "center";
-        context.fillText(formatDuration(10 ** power), Math.min(x, width - 20), height - BOTTOM / 2);
+        context.fillText(
+          tickLabel(10 ** power, 10 ** power, 10 ** power),
+          Math.min(x, width - 20),
+          height - BOTTOM / 2,
+        );
       }
       context.textAlign = "right";
       curves.forEach((curve, line) => {
