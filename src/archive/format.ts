@@ -61,7 +61,7 @@ function holder<T>(schema: Schema<T>) {
     few: "few" | "many" = "many",
   ): Column<N> & { field: F } => {
     const { kind, nullable } = storedAs(nodeAt(schema.node, field));
-    const recent = recordNode(schema.node).fields[field.split(".")[0] ?? ""]?.afterIds === true;
+    const recent = recordNode(schema.node).fields[field.split(".")[0] ?? ""]?.inId !== undefined;
     return { name, kind, nullable, about, few: few === "few", field, recent };
   };
 }

@@ -29,8 +29,11 @@ export interface FieldNode {
   /** `late`: added within a version; documents that lack it are read as if they had `fallback`. */
   readonly presence: "required" | "optional" | "late";
   readonly fallback?: unknown;
-  /** Of a late field: it came after ids of documents were kept; an id leaves it out if it holds its fallback. */
-  readonly afterIds?: true;
+  /**
+   * Of a late field that came after ids of documents were kept. `if-held`: an id rests on it unless it holds its
+   * fallback. `never`: no id rests on it, because nearly every document has it.
+   */
+  readonly inId?: "if-held" | "never";
   readonly initial?: unknown;
 }
 
@@ -176,8 +179,12 @@ export function late<T>({ node }: Schema<T>, fallback: T): Field<T, "late"> {
  * A late field that came after archives were written. The id of a document leaves it out if it holds its fallback, so
  * that what an archive holds keeps its id, and the same update added again is known.
  */
-export function lateAfterIds<T>(schema: Schema<T>, fallback: T): Field<T, "late"> {
-  return { ...late(schema, fallback), afterIds: true };
+export function lateAfterIds<T>(
+  schema: Schema<T>,
+  fallback: T,
+  inId: "if-held" | "never" = "if-held",
+): Field<T, "late"> {
+  return { ...late(schema, fallback), inId };
 }
 
 /** A whole document, and how its schema is headed. */

@@ -116,9 +116,10 @@ export const updateSampleSchema = formatted(
     clockMethod: late(nullable(choice(CLOCK_METHODS), "How the two boots' clocks were tied together."), null),
     seam: late(seamDuration, unknownDuration),
     phases: each(PHASES, ns, "Whole phases, not clipped to the blackout; null: not seen."),
-    work: late(
+    work: lateAfterIds(
       nullable(each(PHASES, ns), "Of each phase the union of LUO's calls; null: not seen, or not kept."),
       null,
+      "never",
     ),
     vms: list(vmSample),
     causes: nullable(
@@ -131,13 +132,18 @@ export const updateSampleSchema = formatted(
         "The same of each phase that lies outside the blackout or reaches beyond it, whole. Null if not attributed; an archive does not keep it.",
       ),
       null,
+      "never",
     ),
     defects: defectCounts,
     defectCodes: late(
       nullable(list(defectCount), "The same by code and severity; null where only the sums are known."),
       null,
     ),
-    health: late(nullable(healthList, "What both kernels complained about; null where it is not known."), null),
+    health: lateAfterIds(
+      nullable(healthList, "What both kernels complained about; null where it is not known."),
+      null,
+      "never",
+    ),
   },
 );
 

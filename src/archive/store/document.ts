@@ -15,9 +15,7 @@ export interface IdentifiedUpdate {
  * summed by code, keys are sorted; the id is the first 128 bits of the SHA-256 of that as UTF-8, so that one update has
  * one id wherever it is added.
  */
-export function identify(given: UpdateSample): Result<IdentifiedUpdate, string> {
-  // Not kept, so that an update has the same id with them and without.
-  const sample = given.outsideCauses === null ? given : { ...given, outsideCauses: null };
+export function identify(sample: UpdateSample): Result<IdentifiedUpdate, string> {
   for (const [i, { totalNs, parts }] of (sample.causes ?? []).entries()) {
     if (parts.length === 0) continue;
     let sum = 0;
@@ -39,20 +37,16 @@ export function idOf(sample: UpdateSample): string {
   return hashOf(canonicalJson(identityOf(sample)));
 }
 
-/** Fields that came after archives were written, and their fallbacks in normal form. */
-const AFTER_IDS: ReadonlyMap<string, string> = new Map(
-  Object.entries(recordNode(updateSampleSchema.node).fields)
-    .filter(([, { afterIds }]) => afterIds === true)
-    .map(([name, { fallback }]) => [name, canonicalJson(fallback)]),
+/** Fields that came after archives were written, and when an id leaves each out. */
+const AFTER_IDS = Object.entries(recordNode(updateSampleSchema.node).fields).flatMap(([name, { inId, fallback }]) =>
+  inId === undefined ? [] : [{ name, inId, fallback: canonicalJson(fallback) }],
 );
 
-/** What an update's id is made of: its document without newer fields that hold nothing. */
+/** What an update's id is made of: its document without newer fields on which no id rests, or that hold nothing. */
 function identityOf(sample: UpdateSample): Readonly<Record<string, unknown>> {
-  // These came after archives were written, and nearly every update has them: an id must not rest on them.
-  const { health: _, work: __, ...kept } = documentOfSample(sample);
-  const document: Record<string, unknown> = { ...kept };
-  for (const [name, fallback] of AFTER_IDS) {
-    if (canonicalJson(document[name]) === fallback) delete document[name];
+  const document: Record<string, unknown> = { ...documentOfSample(sample) };
+  for (const { name, inId, fallback } of AFTER_IDS) {
+    if (inId === "never" || canonicalJson(document[name]) === fallback) delete document[name];
   }
   return document;
 }
