@@ -109,3 +109,25 @@ test("what is not of the stated form counts as absent", () => {
   );
   assert.equal(documentOf(odd).clock.method, "clock-pairs");
 });
+
+test("an id or a digest of another form is named, and checks nothing", () => {
+  const changed = (change: object): HeldFiles =>
+    withText(whole, "capture.json", (text) => JSON.stringify({ ...JSON.parse(text), ...change }));
+  for (const [change, keys] of [
+    [{ update: 7 }, ["update"]],
+    [{ update: "\u001b[31m" }, ["update"]],
+    [{ parts: [1, 2] }, ["parts"]],
+    [{ parts: { old: 5 } }, ["parts.old"]],
+    [{ parts: { old: { boot_id: "x", update: UPDATE } } }, ["parts.old.boot_id"]],
+    [{ sha256: 5 }, ["sha256"]],
+    [{ sha256: null, parts: null, update: null }, []],
+  ] as const) {
+    const { defects } = documentOf(changed(change));
+    const named = defects.filter(({ code }) => code === "parts-malformed");
+    assert.deepEqual(
+      named.map(({ message }) => message.split(" ", 1)[0]),
+      keys,
+      JSON.stringify(change),
+    );
+  }
+});

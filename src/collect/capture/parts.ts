@@ -17,6 +17,8 @@ export interface StatedParts {
   readonly folders: ReadonlyMap<string, { readonly bootId: string | null; readonly update: string | null }>;
   /** SHA-256 in hexadecimal digits, by path; null where the recorder had no tool for it. */
   readonly digests: ReadonlyMap<string, string> | null;
+  /** Keys whose value is neither absent nor of the stated form: nothing is checked by it. */
+  readonly malformed: readonly string[];
 }
 
 /** Which folder each boot's files and rings lie in. */
@@ -42,11 +44,15 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const idOf = (value: unknown): string | null => (typeof value === "string" && ID.test(value) ? value : null);
 
-/** What `capture.json` states; what is not of the stated form counts as absent. */
+/** What `capture.json` states; what is not of the stated form is named, and states nothing. */
 export function statedParts(manifest: Readonly<Record<string, unknown>>): StatedParts {
   const boots = isRecord(manifest.boots) ? manifest.boots : {};
   const bootId = (boot: Boot): string | null => (isRecord(boots[boot]) ? idOf(boots[boot].boot_id) : null);
   const parts = Object.entries(isRecord(manifest.parts) ? manifest.parts : {}).slice(0, MAX_DIGESTS);
+  const wrong = (key: string, value: unknown, fits: boolean): readonly string[] =>
+    value === undefined || value === null || fits ? [] : [key];
+  const wrongIds = (key: string, of: unknown, names: readonly string[]): readonly string[] =>
+    isRecord(of) ? names.flatMap((name) => wrong(`${key}.${name}`, of[name], idOf(of[name]) !== null)) : [];
   const digests = isRecord(manifest.sha256) ? Object.entries(manifest.sha256).slice(0, MAX_DIGESTS) : null;
   return {
     update: idOf(manifest.update),
@@ -64,6 +70,19 @@ export function statedParts(manifest: Readonly<Record<string, unknown>>): Stated
               typeof digest === "string" && DIGEST.test(digest) ? [[path, digest] as const] : [],
             ),
           ),
+    malformed: [
+      ...wrong("update", manifest.update, idOf(manifest.update) !== null),
+      ...(["old", "new"] as const).flatMap((boot) => wrongIds(`boots.${boot}`, boots[boot], ["boot_id"])),
+      ...wrong("parts", manifest.parts, isRecord(manifest.parts)),
+      ...parts.flatMap(([folder, part]) => [
+        ...wrong(`parts.${folder}`, part, isRecord(part)),
+        ...wrongIds(`parts.${folder}`, part, ["boot_id", "update"]),
+      ]),
+      ...wrong("sha256", manifest.sha256, digests !== null),
+      ...(digests ?? []).flatMap(([path, digest]) =>
+        wrong(`sha256.${path}`, digest, typeof digest === "string" && DIGEST.test(digest)),
+      ),
+    ],
   };
 }
 
@@ -119,6 +138,15 @@ export function checkParts(
           file: "capture.json",
           message: `The capture's parts are not of one update: ${found}.`,
           advice: "Collect all parts of one update: some of these are of another host, or of another attempt.",
+        }),
+      ),
+      ...stated.malformed.map(
+        (key): DefectInput => ({
+          code: "parts-malformed",
+          severity: "warning",
+          file: "capture.json",
+          message: `${key} is not an id or a digest, so that nothing is checked by it.`,
+          advice: "Copy the capture again from the host: its manifest was damaged or changed.",
         }),
       ),
       ...changed,
