@@ -164,4 +164,7 @@ test("a log that missed the stop makes no sample", async () => {
   const { code, out, err } = await run(plain, "--ticks", short, "--sample");
   assert.deepEqual([code, out], [3, ""]);
   assert.match(err, /covers less time than the host was gone/);
+  const without = await run(plain, "--sample");
+  assert.deepEqual([without.code, without.out], [2, ""]);
+  assert.match(without.err, /--sample: needs --ticks FILE/);
 });

@@ -254,6 +254,9 @@ export const guest = defineCommand({
     if (interval !== null && interval < MIN_INTERVAL_NS) {
       return misused(context, `--interval ${interval}ns: a ticker ticks every 1us or more seldom`);
     }
+    if (options.sample && options.ticks.length === 0) {
+      return misused(context, "--sample: needs --ticks FILE, a log of the guest's own ticks");
+    }
     const defects = new DefectLog();
     const ticks: GuestTicks[] = [];
     for (const path of options.ticks) {

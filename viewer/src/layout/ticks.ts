@@ -34,8 +34,8 @@ function placeOf(step: number): number {
 }
 
 /**
- * Labels of the marks of an axis that is divided elsewhere, in its order; null has none. A logarithmic axis has marks at
- * multiples of powers of ten, each labelled in its own unit; a linear one has equal steps, all in one unit.
+ * Labels of the marks of an axis that is divided elsewhere, in its order; null has none. A logarithmic axis has marks
+ * at multiples of powers of ten, each labelled in its own unit; a linear one has equal steps, all in one unit.
  */
 export function axisLabels(values: readonly (number | null)[], scale: "linear" | "logarithmic"): string[] {
   const known = values.filter((value) => value !== null);
