@@ -7,6 +7,10 @@ import { dirname, join, posix, relative } from "node:path";
 import { filesUnder } from "./dist.mjs";
 import { root as projectRoot } from "./project.mjs";
 
+const belowCommands = ["base", "model", "collect", "analyze", "report", "archive", "export", "recorder", "lab"].map(
+  (room) => `src/${room}`,
+);
+
 /** Room (a folder) to the rooms that its files may import, besides their own. The order is from the bottom up. */
 export const rooms = {
   "src/base": [],
@@ -18,30 +22,9 @@ export const rooms = {
   "src/export": ["src/base", "src/model", "src/analyze", "src/report"],
   "src/recorder": ["src/base", "src/model"],
   "src/lab": ["src/base", "src/model", "src/recorder"],
-  "src/cli": [
-    "src/base",
-    "src/model",
-    "src/collect",
-    "src/analyze",
-    "src/report",
-    "src/archive",
-    "src/export",
-    "src/recorder",
-    "src/lab",
-  ],
-  // What tests share: it may use every room, and only tests may use it.
-  "src/testing": [
-    "src/base",
-    "src/model",
-    "src/collect",
-    "src/analyze",
-    "src/report",
-    "src/archive",
-    "src/export",
-    "src/recorder",
-    "src/lab",
-    "src/cli",
-  ],
+  "src/cli": belowCommands,
+  // What the tests share: it may use all, and only tests may use it.
+  "src/testing": [...belowCommands, "src/cli"],
   "viewer/src": ["src/base", "src/model", "src/analyze", "src/report"],
 };
 
