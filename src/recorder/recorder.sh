@@ -2240,6 +2240,14 @@ EOF
   dd_can_skip_waiting && NONBLOCK=yes
   APART=''
   if command -v setsid > /dev/null 2>&1; then APART=setsid; fi
+  each_cpu drain_cpu
+  sync -f "$PARTS" 2> /dev/null || sync
+  printf 'whole\n' | write_whole "$PARTS/whole" || die "$STATE cannot be written (is the disk full?): what was read is in $PARTS. Free space, and collect again"
+}
+
+# each_cpu STEP: calls STEP for each CPU of each ring in $buffers: $folder of its part, $cpu_folder in tracefs, and
+# $bytes, a page's size.
+each_cpu() {
   while read -r part instance; do
     [ -d "$PARTS/$part/per_cpu" ] || continue
     in_instance "$instance" .
@@ -2249,15 +2257,27 @@ EOF
     for folder in "$PARTS/$part"/per_cpu/cpu*; do
       set -f
       cpu_folder=$TRACING/$INSIDE/per_cpu/${folder##*/}
-      drain "$cpu_folder/trace_pipe_raw" "$folder" "$bytes" "$cpu_folder/stats" ||
-        die "$FAILED could not be written (is the disk full?): what was read is in $PARTS. Free space, and collect again"
+      "$1"
     done
     set -f
   done <<EOF
 $buffers
 EOF
-  sync -f "$PARTS" 2> /dev/null || sync
-  printf 'whole\n' | write_whole "$PARTS/whole" || die "$STATE cannot be written (is the disk full?): what was read is in $PARTS. Free space, and collect again"
+}
+
+drain_cpu() {
+  drain "$cpu_folder/trace_pipe_raw" "$folder" "$bytes" "$cpu_folder/stats" ||
+    die "$FAILED could not be written (is the disk full?): what was read is in $PARTS. Free space, and collect again"
+}
+
+# count_cpu: what the pages of a CPU need, if they are still to be read: a line in $taken.
+count_cpu() {
+  if [ -e "$folder/trace_pipe_raw" ] || [ -e "$folder/reader.log" ] || is_made_up "$cpu_folder/trace_pipe_raw"; then
+    return 0
+  fi
+  pages_needed "$folder/stats" "$cpu_folder" "$bytes"
+  needed=$((needed + PAGES * bytes / 1024))
+  taken=$taken$PAGES$TAB$bytes$TAB$folder/trace_pipe_raw.reading$NEWLINE
 }
 
 # take_space: for all pages that are still to be read. Blocks that a file has are its own: the disk cannot fill up
@@ -2265,24 +2285,7 @@ EOF
 take_space() {
   needed=0
   taken=''
-  while read -r part instance; do
-    [ -d "$PARTS/$part/per_cpu" ] || continue
-    in_instance "$instance" .
-    first_line "$PARTS/$part.bytes" || LINE=4096
-    bytes=$LINE
-    set +f
-    for folder in "$PARTS/$part"/per_cpu/cpu*; do
-      set -f
-      cpu_folder=$TRACING/$INSIDE/per_cpu/${folder##*/}
-      if [ -e "$folder/trace_pipe_raw" ] || [ -e "$folder/reader.log" ] || is_made_up "$cpu_folder/trace_pipe_raw"; then continue; fi
-      pages_needed "$folder/stats" "$cpu_folder" "$bytes"
-      needed=$((needed + PAGES * bytes / 1024))
-      taken=$taken$PAGES$TAB$bytes$TAB$folder/trace_pipe_raw.reading$NEWLINE
-    done
-    set -f
-  done <<EOF
-$buffers
-EOF
+  each_cpu count_cpu
   free_kib "$PARTS"
   if [ -n "$KIB" ] && [ "$KIB" -lt $((needed + 64)) ]; then
     die "$STATE has $KIB KiB free, and the pages of the rings need $((needed + 64)): no ring has been read, so nothing is lost. Free space there, and collect again"
