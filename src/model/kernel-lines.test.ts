@@ -69,11 +69,9 @@ const SAMPLES: Readonly<Record<KernelLineId, readonly [text: string, values?: Re
   "kho-incompatible": ["KHO: setup: handover FDT (0x1fe00000) is incompatible with 'kho-v2': -22", { abi: "kho-v2" }],
   "luo-incompatible": ["luo: LUO state is incompatible with 'luo-v6'", { abi: "luo-v6" }],
   "luo-handler-unknown": ["luo: No registered handler for compatible [memfd-v3]", { abi: "memfd-v3" }],
-  "handler-restore-failed": [
-    "memfd_luo: Unable to restore folio at physical address: 48bf000",
-    { module: "memfd_luo" },
-  ],
+  "handler-restore-failed": ["memfd_luo: Unable to restore folio at physical address: 48bf000"],
   "handler-failed": ["memfd_luo: failed to preserve folios: -12"],
+  "freeze-refused": ["vfio-pci 0000:01:00.0: Freeze failed! Interrupts are still enabled."],
   "luo-failed": ["luo: Failed to allocate session"],
   "kho-restore-failed": ["KHO: failed to restore page at 0x48bf000"],
   "kho-failed": ["KHO: Failed to reserve lowmem scratch buffer"],
@@ -100,6 +98,8 @@ const SAMPLES: Readonly<Record<KernelLineId, readonly [text: string, values?: Re
   "allocation-failure": ["luolab: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL)", { task: "luolab" }],
   "acpi-error": ["ACPI BIOS Error (bug): Could not resolve symbol [\\_SB.PCI0]"],
   "probe-failed": ["e1000 0000:00:03.0: probe with driver e1000 failed with error -110"],
+  "transmit-timeout": ["e1000 0000:00:03.0 eth0: NETDEV WATCHDOG: CPU: 1: transmit queue 0 timed out 5008 ms"],
+  "storage-error": ["I/O error, dev sda, sector 2048 op 0x0:(READ) flags 0x80700 phys_seg 1 prio class 2"],
   "context-line": [
     "CPU: 0 UID: 0 PID: 1 Comm: swapper/0 Not tainted 7.4.0-rc1-luo #1",
     { cpu: "0", pid: "1", task: "swapper/0" },
@@ -134,6 +134,21 @@ test("each row recognises its line as a kernel prints it, and captures what it d
     if (row.overlaps !== true) assert.equal(kernelLineOf(text), id);
     assert.ok(row.source.length > 0 && row.purposes.length > 0, id);
   }
+});
+
+test("handlers of any name complain, whether the prefix is their own or their device's", () => {
+  for (const [text, id] of [
+    ["guest_memfd_luo: failed to restore folio 12: -12", "handler-restore-failed"],
+    ["vfio-pci 0000:01:00.0: liveupdate: restore failed: -19", "handler-restore-failed"],
+    ["iommu: liveupdate: cannot restore domain 4", "handler-restore-failed"],
+    ["PCI: liveupdate: Device 0000:01:00.0 not found in incoming state", "handler-failed"],
+    ["cpu_preserve: CPU 3 did not come back", "handler-failed"],
+    ["KHO: kexec-metadata blob too small", "kho-failed"],
+    ["KHO: kexec-metadata version 3 not supported", "kho-failed"],
+  ] as const)
+    assert.equal(kernelLineOf(text), id, text);
+  for (const text of ["PCI: liveupdate: preserving 3 devices", "memfd_luo: registered", "KHO: exec to 7.3"])
+    assert.equal(kernelLineOf(text), null, text);
 });
 
 test("kernels before 4.3 print the kexec under another name, and a count may be missing", () => {

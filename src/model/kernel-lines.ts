@@ -104,10 +104,18 @@ const severe = (name: HealthClass): { readonly health: HealthMark } => ({
 });
 const minor = (name: HealthClass): { readonly health: HealthMark } => ({ health: { class: name, severity: "minor" } });
 /** How kernels put that something did not work. */
-const FAILS =
-  "(?:[Ff]ail\\w*|[Uu]nable|[Cc]annot|[Cc]an't|[Cc]ould not|[Ii]nvalid|[Cc]orrupt\\w*|[Mm]ismatch\\w*|[Mm]issing)";
+const FAILURE =
+  "[Ff]ail\\w*|[Uu]nable|[Cc]annot|[Cc]an't|[Cc]ould not|[Ii]nvalid|[Cc]orrupt\\w*|[Mm]ismatch\\w*|[Mm]issing";
+/** The same of what is handed over, whose lines are few enough that weaker words are taken for failures too. */
+const FAILS = `(?:${FAILURE}|[Bb]ad|[Tt]oo small|[Nn]ot (?:supported|found)|[Uu]nsupported|[Uu]nexpected|[Rr]efus\\w*|[Rr]eject\\w*|[Dd]id not|[Dd]oes not|[Ii]ncomplete)`;
 /** What of a handover can be lost: the words of LUO's own functions. */
 const RESTORING = "(?:[Rr]estor|[Rr]etriev|[Dd]eserial|[Ff]inish|[Rr]eviv)\\w*";
+/** `memfd_luo`, `vfio_pci_liveupdate 0000:01:00.0`, `vfio-pci 0000:01:00.0: liveupdate`, `PCI: liveupdate`. */
+const HANDLER = (() => {
+  const device = "(?: [\\w:.-]{1,64})?";
+  const named = "(?:[\\w-]*[_-])?(?:luo|liveupdate|cpu_preserve|caretaker)(?:[_-][\\w-]*)?";
+  return `(?:${named}${device}|[\\w-]{1,32}${device}: (?:luo|liveupdate))`;
+})();
 const PCI = "[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]";
 
 /** In order: the first row whose pattern matches classifies a line. */
@@ -294,23 +302,23 @@ const ROWS = {
     ["event"],
     LUO_STATES,
   ),
-  // A file handler's own lines: memfd_luo, vfio's and others'; their names hold luo or liveupdate.
+  // A file handler's own lines: memfd_luo, vfio's and others'; their prefix, or that of their device, has such a word.
   "handler-restore-failed": row(
     "mm/memfd_luo.c and other file handlers",
     ["health", "loss"],
-    new RegExp(
-      `^(?!luo:)(?<module>(?:[\\w-]*[_-])?(?:luo|liveupdate)(?:[_-][\\w-]*)?)(?: [\\w:.-]{1,64})?: (?:.*${FAILS}.*${RESTORING}|.*${RESTORING}.*${FAILS})`,
-    ),
-    ["module"],
+    new RegExp(`^(?!luo:)${HANDLER}: (?:.*${FAILS}.*${RESTORING}|.*${RESTORING}.*${FAILS})`),
+    [],
     { ...LUO, ...severe("handover") },
   ),
   "handler-failed": row(
     "mm/memfd_luo.c and other file handlers",
     ["health"],
-    new RegExp(`^(?!luo:)(?:[\\w-]*[_-])?(?:luo|liveupdate)(?:[_-][\\w-]*)?(?: [\\w:.-]{1,64})?: .*${FAILS}`),
+    new RegExp(`^(?!luo:)${HANDLER}: .*${FAILS}`),
     [],
     { ...LUO, ...severe("handover") },
   ),
+  // vfio_pci_core's freeze: what guests' devices still do would be lost.
+  "freeze-refused": row("drivers/vfio/pci", ["health"], /^\S+(?: \S+)?: Freeze failed!/, [], severe("handover")),
   "luo-failed": row("kernel/liveupdate/luo_*.c", ["health"], new RegExp(`^luo: .*${FAILS}`), [], {
     ...LUO,
     ...severe("handover"),
@@ -481,6 +489,22 @@ const ROWS = {
     minor("driver-error"),
   ),
 
+  // A network device whose queue stands still: after an update, what a lost interrupt looks like.
+  "transmit-timeout": row(
+    "net/sched/sch_generic.c, dev_watchdog",
+    ["health"],
+    /^(?:[\w-]{1,32}(?: [\w:.-]{1,64}){1,2}: )?NETDEV WATCHDOG: /,
+    [],
+    minor("driver-error"),
+  ),
+  "storage-error": row(
+    "block/blk-core.c, fs/buffer.c, fs/ext4/super.c, fs/xfs/xfs_error.c, fs/btrfs/messages.c",
+    ["health"],
+    /^(?:(?:blk_update_request: )?(?:I\/O|critical \w+) error, dev |Buffer I\/O error on |EXT4-fs error |XFS \(.{1,64}\): (?:Corruption|Metadata corruption|log I\/O error)|BTRFS (?:error|critical) )/,
+    [],
+    minor("driver-error"),
+  ),
+
   // What user space's agents write into the kernel's log.
   "fd-stores-preserved": row(
     "systemd, systemd-shutdown",
@@ -505,7 +529,7 @@ const ROWS = {
   "driver-failed": row(
     "drivers, dev_err",
     ["health"],
-    new RegExp(`^[\\w-]{1,32}(?: [\\w:.-]{1,64})?: .*(?:${FAILS}|[Ee]rror|[Tt]imed? ?out)`),
+    new RegExp(`^[\\w-]{1,32}(?: [\\w:.-]{1,64})?: .*(?:${FAILURE}|[Ee]rror|[Tt]imed? ?out)`),
     [],
     { ...minor("driver-error"), overlaps: true },
   ),
@@ -520,8 +544,8 @@ const ROWS = {
   "names-session": row(
     "kernel/liveupdate/luo_session.c",
     ["loss"],
-    /\bsession[: ]{0,2}['[](?<session>[^'\]]{1,63})['\]]/,
-    ["session"],
+    /\bsession[: ]{0,2}(?:['[](?<session>[^'\]]{1,63})['\]]|(?<bare>[^\s'[\]]{1,63}?)(?=[:;,.]?(?:\s|$)))/,
+    ["session", "bare"],
     { overlaps: true },
   ),
   "names-error": row(

@@ -164,6 +164,34 @@ test("sessions that cannot be deserialized or finished are lost, by the call tha
   assert.equal(made(retrieve(2.1, 0) + finish(2.3, -16) + finish(2.4, 0)).outcome, "completed");
 });
 
+test("what the function graph saw of a failed call, without its return value, is not its success", async () => {
+  const update = await shipped((lines) =>
+    lines.map((line) => (line.includes("luo_session_deserialize_ret: ") ? line.replace(/ret=0/, "ret=-22") : line)),
+  );
+  assert.equal(update.outcome, "partly-restored");
+  assert.deepEqual(
+    update.losses.map(({ action, errno }) => [action, errno]),
+    [["deserialize", "EINVAL"]],
+  );
+});
+
+test("a line's session and token are named where the update has them, in whatever form the line prints them", async () => {
+  for (const [line, session, token, handler] of [
+    [`luo: Failed to deserialize files for session ${SECOND}: -ENOENT`, SECOND, null, null],
+    [`luo: Failed to deserialize files for session [${SECOND}] -ENOENT`, SECOND, null, null],
+    [`luo: session '${SECOND}' finish failed: -16`, SECOND, null, null],
+    ["luo: Unable to retrieve file with token 0x201: -EIO", SECOND, "0x201", "memfd-v2"],
+    ["luo: Failed to restore session state", null, null, null],
+  ] as const) {
+    const update = await shipped((lines) => lines, `[    2.400000] ${line}\n`);
+    assert.deepEqual(
+      update.losses.map((loss) => [loss.session, loss.token, loss.handler]),
+      [[session, token, handler]],
+      line,
+    );
+  }
+});
+
 test("without probes the ioctls show the loss, though not whose", () => {
   const ioctl = (at: number, cmd: string, ret: string): string =>
     traceLine(at, `sys_ioctl(fd: 5, cmd: ${cmd}, arg: 7ffd)`) + traceLine(at + 0.01, `sys_ioctl -> ${ret}`);

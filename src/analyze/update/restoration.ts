@@ -97,7 +97,7 @@ export function restorationOf(
     ),
     ...lossesOfIoctls(fresh, dialect).map(({ call, action }) => made(call, action)),
   ];
-  const losses = [...byCalls, ...lossesOfLog(printk, byCalls, zero)];
+  const losses = [...byCalls, ...lossesOfLog(printk, byCalls, rows, zero)];
   return { losses, ...countsOf(rows, losses) };
 }
 
@@ -114,10 +114,14 @@ function callsTo(session: SessionRow, action: string): readonly Call[] {
   });
 }
 
-/** The last call of some that all failed; null if there is none, or one succeeded. */
+/**
+ * The last call of some that all failed; null if there is none, or one succeeded. A call whose return value was not
+ * recorded, as the function graph's of a call that a probe saw too, shows neither.
+ */
 function lastFailure(calls: readonly Call[]): Call | null {
-  const last = calls.at(-1) ?? null;
-  return last !== null && calls.every((call) => callErrno(call) !== null) ? last : null;
+  const returned = calls.filter(({ end, fields }) => end !== null && fields.has("ret"));
+  const last = returned.at(-1) ?? null;
+  return last !== null && returned.every((call) => callErrno(call) !== null) ? last : null;
 }
 
 /** Of each key's calls of a function the last, if all of them failed. */
@@ -162,6 +166,7 @@ function lossesOfIoctls(
 function lossesOfLog(
   printk: readonly PlacedLine[],
   shown: readonly LossDocument[],
+  rows: SessionRows,
   zero: Zero,
 ): readonly LossDocument[] {
   return printk.flatMap(({ line, ns }): readonly LossDocument[] => {
@@ -169,13 +174,33 @@ function lossesOfLog(
     const id = boot === "new" ? kernelLineOf(text) : null;
     if (id === null || !kernelLineRow(id).purposes.includes("loss")) return [];
     const token = tokenText(captured("names-token", text)?.token);
-    const session = captured("names-session", text)?.session ?? null;
     if (token !== null && shown.some((loss) => loss.token === token)) return [];
+    const owner = token === null ? null : ownerOf(rows, token);
+    const session = sessionIn(text, rows) ?? owner?.session ?? null;
     const errno = errnoIn(text);
-    const handler = captured("luo-handler-unknown", text)?.abi ?? null;
+    const handler = captured("luo-handler-unknown", text)?.abi ?? owner?.handler ?? null;
     const atNs = ns === null ? null : ns - zero.new;
     return [{ session, token, handler, action: "restore", errno, atNs, evidence: text, file, place: line.line }];
   });
+}
+
+/** The session that a line names: in quotes or brackets, else by a name that the update has. */
+function sessionIn(text: string, rows: SessionRows): string | null {
+  const { session, bare } = captured("names-session", text) ?? {};
+  if (session !== undefined) return session;
+  return bare !== undefined && rows.has(bare) ? bare : null;
+}
+
+/** The one file of a token; null if several sessions have a file of that token. */
+function ownerOf(
+  rows: SessionRows,
+  token: string,
+): { readonly session: string; readonly handler: string | null } | null {
+  const owners = [...rows.values()].flatMap(({ name, files }) => {
+    const file = files.get(token);
+    return file === undefined ? [] : [{ session: name, handler: file.handler }];
+  });
+  return owners.length === 1 ? (owners[0] ?? null) : null;
 }
 
 /** `-ENOMEM`, `[-12]`, `error -12`: how kernel lines name an error. */
