@@ -103,8 +103,9 @@ export function collectCapture(
     name: capture.name,
     kernel: {
       old: capture.kernel.old ?? logs.old.facts.release,
-      // An update that died left no uname: the console or pstore has the new kernel's first line.
-      new: capture.kernel.new ?? logs.new.facts.release,
+      // An update that died left no uname: the console or pstore has the new kernel's first line, else the recorder
+      // has read which kernel was loaded.
+      new: capture.kernel.new ?? logs.new.facts.release ?? capture.boots.old?.imageRelease ?? null,
     },
     costs: capture.boots.old?.costs ?? null,
     labels: capture.labels,

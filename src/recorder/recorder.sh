@@ -36,6 +36,7 @@ options of all verbs:
   --state DIR              folder that outlives the kexec (/var/lib/blackout)
   --carrier FILE           save: what is saved goes there, too (a memfd that a LUO session preserves); arm, collect:
                            taken from there where the state folder does not have it
+  --kernel IMAGE           arm, save: the kernel image that is loaded, or is going to be; the capture names its release
   --backup                 kernel-cmdline: copies of the rings at boot, so that the rings themselves can record at once
   --instance NAME          the persistent ring's instance (blackout; else the first that outlives a boot)
   --ring-size SIZE, --marks-size SIZE, --buffer-size SIZE   for kernel-cmdline (8M, 1M, by level)
@@ -60,6 +61,7 @@ LEVEL=events LEVEL_GIVEN=no WITH='' STATE=${BLACKOUT_STATE:-} INSTANCE=${BLACKOU
 HALF='' OUT='' NAME='' LABELS='' TEXT=no JSON=no DISCARD=no FOR=next REDACT=${BLACKOUT_REDACT:-} MARK=''
 RING_SIZE=8M MARKS_SIZE=1M BUFFER_SIZE='' DRY=no HASH_KEY=${BLACKOUT_HASH_SESSIONS:-}
 PROBES=${BLACKOUT_PROBES:-} CARRIER=${BLACKOUT_CARRIER:-} BACKUP=no REUSE=no SAME_BUILD=no INITRD=''
+IMAGE=${BLACKOUT_KERNEL:-}
 
 [ $# -gt 0 ] || { usage >&2; exit 2; }
 VERB=$1
@@ -81,7 +83,7 @@ while [ $# -gt 0 ]; do
     --reuse-cmdline) REUSE=yes; continue ;;
     --same-build) SAME_BUILD=yes; continue ;;
     --level | --with | --state | --instance | --root | --half | -o | --name | --label | --for | --redact | --hash-sessions | \
-      --probes | --carrier | --initrd | \
+      --probes | --carrier | --initrd | --kernel | \
       --ring-size | --marks-size | --buffer-size)
       [ $# -gt 0 ] || misused "$option needs a value" ;;
     -*) misused "there is no option '$option'" ;;
@@ -108,6 +110,7 @@ while [ $# -gt 0 ]; do
     --probes) PROBES=$value ;;
     --carrier) CARRIER=$value ;;
     --initrd) INITRD=$value ;;
+    --kernel) IMAGE=$value ;;
     --ring-size) RING_SIZE=$value ;;
     --marks-size) MARKS_SIZE=$value ;;
     --buffer-size) BUFFER_SIZE=$value ;;
@@ -129,6 +132,7 @@ case $STATE in /*) ;; *) STATE=$PWD/$STATE ;; esac
 case $OUT in '' | /*) ;; *) OUT=$PWD/$OUT ;; esac
 case $CARRIER in '' | /*) ;; *) CARRIER=$PWD/$CARRIER ;; esac
 case $INITRD in '' | /*) ;; *) INITRD=$PWD/$INITRD ;; esac
+case $IMAGE in '' | /*) ;; *) IMAGE=$PWD/$IMAGE ;; esac
 case $HASH_KEY in '' | /*) ;; *) HASH_KEY=$PWD/$HASH_KEY ;; esac
 JOURNAL=$STATE/journal
 
@@ -954,6 +958,30 @@ kernel_contents() {
   } 2> /dev/null | if command -v cksum > /dev/null 2>&1; then cksum; elif command -v sha256sum > /dev/null 2>&1; then sha256sum; fi
 }
 
+# release_of IMAGE: the release that a kernel image names. x86's header points to it (kernel_version at 0x20e,
+# Documentation/arch/x86/boot.rst); of other images it is the kernel's own first line, packed by gzip or not at all.
+release_of() {
+  # shellcheck disable=SC2046 # words are meant: 14 bytes from the magic HdrS at 0x202 on
+  set -- "$1" $(od -An -v -tu1 -j 514 -N 14 "$1" 2> /dev/null)
+  if [ "${2-} ${3-} ${4-} ${5-}" = '72 100 114 83' ]; then
+    tail -c +$((512 + ${14:-0} + ${15:-0} * 256 + 1)) "$1" | head -c 128 | tr -c '!-~' '\n' | head -n 1
+  else
+    { gzip -dc < "$1" 2> /dev/null || cat "$1"; } | tr -c ' -~' '\n' | sed -n 's/^Linux version \([0-9][^ ]*\) .*/\1/p' | head -n 1
+  fi 2> /dev/null
+}
+# name_image: notes what --kernel names. The capture of an update that died has nothing else that names its kernel.
+name_image() {
+  [ -n "$IMAGE" ] || return 0
+  [ "$DRY" = no ] || { echo "note   the release of $IMAGE"; return 0; }
+  release=''
+  if [ -f "$IMAGE" ] && [ -r "$IMAGE" ]; then release=$(release_of "$IMAGE"); fi
+  case $release in
+    [0-9]*.[0-9]*) ;;
+    *) defect image-unknown "$IMAGE: not a kernel image that names its release, or not readable: the loaded kernel is not named"; return 0 ;;
+  esac
+  printf 'image_release %.64s\n' "$release" | write_whole "$STATE/image" || die "$STATE cannot be written (is the disk full?)"
+}
+
 # save_boot FOLDER [EARLIER-FOLDER]: what takes long is not read again if it cannot have changed. Fails, with $FAILED,
 # if a file could not be written whole.
 save_boot() {
@@ -965,6 +993,7 @@ save_boot() {
   copy_if "$ROOT/sys/devices/system/clocksource/clocksource0/current_clocksource" "$1/clocksource"
   for file in header_page header_event; do copy_if "$TRACING/events/$file" "$1/$file"; done
   copy_if "$STATE/costs" "$1/costs"
+  if [ "${1##*/}" = old.new ]; then copy_if "$STATE/image" "$1/facts"; fi
   for file in printk_formats saved_cmdlines; do copy_if "$TRACING/$file" "$1/$file"; done
   contents=$(kernel_contents)
   first_line "$STATE/contents" || LINE=''
@@ -1001,7 +1030,7 @@ to_carrier() {
 # What a carrier may hold, and nothing else. It belongs to the owner of the memfd, and the recorder runs as root: plain
 # files of these names are taken, each at most so large, and what they say is checked.
 CARRIED='old/ids old/clock_pairs old/uname old/clocksource old/header_page old/header_event old/costs old/printk_formats
-  old/saved_cmdlines old/formats.gz old/kallsyms.gz old/kho old/cmdline old/dmesg armed defects layout traceable costs'
+  old/saved_cmdlines old/formats.gz old/kallsyms.gz old/facts old/kho old/cmdline old/dmesg armed defects layout traceable costs'
 CARRIED_BYTES=67108864
 # from_carrier: used if the state folder has no files of the old kernel's.
 from_carrier() {
@@ -1729,6 +1758,7 @@ arm() {
   # With the kind of probes that it found.
   [ -z "$CHEAPER" ] || write_armed old "$TRACING/instances/$MARKS/trace_marker"
   arm_old
+  name_image
   save_boot "$STATE/old.new" || die "$FAILED could not be written (is the disk full?)"
   to_disk "$STATE/old.new"
   mv "$STATE/old.new" "$STATE/old" || die "$STATE/old could not be written"
@@ -1744,7 +1774,7 @@ arm() {
 mark_update() { { printf 'blackout: update=%s' "$UPDATE" >> "$1"; } 2> /dev/null || return 0; }
 
 # What belongs to one update in the state folder. `armed` is first in coming back, and last in going.
-OF_UPDATE='old parts sums publishing defects contents layout costs traceable armed'
+OF_UPDATE='old parts sums publishing defects contents layout costs traceable image armed'
 # The earlier update's files make room by renaming, and come back if the new one cannot be armed.
 set_earlier_aside() {
   mkdir -p "$STATE/earlier" || die "$STATE cannot be written (is the disk full?)"
@@ -1801,6 +1831,7 @@ plan() {
   if [ "$HALF" = old ]; then
     if at_least events; then measure_costs; fi
     arm_old
+    name_image
     echo "save   $STATE/old: clock pairs (five instances, made and removed), formats, symbols, task names, log, command line"
   else arm_new; fi
   echo "# the next kernel's command line: $(kernel_cmdline 2> /dev/null)"
@@ -1997,6 +2028,7 @@ save() {
   load_journal
   UPDATE=$ARMED_UPDATE
   mark_clock "$ARMED_MARKER"
+  name_image
   # Whole or not at all: a kexec in the middle finds the earlier ones.
   rm -rf "$STATE/old.new"
   if ! save_boot "$STATE/old.new" "$STATE/old"; then

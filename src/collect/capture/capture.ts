@@ -41,7 +41,14 @@ export interface CaptureBoot {
   readonly clocksource: string | null;
   readonly pairs: readonly ClockPair[];
   readonly costs: RecordingCosts | null;
+  /** Of the kernel image that the old kernel loaded (`facts`): the new kernel's, if that came up. */
+  readonly imageRelease: string | null;
   readonly dmesg: string | null;
+}
+
+/** The line `image_release RELEASE` of a file `facts`. */
+function parseImageRelease(text: string): string | null {
+  return /^image_release (\d[\w.+~-]{0,63})$/m.exec(text)?.[1] ?? null;
 }
 
 /** Lines of `event N`, `call N`, `return N`; null without the first. */
@@ -344,6 +351,7 @@ function readBoot(
     cmdline: read("cmdline")?.trim() ?? null,
     clocksource: read("clocksource")?.trim() ?? null,
     costs: parseCosts(read("costs") ?? ""),
+    imageRelease: parseImageRelease(read("facts") ?? ""),
     pairs: pairs === null ? [] : parseClockPairs(pairs, `${folder}/clock_pairs`, reader.sink),
     dmesg: path("dmesg"),
   };

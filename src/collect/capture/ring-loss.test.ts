@@ -33,6 +33,7 @@ const boot = (part: Partial<CaptureBoot> = {}): CaptureBoot => ({
   clocksource: null,
   pairs: [],
   costs: null,
+  imageRelease: null,
   dmesg: null,
   ...part,
 });

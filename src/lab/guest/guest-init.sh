@@ -57,7 +57,7 @@ fi
 if [ "$(word lab.boot 1)" = 1 ]; then
   tracefs_state > /out/before 2> /dev/null
   recorder doctor --level "$LEVEL" > /out/doctor
-  recorder arm --level "$LEVEL" 2> /out/arm.log || echo "arm: $?" >> /out/failed
+  recorder arm --level "$LEVEL" --kernel /next/kernel 2> /out/arm.log || echo "arm: $?" >> /out/failed
   kernel=/next/kernel initrd=/next/initrd
   if [ "$BY" = bootconfig ]; then
     same=$(word lab.same "")
