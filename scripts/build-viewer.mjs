@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
+import { bundledPackages, noticesComment } from "./lib/third-party.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const out = resolve(process.argv[2] ?? join(root, "dist"), "viewer");
@@ -30,8 +31,9 @@ const template = readFileSync(join(root, "viewer/src/page.html.template"), "utf8
 
 /** One page: the script of `entry`, the style, and a policy that allows only these. */
 async function page(entry, name, ...more) {
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: [join(root, "viewer/src", entry)],
+    metafile: true,
     bundle: true,
     minify: true,
     format: "esm",
@@ -40,6 +42,10 @@ async function page(entry, name, ...more) {
     legalComments: "none",
     write: false,
   });
+  // The style contains uPlot's, in every page.
+  const packages = new Set(["uplot", ...packagesIn(Object.keys(metafile.inputs))]);
+  const unlisted = [...packages].filter((each) => !bundledPackages.includes(each));
+  if (unlisted.length > 0) throw new Error(`add to bundledPackages, for its licence: ${unlisted.join(", ")}`);
   const script = outputFiles[0].text.trim();
   if (script.includes("</script") || style.includes("</style"))
     throw new Error("the bundle would close its own element");
@@ -52,12 +58,16 @@ async function page(entry, name, ...more) {
     "base-uri 'none'",
     "form-action 'none'",
   ].join("; ");
-  const values = { policy, style, script };
-  const text = template.replace(/\{\{(policy|style|script)\}\}/g, (_, part) => values[part]);
+  const values = { policy, style, script, notices: noticesComment([...packages]) };
+  const text = template.replace(/\{\{(policy|style|script|notices)\}\}/g, (_, part) => values[part]);
   const file = join(out, name);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
   console.log(`${file}: ${(Buffer.byteLength(text) / 1024).toFixed(0)} KiB`);
+}
+
+function packagesIn(paths) {
+  return paths.flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(path)?.[1] ?? []);
 }
 
 // From file:// the report requests nothing; served, it may request traces from its own server.

@@ -10,7 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { inProject } from "./project.mjs";
 
 const source = inProject("src");
@@ -30,28 +30,22 @@ export function filesUnder(folder) {
 }
 
 /**
- * Removes what tsc wrote for a source that no longer exists, so that an old test cannot pass. Returns what it removed.
+ * Removes what tsc wrote for a source that no longer exists, so that an old test cannot pass: no other step writes
+ * scripts or types into dist, and copied ones are listed. Source maps are those of earlier builds. Returns the scripts.
  */
 export function pruneStale() {
+  const copied = new Set(copiedBefore());
   const stale = filesUnder(dist).filter((path) => {
-    if (!path.endsWith(".js") || existsSync(join(source, path.replace(/\.js$/, ".ts")))) return false;
-    // Other build steps write JavaScript here too; the source map says where a file comes from.
-    return firstSource(join(dist, path))?.startsWith(`${source}/`) ?? false;
+    if (copied.has(path) || path === ".tsbuildinfo") return false;
+    if (path.endsWith(".js.map")) return true;
+    return /\.(js|d\.ts)$/.test(path) && !existsSync(join(source, path.replace(/\.(js|d\.ts)$/, ".ts")));
   });
-  for (const path of stale) {
-    rmSync(join(dist, path));
-    rmSync(join(dist, `${path}.map`), { force: true });
-  }
-  return stale;
+  for (const path of stale) rmSync(join(dist, path));
+  return stale.filter((path) => path.endsWith(".js"));
 }
 
-function firstSource(script) {
-  try {
-    const [first] = JSON.parse(readFileSync(`${script}.map`, "utf8")).sources;
-    return resolve(dirname(script), first);
-  } catch {
-    return null;
-  }
+function copiedBefore() {
+  return existsSync(assetList) ? JSON.parse(readFileSync(assetList, "utf8")) : [];
 }
 
 /**
@@ -61,8 +55,12 @@ function firstSource(script) {
 export function forgetIfIncomplete() {
   const complete = filesUnder(source)
     .filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts"))
-    .every((path) => existsSync(join(dist, path.replace(/\.ts$/, ".js"))) || isNewSource(path));
+    .every((path) => outputsOf(path).every((output) => existsSync(join(dist, output))) || isNewSource(path));
   if (!complete) rmSync(buildInfo, { force: true });
+}
+
+function outputsOf(path) {
+  return [".js", ".d.ts"].map((ending) => path.replace(/\.ts$/, ending));
 }
 
 function isNewSource(path) {
@@ -72,8 +70,7 @@ function isNewSource(path) {
 /** Copies the files that compiled modules read from their own folder. Tests read their golden files from src. */
 export function copyAssets() {
   const assets = filesUnder(source).filter((path) => !/\.(ts|md)$/.test(path) && !path.includes(".golden"));
-  const before = existsSync(assetList) ? JSON.parse(readFileSync(assetList, "utf8")) : [];
-  for (const path of before) if (!assets.includes(path)) rmSync(join(dist, path), { force: true });
+  for (const path of copiedBefore()) if (!assets.includes(path)) rmSync(join(dist, path), { force: true });
   for (const path of assets) {
     const [from, to] = [join(source, path), join(dist, path)];
     if (existsSync(to) && readFileSync(to).equals(readFileSync(from))) continue;

@@ -223,22 +223,29 @@ test("examples/gate.sh leaves what CI wants, and exits as the gate does", { skip
 
 test("the GitHub workflow's step runs as it stands", () => {
   const workflow = parse(readFileSync(join(projectRoot, "examples/github/live-update-gate.yml"), "utf8")) as {
+    readonly env: Readonly<Record<string, string>>;
     readonly jobs: { readonly gate: { readonly steps: readonly { readonly name?: string; readonly run?: string }[] } };
   };
   const step = workflow.jobs.gate.steps.find(({ name }) => name === "Gate");
   const place = join(folder, "checkout");
-  mkdirSync(join(place, "examples"), { recursive: true });
+  mkdirSync(place, { recursive: true });
   symlinkSync(join(projectRoot, "traces/cohorts"), join(place, "captures"));
-  writeFileSync(join(place, "examples/budget.yaml"), readFileSync(join(projectRoot, "examples/budget.yaml")));
+  writeFileSync(join(place, workflow.env.BUDGET ?? ""), readFileSync(join(projectRoot, "examples/budget.yaml")));
   const run = (step?.run ?? "").replace("captures/candidate", "captures/devices");
   const summary = join(folder, "step.md");
   const { status, stdout, stderr } = spawnSync("bash", ["-e", "-c", run], {
     cwd: place,
     encoding: "utf8",
-    env: { ...process.env, PATH: `${installed()}:${process.env.PATH}`, SLACK_URL: "", GITHUB_STEP_SUMMARY: summary },
+    env: {
+      ...process.env,
+      ...workflow.env,
+      PATH: `${installed()}:${process.env.PATH}`,
+      SLACK_URL: "",
+      GITHUB_STEP_SUMMARY: summary,
+    },
   });
   assert.equal(status, 1, stderr);
-  assert.match(stdout, /^::error file=examples\/budget\.yaml,line=\d+,.*no regression%3A blackout::.*four new e1000s/m);
+  assert.match(stdout, /^::error file=budget\.yaml,line=\d+,.*no regression%3A blackout::.*four new e1000s/m);
   assert.match(readFileSync(summary, "utf8"), /\*\*Why:\*\*/);
   assert.ok(existsSync(join(place, "gate.xml")));
 });
