@@ -36,7 +36,7 @@ test("ClickHouse and DuckDB answer alike", async (t) => {
   await archive.add([...(await fleetSamples()), ...made]);
   await publishLive(await archive.engine(), archive.root, await archive.snapshot());
   const session = new Engine();
-  const duckdb = await openForQueries(archive.root, await archive.snapshot(), null);
+  const duckdb = await openForQueries(archive, null, null);
   try {
     for (const sql of viewsSql("clickhouse", { location: archive.root, partitionBy: [], schema: "" }))
       session.query(sql);

@@ -14,6 +14,7 @@ import { ArchiveError, type Segment, TABLE_NAMES, TABLES, type TableName } from 
 import type { Archive } from "../store/archive.js";
 import { parquetRows } from "../store/parquet.js";
 import { filesOf } from "../store/segments.js";
+import { damageSentence } from "../store/soundness.js";
 import type { ClickhouseServer } from "./clickhouse-server.js";
 import {
   type ClickhousePlace,
@@ -87,6 +88,10 @@ export async function pushArchive(
   }
   if (there.commit < snapshot.number) {
     await register(server, place, id, snapshot.number, wanted);
+    if ((await archive.sound(wanted)).length < wanted.length) {
+      const damaged = archive.damage.map((damage) => damageSentence(archive.root, damage));
+      throw new ArchiveError([`${archive.root}: is damaged, nothing was sent`, ...damaged].join("\n"));
+    }
     const total = wanted.reduce((sum, segment) => sum + segment.updates, 0);
     let done = 0;
     for (const batch of batches(wanted)) {

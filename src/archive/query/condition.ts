@@ -11,11 +11,12 @@ const CHOSEN = "chosen_by_condition";
  * `ArchiveError` in DuckDB's words if it is not the condition of one SELECT.
  */
 export async function conditionOf(archive: Archive, condition: string): Promise<string> {
-  const closed = await openForQueries(archive.root, await archive.snapshot(), null);
+  // The line break ends a comment, which could otherwise take the parenthesis along.
+  const sql = `SELECT update_id FROM updates WHERE (${condition}\n)`;
+  const closed = await openForQueries(archive, sql, null);
   const ids: string[] = [];
   try {
-    // The line break ends a comment, which could otherwise take the parenthesis along.
-    const { rows } = await runQuery(closed, `SELECT update_id FROM updates WHERE (${condition}\n)`);
+    const { rows } = await runQuery(closed, sql);
     for await (const [id] of rows) ids.push(String(id));
   } finally {
     closed.close();

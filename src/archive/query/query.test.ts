@@ -21,7 +21,7 @@ test("SQL of strangers reads the archive, and reaches nothing else", async () =>
   const [data = ""] = readdirSync(path, { recursive: true, encoding: "utf8" }).filter((name) =>
     name.endsWith(".parquet"),
   );
-  const engine = await openForQueries(archive.root, await archive.snapshot(), null);
+  const engine = await openForQueries(archive, null, null);
   archive.close();
   const rows = async (sql: string): Promise<unknown[]> => {
     const all: unknown[] = [];
@@ -63,7 +63,7 @@ test("SQL of strangers reads the archive, and reaches nothing else", async () =>
   assert.deepEqual(readdirSync(folder).sort(), ["a", "secret.csv"]);
   engine.close();
   const output = join(folder, "answer.parquet");
-  const writing = await openForQueries(archive.root, await archive.snapshot(), output);
+  const writing = await openForQueries(archive, null, output);
   await assert.rejects(queryToParquet(writing, `SELECT 1) TO '${join(folder, "x")}' --`, output), /syntax error/i);
   await queryToParquet(writing, "SELECT name FROM updates; -- the end", output);
   assert.ok(existsSync(output));

@@ -2,7 +2,7 @@
 
 import { Engine, engineWords, sqlFiles, sqlText } from "../engine.js";
 import { ArchiveError, TABLE_NAMES, TABLES, type TableName } from "../format.js";
-import type { Snapshot } from "../store/commit-log.js";
+import type { Archive } from "../store/archive.js";
 import { DUCKDB_TYPES, parquetRows } from "../store/parquet.js";
 import { filesOf, quoteName } from "../store/segments.js";
 
@@ -20,15 +20,31 @@ export interface QueryAnswer {
   readonly rows: AsyncIterable<readonly QueryValue[]>;
 }
 
-/** Makes a view of each table as of the snapshot. */
-async function createViews(engine: Engine, root: string, snapshot: Snapshot): Promise<readonly string[]> {
+/** Makes a view of each table, of its sound files. */
+async function createViews(engine: Engine, archive: Archive, sql: string | null): Promise<readonly string[]> {
   const all: string[] = [];
+  const asked = sql === null ? TABLE_NAMES : tablesOf(engine, sql);
+  const segments = await archive.sound((await archive.snapshot()).segments.values(), asked);
   for (const table of TABLE_NAMES) {
-    const files = filesOf(root, snapshot.segments.values(), table);
+    const files = filesOf(archive.root, segments, table);
     all.push(...files);
     await engine.run(`CREATE OR REPLACE VIEW ${table} AS ${viewSelect(table, files)}`);
   }
   return all;
+}
+
+/** The tables that a statement may read: those that it names. All, if the engine cannot list them. */
+function tablesOf(engine: Engine, sql: string): readonly TableName[] {
+  // query() and query_table() take a name as text.
+  if (/\bquery(?:_table)?\s*\(/i.test(sql)) return TABLE_NAMES;
+  try {
+    const named = engine.connection.getTableNames(sql, false).map((name) => name.toLowerCase());
+    const known = TABLE_NAMES.filter((table) => named.includes(table));
+    // DESCRIBE and its kind name no table there.
+    return known.length === 0 ? TABLE_NAMES : known;
+  } catch {
+    return TABLE_NAMES;
+  }
 }
 
 function viewSelect(table: TableName, files: readonly string[]): string {
@@ -42,13 +58,14 @@ function viewSelect(table: TableName, files: readonly string[]): string {
 }
 
 /**
- * Opens an engine that holds the views and is then closed to the world: it reads the archive's files and writes
- * `output` where that is given, no other file, network, extension or setting, and that cannot be undone from SQL.
+ * Opens an engine that holds the views for `sql` (null: for any statement) and is then closed to the world: it reads
+ * the archive's sound files and writes `output` where that is given, no other file, network, extension or setting, and
+ * that cannot be undone from SQL. `archive.damage` names the files that it leaves out.
  */
-export async function openForQueries(root: string, snapshot: Snapshot, output: string | null): Promise<Engine> {
+export async function openForQueries(archive: Archive, sql: string | null, output: string | null): Promise<Engine> {
   const engine = await Engine.open();
   try {
-    const files = await createViews(engine, root, snapshot);
+    const files = await createViews(engine, archive, sql);
     await engine.run(`SET allowed_paths = ${sqlFiles(output === null ? files : [...files, output])}`);
     await engine.run("SET enable_external_access = false");
     await engine.run("SET lock_configuration = true");

@@ -19,14 +19,17 @@ import {
   MANIFEST,
   PARTITION_KEYS,
   type Segment,
+  type SegmentFile,
+  type TableName,
 } from "../format.js";
 import { type CommitPlan, makeCommitFolder, readSnapshot, type Snapshot, tryCommit } from "./commit-log.js";
 import { identify } from "./document.js";
 import { isCode, PendingSync, putIfAbsent, randomName, syncFile, syncFolder } from "./durable.js";
 import { partitionOf } from "./partition.js";
-import { type ArchivedUpdate, readUpdates } from "./read.js";
+import { type ArchivedUpdate, READ_BACK, readUpdates } from "./read.js";
 import type { Incoming } from "./rows.js";
 import { discardSegment, filesOf, writeSegment } from "./segments.js";
+import { type Damage, Soundness } from "./soundness.js";
 
 export interface AddOptions {
   /** How much of each update is kept; default: `causes`, everything. */
@@ -60,6 +63,15 @@ export interface Archive {
    * segments only that `canHold` is true of, where it is given.
    */
   list(where?: string | null, canHold?: (segment: Segment) => boolean): Promise<readonly ArchivedUpdate[]>;
+  /**
+   * The segments whose files of these tables (default: all) are still what was committed, by their SHA-256. The others
+   * are damaged: every reader here leaves them out, and `damage` names them.
+   */
+  sound(segments: Iterable<Segment>, tables?: readonly TableName[]): Promise<readonly Segment[]>;
+  /** Hashes a file again, also if it was found sound before. */
+  recheck(segment: Segment, file: SegmentFile): Promise<void>;
+  /** The damage found since the archive was opened. */
+  readonly damage: readonly Damage[];
   /** The archive as of its newest commit. */
   snapshot(): Promise<Snapshot>;
   /** The engine, with nothing in it that must stay. */
@@ -158,6 +170,7 @@ const REMEMBERED_IDS = 100_000;
 class OpenArchive implements Archive {
   #engine: Promise<Engine> | null = null;
   #known: Snapshot | null = null;
+  readonly #soundness: Soundness;
   readonly #ids = new Map<string, ReadonlySet<string>>();
   #remembered = 0;
   /** One call after the other: they share the engine's temporary tables. */
@@ -166,7 +179,21 @@ class OpenArchive implements Archive {
   constructor(
     readonly root: string,
     readonly manifest: ArchiveManifest,
-  ) {}
+  ) {
+    this.#soundness = new Soundness(root);
+  }
+
+  async sound(segments: Iterable<Segment>, tables?: readonly TableName[]): Promise<readonly Segment[]> {
+    return await this.#soundness.sound([...segments], tables);
+  }
+
+  async recheck(segment: Segment, file: SegmentFile): Promise<void> {
+    await this.#soundness.check(segment, file);
+  }
+
+  get damage(): readonly Damage[] {
+    return this.#soundness.damage;
+  }
 
   async engine(): Promise<Engine> {
     this.#engine ??= Engine.open();
@@ -174,14 +201,17 @@ class OpenArchive implements Archive {
   }
 
   async snapshot(): Promise<Snapshot> {
-    this.#known = await readSnapshot(this.root, this.#known);
+    const known = this.#known;
+    this.#known = await readSnapshot(this.root, known);
+    if (this.#known !== known) this.#soundness.keepOnly(this.#known.segments);
     return this.#known;
   }
 
   async has(id: string): Promise<boolean> {
     return await this.#inTurn(async () => {
       if (!/^[0-9a-f]{32}$/.test(id)) return false;
-      const files = filesOf(this.root, (await this.snapshot()).segments.values(), "updates");
+      const segments = await this.sound((await this.snapshot()).segments.values(), ["updates"]);
+      const files = filesOf(this.root, segments, "updates");
       if (files.length === 0) return false;
       const found = await (await this.engine()).rows(
         `SELECT 1 FROM read_parquet(${sqlFiles(files)}, hive_partitioning = false) WHERE update_id = ${sqlText(id)} LIMIT 1`,
@@ -195,7 +225,7 @@ class OpenArchive implements Archive {
     canHold: (segment: Segment) => boolean = () => true,
   ): Promise<readonly ArchivedUpdate[]> {
     return await this.#inTurn(async () => {
-      const segments = [...(await this.snapshot()).segments.values()].filter(canHold);
+      const segments = await this.sound([...(await this.snapshot()).segments.values()].filter(canHold), READ_BACK);
       return await readUpdates(await this.engine(), this.root, segments, where);
     });
   }
@@ -291,7 +321,9 @@ class OpenArchive implements Archive {
   ): Promise<readonly string[]> {
     const found = new Set<string>();
     const asked: Segment[] = [];
-    for (const segment of segments) {
+    const concerned = segments.filter(({ partition }) => (groups.get(partition)?.size ?? 0) > 0);
+    // What a damaged segment holds is unknown: its updates are added again if they are given again.
+    for (const segment of await this.sound(concerned, ["updates"])) {
       const group = groups.get(segment.partition);
       if (group === undefined || group.size === 0) continue;
       if (segment.updates > REMEMBERED_IDS / 10) asked.push(segment);

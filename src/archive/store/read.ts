@@ -15,6 +15,9 @@ export interface ArchivedUpdate {
   readonly sample: UpdateSample;
 }
 
+/** The tables that an update is read back from. */
+export const READ_BACK: readonly TableName[] = ["updates", "phases", "vms", "causes", "defects"];
+
 /** Updates whose rows are in memory at once. */
 const AT_ONCE = 5_000;
 

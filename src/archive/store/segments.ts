@@ -2,15 +2,14 @@
  * Segments: what one commit adds to one partition, as Parquet files that are whole and synced before they are named.
  */
 
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Engine, sqlText } from "../engine.js";
 import { ROW_ORDER, type Segment, type SegmentFile, TABLE_NAMES, TABLES, type TableName } from "../format.js";
 import { type PendingSync, randomName, temporaryName } from "./durable.js";
 import { parquetRows } from "./parquet.js";
 import { type Incoming, rowsOf } from "./rows.js";
+import { digestOf } from "./soundness.js";
 
 const PARQUET = "(FORMAT parquet, COMPRESSION zstd)";
 
@@ -116,14 +115,6 @@ async function writeFile(engine: Engine, root: string, plan: FilePlan, pending: 
     await rm(temporary, { force: true });
     throw error;
   }
-}
-
-/** A file's size and SHA-256. */
-export async function digestOf(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  const { size } = await stat(path);
-  return { bytes: size, sha256: hash.digest("hex") };
 }
 
 /** A segment that was prepared and will not be committed. */

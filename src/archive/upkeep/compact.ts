@@ -9,6 +9,7 @@ import { readSnapshot, type Snapshot, shortenHistory, writeCheckpoint } from "..
 import { PendingSync, TEMPORARY } from "../store/durable.js";
 import { parquetRows } from "../store/parquet.js";
 import { discardSegment, filesOf, mergeSegments } from "../store/segments.js";
+import { damageSentence } from "../store/soundness.js";
 import { publishLive } from "./live.js";
 import { findLeftovers } from "./verify.js";
 
@@ -27,6 +28,8 @@ export interface CompactResult {
   readonly made: number;
   /** Files that were deleted. */
   readonly deleted: number;
+  /** A sentence for each damaged file: its segment stays as it is, and was not merged. */
+  readonly damaged: readonly string[];
 }
 
 /** A segment of this many updates is large enough: merging it again would cost more than it saves. */
@@ -43,10 +46,13 @@ export async function compactArchive(archive: Archive, options: CompactOptions):
   let merged = 0;
   let made = 0;
   let snapshot = await archive.snapshot();
-  for (const group of mergeable(snapshot)) {
+  for (const mergeableGroup of mergeable(snapshot)) {
     if (options.signal?.aborted === true) break;
     // Another compaction or a removal may have been first: then this partition has had its turn.
-    if (group.some(({ id }) => !snapshot.segments.has(id))) continue;
+    if (mergeableGroup.some(({ id }) => !snapshot.segments.has(id))) continue;
+    // A damaged file that were merged would get a new, right digest, and its original would be deleted.
+    const group = await archive.sound(mergeableGroup);
+    if (group.length < 2) continue;
     const pending = new PendingSync();
     const segment = await mergeSegments(engine, root, group, null, pending);
     if (segment === null) continue;
@@ -67,7 +73,7 @@ export async function compactArchive(archive: Archive, options: CompactOptions):
   await writeCheckpoint(root, await readSnapshot(root));
   await shortenHistory(root);
   await publishLive(engine, root, await archive.snapshot());
-  return { merged, made, deleted };
+  return { merged, made, deleted, damaged: archive.damage.map((damage) => damageSentence(root, damage)) };
 }
 
 /** How many segments a compaction would make fewer ones of. */
@@ -154,7 +160,11 @@ async function sweepCaptures(archive: Archive, { graceMs, nowMs }: CompactOption
   const names = await readdir(join(root, CAPTURES)).catch(() => []);
   const folders = names.filter((name) => /^[0-9a-f]{32}$/.test(name));
   if (folders.length === 0) return 0;
-  const files = filesOf(root, (await archive.snapshot()).segments.values(), "updates");
+  const live = [...(await archive.snapshot()).segments.values()];
+  const sound = await archive.sound(live, ["updates"]);
+  // Which captures a damaged segment names cannot be read: none is deleted.
+  if (sound.length < live.length) return 0;
+  const files = filesOf(root, sound, "updates");
   const rows =
     files.length === 0
       ? []
@@ -179,7 +189,8 @@ export async function removeUpdates(archive: Archive, where: string): Promise<nu
   const gone = new Set<string>();
   for (let tries = 0; tries < 20; tries += 1) {
     const snapshot = await archive.snapshot();
-    const files = filesOf(root, snapshot.segments.values(), "updates");
+    // A removal rewrites whole segments: of a damaged one, that would make the damage the truth.
+    const files = filesOf(root, await archive.sound(snapshot.segments.values()), "updates");
     if (files.length === 0) return gone.size;
     const found = await engine.rows<{ update_id: string; segment: string }>(
       `SELECT update_id, segment FROM ${parquetRows(files, "updates")} updates WHERE ${where}`,

@@ -8,7 +8,8 @@ import { readCommit, readSnapshot, type Snapshot } from "../store/commit-log.js"
 import { idOf } from "../store/document.js";
 import { isCode, TEMPORARY } from "../store/durable.js";
 import { streamUpdates } from "../store/read.js";
-import { digestOf, filesOf } from "../store/segments.js";
+import { filesOf } from "../store/segments.js";
+import { problemOfFile } from "../store/soundness.js";
 
 export interface Verification {
   readonly commit: number;
@@ -46,7 +47,7 @@ export async function verifyArchive(archive: Archive, options: { readonly quick:
     for (const file of segment.files) {
       files += 1;
       bytes += file.bytes;
-      const problem = await checkFile(join(root, file.path), file);
+      const problem = await problemOfFile(root, file);
       if (problem !== null) tell(`${file.path}: ${problem}`);
       whole &&= problem === null;
     }
@@ -111,16 +112,6 @@ async function checkHistory(root: string, snapshot: Snapshot, tell: Tell): Promi
   if (!full) return;
   const differs = replayed.size !== snapshot.segments.size || [...replayed].some((id) => !snapshot.segments.has(id));
   if (differs) tell(`${COMMITS}: the checkpoint ${snapshot.checkpoint} does not say what commits 1 to it say`);
-}
-
-async function checkFile(path: string, file: Segment["files"][number]): Promise<string | null> {
-  try {
-    const { bytes, sha256 } = await digestOf(path);
-    if (bytes !== file.bytes) return `has ${bytes} bytes, expected ${file.bytes}: it was changed or cut`;
-    return sha256 === file.sha256 ? null : "is not what was committed (its SHA-256 differs): it was changed";
-  } catch (error) {
-    return isCode(error, "ENOENT") ? "is missing" : `cannot be read: ${firstLine(error)}`;
-  }
 }
 
 /** Rows are as many as committed, of the segment that they are in, and of updates that are there, each once. */

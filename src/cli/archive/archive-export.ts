@@ -8,10 +8,11 @@ import { ArchiveError } from "../../archive/format.js";
 import { conditionOf } from "../../archive/query/condition.js";
 import { percentilesSql, type SqlEngine, viewsSql } from "../../archive/query/sql.js";
 import { openArchive } from "../../archive/store/archive.js";
-import { streamUpdates } from "../../archive/store/read.js";
+import { READ_BACK, streamUpdates } from "../../archive/store/read.js";
 import { publishLive } from "../../archive/upkeep/live.js";
 import { documentOfSample, type UpdateSample } from "../../model/update-sample.js";
 import { type Context, exit } from "../frame/command.js";
+import { reportDamage } from "./damage.js";
 
 export interface SqlExport {
   readonly engine: SqlEngine;
@@ -58,7 +59,7 @@ export async function exportDocuments(context: Context, path: string, request: D
     request.output === null ? null : await openArchive(request.output, { partitionBy: archive.manifest.partitionBy });
   let exported = 0;
   try {
-    const segments = [...(await archive.snapshot()).segments.values()];
+    const segments = await archive.sound((await archive.snapshot()).segments.values(), READ_BACK);
     const where = request.where === null ? null : await conditionOf(archive, request.where);
     for await (const updates of streamUpdates(await archive.engine(), archive.root, segments, where)) {
       exported += updates.length;
@@ -72,7 +73,7 @@ export async function exportDocuments(context: Context, path: string, request: D
       await publishLive(await target.engine(), target.root, await target.snapshot());
       context.stdout.write(`${request.output}: ${exported} updates exported\n`);
     }
-    return exit.success;
+    return reportDamage(context, archive);
   } finally {
     archive.close();
     target?.close();

@@ -6,8 +6,9 @@ import { type Archive, openArchive } from "../../archive/store/archive.js";
 import type { ArchivedUpdate } from "../../archive/store/read.js";
 import { formatDuration } from "../../base/text/format.js";
 import { documentOfSample } from "../../model/update-sample.js";
-import { type Context, exit, unusable } from "../frame/command.js";
+import { type Context, unusable } from "../frame/command.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
+import { reportDamage } from "./damage.js";
 
 export interface ListRequest {
   readonly where: string | null;
@@ -30,7 +31,7 @@ export async function listArchive(context: Context, path: string, request: ListR
     const updates = request.limit === null ? all : all.slice(-request.limit);
     if (request.json) for (const update of updates) context.stdout.write(`${JSON.stringify(line(update))}\n`);
     else context.stdout.write(listText(context, updates));
-    return exit.success;
+    return reportDamage(context, archive);
   });
 }
 
@@ -88,6 +89,6 @@ export async function showInArchive(
       if (found.length > 1) return unusable(context, `${id}: stands for ${found.length} updates: give more digits`);
       context.stdout.write(json ? `${JSON.stringify(line(update))}\n` : `${JSON.stringify(line(update), null, 2)}\n`);
     }
-    return exit.success;
+    return reportDamage(context, archive);
   });
 }

@@ -112,6 +112,34 @@ test("a cohort is a part of an archive, everywhere", async () => {
   assert.equal(JSON.parse(compared.out).verdict ?? JSON.parse(compared.out).comparisons?.[0]?.verdict, "regressed");
 });
 
+test("a flipped bit in an archive is reported by every command that reads it, with exit code 3", async () => {
+  const own = join(folder, "rot");
+  const archive = await openArchive(own, {});
+  await archive.add(samples.slice(0, 4));
+  await archive.add(samples.slice(4, 6));
+  const [segment] = [...(await archive.snapshot()).segments.values()].filter(({ updates }) => updates === 2);
+  const file = join(own, segment!.files[0]!.path);
+  archive.close();
+  const bytes = readFileSync(file);
+  bytes.writeUInt8(bytes.readUInt8(50) ^ 2, 50);
+  writeFileSync(file, bytes);
+  const named = `blackout: ${file}: is not what was committed (its SHA-256 differs): it was changed; left out: the 2 updates of its segment. Restore the file from a backup\n`;
+  for (const args of [
+    ["query", own, "FROM updates"],
+    ["query", own, "FROM updates", "--json"],
+    ["query", own, "FROM updates", "--parquet", join(folder, "rot.parquet")],
+    ["archive", "list", own],
+    ["archive", "list", own, "--where", "true"],
+    ["archive", "export", own],
+  ]) {
+    const { code, err } = await cli(...args);
+    assert.equal(code, 3, args.join(" "));
+    assert.ok(err.endsWith(named), `${args.join(" ")}: ${err}`);
+  }
+  assert.ok((await cli("percentiles", own)).err.includes(named), "a cohort names it too");
+  assert.equal((await cli("percentiles", own)).code, 3);
+});
+
 test("query: table, CSV, JSON, Parquet", async () => {
   const sql = "SELECT 'a,\"b' AS x, '' AS y, NULL AS z, 1500000 AS t_ns, DATE '2026-11-24' AS d";
   const table = await cli("query", path, sql);

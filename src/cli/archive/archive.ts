@@ -16,6 +16,7 @@ import { exportDocuments, exportSql } from "./archive-export.js";
 import { listArchive, showInArchive } from "./archive-list.js";
 import { pushToClickhouse } from "./archive-push.js";
 import { compactText, verifyText } from "./archive-text.js";
+import { reportDamage } from "./damage.js";
 
 const options = {
   detail: withDefault(choice("LEVEL", DETAILS, "add: keep this much of an update; summary omits its causes"), "causes"),
@@ -143,7 +144,7 @@ export const archive = defineCommand({
             const found = await compactArchive(open, { graceMs: given.grace / 1e6, nowMs: Date.now() });
             if (given.json) context.stdout.write(`${JSON.stringify(found)}\n`);
             else context.stdout.write(compactText(path, found));
-            return exit.success;
+            return reportDamage(context, open);
           });
         case "export": {
           if (what.length > 0) return misused(context, "archive export: takes the archive alone");
@@ -176,7 +177,7 @@ export const archive = defineCommand({
             const removed = await removeUpdates(open, await conditionOf(open, where));
             if (given.json) context.stdout.write(`${JSON.stringify({ removed })}\n`);
             else context.stdout.write(`${path}: ${removed} ${removed === 1 ? "update" : "updates"} removed\n`);
-            return exit.success;
+            return reportDamage(context, open);
           });
         }
       }

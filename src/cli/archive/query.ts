@@ -13,10 +13,11 @@ import { openArchive } from "../../archive/store/archive.js";
 import { temporaryName } from "../../archive/store/durable.js";
 import { formatDuration } from "../../base/text/format.js";
 import { outputProblem } from "../files/output-file.js";
-import { type Context, defineCommand, exit, misused } from "../frame/command.js";
+import { type Context, defineCommand, misused } from "../frame/command.js";
 import { flag, one, text } from "../frame/options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { answering } from "./archive.js";
+import { reportDamage } from "./damage.js";
 
 /** More rows than anyone reads in a terminal, and as many as a table is laid out for at once. */
 const TABLE_ROWS = 10_000;
@@ -53,19 +54,19 @@ export const query = defineCommand({
         return misused(context, problem);
       }
       const temporary = output === null ? null : temporaryName(output);
-      const engine = await openForQueries(archive.root, await archive.snapshot(), temporary);
+      const engine = await openForQueries(archive, positionals.sql, temporary);
       try {
         if (output !== null && temporary !== null) {
           await queryToParquet(engine, positionals.sql, temporary);
           renameSync(temporary, output);
           context.stderr.write(`${options.parquet}: written\n`);
-          return exit.success;
+          return reportDamage(context, archive);
         }
         const answer = await runQuery(engine, positionals.sql);
         if (options.csv) await writeCsv(context, answer);
         else if (options.json) await writeJson(context, answer);
         else await writeTable(context, answer);
-        return exit.success;
+        return reportDamage(context, archive);
       } finally {
         if (temporary !== null && existsSync(temporary)) rmSync(temporary);
         engine.close();

@@ -25,7 +25,7 @@ const rules = { budget: budget.value, budgetFile: "b", baseline: null, seed: 1 }
 /** A store in memory that refuses a given number of additions. */
 function memoryStore() {
   const updates = new Map<string, UpdateSample>();
-  const asked = { additions: 0, failures: 0, upkeeps: 0, brokenUpkeeps: 0 };
+  const asked = { additions: 0, failures: 0, upkeeps: 0, brokenUpkeeps: 0, damaged: [] as string[] };
   const store: UpdateStore = {
     add: async (samples) => {
       asked.additions += 1;
@@ -57,7 +57,7 @@ function memoryStore() {
         asked.brokenUpkeeps -= 1;
         throw new Error("no space left on the disk");
       }
-      return { merged: 64, made: 1, deleted: 0 };
+      return { compacted: { merged: 64, made: 1, deleted: 0 }, damaged: asked.damaged };
     },
     close: () => {},
   };
@@ -176,6 +176,17 @@ test("without its journal the service analyses again, and counts nothing twice",
   assert.equal(cohort?.outcomes.completed, 2);
   assert.equal(second.service.window.size, 0, "not dated, and the journal that knew when it came is gone");
   await second.close();
+});
+
+test("damage of the archive is a trouble until the file is restored", async () => {
+  const { store, asked } = memoryStore();
+  const { service } = serviceIn("damage", store);
+  asked.damaged = ["a.parquet: was changed"];
+  await service.keepUp();
+  assert.deepEqual(service.troubles, ["the archive is damaged: a.parquet: was changed"]);
+  asked.damaged = [];
+  await service.keepUp();
+  assert.deepEqual(service.troubles, []);
 });
 
 test("the archive's upkeep is one work at a time, and a failure is reported and tried again", async () => {

@@ -212,8 +212,9 @@ export class WatchService {
     this.#isKeepingUp = true;
     const { store, nowMs, tell } = this.#parts;
     this.#keptUp = store.upkeep(nowMs(), this.#ended.signal).then(
-      (compacted) => {
+      ({ compacted, damaged }) => {
         if (compacted !== null) tell({ event: "compacted", ...compacted });
+        this.#setTrouble("damage", damaged.length === 0 ? null : `the archive is damaged: ${damaged.join("; ")}`);
         this.#setTrouble("upkeep", null);
       },
       (error: unknown) =>

@@ -91,7 +91,14 @@ export async function* streamCohort(
         if (read.done !== true) yield itemOf(read.value, path);
         continue;
       }
-      for await (const read of kind === "archive" ? readArchive(path, source.query) : readLines(path)) {
+      if (kind === "archive") {
+        for await (const item of readArchive(path, source.query)) {
+          yield item;
+          if (item.kind === "refused") return;
+        }
+        continue;
+      }
+      for await (const read of readLines(path)) {
         if (!read.ok) return yield { kind: "refused", reason: read.error };
         yield { kind: "update", update: read.value, capture: null };
       }
@@ -206,23 +213,28 @@ function sourcesOfList(path: string, depth: number): Result<readonly Source[], s
 }
 
 /** The updates of an archive, by time. What reads archives is imported only here, if an archive was named. */
-async function* readArchive(path: string, query: string): AsyncGenerator<Result<UpdateSample, string>> {
+async function* readArchive(path: string, query: string): AsyncGenerator<CohortItem> {
+  const refuse = (reason: string): CohortItem => ({ kind: "refused", reason });
   const selected = parseSelection(query, Date.now());
-  if (!selected.ok) return yield err(`${path}?${query}: ${selected.error}`);
+  if (!selected.ok) return yield refuse(`${path}?${query}: ${selected.error}`);
   const { where, canHold } = selected.value;
   try {
     const { openArchive } = await import("../../archive/store/archive.js");
+    const { damageSentence } = await import("../../archive/store/soundness.js");
     const archive = await openArchive(path);
     try {
       const updates = await archive.list(where, (segment) => canHold(segment, archive.manifest.partitionBy));
-      for (const { sample } of updates) yield ok(withTrustedDurations(sample));
-      if (updates.length === 0) yield err(`${path}?${query}: the archive holds no such update`);
+      for (const damage of archive.damage) {
+        yield { kind: "unusable-capture", reason: damageSentence(archive.root, damage) };
+      }
+      for (const { sample } of updates) yield { kind: "update", update: withTrustedDurations(sample), capture: null };
+      if (updates.length === 0) yield refuse(`${path}?${query}: the archive holds no such update`);
     } finally {
       archive.close();
     }
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
-    yield err(error.message);
+    yield refuse(error.message);
   }
 }
 

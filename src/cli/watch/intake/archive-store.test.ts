@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
@@ -27,15 +27,15 @@ test("upkeep notifies other engines of additions, and compacts when that is due,
   const path = join(folder, "a");
   const store = await openArchiveStore(path, false, { segments: 6, pauseMs: 1_000, graceMs: 0 });
   const other = await openArchive(path);
-  assert.equal(await store.upkeep(0, going), null);
+  assert.equal((await store.upkeep(0, going)).compacted, null);
   for (let i = 0; i < 5; i += 1) await store.add([named(`u${i}`)]);
-  assert.equal(await store.upkeep(10_000, going), null);
+  assert.equal((await store.upkeep(10_000, going)).compacted, null);
   assert.deepEqual(await published(path), [...(await other.snapshot()).segments.keys()].sort());
   assert.equal((await published(path)).length, 5);
 
   await other.add([named("theirs")]);
   const nowMs = Date.now() + 86_400_000;
-  const [compacted, ...added] = await Promise.all([
+  const [{ compacted }, ...added] = await Promise.all([
     store.upkeep(nowMs, going),
     ...["x", "y", "z"].map(async (name) => await store.add([named(name)])),
   ]);
@@ -48,10 +48,29 @@ test("upkeep notifies other engines of additions, and compacts when that is due,
 
   // Not before the pause is over, and not once it has been asked to end.
   for (let i = 0; i < 6; i += 1) await store.add([named(`v${i}`)]);
-  assert.equal(await store.upkeep(nowMs + 999, going), null);
-  assert.equal(await store.upkeep(nowMs + 1_000, AbortSignal.abort()), null);
-  assert.notEqual(await store.upkeep(nowMs + 1_000, going), null);
+  assert.equal((await store.upkeep(nowMs + 999, going)).compacted, null);
+  assert.equal((await store.upkeep(nowMs + 1_000, AbortSignal.abort())).compacted, null);
+  assert.notEqual((await store.upkeep(nowMs + 1_000, going)).compacted, null);
   assert.equal((await verifyArchive(other, { quick: true })).updates, 15);
   store.close();
   other.close();
+});
+
+test("upkeep hashes files that nobody reads, names what has changed, and again once it is restored", async () => {
+  const path = join(folder, "rot");
+  const store = await openArchiveStore(path, false);
+  for (const name of ["a", "b"]) await store.add([named(name)]);
+  assert.deepEqual((await store.upkeep(0, going)).damaged, []);
+  const open = await openArchive(path);
+  const [segment] = (await open.snapshot()).segments.values();
+  const file = join(path, segment!.files[0]!.path);
+  const sound = readFileSync(file);
+  writeFileSync(file, Buffer.from(sound.map((byte, i) => (i === 40 ? byte ^ 4 : byte))));
+  const { damaged } = await store.upkeep(1, going);
+  assert.equal(damaged.length, 1);
+  assert.match(damaged[0] ?? "", /its SHA-256 differs.*left out: the update of its segment/);
+  writeFileSync(file, sound);
+  assert.deepEqual((await store.upkeep(2, going)).damaged, []);
+  store.close();
+  open.close();
 });

@@ -25,8 +25,12 @@ export interface Wanted {
   readonly causes: boolean;
 }
 
-/** Null: no compaction was due. */
-export type Upkeep = { readonly merged: number; readonly made: number; readonly deleted: number } | null;
+export interface Upkeep {
+  /** Null: none was due. */
+  readonly compacted: { readonly merged: number; readonly made: number; readonly deleted: number } | null;
+  /** Files that are no longer what was committed, a sentence each: they are neither counted nor merged. */
+  readonly damaged: readonly string[];
+}
 
 export interface UpdateStore {
   /** When it resolves, the samples are durable. Rejects with a sentence if they could not be added: try again later. */
@@ -37,7 +41,8 @@ export interface UpdateStore {
   latest(dating: Dating, wanted: Wanted): Promise<readonly LastUpdate[]>;
   /**
    * Keeps what was added in good order, beside additions and never instead of them: publishes to other engines what is
-   * there, and merges many small files into few large ones when that is due (`Upkeep`). It may be ended at any time.
+   * there, merges many small files into few large ones when that is due, and hashes some of the files again, so that
+   * damage is found that nobody reads (`Upkeep`). It may be ended at any time.
    */
   upkeep(nowMs: number, signal: AbortSignal): Promise<Upkeep>;
   close(): void;
