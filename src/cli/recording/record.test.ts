@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { HOSTS, type HostKind, madeUpHost } from "../../testing/fakes/tracefs-tree.js";
+import { madeUpImage } from "../../testing/samples/kernel-image.js";
 import { commands } from "../commands.js";
 import { runCli } from "../frame/command-run.js";
 
@@ -77,6 +78,66 @@ for (const options of [
     const { code, err } = await run("record", ...options);
     assert.equal(code, 2);
     assert.match(err, /--[a-z-]+.*: (?:is|before)|go together/);
+  });
+}
+
+test("a kernel image is stamped, verified, and is what it was once its stamps are removed", async () => {
+  const [plain, made, back] = ["plain", "made", "back"].map((name) => join(scratch, name)) as [string, string, string];
+  writeFileSync(plain, madeUpImage());
+  const stamped = await run("record", "stamp", plain, "-o", made);
+  assert.equal(stamped.code, 0, stamped.err);
+  assert.equal(stamped.out, `${made}\n`);
+  assert.match(stamped.err, /stamped \(gzip; entry 0x4200, stamp 1 0x41e0, exit 0x[0-9a-f]+, stamp 2 0x[0-9a-f]+\)/);
+  assert.deepEqual(
+    [(await run("record", "stamp", "--verify", made)).code, (await run("record", "stamp", "--verify", plain)).code],
+    [0, 1],
+  );
+  assert.equal((await run("record", "stamp", "--remove", made, "-o", back)).code, 0);
+  assert.equal(Buffer.compare(readFileSync(back), readFileSync(plain)), 0);
+  const again = await run("record", "stamp", made, "-o", back);
+  assert.equal(again.code, 3);
+  assert.match(again.err, /made cannot be stamped\. It is stamped already/);
+});
+
+test("a signed image is refused with the order of stamp and signature, or stamped without its signature", async () => {
+  const [signed, made] = [join(scratch, "signed"), join(scratch, "unsigned")];
+  writeFileSync(signed, madeUpImage({ signature: 1472 }));
+  const refused = await run("record", "stamp", signed, "-o", made);
+  assert.equal(refused.code, 3);
+  assert.match(refused.err, /It is signed, .*Stamp the unsigned image, then sign it/);
+  const dropped = await run("record", "stamp", signed, "-o", made, "--drop-signature");
+  assert.equal(dropped.code, 0, dropped.err);
+  assert.match(dropped.err, /is not signed: sign it/);
+  assert.equal(statSync(made).size, statSync(signed).size - 1472);
+});
+
+test("what cannot be stamped is named, and nothing is written", async () => {
+  const made = join(scratch, "nothing-written");
+  for (const [path, why] of [
+    [join(scratch, "absent"), /cannot be read: ENOENT/],
+    [scratch, /cannot be read: EISDIR/],
+    ["/dev/zero", /not a bzImage/],
+    [process.execPath, /an ELF file/],
+  ] as const) {
+    const { code, err } = await run("record", "stamp", path, "-o", made);
+    assert.equal(code, 3);
+    assert.match(err, why);
+  }
+  assert.equal(existsSync(made), false);
+});
+
+for (const args of [
+  ["stamp"],
+  ["stamp", "x"],
+  ["stamp", "--verify", "x", "-o", "y"],
+  ["stamp", "--verify", "--remove", "x"],
+  ["stamp", "--print", "x"],
+  ["stomp", "x"],
+  ["--print", "--verify"],
+  ["--plan", "--drop-signature"],
+]) {
+  test(`record ${args.join(" ")} is wrong usage`, async () => {
+    assert.equal((await run("record", ...args)).code, 2);
   });
 }
 

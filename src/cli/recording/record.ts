@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { LEVELS, recorderPath, runRecorder } from "../../recorder/recorder.js";
 import { makeFolder } from "../files/make-folder.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { choice, flag, text, withDefault } from "../frame/options.js";
+import { atMostOne, choice, flag, text, withDefault } from "../frame/options.js";
+import { NOT_STAMPED, runStamp } from "./stamp.js";
 
 const RECORDER_NAME = "blackout-recorder";
 
@@ -69,9 +70,9 @@ function recorderArguments(asked: Asked): readonly string[] {
 }
 
 export const record = defineCommand({
-  usage: "--print | --install DIR | --plan | --kernel-cmdline",
+  usage: "--print | --install DIR | --plan | --kernel-cmdline | stamp FILE",
   description:
-    "The recorder is one POSIX sh script that needs neither Node.js nor a network: `doctor`, `arm` and `save` run before the kexec, `mark` at pause and resume, `collect` and `disarm` after it (docs/recorder.md).\n--plan prints what `arm` would write on this host, where, and why. --kernel-cmdline prints the words to add to the next kernel's command line. Neither changes anything.\nWith --bootconfig these words are a bootconfig, which the next kernel reads from the end of its initrd (CONFIG_BOOT_CONFIG). It is not limited to 2,047 characters, and it defines LUO's probes, so that none is armed inside the blackout.",
+    "The recorder is one POSIX sh script that needs neither Node.js nor a network: `doctor`, `arm` and `save` run before the kexec, `mark` at pause and resume, `collect` and `disarm` after it (docs/recorder.md).\n--plan prints what `arm` would write on this host, where, and why. --kernel-cmdline prints the words to add to the next kernel's command line. Neither changes anything.\nWith --bootconfig these words are a bootconfig, which the next kernel reads from the end of its initrd (CONFIG_BOOT_CONFIG). It is not limited to 2,047 characters, and it defines LUO's probes, so that none is armed inside the blackout.\n`record stamp` writes a copy of an x86-64 kernel image that stores the TSC at its entry and where the unpacked kernel is entered, so that the seam is opened exactly (docs/image-stamp.md). A signed image is stamped before it is signed.",
   options: {
     print: flag("Print the recorder"),
     install: text("DIR", `Install it in this folder as ${RECORDER_NAME}`),
@@ -82,13 +83,16 @@ export const record = defineCommand({
     bootconfig: flag("With --kernel-cmdline: print a bootconfig, which includes LUO's probes"),
     initrd: text("FILE", "With --bootconfig: append it to a copy of this initrd"),
     output: text("FILE", "Write the copy to this file", "o"),
+    verify: flag("With stamp: print whether the image is stamped, and where"),
+    remove: flag("With stamp: write a copy without the stamps"),
+    "drop-signature": flag("With stamp: accept a signed image, and write the copy unsigned"),
     "same-build": flag("With --bootconfig: assume that the next kernel is this build, with the same structures"),
     backup: flag("With --kernel-cmdline: have the next kernel copy the rings at boot and record into them at once"),
     probes: choice("KIND", ["fprobe", "kprobe"], "Make probes of this kind (default: the cheaper one on this host)"),
     level: withDefault(choice("LEVEL", LEVELS, "Record at this level"), "events"),
     with: text("LIST", "Also record these events: sched, irq, kvm, separated by commas"),
   },
-  positionals: {},
+  positionals: { what: atMostOne("stamp"), image: atMostOne("The kernel image to stamp") },
   examples: [
     { command: "blackout record --install /usr/local/sbin", what: "Install the recorder on this host" },
     { command: "blackout record --plan --level probes", what: "Print what it would write to tracefs" },
@@ -100,12 +104,18 @@ export const record = defineCommand({
       command: "blackout record --kernel-cmdline --bootconfig --level probes --initrd initrd.img -o initrd.next",
       what: "Write an initrd that makes the next kernel record, probes included",
     },
+    { command: "blackout record stamp bzImage -o bzImage.stamped", what: "Write a stamped copy of the next kernel" },
   ],
-  exitCodes: [],
-  run: async (context, { options }) => {
+  exitCodes: [{ code: NOT_STAMPED, meaning: "stamp --verify: the image is not stamped" }],
+  run: async (context, { options, positionals }) => {
     const asked = [options.print, options.install !== null, options.plan, options["kernel-cmdline"]];
-    if (asked.filter((each) => each).length !== 1) {
-      return misused(context, "Give one of --print, --install DIR, --plan and --kernel-cmdline.");
+    const count = asked.filter((each) => each).length;
+    if (positionals.what === "stamp" && count === 0) return runStamp(context, { ...options, image: positionals.image });
+    if (count !== 1 || positionals.what !== null) {
+      return misused(context, "Give one of --print, --install DIR, --plan, --kernel-cmdline and stamp BZIMAGE.");
+    }
+    for (const name of ["verify", "remove", "drop-signature"] as const) {
+      if (options[name]) return misused(context, `--${name}: is of stamp, which is not given.`);
     }
     if (options.print) {
       context.stdout.write(readFileSync(recorderPath, "utf8"));
