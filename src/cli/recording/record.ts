@@ -70,7 +70,7 @@ function recorderArguments(asked: Asked): readonly string[] {
 }
 
 export const record = defineCommand({
-  usage: "--print | --install DIR | --plan | --kernel-cmdline | stamp FILE",
+  usage: "--print|--install DIR|--plan|--kernel-cmdline|stamp FILE",
   description:
     "The recorder is one POSIX sh script that needs neither Node.js nor a network: `doctor`, `arm` and `save` run before the kexec, `mark` at pause and resume, `collect` and `disarm` after it (docs/recorder.md).\n--plan prints what `arm` would write on this host, where, and why. --kernel-cmdline prints the words to add to the next kernel's command line. Neither changes anything.\nWith --bootconfig these words are a bootconfig, which the next kernel reads from the end of its initrd (CONFIG_BOOT_CONFIG). It is not limited to 2,047 characters, and it defines LUO's probes, so that none is armed inside the blackout.\n`record stamp` writes a copy of an x86-64 kernel image that stores the TSC at its entry and where the unpacked kernel is entered, so that the seam is opened exactly (docs/image-stamp.md). A signed image is stamped before it is signed.",
   options: {
