@@ -116,12 +116,8 @@ export const FUNCTIONS = {
     deed: file("preserve"),
     phase: "prepare",
   }),
-  memfdPreserve: row("memfd_luo_preserve", MEMFD, {
-    boot: "old",
-    role: "handler",
-    args: ["compat"],
-    recorded: BOTH,
-  }),
+  // The recorder arms handlers of all names by one template, HANDLER_CALLBACKS.
+  memfdPreserve: row("memfd_luo_preserve", MEMFD, { boot: "old", role: "handler", args: ["compat"] }),
   /** Undoes what a session preserved, when its fd is closed before the kexec: its agent gave up or died. */
   fileUnpreserve: row("luo_file_unpreserve_files", FILE, {
     boot: "old",
@@ -144,12 +140,7 @@ export const FUNCTIONS = {
     deed: session("freeze"),
     phase: "freeze",
   }),
-  memfdFreeze: row("memfd_luo_freeze", MEMFD, {
-    boot: "old",
-    role: "handler",
-    args: ["compat", "data"],
-    recorded: BOTH,
-  }),
+  memfdFreeze: row("memfd_luo_freeze", MEMFD, { boot: "old", role: "handler", args: ["compat", "data"] }),
   flbSerialize: row("luo_flb_serialize", "kernel/liveupdate/luo_flb.c", {
     boot: "old",
     role: "host",
@@ -245,12 +236,7 @@ export const FUNCTIONS = {
     deed: file("retrieve"),
     phase: "restore",
   }),
-  memfdRetrieve: row("memfd_luo_retrieve", MEMFD, {
-    boot: "new",
-    role: "handler",
-    args: ["compat", "data"],
-    recorded: BOTH,
-  }),
+  memfdRetrieve: row("memfd_luo_retrieve", MEMFD, { boot: "new", role: "handler", args: ["compat", "data"] }),
   /** The ioctl's; it encloses `luo_file_finish`, whose calls also come from closing a session's fd. */
   sessionFinish: row("luo_session_finish", SESSION, {
     boot: "new",
@@ -305,6 +291,22 @@ export const FUNCTIONS = {
     deed: file("cancel"),
   }),
 } as const satisfies Readonly<Record<string, KernelFunction>>;
+
+/** A callback of file handlers, behind the handler's own prefix: `memfd_luo` has `memfd_luo_preserve`. */
+export interface HandlerCallback extends Pick<KernelFunction, "boot" | "returns" | "args"> {
+  readonly suffix: string;
+}
+
+/**
+ * The callbacks that the recorder arms of each file handler that the kernel has, whatever its name: struct
+ * liveupdate_file_ops, include/linux/liveupdate.h. All take a struct liveupdate_file_op_args; `freeze` is optional.
+ */
+export const HANDLER_CALLBACKS: readonly HandlerCallback[] = [
+  { suffix: "preserve", boot: "old", returns: "status", args: ["compat"] },
+  { suffix: "freeze", boot: "old", returns: "status", args: ["compat", "data"] },
+  { suffix: "retrieve", boot: "new", returns: "status", args: ["compat", "data"] },
+  { suffix: "finish", boot: "new", returns: "nothing", args: ["compat"] },
+];
 
 export const ALL_FUNCTIONS: readonly KernelFunction[] = Object.values(FUNCTIONS);
 

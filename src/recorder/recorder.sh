@@ -261,6 +261,51 @@ members_in_btf() {
   }
 }
 
+# others_in_btf STRUCT FUNCTION...: those of the functions whose first argument is, by the kernel's BTF, something else
+# than a pointer to this struct; a function that BTF does not have (a module's) is not among them.
+others_in_btf() {
+  [ -r "$BTF" ] || return 0
+  # shellcheck disable=SC2046 # words are meant, see members_in_btf
+  set -- "$*" $(od -An -v -tu4 -N 24 "$BTF" 2> /dev/null)
+  [ "${2-0}" = 125855 ] || return 0
+  tail -c +$(($3 + $6 + 1)) "$BTF" | head -c "$7" | tr '\n\000' ' \n' | awk -v wanted="$1" '
+    BEGIN { n = split(wanted, each, / /); for (i = 1; i <= n; i++) is_wanted[each[i]] = 1 }
+    { if ($0 in is_wanted) printf "%d %s ", at, $0; at += length($0) + 1 }
+    END { print "" }' | {
+    IFS= read -r names
+    od -An -v -tu4 -j $(($3 + $4)) -N "$5" "$BTF" 2> /dev/null | awk -v wanted="${1%% *}" -v names="$names" '
+      BEGIN {
+        n = split(names, word, " ")
+        for (i = 1; i < n; i += 2) name_at[word[i]] = word[i + 1]
+        more[1] = 1; more[3] = 3; more[14] = 1; more[17] = 1
+        each[4] = 3; each[5] = 3; each[6] = 2; each[13] = 2; each[15] = 3; each[19] = 3
+      }
+      {
+        for (i = 1; i <= NF; i++) {
+          if (left > 0) {
+            left--
+            # A prototype is followed by pairs of a name and a type, one for each argument.
+            if (kind == 13 && ++member == 2) first[id] = $i
+            continue
+          }
+          part = ++heads % 3
+          if (part == 1) { type = $i; id++ }
+          else if (part == 2) info = $i
+          else {
+            kind = int(info / 16777216) % 32
+            left = more[kind] + each[kind] * (info % 65536)
+            member = 0
+            if (kind == 2) points_to[id] = $i
+            else if (!(type in name_at)) continue
+            else if (kind == 4 && name_at[type] == wanted) is_struct[id] = 1
+            else if (kind == 12) of[name_at[type]] = $i
+          }
+        }
+      }
+      END { for (name in of) if (!(points_to[first[of[name]]] in is_struct)) printf "%s ", name }'
+  }
+}
+
 # Of Linux 7.2 and 7.3 (kernel/liveupdate/luo_internal.h, include/linux/liveupdate.h). Of another kernel nothing is
 # known, and a wrong offset would record any memory.
 members_in_table() {
@@ -322,13 +367,11 @@ probe_table() {
   cat <<'EOF'
 old luo_session_create ret session=+0($arg1):string
 old luo_preserve_file ret session=@name($arg1):string token=$arg2:x64 fd=$arg3:s32
-old memfd_luo_preserve ret compat=@compatible(@handler($arg1)):string
 old luo_file_unpreserve_files void session=@name($arg1):string
 old kernel_kexec -
 old liveupdate_reboot ret
 old luo_session_serialize ret
 old luo_file_freeze ret session=@name($arg1):string
-old memfd_luo_freeze ret compat=@compatible(@handler($arg1)):string data=@data($arg1):x64
 old luo_flb_serialize ret
 old kernel_restart_prepare void cmd=+0($arg1):string
 old device_shutdown void
@@ -342,7 +385,6 @@ new luo_open ret
 new luo_session_deserialize ret
 new luo_session_retrieve ret session=+0($arg1):string
 new luo_retrieve_file ret session=@name($arg1):string token=$arg2:x64
-new memfd_luo_retrieve ret compat=@compatible(@handler($arg1)):string data=@data($arg1):x64
 new luo_session_finish ret session=@session_name($arg1):string
 new luo_file_finish void session=@name($arg1):string
 EOF
@@ -357,8 +399,6 @@ old luo_session_serialize
 old luo_file_freeze
 old luo_flb_serialize
 old luo_preserve_file
-old memfd_luo_preserve
-old memfd_luo_freeze
 old kernel_restart_prepare
 old device_shutdown
 old pci_device_shutdown
@@ -378,9 +418,62 @@ new luo_open
 new luo_session_deserialize
 new luo_session_retrieve
 new luo_retrieve_file
-new memfd_luo_retrieve
 new luo_file_finish
 EOF
+}
+
+# The same of the callbacks of each file handler, whatever its name: all take a struct liveupdate_file_op_args
+# (struct liveupdate_file_ops, include/linux/liveupdate.h). `freeze` is optional.
+# shellcheck disable=SC2016 # $arg1 is the kernel's
+HANDLER_TEMPLATE='old %s_preserve ret compat=@compatible(@handler($arg1)):string
+old %s_freeze ret compat=@compatible(@handler($arg1)):string data=@data($arg1):x64
+new %s_retrieve ret compat=@compatible(@handler($arg1)):string data=@data($arg1):x64
+new %s_finish void compat=@compatible(@handler($arg1)):string
+'
+# The handler of mainline, if nothing shows which there are.
+HANDLERS=memfd_luo
+handler_rows() { # of each of $HANDLERS, without a fork
+  for handler in $HANDLERS; do
+    # shellcheck disable=SC2059 # a template
+    printf "$HANDLER_TEMPLATE" "$handler" "$handler" "$handler" "$handler"
+  done
+}
+probe_rows() { probe_table; handler_rows; }
+graph_rows() {
+  graph_table
+  handler_rows | while read -r half function _; do printf '%s %s\n' "$half" "$function"; done
+}
+
+# find_handlers: $HANDLERS, prefixes X for which the kernel has X_preserve and X_retrieve, as every file handler has.
+# Left out are LUO's own functions, those of file-lifecycle-bound data (flb) and the PCI core's, which end alike and
+# take other arguments, as BTF shows of others. Looks through all functions: not for inside the blackout.
+find_handlers() {
+  functions_list
+  found=$(awk -v column="$LIST_COLUMN" '
+    {
+      name = $column
+      if (name ~ /_preserve$/) old[substr(name, 1, length(name) - 9)] = 1
+      else if (name ~ /_retrieve$/) fresh[substr(name, 1, length(name) - 9)] = 1
+    }
+    END { for (x in old) if ((x in fresh) && x !~ /^(luo|liveupdate|kho)(_|$)|(^|_)flb(_|$)|^pci_liveupdate$/ && x ~ /^[A-Za-z0-9_]+$/) print x }' "$LIST" 2> /dev/null | sort)
+  [ -n "$found" ] || return 0
+  if [ "$found" != memfd_luo ]; then
+    # shellcheck disable=SC2046 # words are meant
+    others=$(others_in_btf liveupdate_file_op_args $(for prefix in $found; do echo "${prefix}_preserve"; done))
+    HANDLERS=''
+    for prefix in $found; do
+      case " $others " in *" ${prefix}_preserve "*) ;; *) HANDLERS=$HANDLERS${HANDLERS:+ }$prefix ;; esac
+    done
+  else HANDLERS=$found; fi
+}
+# saved_handlers: those that the old kernel's probes were of, in $HANDLERS; without a fork.
+saved_handlers() {
+  [ -r "$STATE/traceable" ] || return 0
+  found=''
+  while IFS= read -r function; do
+    case $function in *_preserve) found=$found${found:+ }${function%_preserve} ;; esac
+  done < "$STATE/traceable"
+  HANDLERS=${found:-$HANDLERS}
 }
 
 # half, ring (marks: small and quiet, noise: the rest), event or subsystem/, filter.
@@ -413,14 +506,17 @@ EOF
   fi
 }
 
-# Of the functions on standard input, those that can be traced; without the kernel's list, those that it has.
+# functions_list: the kernel's list of functions that can be traced, in $LIST; without it, of those that it has.
+functions_list() {
+  LIST=$TRACING/available_filter_functions LIST_COLUMN=1
+  { [ -r "$LIST" ] && head -n 1 "$LIST" > /dev/null 2>&1; } || LIST=$ROOT/proc/kallsyms LIST_COLUMN=3
+}
+# Of the functions on standard input, those that can be traced.
 traceable() {
-  list=$TRACING/available_filter_functions
-  { [ -r "$list" ] && head -n 1 "$list" > /dev/null 2>&1; } || list=$ROOT/proc/kallsyms
-  awk -v list="$list" '
+  functions_list
+  awk -v list="$LIST" -v column="$LIST_COLUMN" '
     { wanted[$1] = 1; order[++n] = $1 }
     END {
-      column = list ~ /kallsyms$/ ? 3 : 1
       while ((getline line < list) > 0) { split(line, word, /[ \t]+/); if (word[column] in wanted) found[word[column]] = 1 }
       for (i = 1; i <= n; i++) if (order[i] in found) print order[i]
     }'
@@ -536,18 +632,21 @@ GROUP=blackout
 # all functions: the new kernel believes the old one where it is the same build, and else tries them all.
 known_traceable() {
   if [ "$1" = old ]; then
-    list=$(probe_table | while read -r _ function _; do printf '%s\n' "$function"; done | traceable)
+    list=$(probe_rows | while read -r _ function _; do printf '%s\n' "$function"; done | traceable)
     if [ "$DRY" = no ]; then put "$STATE/traceable" "$build$NEWLINE$list"; fi
     printf '%s\n' "$list"
   elif first_line "$STATE/traceable" && [ "$LINE" = "$build" ]; then sed 1d "$STATE/traceable"
-  else probe_table | while read -r _ function _; do printf '%s\n' "$function"; done; fi
+  else probe_rows | while read -r _ function _; do printf '%s\n' "$function"; done; fi
 }
 
 define_probes() { # HALF: all in one write where the kernel takes them so, else one by one
   [ -n "$PROBES_FILE" ] || { defect no-probes 'this kernel has no kprobe events (CONFIG_KPROBE_EVENTS)'; return 1; }
   choose_probes
   from_btf=no
-  [ "$1" = old ] && from_btf=yes
+  if [ "$1" = old ]; then
+    from_btf=yes
+    find_handlers
+  else saved_handlers; fi
   know_layout $from_btf
   known=$NEWLINE$(known_traceable "$1")$NEWLINE
   definitions=''
@@ -555,7 +654,11 @@ define_probes() { # HALF: all in one write where the kernel takes them so, else 
   unplaced=''
   while read -r half function returns arguments; do
     [ "$half" = "$1" ] || continue
-    case $known in *"$NEWLINE$function$NEWLINE"*) ;; *) unknown="$unknown $function"; continue ;; esac
+    case $known in *"$NEWLINE$function$NEWLINE"*) ;; *)
+      # What a handler need not have.
+      case " $HANDLERS " in *" ${function%_freeze} "*) ;; *) unknown="$unknown $function" ;; esac
+      continue ;;
+    esac
     case $arguments in
       *@*)
         arguments=$(printf '%s' "$arguments" | sed 's/[a-z]*=[^ ]*@[^ ]*//g; s/  */ /g; s/^ //')
@@ -563,7 +666,7 @@ define_probes() { # HALF: all in one write where the kernel takes them so, else 
     esac
     probe_lines "$function" "$returns" "$arguments"
   done <<EOF
-$(probe_table | with_offsets)
+$(probe_rows | with_offsets)
 EOF
   [ -z "$unplaced" ] || defect offset-unknown "where Linux $RELEASE keeps what these read is not known; they are recorded without:$unplaced"
   [ -z "$unknown" ] || defect not-traceable "not in this kernel, or not traceable:$unknown"
@@ -634,7 +737,7 @@ arm_graph() { # HALF INSTANCE
   esac
   in_instance "$2" set_ftrace_filter
   filter=$INSIDE
-  functions=$(graph_table | while read -r half function; do
+  functions=$(graph_rows | while read -r half function; do
     [ "$half" = "$1" ] && printf '%s\n' "$function"; done | traceable)
   [ -n "$functions" ] || { defect not-traceable 'none of the functions for level graph can be traced'; return 0; }
   if [ "$DRY" = yes ]; then
@@ -1896,7 +1999,8 @@ recording_words() {
   done | sed 's,/$,/*,; s,/,:,' | tr '\n' ,)
   WORDS=$WORDS${events%,}
   if at_least graph; then
-    functions=$(graph_table | while read -r half function; do [ "$half" = new ] && printf '%s,' "$function"; done)
+    find_handlers
+    functions=$(graph_rows | while read -r half function; do [ "$half" = new ] && printf '%s,' "$function"; done)
     WORDS="$WORDS ftrace=function_graph ftrace_filter=${functions%,}"
   fi
 }
@@ -1950,7 +2054,8 @@ bootconfig_text() {
   # Where another build keeps what probes read is not known here, and a wrong offset would record any memory.
   LAYOUT=''
   [ $SAME_BUILD = no ] || know_layout yes
-  probe_table | with_offsets | while read -r half function returns arguments; do
+  find_handlers
+  probe_rows | with_offsets | while read -r half function returns arguments; do
     [ "$half" = new ] || continue
     case $arguments in *@*) arguments=$(printf '%s' "$arguments" | sed 's/[a-z]*=[^ ]*@[^ ]*//g; s/  */ /g; s/^ //; s/ $//') ;; esac
     printf 'ftrace.event.kprobes.%s { probes = "%s"; enable }\n' "$function" "$function${arguments:+ $arguments}"
@@ -2739,8 +2844,9 @@ stop_boot_tracing() {
   done
   set -f
   # And the probes that a bootconfig has defined, those of this recorder's.
+  find_handlers
   sed -n 's/^ftrace\.event\.kprobes\.\([a-z0-9_]*\)\.probes.*/\1/p' "$ROOT/proc/bootconfig" 2> /dev/null | while IFS= read -r probe; do
-    probe_table | grep -q " ${probe%_ret} " || continue
+    probe_rows | grep -q " ${probe%_ret} " || continue
     put "$TRACING/events/kprobes/$probe/enable" 0
     put_more "$TRACING/$PROBES_FILE" "-:kprobes/$probe"
   done
@@ -2914,7 +3020,8 @@ examine() {
     *) check note events events "these events are missing:$missing_events" 'phases are found without them, with less detail' ;;
   esac
   if [ -n "$PROBES_FILE" ]; then
-    wanted=$(probe_table | while read -r _ function _; do echo "$function"; done)
+    find_handlers
+    wanted=$(probe_rows | while read -r _ function _; do echo "$function"; done)
     found=$(printf '%s\n' "$wanted" | traceable | wc -l)
     total=$(printf '%s\n' "$wanted" | wc -l)
     # Their number varies with the compiler; these have no stand-in.

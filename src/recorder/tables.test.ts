@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { ALL_FUNCTIONS, type KernelFunction, LUO_IOCTL_RANGE } from "../model/luo.js";
+import { ALL_FUNCTIONS, HANDLER_CALLBACKS, type KernelFunction, LUO_IOCTL_RANGE } from "../model/luo.js";
 import { recorderPath } from "./recorder.js";
 
 const script = readFileSync(recorderPath, "utf8");
@@ -13,7 +13,7 @@ function table(name: string): readonly (readonly string[])[] {
   return body.split("\n").map((line) => line.split(" "));
 }
 
-const probed = (each: KernelFunction): string =>
+const probed = (each: Pick<KernelFunction, "boot" | "name" | "returns" | "args">): string =>
   [
     each.boot,
     each.name,
@@ -27,6 +27,19 @@ test("the recorder probes the functions of the vocabulary, with their arguments,
   );
   const wanted = ALL_FUNCTIONS.filter(({ recorded }) => recorded.includes("probe")).map(probed);
   assert.deepEqual([...rows].sort(), [...wanted].sort());
+});
+
+test("the recorder's template for file handlers has the callbacks of the vocabulary", () => {
+  const template = /^HANDLER_TEMPLATE='([^']*)'$/m.exec(script)?.[1];
+  assert.ok(template !== undefined, "recorder.sh has no HANDLER_TEMPLATE");
+  const rows = template
+    .trim()
+    .split("\n")
+    .map((line) => line.replaceAll(/=\S+/g, "="));
+  assert.deepEqual(
+    rows,
+    HANDLER_CALLBACKS.map((each) => probed({ ...each, name: `%s_${each.suffix}` })),
+  );
 });
 
 test("the recorder's function graph has the functions of the vocabulary, and no others", () => {

@@ -9,7 +9,13 @@ export interface BtfStruct {
   readonly flagged?: boolean;
 }
 
-const STRUCT = 4;
+export interface BtfFunction {
+  readonly name: string;
+  /** The struct that its first argument points to. */
+  readonly takes: string;
+}
+
+const [POINTER, STRUCT, FUNCTION, PROTOTYPE] = [2, 4, 12, 13] as const;
 /** Words behind the three of a type: fixed, and per element (include/uapi/linux/btf.h). */
 const BEHIND: readonly (readonly [kind: number, fixed: number, each: number])[] = [
   [1, 1, 0],
@@ -29,8 +35,8 @@ const BEHIND: readonly (readonly [kind: number, fixed: number, each: number])[] 
   [19, 0, 3],
 ];
 
-/** `structs` in order, each among up to three types of random kinds whose names are as random. */
-export function makeBtf(structs: readonly BtfStruct[], random: Random): Buffer {
+/** `structs` and `functions` in order, each among up to three types of random kinds whose names are as random. */
+export function makeBtf(structs: readonly BtfStruct[], random: Random, functions: readonly BtfFunction[] = []): Buffer {
   const strings: string[] = [""];
   let stringBytes = 1;
   const places = new Map<string, number>([["", 0]]);
@@ -44,20 +50,36 @@ export function makeBtf(structs: readonly BtfStruct[], random: Random): Buffer {
   };
   const words: number[] = [];
   const anyWord = (): number => random.below(2 ** 32);
+  let types = 0;
+  const head = (name: string, info: number, word: number): number => {
+    words.push(placeOf(name), info, word);
+    types += 1;
+    return types;
+  };
+  const idOf = new Map<string, number>();
   const other = (): void => {
     const [kind, fixed, each] = BEHIND[random.below(BEHIND.length)] as (typeof BEHIND)[number];
     const elements = each === 0 ? 0 : random.below(6);
-    words.push(placeOf(`other_${random.below(20)}`), kind * 2 ** 24 + elements, anyWord());
+    head(`other_${random.below(20)}`, kind * 2 ** 24 + elements, anyWord());
     for (let i = 0; i < fixed + each * elements; i++) words.push(anyWord());
   };
   for (const { name, members, flagged } of structs) {
     for (let i = random.below(4); i > 0; i--) other();
     const flag = flagged === true ? 2 ** 31 : 0;
-    words.push(placeOf(name), flag + STRUCT * 2 ** 24 + members.length, 4_096);
+    idOf.set(name, head(name, flag + STRUCT * 2 ** 24 + members.length, 4_096));
     for (const [member, offset] of members) {
       const width = flagged === true ? random.below(64) * 2 ** 24 : 0;
       words.push(placeOf(member), anyWord(), width + offset * 8);
     }
+  }
+  for (const { name, takes } of functions) {
+    for (let i = random.below(4); i > 0; i--) other();
+    const pointer = head("", POINTER * 2 ** 24, idOf.get(takes) ?? 0);
+    const more = random.below(3);
+    const prototype = head("", PROTOTYPE * 2 ** 24 + 1 + more, anyWord());
+    words.push(placeOf("args"), pointer);
+    for (let i = 0; i < more; i++) words.push(placeOf("more"), anyWord());
+    head(name, FUNCTION * 2 ** 24 + 1, prototype);
   }
   other();
   const header = Buffer.alloc(24);
@@ -66,9 +88,9 @@ export function makeBtf(structs: readonly BtfStruct[], random: Random): Buffer {
   bytes.forEach((value, i) => {
     header.writeUInt32LE(value, 4 + i * 4);
   });
-  const types = Buffer.alloc(words.length * 4);
+  const section = Buffer.alloc(words.length * 4);
   words.forEach((word, i) => {
-    types.writeUInt32LE(word, i * 4);
+    section.writeUInt32LE(word, i * 4);
   });
-  return Buffer.concat([header, types, Buffer.from(`${strings.join("\0")}\0`, "latin1")]);
+  return Buffer.concat([header, section, Buffer.from(`${strings.join("\0")}\0`, "latin1")]);
 }
