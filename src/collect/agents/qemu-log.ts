@@ -171,16 +171,15 @@ const DIALECT: StampedDialect = {
   },
 };
 
-const HEAD_LINES = 16;
 const STAMPED_EVENT = /^(?:\d{1,10}@\d{1,10}\.\d{6}:|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?Z )\w*_\w*(?: |$)/;
 /** Without stamps a log is recognized by the events that blackout reads. */
 const KNOWN_EVENT =
   /^(?:runstate_set|vm_state_notify|migrate_set_state|savevm_\w+|vmstate_\w+|(?:qemu_)?loadvm_\w+)(?: |$)/;
 
-/** One of the first lines is an event with QEMU's stamp, or one of migration's without. */
-export function isQemuLog(head: Uint8Array): boolean {
-  const lines = new TextDecoder("latin1").decode(head.subarray(0, 8192)).split(/\r?\n/, HEAD_LINES);
-  return lines.some((line) => STAMPED_EVENT.test(line)) || lines.some((line) => KNOWN_EVENT.test(line));
+/** How many of the lines are events with QEMU's stamp, or without stamps, of migration. */
+export function qemuLogLines(lines: readonly string[]): number {
+  const stamped = lines.filter((line) => STAMPED_EVENT.test(line)).length;
+  return stamped > 0 ? stamped : lines.filter((line) => KNOWN_EVENT.test(line)).length;
 }
 
 export function openQemuLog(source: ByteSource): Result<TraceFile, string> {

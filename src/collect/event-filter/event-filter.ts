@@ -8,6 +8,7 @@ import { err, ok, type Result } from "../../base/result.js";
 import { globMatcher } from "../../base/text/glob.js";
 import { type EventChunk, EventKind, type FieldValue } from "../../model/collected.js";
 import type { RecordFilter } from "../../model/traces/trace-file.js";
+import { printedFields } from "../ftrace-text/fields.js";
 import { END_OF_TIME } from "../ring-buffer/ring-buffer.js";
 import {
   type CompareOp,
@@ -140,13 +141,47 @@ function compileTerm(term: FilterTerm, time: FilterTime): Test<Row> {
       };
     }
     case null: {
-      const test = fieldTest(term);
+      const { field, op } = term;
+      const equals = fieldTest(op === "!=" ? { ...term, op: "=" } : term);
+      const wordy = term.values.some((value) => value.kind === "text" && numberOf(value.text) === null);
       return ({ chunk, row }) => {
-        const value = chunk.fields(row).get(term.field);
-        return value !== undefined && test(value);
+        const value = fieldOf(chunk, row, field);
+        const printed =
+          value === undefined || (wordy && typeof value !== "string") ? printedOf(chunk, row, field) : undefined;
+        if (value === undefined && printed === undefined) return false;
+        const matches =
+          (value !== undefined && equals(value)) ||
+          (printed !== undefined && equals(printed)) ||
+          (!wordy && field.endsWith("prev_state") && typeof value === "string" && equals(stateBits(value)));
+        return matches === (op !== "!=");
       };
     }
   }
+}
+
+/** `text` is a payload as the source prints it, where the event has no field of that name. */
+function fieldOf(chunk: EventChunk, row: number, field: string): FieldValue | undefined {
+  return chunk.fields(row).get(field) ?? (field === "text" ? chunk.text(row).trim() : undefined);
+}
+
+/** What the kernel prints for a field of a raw record, so that the same ring is filtered alike as text and as pages. */
+function printedOf(chunk: EventChunk, row: number, field: string): FieldValue | undefined {
+  if (chunk.kind[row] !== EventKind.event) return undefined;
+  const name = chunk.strings.stringOf(chunk.name[row] as number);
+  return printedFields(name, chunk.text(row)).get(field);
+}
+
+/** A task's state in letters as its number: TASK_STATE_TO_CHAR_STR, and `+` is TASK_REPORT_MAX (linux/sched.h). */
+function stateBits(letters: string): number {
+  const preempted = letters.endsWith("+") ? 0x100 : 0;
+  const bits = ["S", "D", "T", "t", "X", "Z", "P", "I"];
+  return letters
+    .replace("+", "")
+    .split("|")
+    .reduce((sum, letter) => {
+      const bit = bits.indexOf(letter);
+      return letter === "R" ? sum : bit < 0 ? Number.NaN : sum + 2 ** bit;
+    }, preempted);
 }
 
 /** The kernel's text names no event of the function graph: here they are called what the pages call them. */
@@ -368,7 +403,7 @@ function mayHave(expression: FilterExpression, has: (field: string) => boolean):
       return may === null ? null : !may;
     }
     case "term":
-      return expression.key === null && !has(expression.field) ? false : null;
+      return expression.key === null && expression.field !== "text" && !has(expression.field) ? false : null;
   }
 }
 

@@ -38,6 +38,10 @@ function reschedColumn(flags: number): string {
 /** ` SSSSS.UUUUUU`, rounded (ns2usecs), or the count right-aligned in 13 columns (trace_print_time). */
 export function timeColumn(count: bigint, clock: string): string {
   if (COUNTING_CLOCKS.has(clock)) return ` ${count.toString().padStart(12)}`;
+  if (count < 0n) {
+    const us = (500n - count) / 1000n;
+    return ` ${`-${us / 1_000_000n}`.padStart(5)}.${(us % 1_000_000n).toString().padStart(6, "0")}`;
+  }
   const us = (count + 500n) / 1000n;
   return ` ${(us / 1_000_000n).toString().padStart(5)}.${(us % 1_000_000n).toString().padStart(6, "0")}`;
 }

@@ -118,11 +118,11 @@ export class EventText {
       return {
         conversions: 2,
         text: (record) =>
-          `(${this.#symbol(address(record, "__probe_ret_ip"), true)} <- ${this.#symbol(address(record, "__probe_func"), false)})`,
+          `(${this.#probed(address(record, "__probe_ret_ip"), true)} <- ${this.#probed(address(record, "__probe_func"), false)})`,
       };
     }
     if (named("__probe_ip")) {
-      return { conversions: 1, text: (record) => `(${this.#symbol(address(record, "__probe_ip"), true)})` };
+      return { conversions: 1, text: (record) => `(${this.#probed(address(record, "__probe_ip"), true)})` };
     }
     return null;
   }
@@ -133,6 +133,11 @@ export class EventText {
 
   #size(format: EventFormat, name: string): number {
     return format.fields.find((field) => field.name === name)?.size ?? 0;
+  }
+
+  /** As #symbol, but code of user space is printed without zeros before it (trace_uprobe.c, print_uprobe_event). */
+  #probed(address: bigint, offset: boolean): string {
+    return address !== 0n && address < 0x1000_0000n ? `0x${address.toString(16)}` : this.#symbol(address, offset);
   }
 
   /** seq_print_ip_sym. */

@@ -88,7 +88,7 @@ export const READER_LIMITS = {
     unit: "bytes",
     usual: 2 ** 30,
     most: IN_MEMORY,
-    what: "a Perfetto trace packed as a whole by gzip or zstd, unpacked",
+    what: "a trace or a log packed as a whole by gzip, zstd, xz or bzip2, unpacked",
     beyond: "refused: unpack it first",
   },
   "perfetto-packet-bytes": {

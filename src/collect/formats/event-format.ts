@@ -188,7 +188,8 @@ function fieldOf(declaration: string, offset: number, size: number, signed: bool
     ? "data-loc"
     : type.startsWith("__rel_loc")
       ? "rel-loc"
-      : !array
+      : // Kernels before 5.x declare the text of a print as `char buf`, of size 0.
+        !array && !(size === 0 && isText)
         ? "integer"
         : size === 0
           ? "rest"

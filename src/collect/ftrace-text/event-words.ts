@@ -15,6 +15,8 @@ export const Word = {
   unlisted: 5,
   /** No formats known: a marker if a marker's prefix follows. */
   unsure: 6,
+  /** trace-cmd's `kernel_stack: <stack trace >`, whose callers stand on the next lines. */
+  stack: 7,
 } as const;
 export type Word = (typeof Word)[keyof typeof Word];
 
@@ -74,7 +76,9 @@ export class EventWords {
 }
 
 function wordOf(name: string, eventNames: ReadonlySet<string> | null): Word {
-  if (name === "tracing_mark_write" || /^0x[0-9a-f]{8,16}$/.test(name)) return Word.marker;
+  // bpf_trace_printk once named an address, or 0.
+  if (name === "tracing_mark_write" || /^(?:0x[0-9a-f]{1,16}|0)$/.test(name)) return Word.marker;
+  if (name === "kernel_stack" || name === "user_stack") return Word.stack;
   // A kernel message may begin as a marker does.
   if (name === "console") return Word.event;
   if (name === "print" || name === "bprint" || name === "bputs") return Word.print;

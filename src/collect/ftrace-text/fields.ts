@@ -10,6 +10,7 @@
 import { assertNever } from "../../base/result.js";
 import type { EventFields, FieldValue } from "../../model/collected.js";
 import { Shape } from "./shape.js";
+import { tracerFields } from "./tracer-lines.js";
 
 /** What a row's fields are decoded from. */
 export interface Payload {
@@ -55,6 +56,11 @@ export function decodeFields(payload: Payload): EventFields {
     case Shape.stack:
       fields.set("caller", text.slice(text.indexOf("\n") + 1).trim());
       return fields;
+    case Shape.sample:
+      for (const [key, value] of tracerFields(name, text))
+        fields.set(key, key === "dev" ? value : (integer(value) ?? value));
+      if (fields.size === 0 || name === "blk") fields.set("text", text.trim());
+      return fields;
     case Shape.rawData: {
       const raw = /^# ([0-9a-f]{1,16}) buf:(.*)$/s.exec(text);
       if (raw === null) return fields;
@@ -65,6 +71,13 @@ export function decodeFields(payload: Payload): EventFields {
     default:
       return assertNever(shape);
   }
+}
+
+/** The fields of an event's arguments as the kernel prints them, for events of any source. */
+export function printedFields(name: string, text: string): EventFields {
+  const fields = new Map<string, FieldValue>();
+  argumentFields(name, text, fields);
+  return fields;
 }
 
 const DECIMAL = /^-?(?:0|[1-9]\d{0,18})$/;
@@ -107,6 +120,24 @@ function probeValue(text: string): FieldValue {
 
 const KEY = /(?:^|[ [(])([A-Za-z_][A-Za-z0-9_]*)=/g;
 
+/** A time in nanoseconds as the scheduler's events print it: `76593 [ns]`. */
+const NANOSECONDS = /^(-?\d{1,19}) \[ns\]$/;
+
+function argumentValue(text: string): FieldValue {
+  const ns = text.endsWith(" [ns]") ? NANOSECONDS.exec(text) : null;
+  return ns === null ? listedValue(text) : exact(BigInt(ns[1] as string));
+}
+
+/** A task's name is at most 15 bytes (TASK_COMM_LEN), and its number stands behind it. */
+const MAX_COMM = 16;
+
+/** Where the value of a `comm` ends: a name may hold ` y=`, and what follows it is the pid of the same prefix. */
+function endOfComm(text: string, key: string, from: number): number {
+  if (!key.endsWith("comm")) return -1;
+  const pid = ` ${key.slice(0, -4)}pid=`;
+  return text.lastIndexOf(pid, from + MAX_COMM) >= from ? text.lastIndexOf(pid, from + MAX_COMM) : -1;
+}
+
 /** `a=1 b=two words [c=3]`: a value runs up to the next ` name=`, because strings are printed without quotes. */
 function pairs(text: string, value: (text: string) => FieldValue, fields: Map<string, FieldValue>): void {
   let key: string | null = null;
@@ -123,6 +154,8 @@ function pairs(text: string, value: (text: string) => FieldValue, fields: Map<st
     close(match.index);
     key = match[1] as string;
     from = match.index + match[0].length;
+    const comm = endOfComm(text, key, from);
+    if (comm >= 0) KEY.lastIndex = comm;
     if (text[from] === '"') {
       const end = closingQuote(text, from + 1);
       fields.set(key, text.slice(from + 1, end));
@@ -238,8 +271,13 @@ function argumentFields(name: string, text: string, fields: Map<string, FieldVal
     });
     return;
   }
-  pairs(text, listedValue, fields);
+  pairs(text, argumentValue, fields);
+  // What no pair holds is kept as it is printed, so that no event is without its content.
+  const first = text.search(KEY_BEGIN);
+  if (text.trim() !== "" && (first < 0 || /\w/.test(text.slice(0, first)))) fields.set("text", text.trim());
 }
+
+const KEY_BEGIN = /(?:^|[ [(])[A-Za-z_][A-Za-z0-9_]*=/;
 
 /** include/trace/events/cpuhp.h. */
 const CPUHP =
@@ -255,22 +293,24 @@ const SCHED_FIELDS = ["prev_comm", "prev_pid", "prev_prio", "prev_state", "next_
  * `/* func ret=0x0 *\/`, and funcgraph-args' arguments in the parentheses.
  */
 function graphFields(payload: Payload, fields: Map<string, FieldValue>): void {
-  let body = payload.text;
-  let comment = "";
-  if (body.endsWith("*/")) {
-    const open = body.lastIndexOf("/*");
-    if (open >= 0) {
-      comment = body.slice(open + 2, -2).trim();
-      body = body.slice(0, open).trimEnd();
-    }
+  let body = payload.text.trimEnd();
+  const remarks: string[] = [];
+  for (let match = REMARK.exec(body); match !== null; match = REMARK.exec(body)) {
+    remarks.unshift((match[1] ?? match[2] ?? "").trim());
+    body = body.slice(0, match.index).trimEnd();
   }
-  const equals = comment.indexOf("= ");
-  const ret = comment.indexOf("ret=");
-  const at = ret >= 0 ? ret : equals;
-  const value = at < 0 ? null : (comment.slice(at + (ret >= 0 ? 4 : 2)).split(" ", 1)[0] as string);
-  const remark = at < 0 ? comment : comment.slice(0, at).trim();
+  // trace-cmd: `func() /* <-caller */ {`.
+  const inside = /\) +\/\*(.*?)\*\/ \{$/.exec(body);
+  if (inside !== null) {
+    remarks.push((inside[1] as string).trim());
+    body = body.slice(0, inside.index + 1);
+  }
+  const found = remarks.map(remarkOf);
+  const named = found.find(({ func }) => func !== "")?.func;
+  const value = found.find(({ ret }) => ret !== null)?.ret ?? null;
+  const caller = found.find((remark) => remark.caller !== null)?.caller ?? null;
   if (body.startsWith("}")) {
-    if (remark !== "" && !remark.startsWith("<-")) fields.set("func", remark);
+    if (named !== undefined) fields.set("func", named);
   } else {
     const open = body.indexOf("(");
     fields.set("func", open < 0 ? body : body.slice(0, open));
@@ -281,6 +321,27 @@ function graphFields(payload: Payload, fields: Map<string, FieldValue>): void {
   const duration = durationNs(payload.duration);
   if (duration !== null) fields.set("duration", duration);
   if (value !== null && value !== "") fields.set("retval", integer(value) ?? value);
+  if (caller !== null) fields.set("retaddr", caller);
+}
+
+/** The last comment, or what stands in parentheses behind `{`, `}`, `;` or a comment. */
+const REMARK = /\/\*((?:(?!\*\/).)*)\*\/$|(?<=[{};/]) +\(([^()]*)\)$/s;
+
+interface Remark {
+  readonly func: string;
+  readonly ret: string | null;
+  readonly caller: string | null;
+}
+
+/** `func`, `= 0x0`, `func ret=0x5`, `<-caller`, and these together. */
+function remarkOf(remark: string): Remark {
+  const caller = /<- ?(\S+)/.exec(remark)?.[1] ?? null;
+  const ret = /(?:^|\s)ret=\s*(\S+)/.exec(remark)?.[1] ?? /(?:^|\s)= (\S+)/.exec(remark)?.[1] ?? null;
+  const func = remark
+    .replace(/<- ?\S+/, "")
+    .replace(/(?:^|\s)(?:ret)?= ?\S+.*$/, "")
+    .trim();
+  return { func: /^\d+$|^Overruns:/.test(func) ? "" : func, ret, caller };
 }
 
 /** `! 628.832 us` to 628832: microseconds with up to three decimals, of sched_clock; null if there is none. */

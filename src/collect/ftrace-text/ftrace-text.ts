@@ -10,12 +10,13 @@ import { type DefectInput, DefectLog } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { EventSink, EventSource, ReadCounts, TraceClock } from "../../model/collected.js";
 import type { RecordFilter } from "../../model/traces/trace-file.js";
-import { CARRIAGE_RETURN, SLASH, STAR, startsWith, trimRight } from "../files/bytes.js";
+import { CARRIAGE_RETURN, SLASH, STAR, skipSpaces, startsWith, trimRight } from "../files/bytes.js";
 import { MAX_LINE_BYTES, scanLines } from "../files/line-blocks.js";
 import { Line, LineParser } from "./line-parser.js";
 import { RowFilter } from "./row-filter.js";
 import { Rows } from "./rows.js";
 import { Shape } from "./shape.js";
+import { TaskNames } from "./task-names.js";
 
 export interface FtraceTextInput {
   readonly boot: Boot;
@@ -27,6 +28,8 @@ export interface FtraceTextInput {
   readonly markerPrefixes?: readonly string[];
   /** Lines of events that it does not want give no row, and count as structural; all are wanted unless given. */
   readonly filter?: RecordFilter | undefined;
+  /** Lines before the trace that are something else, such as a page's styles; 0 unless given. */
+  readonly linesBefore?: number;
   /** How much is read at a time, in bytes; 1 MiB unless given. The rows do not depend on it. */
   readonly blockBytes?: number;
 }
@@ -42,7 +45,7 @@ const BLOCK_BYTES = 1024 * 1024;
 /** Some entries print no line (19 of 3,641 in a recording): below this share of the header's count events are lost. */
 const LEAST_PRINTED = 0.95;
 const MARKER_PREFIXES = ["luo:", "clock:"];
-const STACK_CALLER = new TextEncoder().encode(" => ");
+const STACK_CALLER = new TextEncoder().encode("=> ");
 
 /**
  * The events of one ftrace text file. Times are counts of `clock`: `SEC.FRACTION` is read as nanoseconds (a
@@ -76,6 +79,7 @@ class TextReader {
   readonly #rows = new Rows();
   readonly #defects: DefectLog;
   readonly #tasks = new CurrentTasks();
+  readonly #taskNames: TaskNames;
   readonly #filter: RowFilter | null;
   readonly #counts = { lines: 0, events: 0, continuations: 0, structural: 0, undecoded: 0, lostEvents: 0 };
   #untimed = 0;
@@ -89,7 +93,12 @@ class TextReader {
   /** Lines that cannot be decoded belong to the event before them. */
   #continued = false;
   #openIsStack = false;
+  readonly #linesBefore: number;
+  /** The page that holds the trace goes on. */
+  #isAfter = false;
   #openIsComment = false;
+  /** Its strings may hold any byte. */
+  #openIsEvent = false;
   /** Where the open row's line begins; -1 if none is open, or if the filter has left it out. */
   #openAt = -1;
   /** How long the event is so far, with its further lines. */
@@ -99,12 +108,14 @@ class TextReader {
     this.#input = input;
     this.#sink = sink;
     this.#file = input.source.name;
+    this.#linesBefore = input.linesBefore ?? 0;
     this.#block = Math.max(1, input.blockBytes ?? BLOCK_BYTES);
     this.#buffer = Buffer.alloc(this.#block + MAX_OPEN_BYTES + MAX_LINE_BYTES + 2);
     this.#parser = new LineParser(this.#strings, {
       eventNames: input.eventNames !== null && input.eventNames.size > 0 ? input.eventNames : null,
       markerPrefixes: input.markerPrefixes ?? MARKER_PREFIXES,
     });
+    this.#taskNames = new TaskNames(this.#parser.names);
     this.#defects = new DefectLog(sink);
     this.#filter = input.filter === undefined ? null : new RowFilter(input.filter, this.#strings);
   }
@@ -141,10 +152,17 @@ class TextReader {
     rows.drop(keep, shift);
   }
 
-  #takeLine(begin: number, newline: number): void {
+  #takeLine(lineBegin: number, newline: number): void {
+    let begin = lineBegin;
     this.#counts.lines += 1;
     const buffer = this.#buffer;
-    const end = newline > begin && buffer[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
+    let end = newline;
+    while (end > begin && buffer[end - 1] === CARRIAGE_RETURN) end--;
+    if (this.#counts.lines === 1 && startsWith(buffer, begin, end, BYTE_ORDER_MARK)) begin += BYTE_ORDER_MARK.length;
+    if (this.#isOutside(begin, end)) {
+      this.#counts.structural += 1;
+      return;
+    }
     if (newline - begin > MAX_LINE_BYTES) {
       this.#parser.high = -1;
       this.#undecoded(begin, end, `A line of more than ${MAX_LINE_BYTES} bytes`);
@@ -170,11 +188,24 @@ class TextReader {
     this.#openAt = -1;
   }
 
+  /** Whether a line is of what the trace is embedded in: Android's systrace puts it into an HTML page. */
+  #isOutside(begin: number, end: number): boolean {
+    if (this.#linesBefore === 0) return false;
+    if (this.#counts.lines <= this.#linesBefore) return true;
+    if (startsWith(this.#buffer, begin, end, SCRIPT_END)) this.#isAfter = true;
+    else if (this.#isAfter && startsWith(this.#buffer, begin, end, TRACER)) this.#isAfter = false;
+    return this.#isAfter;
+  }
+
   #takeEvent(begin: number, end: number): void {
     const parser = this.#parser;
     this.#openBytes = end - begin + 1;
     if (this.#rows.full) this.#flush(0, 0);
     if (parser.pid < 0 && parser.cpu >= 0) this.#tasks.fill(parser);
+    if (parser.shape === Shape.arguments) {
+      this.#taskNames.learn(parser.name, this.#buffer, parser.begin, parser.end);
+    }
+    parser.comm = this.#taskNames.nameOf(parser.pid, parser.comm);
     const time = this.#timeOfEvent();
     if (parser.nameless > 0) this.#takeNameless();
     const isWanted = this.#filter === null || this.#filter.wants(parser);
@@ -185,22 +216,24 @@ class TextReader {
     this.#continued = parser.open;
     this.#openIsStack = parser.shape === Shape.stack;
     this.#openIsComment = parser.openComment;
+    this.#openIsEvent = parser.shape === Shape.arguments;
     this.#openAt = isWanted && this.#continued ? begin : -1;
   }
 
   /** Counts since the base; NaN without a time. */
   #timeOfEvent(): number {
-    const { high, low } = this.#parser;
+    const { high, low, negative } = this.#parser;
     if (this.#baseHigh < 0) {
-      // One base for all chunks, even if the first event carries no time.
-      this.#baseHigh = Math.max(0, high);
-      this.#baseLow = high < 0 ? 0 : low;
+      // One base for all chunks, even if the first event carries no time, or one before zero.
+      this.#baseHigh = negative ? 0 : Math.max(0, high);
+      this.#baseLow = high < 0 || negative ? 0 : low;
       this.#base = nanoseconds(this.#baseHigh, this.#baseLow);
     }
     if (high < 0) {
       this.#untimed += 1;
       return Number.NaN;
     }
+    if (negative) return -(high + this.#baseHigh) * 1e9 - (low + this.#baseLow);
     this.#lastHigh = high;
     this.#lastLow = low;
     return (high - this.#baseHigh) * 1e9 + (low - this.#baseLow);
@@ -209,8 +242,8 @@ class TextReader {
   /** Counts a line as a part of the event before it; false if it cannot be one. */
   #continues(begin: number, end: number): boolean {
     const buffer = this.#buffer;
-    if (!this.#continued || (this.#openIsStack && !startsWith(buffer, begin, end, STACK_CALLER))) return false;
-    if (this.#parser.headed || isForeign(buffer, begin, end)) return false;
+    if (!this.#continued || (this.#openIsStack && !isCaller(buffer, begin, end))) return false;
+    if (this.#parser.headed || (!this.#openIsEvent && isForeign(buffer, begin, end))) return false;
     this.#openBytes += end - begin + 1;
     if (this.#openBytes > MAX_OPEN_BYTES) return false;
     this.#counts.continuations += 1;
@@ -276,6 +309,16 @@ class TextReader {
   #reportWhole(): void {
     const { boot } = this.#input;
     const place = { file: this.#file, boot };
+    if (this.#linesBefore > 0) {
+      this.#sink.defect({
+        code: "text-preamble",
+        severity: "note",
+        ...place,
+        count: this.#linesBefore,
+        message: `The first ${this.#linesBefore} lines are not of a trace; they are left out.`,
+        advice: "Nothing, if the trace was put into a page or a log.",
+      });
+    }
     const { names, entries } = this.#parser;
     if (this.#untimed > 0) {
       this.#sink.defect({
@@ -309,6 +352,15 @@ class TextReader {
       });
     }
   }
+}
+
+const BYTE_ORDER_MARK = Uint8Array.of(0xef, 0xbb, 0xbf);
+const SCRIPT_END = new TextEncoder().encode("</script");
+const TRACER = new TextEncoder().encode("# tracer: ");
+
+/** ` => func`; trace-cmd's report prints `=> func (address)`. */
+function isCaller(buffer: Buffer, begin: number, end: number): boolean {
+  return startsWith(buffer, skipSpaces(buffer, begin, end), end, STACK_CALLER);
 }
 
 /** Whether a line that cannot be decoded looks like anything but the rest of a marker or a message. */

@@ -1,13 +1,19 @@
 /** What parts of a line can be: predicates over bytes, each of one form that the kernel prints. */
 import {
   bytesOf,
+  CLOSE_BRACE,
+  CLOSE_PAREN,
   COLON,
   find,
   GREATER,
   MINUS,
+  OPEN_BRACE,
   OPEN_BRACKET,
   OPEN_PAREN,
+  SEMICOLON,
+  SLASH,
   SPACE,
+  STAR,
   skipSpaces,
   startsWith,
   trimRight,
@@ -68,4 +74,55 @@ export function afterInstance(buffer: Uint8Array, begin: number, end: number): n
     if (buffer[at] === COLON && buffer[at + 1] === SPACE) return skipSpaces(buffer, at + 1, end);
   }
   return begin;
+}
+
+const QUOTE = 0x22;
+const APOSTROPHE = 0x27;
+const EQUALS = 0x3d;
+const COMMA = 0x2c;
+
+/**
+ * Whether the arguments of an event end inside a string, so that its next line belongs to it: an open quote or
+ * character of a probe, or the value of a name (a task's name may hold a newline).
+ */
+export function endsInString(buffer: Uint8Array, begin: number, end: number): boolean {
+  let equals = end - 1;
+  while (equals > begin && buffer[equals] !== EQUALS) equals--;
+  if (buffer[begin] === OPEN_PAREN) {
+    let quotes = 0;
+    for (let at = begin; at < end; at++) if (buffer[at] === QUOTE) quotes++;
+    // `ch='`, `charr={'m','`: the character itself is the newline.
+    const before = buffer[end - 2];
+    const opens = before === EQUALS || before === COMMA || before === OPEN_BRACE;
+    return quotes % 2 === 1 || (buffer[end - 1] === APOSTROPHE && opens);
+  }
+  // `comm=a`, `next_comm=a`, `name=a`, `filename=a`.
+  return startsWith(buffer, equals - 4, equals, COMM) || startsWith(buffer, equals - 4, equals, NAME);
+}
+const COMM = bytesOf("comm");
+const NAME = bytesOf("name");
+
+/**
+ * The end of a function's line without what trace-cmd and the kernel put behind it: comments, `(ret=0x5)`, `(1)`,
+ * `(Overruns: 3)`.
+ */
+export function withoutRemarks(buffer: Uint8Array, begin: number, end: number): number {
+  let to = end;
+  for (;;) {
+    const last = buffer[to - 1];
+    let open = to - 2;
+    if (last === SLASH && buffer[to - 2] === STAR) {
+      open--;
+      while (open > begin && !(buffer[open] === SLASH && buffer[open + 1] === STAR)) open--;
+    } else if (last === CLOSE_PAREN) {
+      while (open > begin && buffer[open] !== OPEN_PAREN) open--;
+      // The arguments of the function itself stand behind its name, without a space.
+      if (open > begin && buffer[open - 1] !== SPACE) return to;
+      const before = trimRight(buffer, begin, open);
+      const mark = buffer[before - 1];
+      if (mark !== OPEN_BRACE && mark !== CLOSE_BRACE && mark !== SEMICOLON && mark !== SLASH) return to;
+    } else return to;
+    if (open <= begin) return to;
+    to = trimRight(buffer, begin, open);
+  }
 }

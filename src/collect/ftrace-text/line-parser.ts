@@ -44,9 +44,21 @@ import {
   reportNotice,
   tracerOf,
 } from "./header-lines.js";
-import { afterInstance, decode, isFunction, isProbe, isRule, isSyscall, MAX_HEADER, MAX_NAME } from "./lexemes.js";
+import {
+  afterInstance,
+  decode,
+  endsInString,
+  isFunction,
+  isProbe,
+  isRule,
+  isSyscall,
+  MAX_HEADER,
+  MAX_NAME,
+  withoutRemarks,
+} from "./lexemes.js";
 import { NameCache } from "./name-cache.js";
 import { Shape } from "./shape.js";
+import { afterSymbol, blkHeader, tracerEventOf } from "./tracer-lines.js";
 
 /** What a line is. */
 export const Line = {
@@ -96,7 +108,11 @@ const MAX_NESTED = 16;
 
 /** `# irqsoff latency trace v1.1.5 on 7.3.4` */
 const LATENCY_TITLE = /^# \w+ latency trace v\d/;
-const LATENCY_HEADER = /^( *)([^ ].{0,7}?)-(\d{1,9}) +(\d{1,4})[^\s\d]\S{3,5} +(\d{1,12})us[ +!#*@$]?: /;
+/** `  comm-pid  0d.s2.  12us+: ` (lat_print_generic and print_lat_fmt in trace_output.c); counters print no unit. */
+const LATENCY_HEADER = /^( *)([^ ].{0,14}?)-(\d{1,9}) +(\d{1,4})[^\s\d]\S{3,7} +(\d{1,20})(?:us[ +!#*@$]?)?: /;
+/** The option verbose: `  comm  pid  cpu flags count index [stamp] 12.345ms (+0.001ms): `. */
+const VERBOSE_HEADER =
+  /^( *)(\S.{0,14}?) +(\d{1,9}) +(\d{1,4}) \d{1,5} [0-9a-f]{1,8} [0-9a-f]{1,16} \[[0-9a-f]{8,16}\] (\d{1,12})\.(\d{3})ms \(\+\d{1,12}\.\d{3}ms\): /;
 
 export class LineParser {
   readonly names: NameCache;
@@ -109,6 +125,8 @@ export class LineParser {
   /** The stamp is `high * 1e9 + low` counts; high is -1 where the line has none. */
   high = -1;
   low = 0;
+  /** The stamp is one before zero. */
+  negative = false;
   cpu = -1;
   pid = -1;
   comm = 0;
@@ -147,6 +165,8 @@ export class LineParser {
   readonly #function: number;
   readonly #stack: number;
   readonly #userStack: number;
+  /** The tracer that the header names, for lines of its own form; 0 where they are prints. */
+  #tracer = 0;
 
   constructor(
     readonly strings: StringTable,
@@ -170,6 +190,7 @@ export class LineParser {
    */
   parse(buffer: Uint8Array, begin: number, end: number, continued: boolean): Line {
     this.headed = false;
+    this.negative = false;
     if (this.layout !== "graph") {
       if (this.#header(buffer, begin, end)) {
         if (this.layout === "unknown") this.layout = "columns";
@@ -190,6 +211,7 @@ export class LineParser {
       }
     }
     if (this.#report(buffer, begin, end)) return Line.structural;
+    if (this.layout !== "graph" && this.#blkClassic(buffer, begin, end)) return Line.event;
     if (trimRight(buffer, begin, end) === begin) return continued ? Line.undecoded : Line.structural;
     if (continued) return Line.undecoded;
     if (this.layout === "graph" && this.#header(buffer, begin, end)) return this.#columnsPayload(buffer, end);
@@ -207,9 +229,11 @@ export class LineParser {
     if (LATENCY_TITLE.test(header)) this.#latency = true;
     const tracer = tracerOf(header);
     if (tracer !== null) {
+      this.#tracer = PRINTING.has(tracer) ? 0 : this.strings.idOf(tracer);
       this.layout = tracer === "function_graph" ? "graph" : "columns";
       this.columns = null;
-    } else if (this.layout !== "columns" && this.columns === null) {
+    } else if (this.columns === null) {
+      // A latency tracer's header with the option display-graph has these columns too.
       this.columns = graphColumns(header);
       if (this.columns !== null) this.layout = "graph";
     }
@@ -237,6 +261,14 @@ export class LineParser {
 
   #header(buffer: Uint8Array, begin: number, end: number): boolean {
     if (this.#latency && this.#latencyHeader(buffer, begin, end)) return true;
+    if (this.#standardHeader(buffer, begin, end)) return true;
+    // trace_pipe prints no header, with latency-format neither.
+    if (this.#latency || this.layout !== "unknown" || !this.#latencyHeader(buffer, begin, end)) return false;
+    this.#latency = true;
+    return true;
+  }
+
+  #standardHeader(buffer: Uint8Array, begin: number, end: number): boolean {
     const dash = begin + DASH_COLUMN;
     if (dash + 1 < end && buffer[dash] === MINUS && this.#headerAt(buffer, begin, dash, end)) return true;
     // A name longer than the column, or another program's columns: the first dash that a whole header follows.
@@ -253,16 +285,39 @@ export class LineParser {
    */
   #latencyHeader(buffer: Uint8Array, begin: number, end: number): boolean {
     const head = Buffer.from(buffer.buffer, buffer.byteOffset + begin, Math.min(end - begin, MAX_HEADER));
-    const match = LATENCY_HEADER.exec(head.toString("latin1"));
+    const text = head.toString("latin1");
+    const match = LATENCY_HEADER.exec(text) ?? VERBOSE_HEADER.exec(text);
     if (match === null) return false;
-    const [columns, before = "", name = "", pid, cpu, us] = match;
+    const [columns, before = "", name = "", pid, cpu, time = "", thousandths] = match;
     this.comm = this.names.idOf(buffer, begin + before.length, begin + before.length + name.length);
     this.pid = Number(pid);
     this.cpu = Number(cpu);
-    this.high = Math.floor(Number(us) / 1e6);
-    this.low = (Number(us) % 1e6) * 1000;
+    const us = thousandths === undefined ? BigInt(time) : BigInt(time) * 1_000n + BigInt(thousandths);
+    // A counter's clock prints no unit.
+    const counts = columns.includes("us") || thousandths !== undefined ? us * 1_000n : us;
+    this.high = Number(counts / 1_000_000_000n);
+    this.low = Number(counts % 1_000_000_000n);
     this.begin = begin + columns.length;
     return true;
+  }
+
+  /** A line of the blk tracer with the option blk_classic: its own columns instead of the usual ones. */
+  #blkClassic(buffer: Uint8Array, begin: number, end: number): boolean {
+    const at = skipSpaces(buffer, begin, end);
+    if (!isDigit(buffer[at] as number) || end - begin > MAX_HEADER) return false;
+    const found = blkHeader(decode(buffer, begin, end));
+    if (found === null) return false;
+    this.high = found.seconds;
+    this.low = found.nanos;
+    this.cpu = found.cpu;
+    this.pid = found.pid;
+    this.comm = 0;
+    this.nameless = 0;
+    this.durationBegin = this.durationEnd = this.depth = 0;
+    this.open = this.openComment = false;
+    this.headed = true;
+    if (this.layout === "unknown") this.layout = "columns";
+    return this.#set(EventKind.event, Shape.sample, this.strings.idOf("blk"), begin, end);
   }
 
   #headerAt(buffer: Uint8Array, begin: number, dash: number, end: number): boolean {
@@ -297,14 +352,16 @@ export class LineParser {
     if (buffer[at] !== SPACE) return false;
     do byte = buffer[++at] as number;
     while (byte === SPACE && at < end);
-    if (byte < ZERO || byte > NINE) {
+    let negative = byte === MINUS && isDigit(buffer[at + 1] as number);
+    if (!negative && (byte < ZERO || byte > NINE)) {
       // The flags: four to eight characters, none of them a space.
       const flags = at;
       while (at < end && buffer[at] !== SPACE) at++;
       if (at - flags > 12) return false;
       at = skipSpaces(buffer, at, end);
+      negative = buffer[at] === MINUS;
     }
-    const after = this.#stamp(buffer, at, end);
+    const after = this.#stamp(buffer, negative ? at + 1 : at, end);
     if (after < 0 || buffer[after] !== COLON || after >= end) return false;
     at = after + 1;
     if (at < end) {
@@ -313,8 +370,10 @@ export class LineParser {
     }
     let name = begin;
     while (name < dash && (buffer[name] === SPACE || buffer[name] === TAB)) name++;
-    if (this.traceCmd) name = afterInstance(buffer, name, dash);
+    // Behind an instance's name the dash stands further right: `tmux: server-1` is a task of that name.
+    if (this.traceCmd && dash - begin > DASH_COLUMN) name = afterInstance(buffer, name, dash);
     if (dash - name > MAX_NAME) return false;
+    this.negative = negative;
     this.comm = this.names.idOf(buffer, name, dash);
     this.pid = pid;
     this.cpu = cpu <= MAX_CPU ? cpu : -1;
@@ -379,9 +438,20 @@ export class LineParser {
       if (this.#graphBody(buffer, body, end, (body - begin) >> 1)) return Line.event;
       // An event that prints nothing, not even a newline, and the next one after it on the same line.
       const [high, low] = [this.high, this.low];
-      if (this.nameless >= MAX_NESTED || !this.#header(buffer, begin, end)) return Line.undecoded;
+      if (this.nameless >= MAX_NESTED || !this.#standardHeader(buffer, begin, end)) {
+        return this.#unnamed(buffer, begin, end);
+      }
       this.#countNameless(high, low);
     }
+  }
+
+  /** A tracer's sample, or text that was printed without a name (the option printk-msg-only): never lost. */
+  #unnamed(buffer: Uint8Array, begin: number, end: number): Line {
+    const name = tracerEventOf(decode(buffer, begin, Math.min(end, begin + 2 * MAX_HEADER)));
+    if (name !== null) this.#set(EventKind.event, Shape.sample, this.strings.idOf(name), begin, end);
+    else if (this.#tracer !== 0) this.#set(EventKind.event, Shape.sample, this.#tracer, begin, end);
+    else this.#marker(begin, end);
+    return Line.event;
   }
 
   #countNameless(high: number, low: number): void {
@@ -424,7 +494,8 @@ export class LineParser {
       if (space >= end) return this.#worded(buffer, begin, at, end, end);
       if (buffer[space] === SPACE) return this.#worded(buffer, begin, at, space + 1, end);
       if (startsWith(buffer, space, end, NO_FIELDS)) return this.#worded(buffer, begin, at, end, end);
-      return false;
+      // Android's atrace: `tracing_mark_write:B|7363|name`.
+      return this.#words.of(this.names.idOf(buffer, begin, at)) === Word.marker && this.#marker(space, end);
     }
     if (byte === OPEN_PAREN) {
       if (buffer[end - 1] === CLOSE_PAREN && isSyscall(buffer, begin, at)) {
@@ -435,6 +506,8 @@ export class LineParser {
       const id = this.#words.syscallExit(buffer, begin, at);
       return this.#set(EventKind.event, Shape.syscallExit, id, begin, end);
     }
+    const text = afterSymbol(buffer, begin, end);
+    if (text >= 0) return this.#marker(text, end);
     const arrow = find(buffer, at, end, CALLED_FROM);
     if (arrow >= 0 && find(buffer, at, arrow, COMMENT_OPEN) < 0 && buffer[end - 1] !== SLASH) {
       return this.#set(EventKind.event, Shape.call, this.#function, begin, end);
@@ -457,6 +530,8 @@ export class LineParser {
 
   /** A payload that does not begin with a word: `0xffff…: text` is not met here, `<stack trace>` is. */
   #unworded(buffer: Uint8Array, begin: number, end: number): boolean {
+    // bpf_trace_printk of kernels before 4.x, which names no function.
+    if (buffer[begin] === COLON && buffer[begin + 1] === SPACE) return this.#marker(begin + 2, end);
     if (buffer[begin] !== LESS) return false;
     const user = startsWith(buffer, begin, end, USER_STACK);
     if (!user && !startsWith(buffer, begin, end, STACK)) return false;
@@ -467,9 +542,16 @@ export class LineParser {
   #worded(buffer: Uint8Array, begin: number, wordEnd: number, rest: number, end: number): boolean {
     const name = this.names.idOf(buffer, begin, wordEnd);
     const word = this.#words.of(name);
+    // With the option printk-msg-only a mark's text stands alone: its first word names nothing.
+    if ((word === Word.unsure || word === Word.unlisted) && this.#hasMarkerPrefix(buffer, begin, end)) {
+      return this.#marker(begin, end);
+    }
     switch (word) {
       case Word.event:
         return this.#event(buffer, name, rest, end);
+      case Word.stack:
+        this.open = true;
+        return this.#set(EventKind.event, Shape.stack, name, rest, end);
       case Word.marker:
         return this.#marker(rest, end);
       case Word.print: {
@@ -490,8 +572,8 @@ export class LineParser {
   }
 
   #event(buffer: Uint8Array, name: number, begin: number, end: number): true {
-    // A kernel message can hold a newline as a marker can.
-    this.open = this.#words.isConsole(name);
+    // A kernel message can hold a newline as a marker can, and so can a string among an event's arguments.
+    this.open = this.#words.isConsole(name) || endsInString(buffer, begin, end);
     // trace-cmd pads the name.
     return this.#set(
       EventKind.event,
@@ -541,10 +623,20 @@ export class LineParser {
     if (at >= end) return Line.undecoded;
     if (buffer[at] === MINUS) return isRule(buffer, at, end) ? Line.structural : Line.undecoded;
     let seen = false;
+    // A latency tracer's time with the option display-graph: microseconds since the latency began.
+    if (columns?.relative === true && !columns.time) {
+      const after = this.#stamp(buffer, at, end);
+      const pipe = after < 0 ? -1 : skipSpaces(buffer, after + MICROSECONDS.length, end);
+      if (pipe < 0 || !startsWith(buffer, after, end, MICROSECONDS) || buffer[pipe] !== PIPE) return Line.undecoded;
+      const us = this.high * 1e9 + this.low;
+      this.high = Math.floor(us / 1e6);
+      this.low = (us % 1e6) * 1000;
+      at = pipe + 1;
+    }
     // The time and the duration column end in two spaces before the body's own, every other in one.
     let spaces = 0;
     let byte = buffer[at] as number;
-    if (isDigit(byte) && columns?.time !== false) {
+    if (isDigit(byte) && columns?.time !== false && !(columns?.relative === true && !columns.time)) {
       const after = this.#stamp(buffer, at, end);
       if (after > 0 && after < end && buffer[after] === SPACE) {
         const pipe = skipSpaces(buffer, after, end);
@@ -556,7 +648,7 @@ export class LineParser {
       }
       if (!seen) this.high = -1;
     }
-    if (columns?.relative === true && seen) {
+    if (columns?.relative === true && columns.time && seen) {
       const pipe = find(buffer, at, Math.min(end, at + 40), PIPE_BYTES);
       if (pipe < 0) return Line.undecoded;
       at = pipe + 1;
@@ -711,35 +803,30 @@ export class LineParser {
         return !this.#hasMarkerPrefix(buffer, from, to) && this.#set(EventKind.event, Shape.arguments, name, rest, to);
       case Word.print:
       case Word.graph:
+      case Word.stack:
         return false;
     }
   }
 
-  /** `func() {`, `}`, `func();`, each perhaps with a comment behind it. */
+  /** `func() {`, `}`, `func();`, each perhaps with a comment behind it, and trace-cmd's `(ret=0x5)` or `(1)`. */
   #graphBody(buffer: Uint8Array, begin: number, end: number, depth: number): boolean {
     if (begin >= end) return false;
     this.depth = Math.min(depth, 0x7fff);
-    let to = trimRight(buffer, begin, end);
-    const last = buffer[to - 1];
+    const whole = trimRight(buffer, begin, end);
+    const to = withoutRemarks(buffer, begin, whole);
     if (buffer[begin] === CLOSE_BRACE) {
-      const bare = to === begin + 1;
-      if (!bare && !(last === SLASH && startsWith(buffer, skipSpaces(buffer, begin + 1, to), to, COMMENT_OPEN))) {
-        return false;
-      }
-      return this.#set(EventKind.graphExit, Shape.graph, this.#exit, begin, to);
-    }
-    if (last === SLASH) {
-      let open = to - 2;
-      while (open > begin && !(buffer[open] === SLASH && buffer[open + 1] === STAR)) open--;
-      if (open === begin) return false;
-      to = trimRight(buffer, begin, open);
+      return to === begin + 1 && this.#set(EventKind.graphExit, Shape.graph, this.#exit, begin, whole);
     }
     const mark = buffer[to - 1];
-    const paren = mark === SEMICOLON ? to - 2 : mark === OPEN_BRACE ? trimRight(buffer, begin, to - 1) - 1 : -1;
+    const paren =
+      mark === SEMICOLON
+        ? to - 2
+        : mark === OPEN_BRACE
+          ? withoutRemarks(buffer, begin, trimRight(buffer, begin, to - 1)) - 1
+          : -1;
     if (paren <= begin || buffer[paren] !== CLOSE_PAREN || !isFunction(buffer, begin, paren)) return false;
-    const whole = trimRight(buffer, begin, end);
-    if (mark === SEMICOLON) return this.#set(EventKind.graphLeaf, Shape.graph, this.#entry, begin, whole);
-    return this.#set(EventKind.graphEntry, Shape.graph, this.#entry, begin, whole);
+    const kind = mark === SEMICOLON ? EventKind.graphLeaf : EventKind.graphEntry;
+    return this.#set(kind, Shape.graph, this.#entry, begin, whole);
   }
 }
 
@@ -749,3 +836,5 @@ const POWERS_OF_TEN = Float64Array.from({ length: 10 }, (_, power) => 10 ** powe
 const DURATION_MARKS = Uint8Array.from({ length: 256 }, (_, byte) =>
   "$@*#!+".includes(String.fromCharCode(byte)) ? 1 : 0,
 );
+/** Tracers whose lines without a name are what somebody printed. */
+const PRINTING: ReadonlySet<string> = new Set(["nop", "function", "function_graph"]);

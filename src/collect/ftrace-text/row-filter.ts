@@ -29,7 +29,7 @@ export class RowFilter {
     if (pids !== null && !pids.has(parser.pid)) return false;
     if (names !== null && !this.#named(parser.name, parser.kind)) return false;
     // A line without a time is of no time that could be asked for.
-    if (parser.high < 0) return this.#from === 0n;
+    if (parser.high < 0 || parser.negative) return this.#from === 0n;
     if (parser.high < this.#fromSeconds || parser.high > this.#toSeconds) return false;
     if (parser.high > this.#fromSeconds && parser.high < this.#toSeconds) return true;
     const time = BigInt(parser.high) * SECOND + BigInt(parser.low);

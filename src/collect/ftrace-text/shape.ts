@@ -18,5 +18,7 @@ export const Shape = {
   stack: 7,
   /** `# ID buf: BYTES` of trace_marker_raw. */
   rawData: 8,
+  /** A tracer's own line, without an event's name. */
+  sample: 9,
 } as const;
 export type Shape = (typeof Shape)[keyof typeof Shape];

@@ -6,7 +6,7 @@ import { memorySource } from "../../base/bytes/byte-source.js";
 import type { DefectInput } from "../../base/defect.js";
 import { traces } from "../../testing/places.js";
 import { readTrace } from "../readers/trace-file.js";
-import { isKernelLog } from "./kernel-log.js";
+import { kernelLogEvidence } from "./kernel-log.js";
 import { readKmsg } from "./kmsg.js";
 import { readPstoreLog } from "./pstore.js";
 
@@ -54,8 +54,9 @@ test("a log's lines are events on printk's clock: the same as the capture's read
 });
 
 test("other text is not a kernel log", () => {
-  for (const text of ["", "\n\n", "a\nb\n[    1.000000] c\n", "{}", "# tracer: nop\n"]) {
-    assert.equal(isKernelLog(new TextEncoder().encode(text)), false, JSON.stringify(text));
+  const linesOf = (text: string): number => kernelLogEvidence(text.split("\n")).lines;
+  for (const text of ["", "\n\n", "a\nb\n", "{}", "# tracer: nop\n", "Nov 30 10:00:00 host sshd[7]: kernel: no\n"]) {
+    assert.equal(linesOf(text), 0, JSON.stringify(text));
   }
-  assert.equal(isKernelLog(new TextEncoder().encode("torn\n<4>[    1.000000] c\n")), true);
+  assert.equal(linesOf("torn\n<4>[    1.000000] c\n"), 1);
 });

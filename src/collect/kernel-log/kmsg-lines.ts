@@ -139,6 +139,6 @@ export function cleanText(text: string): string {
   const plain = text.includes("\x1b") ? text.replace(TERMINAL, "") : text;
   return plain
     .replaceAll("\r", "")
-    .replace(/\0+$/, "")
+    .replace(/^\0+|\0+$/g, "")
     .replace(CONTROL, (found) => `\\x${found.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

@@ -35,8 +35,11 @@ export class StampedLine {
   /** Where its text stands. */
   begin = 0;
   end = 0;
+  /** Its text, if the buffer does not hold it as it is. */
+  text: string | null = null;
 
   clear(): void {
+    this.text = null;
     this.seconds = this.pid = -1;
     this.nanos = this.nameBegin = this.nameEnd = this.begin = this.end = 0;
   }
@@ -50,10 +53,16 @@ export interface StampedDialect {
   readonly eventName: string | null;
   /** Reads the line from `begin` to `end` into `line`, which is clear. */
   parse(buffer: Buffer, begin: number, end: number, line: StampedLine): StampedLineKind;
+  /** It also takes blank lines, which end an entry of several lines. */
+  readonly takesBlank?: boolean;
+  /** The event that the file's end completes. */
+  finish?(line: StampedLine): StampedLineKind;
   /** The fields of an event's text. */
   fields(name: string, text: string): EventFields;
   /** Of a line that is neither: a defect without file, line and count. */
   readonly undecoded: Pick<DefectInput, "code" | "severity" | "message" | "advice">;
+  /** Of the log as a whole. */
+  readonly notice?: Pick<DefectInput, "code" | "severity" | "message" | "advice"> | null;
   /** Of events without a stamp. */
   readonly untimed: Pick<DefectInput, "code" | "severity" | "message" | "advice">;
 }
@@ -94,6 +103,7 @@ class Rows {
   readonly place: Float64Array;
   readonly begin: Int32Array;
   readonly end: Int32Array;
+  readonly texts: (string | null)[] = [];
 
   constructor(readonly capacity: number) {
     this.time = new Float64Array(capacity);
@@ -115,12 +125,13 @@ class Rows {
     this.place[row] = line;
     this.begin[row] = found.begin;
     this.end[row] = found.end;
+    this.texts[row] = found.text;
   }
 
   chunk(input: StampedTextInput, base: bigint, strings: StringTable, buffer: Buffer): EventChunk {
     const { boot, source, dialect } = input;
     const text = (row: number): string =>
-      cleanText(buffer.toString("utf8", this.begin[row] as number, this.end[row] as number));
+      this.texts[row] ?? cleanText(buffer.toString("utf8", this.begin[row] as number, this.end[row] as number));
     return {
       ...{ boot, base, strings, text, count: this.count, fileOf: () => source.name },
       ...{ time: this.time, cpu: this.cpu, pid: this.pid, comm: this.comm },
@@ -187,12 +198,15 @@ function readText(input: StampedTextInput, sink: EventSink): ReadCounts {
   const takeLine = (begin: number, newline: number): void => {
     line += 1;
     const end = newline > begin && buffer[newline - 1] === CARRIAGE_RETURN ? newline - 1 : newline;
-    if (begin === end) {
+    if (begin === end && dialect.takesBlank !== true) {
       structural += 1;
       return;
     }
     found.clear();
     const kind = newline - begin > MAX_LINE_BYTES ? "undecoded" : dialect.parse(buffer, begin, end, found);
+    take(kind);
+  };
+  const take = (kind: StampedLineKind): void => {
     if (kind === "structural") {
       structural += 1;
       return;
@@ -233,8 +247,16 @@ function readText(input: StampedTextInput, sink: EventSink): ReadCounts {
       return at;
     },
   });
+  found.clear();
+  const rest = dialect.finish?.(found) ?? "structural";
+  if (rest === "event") {
+    // The lines of the entry were counted as its parts.
+    structural -= 1;
+    take(rest);
+  }
   flush();
   defects.finish();
+  if (dialect.notice != null) sink.defect({ ...dialect.notice, file, boot });
   if (untimed > 0) sink.defect({ ...dialect.untimed, file, boot, count: untimed });
   return { lines: line, events, continuations: 0, structural, undecoded, lostEvents: 0 };
 }

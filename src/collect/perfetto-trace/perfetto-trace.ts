@@ -61,6 +61,29 @@ export function isPerfetto(head: Uint8Array): boolean {
   return head.length > at + 1 && key !== undefined && key >= 8 && [0, 1, 2, 5].includes(key & 7);
 }
 
+/** Packets that must follow each other before a file is taken for a trace whatever else its bytes could be. */
+const CHAIN = 3;
+
+/** Whether several whole packets follow each other at a file's begin, or the only ones of a short file do. */
+export function isChainOfPackets(head: Uint8Array): boolean {
+  let [at, packets] = [0, 0];
+  while (at < head.length && packets < CHAIN) {
+    if (head[at] !== 0x0a) return false;
+    let [length, scale, to] = [0, 1, at + 1];
+    for (let byte = head[to] ?? 0; ; byte = head[to] ?? 0) {
+      length += (byte & 0x7f) * scale;
+      scale *= 128;
+      to += 1;
+      if (byte < 0x80 || to - at > 10) break;
+    }
+    const key = head[to];
+    if (length === 0 || (key !== undefined && (key < 8 || ![0, 1, 2, 5].includes(key & 7)))) return false;
+    at = to + length;
+    packets += 1;
+  }
+  return packets === CHAIN || (packets > 0 && at === head.length);
+}
+
 /**
  * The error says why it cannot be read at all. `holding`: what is held while it is read. Defects: `perfetto-damaged`,
  * `perfetto-truncated`, `perfetto-lost-events`, `perfetto-too-many`, `perfetto-unknown-event`.

@@ -1,6 +1,6 @@
 /**
- * A trace in one file, whatever wrote it: recognized by its first bytes, and delivered as sources of events. A new
- * dialect is one reader and one row of `DIALECTS`.
+ * A trace in one file, whatever wrote it: recognized by its content (`recognize.ts`), and delivered as sources of
+ * events. A new dialect is one reader and one line of `readTrace`.
  */
 
 import { statSync } from "node:fs";
@@ -8,79 +8,50 @@ import { basename } from "node:path";
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import type { DefectSink } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
-import type { TraceFile } from "../../model/traces/trace-file.js";
-import { isQemuLog, openQemuLog } from "../agents/qemu-log.js";
+import type { EventSource } from "../../model/collected.js";
+import type { RecordFilter, TraceFile } from "../../model/traces/trace-file.js";
+import { openQemuLog } from "../agents/qemu-log.js";
 import { fileSource } from "../files/file-source.js";
 import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";
 import { CaptureReadError } from "../files/whole-file.js";
 import { ftraceTextSource } from "../ftrace-text/ftrace-text.js";
-import { isKernelLog, openKernelLog } from "../kernel-log/kernel-log.js";
-import { isPerfetto, openPerfetto } from "../perfetto-trace/perfetto-trace.js";
+import { openKernelLog } from "../kernel-log/kernel-log.js";
+import { isChainOfPackets, isPerfetto, openPerfetto } from "../perfetto-trace/perfetto-trace.js";
 import { isTraceDat, openTraceDat } from "../trace-dat/trace-dat.js";
+import { packerOf, packerOfFile, type UnpackedFile, unpackFile, unpackInMemory } from "../unpack/packed-file.js";
 import { isPagesFile, openRawPages } from "./raw-pages.js";
+import {
+  HEAD_SIZES,
+  knownButUnread,
+  type TextEvidence,
+  textEvidence,
+  unreadableOption,
+  unrecognized,
+} from "./recognize.js";
 
-interface Dialect {
-  /** `head` is the file's first bytes, up to HEAD_BYTES. */
-  matches(head: Uint8Array): boolean;
-  open(source: ByteSource, sink: DefectSink, limits: ReaderLimits): Result<TraceFile, string>;
+type Opened = Result<TraceFile, string>;
+
+function openDat(source: ByteSource, sink: DefectSink, limits: ReaderLimits): Opened {
+  const found = openTraceDat(source, "old", sink, limits);
+  if (!found.ok) return found;
+  const { version, facts, instances } = found.value;
+  const { traceId, timeShift } = facts;
+  const session = traceId === null ? null : { id: traceId, peer: timeShift?.peer ?? null };
+  return ok({ what: `trace.dat, version ${version}`, uname: facts.uname, parts: instances, session });
 }
 
-const HEAD_BYTES = 64 * 1024;
+function openFtraceText(source: ByteSource, before: number): Opened {
+  const part = (filter?: RecordFilter): EventSource =>
+    ftraceTextSource({ boot: "old", source, clock: "local", eventNames: null, linesBefore: before, filter });
+  return ok({ what: "ftrace text", uname: null, session: null, parts: [{ name: "", clock: "local", source: part }] });
+}
 
-const DIALECTS: readonly Dialect[] = [
-  {
-    matches: isTraceDat,
-    open(source, sink, limits) {
-      const found = openTraceDat(source, "old", sink, limits);
-      if (!found.ok) return found;
-      const { version, facts, instances } = found.value;
-      const { traceId, timeShift } = facts;
-      const session = traceId === null ? null : { id: traceId, peer: timeShift?.peer ?? null };
-      return ok({ what: `trace.dat, version ${version}`, uname: facts.uname, parts: instances, session });
-    },
-  },
-  // Before Perfetto: a blank line is also how a packet begins.
-  {
-    matches: isFtraceText,
-    open: (source) =>
-      ok({
-        what: "ftrace text",
-        uname: null,
-        session: null,
-        parts: [
-          {
-            name: "",
-            clock: "local",
-            source: (filter) => ftraceTextSource({ boot: "old", source, clock: "local", eventNames: null, filter }),
-          },
-        ],
-      }),
-  },
-  { matches: isKernelLog, open: openKernelLog },
-  { matches: isQemuLog, open: openQemuLog },
-  {
-    matches: isPerfetto,
-    open(source, _sink, limits) {
-      const found = openPerfetto(source, "old", limits);
-      if (!found.ok) return found;
-      const events = found.value;
-      return ok({
-        what: "Perfetto trace",
-        uname: null,
-        session: null,
-        parts: [{ name: "", clock: events.clock, source: (filter) => events.source(filter) }],
-      });
-    },
-  },
-];
-
-/** The kernel's header, or a line with `[CPU] … TIME: ` as trace_pipe and trace-cmd's report print it. */
-function isFtraceText(head: Uint8Array): boolean {
-  const text = new TextDecoder("latin1").decode(head.subarray(0, 8192));
-  if (text.includes("\0")) return false;
-  return (
-    /^# tracer: /m.test(text) || /^cpus=\d+\n/.test(text) || /-\d+ +(?:\(.{7}\) +)?\[\d{3,}\] .*?[\d.]+: /.test(text)
-  );
+function openPerfettoTrace(source: ByteSource, limits: ReaderLimits): Opened {
+  const found = openPerfetto(source, "old", limits);
+  if (!found.ok) return found;
+  const events = found.value;
+  const part = { name: "", clock: events.clock, source: (filter?: RecordFilter) => events.source(filter) };
+  return ok({ what: "Perfetto trace", uname: null, session: null, parts: [part] });
 }
 
 /** An open trace; the caller that opens it closes it. */
@@ -98,10 +69,11 @@ export function openTraceFile(
 ): Result<OpenTrace, string> {
   try {
     if (statSync(path).isDirectory() || isPagesFile(path)) return openPages(path, formats, sink, limits);
-    const source = fileSource(basename(path), path);
-    const found = source.isRegular ? readTrace(source, sink, limits) : err("it is not a regular file");
-    if (found.ok) return ok({ ...found.value, close: () => source.close() });
-    source.close();
+    const file = openFile(path, sink, limits);
+    if (!file.ok) return file;
+    const found = readTrace(file.value, sink, limits);
+    if (found.ok) return ok({ ...found.value, close: () => file.value.close() });
+    file.value.close();
     return found;
   } catch (error) {
     const isOfTheWorld = error instanceof CaptureReadError || (error as NodeJS.ErrnoException).code !== undefined;
@@ -122,16 +94,59 @@ function openPages(
   return ok({ what: "raw pages", uname, session: null, parts: [{ name: "", clock, source }], close });
 }
 
+/** A regular file's bytes, unpacked where it is packed. */
+function openFile(path: string, sink: DefectSink, limits: ReaderLimits): Result<UnpackedFile, string> {
+  const name = basename(path);
+  const source = fileSource(name, path);
+  if (!source.isRegular) {
+    source.close();
+    return err("it is not a regular file");
+  }
+  const packer = packerOfFile(path);
+  if (packer === null) return ok(source);
+  source.close();
+  return unpackFile(name, path, packer, limits["packed-trace-bytes"], sink);
+}
+
 /** As openTraceFile, of bytes from anywhere. */
-export function readTrace(
-  source: ByteSource,
-  sink: DefectSink,
-  limits: ReaderLimits = USUAL_READER_LIMITS,
-): Result<TraceFile, string> {
-  const head = new Uint8Array(Math.min(HEAD_BYTES, source.size));
-  source.read(head, 0);
-  const dialect = DIALECTS.find(({ matches }) => matches(head));
-  if (dialect === undefined)
-    return err("unrecognized format; supported: trace.dat, Perfetto, ftrace text, kernel log, QEMU log");
-  return dialect.open(source, sink, limits);
+export function readTrace(source: ByteSource, sink: DefectSink, limits: ReaderLimits = USUAL_READER_LIMITS): Opened {
+  const first = headOf(source, HEAD_SIZES[0] as number);
+  const packer = packerOf(first);
+  if (packer !== null) {
+    const unpacked = unpackInMemory(source, packer, limits["packed-trace-bytes"]);
+    if (!unpacked.ok) return unpacked;
+    const isPackedAgain = packerOf(headOf(unpacked.value, 8)) !== null;
+    return isPackedAgain
+      ? err(`packed twice; unpack it first: ${packer} -dk FILE`)
+      : readTrace(unpacked.value, sink, limits);
+  }
+  if (isTraceDat(first)) return openDat(source, sink, limits);
+  if (isChainOfPackets(first)) return openPerfettoTrace(source, limits);
+  const known = knownButUnread(first);
+  if (known !== null) return err(known);
+  let evidence: TextEvidence | null = null;
+  for (const [i, size] of HEAD_SIZES.entries()) {
+    const head = i === 0 ? first : headOf(source, size);
+    evidence = textEvidence(head, head.length >= source.size);
+    const { ftrace, kernelLog, qemu, before, events, sample, hasKernelClock } = evidence;
+    // A QEMU log's stamps look like journalctl's.
+    const isLog = kernelLog > 0 && (qemu === 0 || (hasKernelClock && kernelLog >= qemu));
+    if (ftrace > 0 && ftrace >= Math.max(kernelLog, qemu)) {
+      if (events === 0) {
+        const option = unreadableOption(sample);
+        if (option !== null) return err(option);
+      }
+      return openFtraceText(source, before);
+    }
+    if (isLog) return openKernelLog(source, sample);
+    if (qemu > 0) return openQemuLog(source);
+    if (i === 0 && isPerfetto(first)) return openPerfettoTrace(source, limits);
+    if (head.length >= source.size) break;
+  }
+  return err(unrecognized(evidence));
+}
+
+function headOf(source: ByteSource, most: number): Uint8Array {
+  const head = new Uint8Array(Math.min(most, Math.max(0, source.size)));
+  return head.subarray(0, source.read(head, 0));
 }

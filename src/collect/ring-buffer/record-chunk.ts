@@ -22,6 +22,9 @@ export interface RecordTable {
   readonly commonOffsets: { readonly flags: number; readonly preemptCount: number; readonly pid: number };
 }
 
+/** Events of the ftrace system whose content is text that kernel code makes. */
+const PRINTED: ReadonlySet<string> = new Set(["print", "kernel_stack", "user_stack"]);
+
 /** The task's name, as an id in the string table; `<...>`, as the kernel prints it, if no name is recorded. */
 export function commOf({ strings, comms }: RecordTable, pid: number): number {
   return strings.idOf(comms.get(pid) ?? "<...>");
@@ -137,7 +140,15 @@ export class RecordChunk implements EventChunk {
   fields(row: number): EventFields {
     const { formats, facts } = this.table.eventText;
     const format = formats.byId.get(this.id[row] as number);
-    return format === undefined ? new Map() : recordFields(this.record(row), format, facts);
+    if (format === undefined) return new Map();
+    const record = this.record(row);
+    const fields = recordFields(record, format, facts);
+    if (format.system !== "ftrace" || !PRINTED.has(format.name)) return fields;
+    // A mark as the kernel's text has it, without the newline that ends its line; a stack as symbols, not as bytes.
+    const buf = fields.get("buf");
+    if (typeof buf === "string") return buf.endsWith("\n") ? new Map([...fields, ["buf", buf.slice(0, -1)]]) : fields;
+    const stack = this.table.eventText.body(format, record).text;
+    return new Map([...fields, ["caller", stack.slice(stack.indexOf("\n") + 1).trim()]]);
   }
 
   /** As the kernel prints it, without the event's name before it; a marker's is the marker alone. */

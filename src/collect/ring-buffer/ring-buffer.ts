@@ -398,11 +398,14 @@ function recordUse(
   for (const format of formats.byId.values()) {
     const { id, name, fields } = format;
     const kind = kindOf(format);
+    const { printFmt } = format;
     const hasField = (field: string): boolean => fields.some((each) => each.name === field);
+    // A duration is what recordFields adds; `action=` of softirq_raise is only the printed text's.
+    const mayHave = (field: string): boolean =>
+      field === "duration" || hasField(field) || printFmt.includes(`${field}=`);
     const isWanted =
       (names === null || names.has(name)) &&
-      // A duration is what recordFields adds of its own.
-      (filter?.fields?.((field) => field === "duration" || hasField(field)) ?? true) &&
+      (filter?.fields?.(mayHave) ?? true) &&
       (interest === null || kind !== EventKind.event || interest.wants(name, hasField));
     memory.use[id] = isWanted ? IdUse.wanted : IdUse.skipped;
     memory.names[id] = strings.idOf(name);

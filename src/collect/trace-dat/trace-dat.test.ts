@@ -455,3 +455,47 @@ test("a host's and its guest's files lie on the host's axis as trace-cmd reports
     assert.deepEqual(times(own.map(({ text }) => text)), times(reported));
   }
 });
+
+test("an option of another writer is not believed: the header's number of CPUs stands", () => {
+  const small = smallTraceDat(true, 8);
+  const expected = rowsOf(open(writeTraceDat6(small)).dat.instances[0]?.source() as EventSource).rows;
+  const foreign = (data: Uint8Array): TraceDat =>
+    open(writeTraceDat6({ ...small, options: [...(small.options ?? []), { id: 8, data }] })).dat;
+  for (const data of [
+    new TextEncoder().encode("1234 5678\n".repeat(104)),
+    new Uint8Array(5).fill(1),
+    new Uint8Array(0),
+    Uint8Array.of(0xff, 0xff, 0xff, 0xff),
+  ]) {
+    assert.deepEqual(
+      rowsOf(foreign(data).instances[0]?.source() as EventSource).rows,
+      expected,
+      `${data.length} bytes`,
+    );
+  }
+});
+
+test("per-CPU data that overlaps other data is read once, and reported", () => {
+  const small = smallTraceDat(true, 8);
+  const [pages] = small.buffers[0]?.cpus ?? [];
+  assert.ok(pages !== undefined);
+  const bytes = writeTraceDat6({ ...small, buffers: [{ name: "", cpus: [pages, pages] }] });
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const alone = open(bytes);
+  const events = rowsOf(alone.dat.instances[0]?.source() as EventSource).rows.length;
+  // The list of places follows the tag: 16 bytes a CPU.
+  const list = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf("flyrecord") + 10;
+  const [offset, size] = [view.getBigUint64(list, true), view.getBigUint64(list + 8, true)];
+  for (const [at, length] of [
+    [offset, size],
+    [offset + 8n, size],
+    [offset - 4096n, 8192n],
+  ] as const) {
+    const twice = Buffer.from(bytes);
+    twice.writeBigUInt64LE(at, list + 16);
+    twice.writeBigUInt64LE(length, list + 24);
+    const { dat, defects } = open(twice);
+    assert.equal(defects.filter(({ code }) => code === "trace-dat-overlap").length, 1, `${at} ${length}`);
+    assert.ok(rowsOf(dat.instances[0]?.source() as EventSource).rows.length <= events);
+  }
+});
