@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { filesUnder } from "./dist.mjs";
-import { inProject, root as projectRoot } from "./project.mjs";
+import { root as projectRoot } from "./project.mjs";
 
 const roots = ["src", "viewer/src"];
 
@@ -35,30 +35,22 @@ export function exportedNames(text) {
   return [...new Set([...declared, ...listed])];
 }
 
-/**
- * The names that more modules export than `known` allows, and the entries of `known` that are out of date, as
- * sentences. `modules` are pairs of a file and its text; `known` maps a name to its number of modules.
- */
-export function exportFaults(modules, known) {
+/** The names that more than one module exports, as sentences. `modules` are pairs of a file and its text. */
+export function exportFaults(modules) {
   const files = new Map();
   for (const [file, text] of modules) {
     for (const name of exportedNames(text)) files.set(name, [...(files.get(name) ?? []), file]);
   }
-  const added = [...files]
-    .filter(([name, found]) => found.length > (Object.hasOwn(known, name) ? known[name] : 1))
+  return [...files]
+    .filter(([, found]) => found.length > 1)
     .map(([name, found]) => `${name}: ${found.join(", ")} export this name; rename the less central one`);
-  const outdated = Object.entries(known)
-    .filter(([name, count]) => (files.get(name)?.length ?? 0) < count)
-    .map(([name]) => `scripts/lib/exported-twice.json: ${name} has fewer modules now; lower or remove its entry`);
-  return [...added, ...outdated];
 }
 
-/** All faults of the tree. The names exported twice before this rule stand in a list, which may only get shorter. */
+/** All faults of the tree. */
 export function allExportFaults(root = projectRoot) {
-  const known = JSON.parse(readFileSync(inProject("scripts/lib/exported-twice.json"), "utf8"));
   const modules = roots
     .flatMap((folder) => filesUnder(join(root, folder)).map((file) => posix.join(folder, file)))
     .filter((file) => file.endsWith(".ts") && !/\.(test|d)\.ts$/.test(file))
     .map((file) => [file, readFileSync(join(root, file), "utf8")]);
-  return exportFaults(modules, known);
+  return exportFaults(modules);
 }

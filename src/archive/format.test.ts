@@ -5,11 +5,11 @@ import test from "node:test";
 import { type FieldNode, recordNode } from "../base/schema.js";
 import { updateSampleSchema } from "../model/update-sample.js";
 import { projectRoot } from "../testing/places.js";
-import { type Column, type ColumnKind, TABLE_NAMES, TABLES } from "./format.js";
+import { type ArchiveColumn, type ColumnKind, TABLE_NAMES, TABLES } from "./format.js";
 
 const TYPES: Readonly<Record<ColumnKind, string>> = { text: "VARCHAR (UTF-8)", int: "BIGINT", date: "DATE" };
 
-function line({ name, kind, nullable, about }: Column): string {
+function line({ name, kind, nullable, about }: ArchiveColumn): string {
   return `| \`${name}\` | ${TYPES[kind]} | ${nullable ? "yes" : "no"} | ${about} |`;
 }
 

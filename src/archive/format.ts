@@ -19,7 +19,7 @@ export const CAPTURES = "captures";
 /** A column's type in every engine. `text` is UTF-8, `int` a signed 64-bit integer, `date` days. */
 export type ColumnKind = "text" | "int" | "date";
 
-export interface Column<N extends string = string> {
+export interface ArchiveColumn<N extends string = string> {
   readonly name: N;
   readonly kind: ColumnKind;
   readonly nullable: boolean;
@@ -46,7 +46,7 @@ function made<const N extends string>(
   nullable: Null,
   about: string,
   since: "first" | "recent" = "first",
-): Column<N> & { field: null } {
+): ArchiveColumn<N> & { field: null } {
   const few = kind === "few";
   const recent = since === "recent";
   return { name, kind: few ? "text" : kind, nullable: nullable === "null", about, few, field: null, recent };
@@ -59,7 +59,7 @@ function holder<T>(schema: Schema<T>) {
     field: F,
     about: string,
     few: "few" | "many" = "many",
-  ): Column<N> & { field: F } => {
+  ): ArchiveColumn<N> & { field: F } => {
     const { kind, nullable } = storedAs(nodeAt(schema.node, field));
     const recent = recordNode(schema.node).fields[field.split(".")[0] ?? ""]?.inId !== undefined;
     return { name, kind, nullable, about, few: few === "few", field, recent };
@@ -198,7 +198,7 @@ const OWN_COLUMNS = {
     defectField("severity", "severity", "error, warning, note", "few"),
     defectField("count", "count", "how many"),
   ],
-} as const satisfies Record<string, readonly Column[]>;
+} as const satisfies Record<string, readonly ArchiveColumn[]>;
 
 export type TableName = keyof typeof OWN_COLUMNS;
 export const TABLE_NAMES = Object.keys(OWN_COLUMNS) as readonly TableName[];
@@ -206,13 +206,13 @@ export const TABLE_NAMES = Object.keys(OWN_COLUMNS) as readonly TableName[];
 /** Every column of each table, in the order of the format. */
 export const TABLES = Object.fromEntries(
   TABLE_NAMES.map((table) => [table, [...KEY, ...DIMENSIONS, ...OWN_COLUMNS[table]]]),
-) as unknown as Readonly<Record<TableName, readonly Column[]>>;
+) as unknown as Readonly<Record<TableName, readonly ArchiveColumn[]>>;
 
 /**
  * The columns that a table's rows bring; SQL adds the segment, and below `updates` what `u`, the update's place, stands
  * for.
  */
-export const WRITTEN_COLUMNS: Readonly<Record<TableName, readonly Column[]>> = {
+export const WRITTEN_COLUMNS: Readonly<Record<TableName, readonly ArchiveColumn[]>> = {
   ...OWN_COLUMNS,
   updates: TABLES.updates.filter(({ name }) => name !== "segment"),
 };

@@ -25,11 +25,11 @@ class Refused extends Error {
 }
 
 function refuse(found: unknown, expected: string): never {
-  throw new Refused(`found ${quoted(found)}, expected ${expected}`);
+  throw new Refused(`found ${quotedValue(found)}, expected ${expected}`);
 }
 
 /** A value as a message shows it, at most 60 characters of it. */
-export function quoted(value: unknown): string {
+export function quotedValue(value: unknown): string {
   const text = typeof value === "string" ? value : value === undefined ? "nothing" : (JSON.stringify(value) ?? "?");
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

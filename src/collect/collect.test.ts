@@ -12,11 +12,11 @@ import {
   traceLine,
 } from "../testing/fakes/capture-memory.js";
 import { documentFaults } from "../testing/fakes/document-faults.js";
-import { updateOf } from "../testing/samples/captures.js";
+import { updateOfCapture } from "../testing/samples/captures.js";
 import { placedEventFeed } from "./collect.js";
 
 const collected = (boots: { readonly old?: MadeBoot; readonly new?: MadeBoot }): Collected =>
-  updateOf(memoryCapture(madeCapture(boots))).collected.collected;
+  updateOfCapture(memoryCapture(madeCapture(boots))).collected.collected;
 const KVM = (offset: bigint): string => `[    0.000000] kvm-clock: using sched offset of ${offset} cycles\n`;
 
 test("events of both boots lie on one axis, and the extents are theirs", () => {
@@ -68,7 +68,7 @@ test("a boot without an event is reported, with what is missing", () => {
 
 test("the events are fed again, placed as they were collected", () => {
   const files = memoryCapture(madeCapture({ old: { trace: markLine(10, "a") + markLine(11, "b") } }));
-  const { capture, collected: read } = updateOf(files);
+  const { capture, collected: read } = updateOfCapture(files);
   const times: number[] = [];
   placedEventFeed(capture, files, read.maps)((chunk, axisNs) => times.push(...axisNs.subarray(0, chunk.count)));
   assert.deepEqual(times, [0, 1_000_000_000]);
@@ -151,7 +151,7 @@ test("whatever the files hold, the answer is a sound document: no throw, no brok
       fc.option(dmesgText),
       (boots, console_) => {
         const files = madeCapture(boots, console_ === null ? {} : { "console.log": console_ });
-        const { document } = updateOf(memoryCapture(files)).update;
+        const { document } = updateOfCapture(memoryCapture(files)).update;
         assert.deepEqual(documentFaults(document), []);
       },
     ),
@@ -190,7 +190,7 @@ test("two kernel logs without one trace event are joined by the kvm-clock", () =
   );
   assert.equal(schedClockZero.new?.ns, 11_000_000_000);
   assert.equal(printk.filter(({ ns }) => ns === null).length, 2, "the lines stamped zero");
-  assert.deepEqual(documentFaults(updateOf(memoryCapture(madeCapture(boots))).update.document), []);
+  assert.deepEqual(documentFaults(updateOfCapture(memoryCapture(madeCapture(boots))).update.document), []);
 });
 
 test("a boot with events and a log without any are joined alike", () => {

@@ -7,7 +7,7 @@ import type { DefectInput } from "../base/defect.js";
 import { EventKind, type FieldValue } from "../model/collected.js";
 import { documentFaults } from "../testing/fakes/document-faults.js";
 import { shippedCohort, singleCaptures } from "../testing/places.js";
-import { hiding, updateOf, withFiles } from "../testing/samples/captures.js";
+import { hiding, updateOfCapture, withFiles } from "../testing/samples/captures.js";
 import { type CaptureBoot, readCapture } from "./capture/capture.js";
 import { symbolName } from "./events/symbols.js";
 import type { CaptureFiles } from "./files/files.js";
@@ -73,7 +73,7 @@ function pagesHoldTheKernelsCount(own: CaptureBoot, files: CaptureFiles): void {
 for (const path of [...singleCaptures(), ...shippedCohort("base"), ...shippedCohort("devices")]) {
   test(`what goes in comes out: ${path.includes("cohorts") ? path.split("/").slice(-2).join("/") : basename(path)}`, () =>
     withFiles(path, (files) => {
-      const { capture, update } = updateOf(files);
+      const { capture, update } = updateOfCapture(files);
       assert.deepEqual(documentFaults(update.document), []);
       for (const text of files.paths.filter((each) => /(?:^|\/)trace$/.test(each))) textCounts(files, text);
       for (const own of Object.values(capture.boots)) if (own !== null) pagesHoldTheKernelsCount(own, files);

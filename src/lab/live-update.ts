@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { err, ok, type Result } from "../base/result.js";
 import { runRecorder } from "../recorder/recorder.js";
-import { type Guest, makeGuest } from "./guest/guest.js";
+import { type LabGuest, makeGuest } from "./guest/guest.js";
 import { failFirstCall } from "./machine/debugger.js";
 import type { LabOptions } from "./machine/lab-options.js";
 import { runMachine } from "./machine/machine.js";
@@ -44,7 +44,7 @@ export interface LabResult {
 export interface Lab {
   readonly options: LabOptions;
   readonly folder: string;
-  readonly guest: Guest;
+  readonly guest: LabGuest;
   readonly commandLine: string;
   close(): void;
 }

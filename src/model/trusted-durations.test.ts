@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { causeOf, updateOf } from "../testing/samples/samples.js";
+import { causeOf, madeSample } from "../testing/samples/samples.js";
 import { DOUBTED_CODES, doubtOf, withTrustedDurations } from "./trusted-durations.js";
 import type { DefectCount, UpdateSample } from "./update-sample.js";
 
 const PHASES = { prepare: 1, freeze: 2, kexec: 3, restore: 4, finish: 5 };
 
 function sampleWith(defect: DefectCount | null, blackoutNs = 5e9): UpdateSample {
-  return updateOf(5_000, {
+  return madeSample(5_000, {
     blackout: { basis: "vm-marks", durationNs: blackoutNs, uncertaintyNs: 1 },
     seam: { durationNs: 7, uncertaintyNs: 1 },
     phases: PHASES,

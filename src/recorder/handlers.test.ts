@@ -7,7 +7,7 @@ import test, { after } from "node:test";
 import { seededRandom } from "../base/numbers/random.js";
 import { makeBtf } from "../testing/fakes/btf.js";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
-import { record, shells } from "../testing/recorder-runs.js";
+import { runRecord, shells } from "../testing/recorder-runs.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-handlers-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
@@ -24,7 +24,7 @@ const callbacks = (prefix: string, ...suffixes: readonly string[]): readonly str
 
 /** Handlers' callbacks that a plan probes, with their arguments. */
 const planned = (on: MadeUpHost, half: string, by: readonly string[]): readonly string[] =>
-  record(on, ["plan", "--half", half, "--level", "graph"], by)
+  runRecord(on, ["plan", "--half", half, "--level", "graph"], by)
     .stdout.split("\n")
     .flatMap((line) => /append \S+ {2}p:blackout\/(\S*_(?:preserve|freeze|retrieve|finish) .*)/.exec(line)?.[1] ?? [])
     .filter((line) => !line.startsWith("luo_"))
@@ -53,18 +53,18 @@ test("handlers of any prefix are armed with one template, those of modules too",
 
 test("the function graph has them, and the next kernel's command line", () => {
   const on = hostWith([...callbacks("memfd_luo"), ...callbacks("hugemfd")]);
-  const plan = record(on, ["plan", "--level", "graph"]).stdout;
+  const plan = runRecord(on, ["plan", "--level", "graph"]).stdout;
   assert.match(plan, /set_ftrace_filter {2}.*hugemfd_preserve.*hugemfd_freeze/);
-  const words = record(on, ["kernel-cmdline", "--level", "graph"]).stdout;
+  const words = runRecord(on, ["kernel-cmdline", "--level", "graph"]).stdout;
   assert.match(words, /ftrace_filter=\S*hugemfd_retrieve,hugemfd_finish/);
-  const config = record(on, ["bootconfig", "--level", "probes", "--same-build"]).stdout;
+  const config = runRecord(on, ["bootconfig", "--level", "probes", "--same-build"]).stdout;
   assert.match(config, /ftrace\.event\.kprobes\.hugemfd_retrieve \{ probes = "hugemfd_retrieve compat=/);
 });
 
 test("the new half arms the handlers that the old half found, in another build too, and searches nothing", () => {
   for (const release of ["7.3.4", "7.3.5"]) {
     const on = hostWith([...callbacks("memfd_luo"), ...callbacks("vfio_pci_liveupdate")]);
-    assert.equal(record(on, ["arm", "--level", "probes"]).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "probes"]).code, 0);
     on.reboot();
     writeFileSync(join(on.root, "proc/sys/kernel/osrelease"), `${release}\n`);
     writeFileSync(join(on.tracing, "available_filter_functions"), "");
@@ -113,7 +113,7 @@ test("a function that BTF shows to take another argument is left alone", () => {
 
 test("a kernel without a handler lists what is missing", () => {
   const on = hostWith([]);
-  const armed = record(on, ["arm", "--level", "probes"]);
+  const armed = runRecord(on, ["arm", "--level", "probes"]);
   assert.equal(armed.code, 0, armed.stderr);
   assert.match(readFileSync(join(on.root, "var/lib/blackout/defects"), "utf8"), /not traceable:.*memfd_luo_preserve/);
 });

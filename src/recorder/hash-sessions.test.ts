@@ -13,7 +13,7 @@ import { DEFAULT_LAYOUT } from "../collect/ring-buffer/page-layout.js";
 import { payloadOf, writePages } from "../testing/fakes/ring-pages.js";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
 import { sharedCaptures } from "../testing/places.js";
-import { pseudonymOf, record, shells } from "../testing/recorder-runs.js";
+import { pseudonymOf, runRecord, shells } from "../testing/recorder-runs.js";
 import { readUpdate } from "../testing/samples/captures.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-hash-"));
@@ -93,7 +93,7 @@ for (const by of shells) {
       writeFileSync(join(on.tracing, "events", path, "format"), text);
     }
     writeFileSync(join(on.root, "var/log/dmesg"), `${LOG.join("\n")}\n`);
-    const armed = record(on, ["arm", "--level", "markers", "--hash-sessions", key], by);
+    const armed = runRecord(on, ["arm", "--level", "markers", "--hash-sessions", key], by);
     assert.equal(armed.code, 0, armed.stderr);
     on.reboot();
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
@@ -104,7 +104,7 @@ for (const by of shells) {
       `x-1 [000] 1.0: luo: (f) session="my vm 1" token=0x1\n`,
     );
     const to = join(on.root, "capture");
-    const run = record(on, ["collect", "-o", to, "--text"], by);
+    const run = runRecord(on, ["collect", "-o", to, "--text"], by);
     assert.equal(run.code, 0, run.stderr);
     assert.equal(run.stderr.replace(/^blackout: collected: .*\n/, ""), "", "there are no complaints");
     assert.equal(JSON.parse(readFileSync(join(to, "capture.json"), "utf8")).session_names, "hashed");
@@ -146,9 +146,9 @@ test("names so short that two would have the same hash are still distinguished",
   writeFileSync(join(on.root, "key"), KEY);
   const names = [..."abcdefghijkl"];
   writeFileSync(join(on.root, "var/log/dmesg"), names.map((name) => `[ 1.0] luo: session [${name}]\n`).join(""));
-  assert.equal(record(on, ["arm", "--level", "markers"]).code, 0);
+  assert.equal(runRecord(on, ["arm", "--level", "markers"]).code, 0);
   const to = join(on.root, "capture");
-  assert.equal(record(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")]).code, 0);
+  assert.equal(runRecord(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")]).code, 0);
   const hidden = readFileSync(join(to, "old/dmesg"), "utf8").match(/\[.\]/g);
   assert.equal(new Set(hidden).size, names.length);
 });
@@ -156,12 +156,12 @@ test("names so short that two would have the same hash are still distinguished",
 test("a missing key is created, and a short one is refused", () => {
   const on = newHost();
   const key = join(on.root, "made");
-  assert.match(record(on, ["arm", "--level", "markers", "--hash-sessions", key]).stderr, /is a new key/);
+  assert.match(runRecord(on, ["arm", "--level", "markers", "--hash-sessions", key]).stderr, /is a new key/);
   assert.equal(readFileSync(key).length, 32);
-  assert.equal(record(on, ["disarm"]).code, 0);
+  assert.equal(runRecord(on, ["disarm"]).code, 0);
   writeFileSync(key, "short");
   const before = on.snapshot();
-  const run = record(on, ["arm", "--level", "markers", "--hash-sessions", key]);
+  const run = runRecord(on, ["arm", "--level", "markers", "--hash-sessions", key]);
   assert.equal(run.code, 3);
   assert.match(run.stderr, /has 5 bytes; a key needs 16 or more/);
   assert.equal(on.snapshot(), before);
@@ -172,9 +172,9 @@ test("a longer key than SHA-256's block is hashed first, as HMAC has it", () => 
   const long = Buffer.alloc(100, "k");
   writeFileSync(join(on.root, "key"), long);
   writeFileSync(join(on.root, "var/log/dmesg"), `[ 1.0] luo: session [${UUID}]\n`);
-  record(on, ["arm", "--level", "markers"]);
+  runRecord(on, ["arm", "--level", "markers"]);
   const to = join(on.root, "capture");
-  assert.equal(record(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")]).code, 0);
+  assert.equal(runRecord(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")]).code, 0);
   const digits = createHmac("sha256", long).update(`session\0${UUID}`).digest("hex");
   assert.ok(readFileSync(join(to, "old/dmesg"), "utf8").includes(`[session-${digits.slice(0, 28)}]`));
 });
@@ -182,11 +182,11 @@ test("a longer key than SHA-256's block is hashed first, as HMAC has it", () => 
 test("pages without formats are left out rather than collected", () => {
   const on = newHost();
   writeFileSync(join(on.root, "key"), KEY);
-  assert.equal(record(on, ["arm", "--level", "markers"]).code, 0);
+  assert.equal(runRecord(on, ["arm", "--level", "markers"]).code, 0);
   writeFileSync(join(on.tracing, "instances/blackout/per_cpu/cpu0/trace_pipe_raw"), pagesOf());
   writeFileSync(join(on.tracing, "events/header_page"), "nothing that is understood\n");
   const to = join(on.root, "capture");
-  assert.equal(record(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")]).code, 0);
+  assert.equal(runRecord(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")]).code, 0);
   assert.ok(!existsSync(join(to, "ring/per_cpu/cpu0/trace_pipe_raw")));
   assert.match(readFileSync(join(to, "capture.json"), "utf8"), /sessions-not-found/);
 });
@@ -222,14 +222,14 @@ test("a real update is analysed alike, name for name", { skip: real === null }, 
     }
   };
   useBoot("old");
-  assert.equal(record(on, ["arm", "--level", "markers", "--hash-sessions", key]).code, 0);
+  assert.equal(runRecord(on, ["arm", "--level", "markers", "--hash-sessions", key]).code, 0);
   on.reboot();
   useBoot("new");
   writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
   usePages("ring", "instances/blackout");
   usePages("new", "");
   const to = join(on.root, "capture");
-  assert.equal(record(on, ["collect", "-o", to]).code, 0);
+  assert.equal(runRecord(on, ["collect", "-o", to]).code, 0);
   const plain = await readUpdate(from);
   const hidden = await readUpdate(to);
   const sessions = ({ update }: typeof plain) => update.sessions.map(({ name }) => name);

@@ -7,7 +7,7 @@ import test, { after } from "node:test";
 import { gzipSync } from "node:zlib";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
 import { projectRoot } from "../testing/places.js";
-import { record, shells } from "../testing/recorder-runs.js";
+import { runRecord, shells } from "../testing/recorder-runs.js";
 import { readUpdate } from "../testing/samples/captures.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-loaded-"));
@@ -40,11 +40,11 @@ test("the loaded image's release is saved: of x86's header, of the kernel's firs
   ] as const) {
     for (const by of shells) {
       const on = host();
-      const armed = record(on, ["arm", "--level", "markers", "--kernel", fileOf(image)], by);
+      const armed = runRecord(on, ["arm", "--level", "markers", "--kernel", fileOf(image)], by);
       assert.equal(armed.code, 0, armed.stderr);
       const facts = join(on.root, "var/lib/blackout/old/facts");
       assert.equal(readFileSync(facts, "utf8"), `image_release ${release}\n`);
-      assert.equal(record(on, ["disarm"], by).code, 0);
+      assert.equal(runRecord(on, ["disarm"], by).code, 0);
     }
   }
 });
@@ -61,7 +61,7 @@ test("a file that is not a kernel image, or cannot be read, is reported, and nam
   ]) {
     for (const by of shells) {
       const on = host();
-      const armed = record(on, ["arm", "--level", "markers", "--kernel", image], by);
+      const armed = runRecord(on, ["arm", "--level", "markers", "--kernel", image], by);
       assert.equal(armed.code, 0, armed.stderr);
       assert.match(armed.stderr, /not a kernel image that names its release/, image);
       assert.ok(!existsSync(join(on.root, "var/lib/blackout/old/facts")), image);
@@ -79,11 +79,11 @@ test("an update that died is named by the image that `save` was given, else by t
     const given = (version: string | null): readonly string[] =>
       version === null ? [] : ["--kernel", fileOf(bzImage(`${version} (x) #1`))];
     const on = host();
-    assert.equal(record(on, ["arm", ...given(armed)]).code, 0);
-    assert.equal(record(on, ["save", ...given(saved)]).code, 0);
+    assert.equal(runRecord(on, ["arm", ...given(armed)]).code, 0);
+    assert.equal(runRecord(on, ["save", ...given(saved)]).code, 0);
     on.reboot();
     const to = join(scratch, `capture-${made++}.tar.gz`);
-    assert.equal(record(on, ["collect", "-o", to]).code, 0);
+    assert.equal(runRecord(on, ["collect", "-o", to]).code, 0);
     const { collected } = await readUpdate(to);
     assert.equal(collected.collected.kernel.new, named);
   }
@@ -93,6 +93,6 @@ test("real images name their release", (t) => {
   const image = join(projectRoot, "../shared/lab/bzImage-7.3.4-luo");
   if (!existsSync(image)) return t.skip(`there is no ${image}`);
   const on = host();
-  assert.equal(record(on, ["arm", "--level", "markers", "--kernel", image]).code, 0);
+  assert.equal(runRecord(on, ["arm", "--level", "markers", "--kernel", image]).code, 0);
   assert.equal(readFileSync(join(on.root, "var/lib/blackout/old/facts"), "utf8"), "image_release 7.3.4-luo\n");
 });

@@ -22,7 +22,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { seededRandom } from "../base/numbers/random.js";
 import { type ConsumedRing, fillRing, pagesIn } from "../testing/fakes/consumed-ring.js";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
-import { record, shells } from "../testing/recorder-runs.js";
+import { runRecord, shells } from "../testing/recorder-runs.js";
 import { recorderPath } from "./recorder.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-loses-"));
@@ -93,10 +93,10 @@ function assertWhole(path: string, rings: Rings): void {
 test("a capture names its update, both boots and every file's digest", () => {
   for (const by of shells) {
     const on = newHost();
-    assert.equal(record(on, ["arm", "--level", "events"], by).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "events"], by).code, 0);
     const rings = updated(on);
     const to = join(on.root, "capture.tar.gz");
-    const run = record(on, ["collect", "-o", to], by);
+    const run = runRecord(on, ["collect", "-o", to], by);
     assert.equal(run.code, 0, run.stderr);
     assertWhole(to, rings);
     const capture = unpacked(to);
@@ -112,7 +112,7 @@ test("a capture names its update, both boots and every file's digest", () => {
     assert.equal(readFileSync(join(capture, "old/ids"), "utf8"), `boot_id=first\nupdate=${update}\n`);
     assert.equal(readFileSync(join(capture, "new/ids"), "utf8"), `boot_id=second\nupdate=${update}\n`);
     assert.ok(readFileSync(join(on.tracing, "trace_marker"), "utf8").includes(`blackout: update=${update}`));
-    assert.equal(record(on, ["disarm"], by).code, 0);
+    assert.equal(runRecord(on, ["disarm"], by).code, 0);
     assert.ok(!existsSync(join(on.root, "var/lib/blackout")));
     close(rings);
   }
@@ -152,7 +152,7 @@ test("on a disk of any size, arm either arms whole or takes everything back", (t
     const before = on.snapshot();
     const by = shellOf(turn);
     const state = ["--state", join(disk, "state")];
-    const run = record(on, ["arm", "--level", "events", ...state], by);
+    const run = runRecord(on, ["arm", "--level", "events", ...state], by);
     outcomes.add(run.code);
     if (run.code === 0) {
       const old = join(disk, "state/old");
@@ -163,11 +163,11 @@ test("on a disk of any size, arm either arms whole or takes everything back", (t
       // A full disk: what is there stays.
       const kept = readFileSync(join(old, "dmesg"), "utf8");
       spawnSync("dd", ["if=/dev/zero", `of=${join(disk, "fill")}`, "bs=1024"]);
-      const saved = record(on, ["save", ...state], by);
+      const saved = runRecord(on, ["save", ...state], by);
       assert.equal(saved.code, 3, saved.stderr);
       assert.match(saved.stderr, /could not be written|cannot be written/);
       assert.equal(readFileSync(join(old, "dmesg"), "utf8"), kept);
-      assert.equal(record(on, ["disarm", ...state], by).code, 0, "disarming needs no space");
+      assert.equal(runRecord(on, ["disarm", ...state], by).code, 0, "disarming needs no space");
     } else {
       assert.equal(run.code, 3);
       assert.match(run.stderr, /disk full/);
@@ -187,7 +187,7 @@ for (const where of ["the state folder", "the capture", "both"]) {
       const on = newHost();
       const by = shellOf(turn);
       const state = ["--state", where === "the capture" ? join(on.root, "state") : join(disk, "state")];
-      assert.equal(record(on, ["arm", "--level", "markers", ...state], by).code, 0);
+      assert.equal(runRecord(on, ["arm", "--level", "markers", ...state], by).code, 0);
       const rings = updated(on);
       // What arm has left may be more than this size: then it is full.
       spawnSync("mount", ["-o", `remount,size=${size * KIB}`, disk]);
@@ -197,17 +197,17 @@ for (const where of ["the state folder", "the capture", "both"]) {
       }
       const name = turn % 2 === 0 ? "c.tar.gz" : "c";
       const to = join(where === "the state folder" ? on.root : disk, name);
-      const first = record(on, ["collect", "-o", to, ...state], by);
+      const first = runRecord(on, ["collect", "-o", to, ...state], by);
       outcomes.add(first.code);
       if (first.code !== 0) {
         assert.equal(first.code, 3, first.stderr);
         assert.ok(!existsSync(to), `${size} KiB: no half of a capture`);
         assert.doesNotMatch(first.stderr, /collected:/);
         assert.match(first.stderr, /nothing is lost|Free space|disk full/);
-        assert.equal(record(on, ["disarm", ...state], by).code, 0);
+        assert.equal(runRecord(on, ["disarm", ...state], by).code, 0);
         assert.ok(existsSync(join(state[1] as string, "old/uname")), `${size} KiB: disarm keeps what is in no capture`);
         grow(disk);
-        const second = record(on, ["collect", "-o", to, ...state], by);
+        const second = runRecord(on, ["collect", "-o", to, ...state], by);
         assert.equal(second.code, 0, `${size} KiB: ${first.stderr}${second.stderr}`);
       }
       assertWhole(to, rings);
@@ -216,7 +216,7 @@ for (const where of ["the state folder", "the capture", "both"]) {
         [],
         "nothing is left beside it",
       );
-      assert.equal(record(on, ["disarm", ...state], by).code, 0);
+      assert.equal(runRecord(on, ["disarm", ...state], by).code, 0);
       assert.ok(!existsSync(state[1] as string));
       close(rings);
       spawnSync("umount", ["-l", disk]);
@@ -254,7 +254,7 @@ test(`kill -9 at ${killPoints} random points of collect: collected again, with n
   for (let point = 0; point < killPoints; point++) {
     const by = shellOf(point);
     const on = newHost();
-    assert.equal(record(on, ["arm", "--level", "events"], by).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "events"], by).code, 0);
     const rings = updated(on);
     // Something of the user's by every name that collecting could think of.
     const beside = ["c/notes", "c.partial/notes", "c.tar.gz.partial"];
@@ -264,9 +264,9 @@ test(`kill -9 at ${killPoints} random points of collect: collected again, with n
     const to = join(folder, point % 4 < 2 ? "c.tar.gz" : "d");
     if (!wholeMs.has(by)) {
       const startedMs = Date.now();
-      assert.equal(record(on, ["collect", "-o", join(on.root, "timed")], by).code, 0);
+      assert.equal(runRecord(on, ["collect", "-o", join(on.root, "timed")], by).code, 0);
       wholeMs.set(by, Date.now() - startedMs);
-      record(on, ["disarm"], by);
+      runRecord(on, ["disarm"], by);
       close(rings);
       continue;
     }
@@ -274,9 +274,9 @@ test(`kill -9 at ${killPoints} random points of collect: collected again, with n
     for (let kill = 0; kill < kills; kill++)
       if (await killed(on, ["collect", "-o", to], by, random.below(Math.ceil((wholeMs.get(by) as number) * 1.1))))
         interrupted++;
-    const state = record(on, ["disarm"], by);
+    const state = runRecord(on, ["disarm"], by);
     assert.equal(state.code, 0, state.stderr);
-    const again = record(on, ["collect", "-o", to], by);
+    const again = runRecord(on, ["collect", "-o", to], by);
     if (again.code !== 0) {
       // It had been whole, and reported so, before the kill.
       assert.match(again.stderr, /exists already|nothing is armed/, `point ${point}: ${again.stderr}`);
@@ -285,7 +285,7 @@ test(`kill -9 at ${killPoints} random points of collect: collected again, with n
     for (const path of beside) assert.equal(readFileSync(join(folder, path), "utf8"), "precious\n", path);
     for (const left of readdirSync(folder).filter((name) => name.startsWith(".")))
       assert.deepEqual(readdirSync(join(folder, left)), [], `point ${point}: at most a name is left`);
-    const disarmed = record(on, ["disarm"], by);
+    const disarmed = runRecord(on, ["disarm"], by);
     assert.equal(disarmed.code, 0, disarmed.stderr);
     assert.ok(!existsSync(join(on.root, "var/lib/blackout")), disarmed.stderr);
     close(rings);
@@ -296,16 +296,16 @@ test(`kill -9 at ${killPoints} random points of collect: collected again, with n
 test("after a reboot in the middle of collecting, what was read is collected", async () => {
   for (const by of shells) {
     const on = newHost();
-    assert.equal(record(on, ["arm", "--level", "events"], by).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "events"], by).code, 0);
     const rings = updated(on);
     // Everything is read, and the capture cannot be written.
     writeFileSync(join(on.root, "file"), "");
-    assert.equal(record(on, ["collect", "-o", join(on.root, "file/c")], by).code, 3);
+    assert.equal(runRecord(on, ["collect", "-o", join(on.root, "file/c")], by).code, 3);
     close(rings);
     writeFileSync(join(on.root, "proc/sys/kernel/random/boot_id"), "third\n");
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "# Current\n");
-    assert.match(record(on, ["arm"], by).stderr, /in no capture yet/, "a new update does not drop it");
-    const run = record(on, ["collect", "-o", join(on.root, "c")], by);
+    assert.match(runRecord(on, ["arm"], by).stderr, /in no capture yet/, "a new update does not drop it");
+    const run = runRecord(on, ["collect", "-o", join(on.root, "c")], by);
     assert.equal(run.code, 0, run.stderr);
     assertWhole(join(on.root, "c"), rings);
   }
@@ -318,22 +318,22 @@ test("disarm deletes only what is in a capture that is still what was written", 
     ["another file", (to: string) => writeFileSync(to, "something else")],
   ] as const) {
     const on = newHost();
-    assert.equal(record(on, ["arm", "--level", "events"]).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "events"]).code, 0);
     const rings = updated(on);
     const to = join(on.root, "c.tar.gz");
-    assert.equal(record(on, ["collect", "-o", to]).code, 0);
+    assert.equal(runRecord(on, ["collect", "-o", to]).code, 0);
     damage(to);
-    const run = record(on, ["disarm"]);
+    const run = runRecord(on, ["disarm"]);
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stderr, /c\.tar\.gz is not (?:what was collected|there any more): what was saved is kept/, what);
-    const again = record(on, ["collect", "-o", join(on.root, "again")]);
+    const again = runRecord(on, ["collect", "-o", join(on.root, "again")]);
     assert.equal(again.code, 0, again.stderr);
     assertWhole(join(on.root, "again"), rings);
     close(rings);
     // One file of a folder.
     writeFileSync(join(on.root, "again/new/dmesg"), "another log\n");
-    assert.match(record(on, ["disarm"]).stderr, /again is not what was collected/);
-    assert.equal(record(on, ["disarm", "--discard"]).code, 0);
+    assert.match(runRecord(on, ["disarm"]).stderr, /again is not what was collected/);
+    assert.equal(runRecord(on, ["disarm", "--discard"]).code, 0);
     assert.ok(!existsSync(join(on.root, "var/lib/blackout")));
   }
 });
@@ -342,7 +342,7 @@ test("collecting if nothing is armed touches nothing", () => {
   for (const by of shells) {
     const on = newHost();
     const before = on.snapshot();
-    const run = record(on, ["collect", "-o", join(on.root, "c")], by);
+    const run = runRecord(on, ["collect", "-o", join(on.root, "c")], by);
     assert.equal(run.code, 3);
     assert.match(run.stderr, /nothing is armed in/);
     assert.equal(on.snapshot(), before);

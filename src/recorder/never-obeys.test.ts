@@ -23,7 +23,7 @@ import test, { after } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { SECRET_ENDS, SECRET_PARTS, SECRET_WORDS } from "../base/text/secrets.js";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
-import { record, shells } from "../testing/recorder-runs.js";
+import { runRecord, shells } from "../testing/recorder-runs.js";
 import { SECRET_LINES } from "../testing/samples/secret-lines.js";
 import { recorderPath } from "./recorder.js";
 
@@ -61,8 +61,8 @@ test("what lies beside the output by any name stays, and a link by the output's 
       for (const file of ["c.partial/notes", ...(name === "c" ? [] : ["c/notes"])])
         writeFileSync(join(spool, file), "precious\n");
       symlinkSync(victim, join(spool, "c.tar.gz.partial"));
-      assert.equal(record(on, ["arm", "--level", "markers"], by).code, 0);
-      const run = record(on, ["collect", "-o", join(spool, name)], by);
+      assert.equal(runRecord(on, ["arm", "--level", "markers"], by).code, 0);
+      const run = runRecord(on, ["collect", "-o", join(spool, name)], by);
       assert.equal(run.code, 0, run.stderr);
       assert.equal(readFileSync(victim, "utf8"), "precious\n");
       for (const file of ["c.partial/notes", ...(name === "c" ? [] : ["c/notes"])])
@@ -73,7 +73,7 @@ test("what lies beside the output by any name stays, and a link by the output's 
       } else assert.ok(existsSync(join(spool, "c/capture.json")));
       // A link that leads nowhere is something, too.
       symlinkSync(join(on.root, "nowhere"), join(spool, "link"));
-      assert.match(record(on, ["collect", "-o", join(spool, "link")], by).stderr, /exists already/);
+      assert.match(runRecord(on, ["collect", "-o", join(spool, "link")], by).stderr, /exists already/);
       assert.ok(!existsSync(join(on.root, "nowhere")));
       assert.ok(lstatSync(join(spool, "link")).isSymbolicLink());
     }
@@ -89,14 +89,14 @@ test("a new initrd and a new key are written through no link, and replace no fil
   writeFileSync(join(folder, "initrd"), "data");
   for (const link of ["next.text", "next.new", "key.new"]) symlinkSync("victim", join(folder, link));
   const bootconfig = (to: string): string =>
-    record(on, ["bootconfig", "--initrd", join(folder, "initrd"), "-o", join(folder, to)]).stderr;
+    runRecord(on, ["bootconfig", "--initrd", join(folder, "initrd"), "-o", join(folder, to)]).stderr;
   assert.match(bootconfig("next"), /command line needs/);
   assert.ok(readFileSync(join(folder, "next"), "latin1").endsWith("#BOOTCONFIG\n"));
   assert.match(bootconfig("next"), /command line needs/, "its own is made again");
   assert.match(bootconfig("victim"), /left as it is/);
   symlinkSync("victim", join(folder, "link"));
   assert.match(bootconfig("link"), /left as it is/);
-  assert.equal(record(on, ["arm", "--level", "markers", "--hash-sessions", join(folder, "key")]).code, 0);
+  assert.equal(runRecord(on, ["arm", "--level", "markers", "--hash-sessions", join(folder, "key")]).code, 0);
   assert.equal(readFileSync(join(folder, "key")).length, 32);
   assert.equal(lstatSync(join(folder, "key")).mode & 0o777, 0o600);
   assert.equal(readFileSync(victim, "utf8"), "precious\n");
@@ -140,13 +140,13 @@ test("a carrier gives known plain files and nothing else: no journal, path or li
       else spawnSync("mkfifo", [join(evil, "old/dmesg")]);
       writeFileSync(join(on.root, "victim"), "precious\n");
       const to = join(on.root, "capture");
-      const run = record(on, ["collect", "-o", to, "--carrier", tarOf(evil, members)], by);
+      const run = runRecord(on, ["collect", "-o", to, "--carrier", tarOf(evil, members)], by);
       assert.equal(run.code, 0, `${kind}: ${run.stderr}`);
       assert.match(readFileSync(join(to, "capture.json"), "utf8"), /carrier-(?:refused|empty)/, kind);
       for (const [path, text] of everyFile(to)) assert.doesNotMatch(text, /root:x:0/, `${kind}: ${path}`);
       assert.ok(!existsSync(join(to, "old/shadow")));
-      record(on, ["mark", "evil"], by);
-      assert.equal(record(on, ["disarm"], by).code, 0);
+      runRecord(on, ["mark", "evil"], by);
+      assert.equal(runRecord(on, ["disarm"], by).code, 0);
       assert.equal(readFileSync(join(on.root, "victim"), "utf8"), "precious\n", kind);
     }
   }
@@ -167,17 +167,17 @@ test("what a carrier says of where to write, which key to use and where the kern
   writeFileSync(join(evil, "layout"), "Linux\nluo_session.name 99999\n");
   const to = join(on.root, "capture");
   const carrier = tarOf(evil, ["armed", "layout", "old"]);
-  const asked = record(on, ["collect", "-o", to, "--carrier", carrier]);
+  const asked = runRecord(on, ["collect", "-o", to, "--carrier", carrier]);
   assert.equal(asked.code, 3, "names were to be hashed, and are not handed out");
   assert.match(asked.stderr, /give the key with --hash-sessions/);
   assert.ok(!existsSync(join(on.root, "made")), "no key is made where the carrier wants one");
   assert.ok(!existsSync(join(on.root, "var/lib/blackout/layout")));
   writeFileSync(join(on.root, "key"), "0123456789abcdef");
-  const run = record(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")]);
+  const run = runRecord(on, ["collect", "-o", to, "--hash-sessions", join(on.root, "key")]);
   assert.equal(run.code, 0, run.stderr);
   assert.equal(JSON.parse(readFileSync(join(to, "capture.json"), "utf8")).labels.probe_level, "probes");
-  record(on, ["mark", "evil"]);
-  assert.equal(record(on, ["disarm"]).code, 0);
+  runRecord(on, ["mark", "evil"]);
+  assert.equal(runRecord(on, ["disarm"]).code, 0);
   assert.equal(readFileSync(victim, "utf8"), "precious\n");
 });
 
@@ -187,7 +187,7 @@ test("a journal's paths stay under tracefs, and a line cut by a full disk is not
     const victim = join(on.root, "victim");
     writeFileSync(victim, "precious\n");
     const before = on.snapshot();
-    assert.equal(record(on, ["arm", "--level", "markers"], by).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "markers"], by).code, 0);
     const journal = join(on.root, "var/lib/blackout/journal");
     const evil = [
       "write\t../../../victim\tevil",
@@ -202,7 +202,7 @@ test("a journal's paths stay under tracefs, and a line cut by a full disk is not
       "write\ttracing_on\t99",
     ].join("\n");
     writeFileSync(journal, readFileSync(journal, "utf8") + evil);
-    const run = record(on, ["disarm"], by);
+    const run = runRecord(on, ["disarm"], by);
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stderr, /ignored: 'write\.\.\/\.\.\/\.\.\/victimevil'|ignored: 'write/);
     assert.equal(readFileSync(victim, "utf8"), "precious\n");
@@ -227,7 +227,7 @@ test("a state folder that others own or can write is refused", { skip: !isRoot &
       spoil(state);
       const before = on.snapshot();
       for (const verb of [["arm"], ["disarm"], ["collect", "-o", join(on.root, "c")]]) {
-        const run = record(on, [...verb, "--state", state], by);
+        const run = runRecord(on, [...verb, "--state", state], by);
         assert.equal(run.code, 3, `${what}: ${verb} ${run.stderr}`);
         assert.match(run.stderr, advice);
       }
@@ -281,15 +281,15 @@ test("no byte of a capture with hashed names has a session's name, wherever it s
     writeFileSync(join(on.root, "proc/cmdline"), `ro vm=${name}\n`);
     writeFileSync(join(on.tracing, "saved_cmdlines"), `12 ${name}\n`);
     writeFileSync(join(on.tracing, "printk_formats"), `0xff : "${name}"\n`);
-    assert.equal(record(on, ["arm", "--level", "markers", "--hash-sessions", join(on.root, "key")], by).code, 0);
-    assert.equal(record(on, ["save"], by).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "markers", "--hash-sessions", join(on.root, "key")], by).code, 0);
+    assert.equal(runRecord(on, ["save"], by).code, 0);
     on.reboot();
     previousBoot(on);
     writeFileSync(join(on.tracing, "instances/blackout/trace"), `x-1 [000] 1.0: luo: session="${name}"\n`);
     writeFileSync(join(on.tracing, "saved_cmdlines"), `12 ${name}\n`);
     const to = join(on.root, `${name}.tar.gz`);
     const args = ["collect", "-o", to, "--text", "--name", name, "--label", `vm=${name}`, "--label", `${name}=1`];
-    const run = record(on, args, by);
+    const run = runRecord(on, args, by);
     assert.equal(run.code, 0, run.stderr);
     const folder = mkdtempSync(join(scratch, "hashed-"));
     assert.equal(spawnSync("tar", ["-xzf", to, "-C", folder]).status, 0);
@@ -304,10 +304,10 @@ test("a name is only as good as its shell: bash collects alike", (t) => {
   if (spawnSync("bash", ["-c", ":"]).status !== 0) return t.skip("bash is not installed");
   const on = newHost();
   const before = on.snapshot();
-  assert.equal(record(on, ["arm", "--level", "graph"], ["bash", "--posix"]).code, 0);
-  const run = record(on, ["collect", "-o", join(on.root, "c.tar.gz")], ["bash"]);
+  assert.equal(runRecord(on, ["arm", "--level", "graph"], ["bash", "--posix"]).code, 0);
+  const run = runRecord(on, ["collect", "-o", join(on.root, "c.tar.gz")], ["bash"]);
   assert.equal(run.code, 0, run.stderr);
-  assert.equal(record(on, ["disarm"], ["bash"]).code, 0);
+  assert.equal(runRecord(on, ["disarm"], ["bash"]).code, 0);
   assert.equal(on.snapshot(), before);
 });
 
@@ -330,8 +330,8 @@ test("no secret of a command line leaves by any line of a log, by an event or by
     const pstore = join(on.root, "sys/fs/pstore");
     mkdirSync(pstore, { recursive: true });
     writeFileSync(join(pstore, "console-ramoops-0"), `[ 0.1] x\n${log}\n`);
-    assert.equal(record(on, ["arm", "--level", "markers"], by).code, 0);
-    assert.equal(record(on, ["save"], by).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "markers"], by).code, 0);
+    assert.equal(runRecord(on, ["save"], by).code, 0);
     on.reboot();
     previousBoot(on);
     const pages = Buffer.alloc(8192);
@@ -339,7 +339,7 @@ test("no secret of a command line leaves by any line of a log, by an event or by
     writeFileSync(join(on.tracing, "per_cpu/cpu0/trace_pipe_raw"), pages);
     writeFileSync(join(on.tracing, "instances/blackout/trace"), `${log}\n`);
     const to = join(on.root, "capture");
-    const run = record(on, ["collect", "-o", to, "--text"], by);
+    const run = runRecord(on, ["collect", "-o", to, "--text"], by);
     assert.equal(run.code, 0, run.stderr);
     for (const [path, text] of everyFile(to)) assert.doesNotMatch(text, /hunter/, path);
     const lines = readFileSync(join(to, "new/dmesg"), "utf8").split("\n");

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import fc from "fast-check";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
-import { record, shell, shells } from "../testing/recorder-runs.js";
+import { runRecord, shell, shells } from "../testing/recorder-runs.js";
 import { parseDoctorReport } from "./recorder.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "blackout-next-"));
@@ -18,7 +18,7 @@ const newHost = (kind: HostKind = linux619): MadeUpHost => madeUpHost(mkdtempSyn
 
 test("probes are kprobes or fprobes, as requested or as the kernel supports; the plan shows why", () => {
   const plan = (kind: HostKind, ...args: string[]): string =>
-    record(newHost(kind), ["plan", "--level", "probes", ...args]).stdout;
+    runRecord(newHost(kind), ["plan", "--level", "probes", ...args]).stdout;
   const fprobes = plan(linux619, "--probes", "fprobe");
   assert.match(fprobes, /^# probes: fprobes: asked for/m);
   assert.match(fprobes, /f:blackout\/liveupdate_reboot liveupdate_reboot$/m);
@@ -54,7 +54,7 @@ test("if dd prints no time, as busybox's does not, the kernel's clock is used", 
   ];
   writeFileSync(join(on.root, "dd"), `#!/bin/sh\n${body.join("\n")}\n`, { mode: 0o755 });
   const env = { ...on.env, PATH: `${on.root}:${on.env.PATH}` };
-  const run = record({ ...on, env }, ["arm", "--level", "events"], ["sh"]);
+  const run = runRecord({ ...on, env }, ["arm", "--level", "events"], ["sh"]);
   assert.equal(run.code, 0, run.stderr);
   assert.equal(readFileSync(join(on.root, "var/lib/blackout/costs"), "utf8"), "event 800\n");
 });
@@ -81,7 +81,7 @@ test("both kinds of probe are measured, and the cheaper is used, in the new kern
     writeFileSync(dd, `#!/bin/sh\n${body.join("\n")}\n`, { mode: 0o755 });
     const env = { ...on.env, PATH: `${on.root}:${on.env.PATH}` };
     // busybox runs its own dd first.
-    const run = record({ ...on, env }, ["arm", "--level", "probes"], by.length > 1 ? ["sh"] : by);
+    const run = runRecord({ ...on, env }, ["arm", "--level", "probes"], by.length > 1 ? ["sh"] : by);
     assert.equal(run.code, 0, run.stderr);
     const probes = readFileSync(join(on.tracing, "dynamic_events"), "utf8");
     assert.match(probes, new RegExp(`^${kind}:blackout/kernel_kexec `, "m"));
@@ -92,7 +92,7 @@ test("both kinds of probe are measured, and the cheaper is used, in the new kern
     );
     on.reboot();
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
-    assert.equal(record(on, ["arm"], by).code, 0);
+    assert.equal(runRecord(on, ["arm"], by).code, 0);
     assert.match(
       readFileSync(join(on.tracing, "dynamic_events"), "utf8"),
       new RegExp(`^${kind}:blackout/luo_open `, "m"),
@@ -104,9 +104,9 @@ test("fprobes are removed like kprobes", () => {
   for (const by of shells) {
     const on = newHost();
     const before = on.snapshot();
-    assert.equal(record(on, ["arm", "--level", "probes", "--probes", "fprobe"], by).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "probes", "--probes", "fprobe"], by).code, 0);
     assert.match(readFileSync(join(on.tracing, "dynamic_events"), "utf8"), /^f:blackout\/kernel_kexec kernel_kexec$/m);
-    assert.equal(record(on, ["disarm"], by).code, 0);
+    assert.equal(runRecord(on, ["disarm"], by).code, 0);
     assert.equal(on.snapshot(), before);
   }
 });
@@ -114,14 +114,14 @@ test("fprobes are removed like kprobes", () => {
 test("a host's own words are kept, each once, and those of the recorder are not repeated", () => {
   const own = "BOOT_IMAGE=/vmlinuz root=/dev/sda1 quiet iommu=pt";
   const on = newHost({ ...linux619, commandLine: `${own} kho=on liveupdate=on kho_scratch=64M trace_event=old:event` });
-  const next = record(on, ["kernel-cmdline", "--reuse-cmdline", "--level", "graph"]).stdout.trim();
+  const next = runRecord(on, ["kernel-cmdline", "--reuse-cmdline", "--level", "graph"]).stdout.trim();
   assert.ok(next.startsWith("root=/dev/sda1 quiet iommu=pt kho=on liveupdate=on "));
   assert.doesNotMatch(next, /old:event|BOOT_IMAGE/);
   assert.equal(next.match(/kho_scratch=/g)?.length, 1);
   const again = newHost({ ...linux619, commandLine: next });
   const words = (text: string): readonly string[] => text.trim().split(" ").sort();
   assert.deepEqual(
-    words(record(again, ["kernel-cmdline", "--reuse-cmdline", "--level", "graph"]).stdout),
+    words(runRecord(again, ["kernel-cmdline", "--reuse-cmdline", "--level", "graph"]).stdout),
     words(next),
     "a second run changes nothing",
   );
@@ -145,12 +145,12 @@ test("a bootconfig is appended to an initrd of any length, as the kernel reads i
   const on = newHost();
   const from = join(on.root, "initrd");
   const to = join(on.root, "initrd.next");
-  const printed = record(on, ["bootconfig", "--level", "probes"]).stdout;
+  const printed = runRecord(on, ["bootconfig", "--level", "probes"]).stdout;
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.constantFrom(...shells), (bytes, by) => {
       writeFileSync(from, bytes);
       rmSync(to, { force: true });
-      const run = record(on, ["bootconfig", "--level", "probes", "--initrd", from, "-o", to], by);
+      const run = runRecord(on, ["bootconfig", "--level", "probes", "--initrd", from, "-o", to], by);
       assert.equal(run.code, 0, run.stderr);
       const initrd = readFileSync(to);
       const { text, before } = bootconfigOf(initrd);
@@ -161,27 +161,27 @@ test("a bootconfig is appended to an initrd of any length, as the kernel reads i
     { numRuns: 8 },
   );
   writeFileSync(from, readFileSync(to));
-  assert.match(record(on, ["bootconfig", "--initrd", from, "-o", to]).stderr, /has a bootconfig already/);
+  assert.match(runRecord(on, ["bootconfig", "--initrd", from, "-o", to]).stderr, /has a bootconfig already/);
 });
 
 test("a bootconfig has the command line's words, and LUO's probes without arguments that another build may keep elsewhere", () => {
   const on = newHost({ ...linux619, release: "7.3.4" });
-  const text = record(on, ["bootconfig", "--level", "probes"]).stdout;
-  const words = record(on, ["kernel-cmdline", "--level", "probes"]).stdout.trim().split(" ");
+  const text = runRecord(on, ["bootconfig", "--level", "probes"]).stdout;
+  const words = runRecord(on, ["kernel-cmdline", "--level", "probes"]).stdout.trim().split(" ");
   for (const word of words.slice(2)) assert.ok(text.includes(`"${word.slice(word.indexOf("=") + 1)}"`), word);
   assert.deepEqual(words.slice(0, 2), ["kho=on", "liveupdate=on"], "the words that are read before a bootconfig");
   assert.match(
     text,
     /^ftrace\.event\.kprobes\.luo_retrieve_file \{ probes = "luo_retrieve_file token=\$arg2:x64"; enable \}$/m,
   );
-  const same = record(on, ["bootconfig", "--level", "probes", "--same-build"]).stdout;
+  const same = runRecord(on, ["bootconfig", "--level", "probes", "--same-build"]).stdout;
   assert.match(same, /"luo_retrieve_file session=-88\(\$arg1\):string token=\$arg2:x64"/);
-  assert.doesNotMatch(record(on, ["bootconfig", "--level", "events"]).stdout, /ftrace\./);
+  assert.doesNotMatch(runRecord(on, ["bootconfig", "--level", "events"]).stdout, /ftrace\./);
 });
 
 test("probes that a bootconfig has defined are not defined again, and disarm removes them; probes of others stay", () => {
   const on = newHost();
-  assert.equal(record(on, ["arm", "--level", "probes"]).code, 0);
+  assert.equal(runRecord(on, ["arm", "--level", "probes"]).code, 0);
   on.reboot();
   writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
   const config = ["luo_open", "luo_open_ret", "theirs"]
@@ -192,10 +192,10 @@ test("probes that a bootconfig has defined are not defined again, and disarm rem
     spawnSync("mkdir", ["-p", join(on.tracing, "events/kprobes", name)]);
     writeFileSync(join(on.tracing, "events/kprobes", name, "enable"), "1\n");
   }
-  assert.equal(record(on, ["arm"]).code, 0);
+  assert.equal(runRecord(on, ["arm"]).code, 0);
   assert.equal(readFileSync(join(on.tracing, "dynamic_events"), "utf8"), "p:other/theirs do_exit\n");
-  assert.equal(record(on, ["collect", "-o", join(on.root, "capture")]).code, 0);
-  assert.equal(record(on, ["disarm"]).code, 0);
+  assert.equal(runRecord(on, ["collect", "-o", join(on.root, "capture")]).code, 0);
+  assert.equal(runRecord(on, ["disarm"]).code, 0);
   const removed = readFileSync(join(on.tracing, "dynamic_events"), "utf8").split("\n").slice(1, -1);
   assert.deepEqual(removed, ["-:kprobes/luo_open", "-:kprobes/luo_open_ret"]);
   assert.equal(readFileSync(join(on.tracing, "events/kprobes/theirs/enable"), "utf8"), "1\n");
@@ -204,22 +204,22 @@ test("probes that a bootconfig has defined are not defined again, and disarm rem
 test("copies of the rings are requested after the rings, once, and only from the next kernel", () => {
   const copies = (text: string): readonly string[] => text.match(/trace_instance=\S+=\S+/g) ?? [];
   const on = newHost();
-  const next = record(on, ["kernel-cmdline", "--backup"]).stdout;
+  const next = runRecord(on, ["kernel-cmdline", "--backup"]).stdout;
   assert.deepEqual(copies(next), [
     "trace_instance=blackout_backup=blackout",
     "trace_instance=blackout_marks_backup=blackout_marks",
   ]);
   assert.ok(next.indexOf("blackout_marks_backup") > next.indexOf("@blackout_marks"));
-  assert.deepEqual(copies(record(on, ["kernel-cmdline", "--backup", "--for", "old"]).stdout), []);
+  assert.deepEqual(copies(runRecord(on, ["kernel-cmdline", "--backup", "--for", "old"]).stdout), []);
   // Of a bootconfig, as older kernels print it.
   const quoted = newHost({ ...linux619, commandLine: next.trim().replace(/=(\S+)/g, '="$1"') });
   assert.equal(
-    record(quoted, ["bootconfig", "--backup"]).stdout,
-    record(newHost({ ...linux619, commandLine: next.trim() }), ["bootconfig", "--backup"]).stdout,
+    runRecord(quoted, ["bootconfig", "--backup"]).stdout,
+    runRecord(newHost({ ...linux619, commandLine: next.trim() }), ["bootconfig", "--backup"]).stdout,
   );
   // A host that was started with them.
   const again = newHost({ ...linux619, commandLine: next.trim() });
-  assert.deepEqual(copies(record(again, ["kernel-cmdline", "--backup"]).stdout), copies(next));
+  assert.deepEqual(copies(runRecord(again, ["kernel-cmdline", "--backup"]).stdout), copies(next));
 });
 
 test("the old kernel's ring is read from its copy if there is one: the ring itself records again", () => {
@@ -228,7 +228,7 @@ test("the old kernel's ring is read from its copy if there is one: the ring itse
     rings: [...linux619.rings, "blackout_backup", "blackout_marks_backup"],
     backup: true,
   });
-  assert.equal(record(copied, ["arm"]).code, 0);
+  assert.equal(runRecord(copied, ["arm"]).code, 0);
   copied.reboot();
   const instances = join(copied.tracing, "instances");
   for (const name of ["blackout_backup", "blackout_marks_backup"])
@@ -237,10 +237,10 @@ test("the old kernel's ring is read from its copy if there is one: the ring itse
   writeFileSync(pages("blackout"), "this boot's");
   writeFileSync(pages("blackout_backup"), "the previous boot's");
   const to = join(copied.root, "capture");
-  const run = record(copied, ["collect", "-o", to]);
+  const run = runRecord(copied, ["collect", "-o", to]);
   assert.equal(run.code, 0, run.stderr);
   assert.equal(readFileSync(join(to, "ring/per_cpu/cpu0/trace_pipe_raw"), "utf8"), "the previous boot's");
-  const checks = (on: MadeUpHost) => parseDoctorReport(record(on, ["doctor", "--json"]).stdout)?.checks ?? [];
+  const checks = (on: MadeUpHost) => parseDoctorReport(runRecord(on, ["doctor", "--json"]).stdout)?.checks ?? [];
   const status = (on: MadeUpHost, code: string) => checks(on).find((check) => check.code === code)?.status;
   for (const code of ["backup", "bootconfig"]) {
     assert.equal(status(copied, code), "ok");
@@ -253,17 +253,17 @@ test("saved files pass through a carrier if the state folder does not survive th
     const on = newHost();
     const carrier = join(on.root, "memfd");
     writeFileSync(join(on.root, "proc/mounts"), "tmpfs / tmpfs rw 0 0\n");
-    assert.match(record(on, ["doctor"], by).stdout, /fail {2}carrier/);
-    assert.match(record(on, ["doctor", "--carrier", carrier], by).stdout, /ok {4}carrier +what is saved goes to /);
-    assert.equal(record(on, ["arm", "--level", "markers", "--with", "irq"], by).code, 0);
-    const saved = record(on, ["save", "--carrier", carrier], by);
+    assert.match(runRecord(on, ["doctor"], by).stdout, /fail {2}carrier/);
+    assert.match(runRecord(on, ["doctor", "--carrier", carrier], by).stdout, /ok {4}carrier +what is saved goes to /);
+    assert.equal(runRecord(on, ["arm", "--level", "markers", "--with", "irq"], by).code, 0);
+    const saved = runRecord(on, ["save", "--carrier", carrier], by);
     assert.match(saved.stderr, /saved in \S+, and in \S+memfd \(\d+ bytes\)/);
     // The kexec empties it.
     rmSync(join(on.root, "var/lib/blackout"), { recursive: true });
     on.reboot();
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
     const to = join(on.root, "capture");
-    const run = record(on, ["collect", "-o", to, "--carrier", carrier], by);
+    const run = runRecord(on, ["collect", "-o", to, "--carrier", carrier], by);
     assert.equal(run.code, 0, run.stderr);
     assert.match(run.stderr, /what the old kernel saved comes of \S+memfd/);
     const manifest = JSON.parse(readFileSync(join(to, "capture.json"), "utf8"));
@@ -273,7 +273,7 @@ test("saved files pass through a carrier if the state folder does not survive th
     });
     assert.deepEqual(manifest.labels, { probe_level: "markers", with: "irq" });
     assert.deepEqual(manifest.not_recorded, []);
-    assert.equal(record(on, ["disarm"], by).code, 0);
+    assert.equal(runRecord(on, ["disarm"], by).code, 0);
     assert.ok(!existsSync(join(on.root, "var/lib/blackout")));
   }
 });
@@ -285,7 +285,7 @@ test("an empty carrier, or one with other content, is reported, and the rest is 
     writeFileSync(carrier, content);
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
     const to = join(on.root, "capture");
-    assert.equal(record(on, ["collect", "-o", to, "--carrier", carrier]).code, 0);
+    assert.equal(runRecord(on, ["collect", "-o", to, "--carrier", carrier]).code, 0);
     assert.match(readFileSync(join(to, "capture.json"), "utf8"), /carrier-empty/);
   }
 });
@@ -293,7 +293,7 @@ test("an empty carrier, or one with other content, is reported, and the rest is 
 test("the recorder's words stand before `--`: what follows it is for the first process", () => {
   for (const by of shells) {
     const on = newHost({ ...linux619, commandLine: "quiet -- single --flag kho=off" });
-    const line = record(on, ["kernel-cmdline", "--reuse-cmdline", "--level", "markers"], by).stdout.trim();
+    const line = runRecord(on, ["kernel-cmdline", "--reuse-cmdline", "--level", "markers"], by).stdout.trim();
     assert.match(line, /^quiet kho=on liveupdate=on .*trace_event=\S* -- single --flag kho=off$/);
   }
 });

@@ -23,7 +23,7 @@ import { type BtfStruct, makeBtf } from "../testing/fakes/btf.js";
 import { HOSTS, type HostKind, type MadeUpHost, madeUpHost } from "../testing/fakes/tracefs-tree.js";
 import { assertGolden } from "../testing/golden.js";
 import { projectRoot } from "../testing/places.js";
-import { type Run, record, shell, shells } from "../testing/recorder-runs.js";
+import { type Run, runRecord, shell, shells } from "../testing/recorder-runs.js";
 import { readUpdate } from "../testing/samples/captures.js";
 import { parseDoctorReport, recorderPath } from "./recorder.js";
 
@@ -52,10 +52,10 @@ for (const [age, kind] of Object.entries(HOSTS)) {
   test(`the doctor of Linux ${age} lists what is missing`, () => {
     const on = host(kind);
     for (const by of shells) {
-      const run = record(on, ["doctor", "--level", "graph"], by);
+      const run = runRecord(on, ["doctor", "--level", "graph"], by);
       const text = run.stdout.replaceAll(on.root, "");
       assertGolden(join(golden, `${age}.txt`), text);
-      const json = parseDoctorReport(record(on, ["doctor", "--json", "--level", "graph"], by).stdout);
+      const json = parseDoctorReport(runRecord(on, ["doctor", "--json", "--level", "graph"], by).stdout);
       assert.equal(run.code, json?.ready === "graph" ? 0 : 1);
     }
   });
@@ -66,13 +66,13 @@ for (const [age, kind] of Object.entries(HOSTS)) {
     // The shells take turns: what differs between them differs at all levels.
     for (const [turn, level] of ["markers", "events", "probes", "graph"].entries()) {
       for (const by of shells.filter((_, i) => i === turn % shells.length)) {
-        assert.equal(record(on, ["plan", "--level", level], by).code, 0);
+        assert.equal(runRecord(on, ["plan", "--level", level], by).code, 0);
         assert.equal(on.snapshot(), before);
-        const armed = record(on, ["arm", "--level", level], by);
+        const armed = runRecord(on, ["arm", "--level", level], by);
         assert.equal(armed.code, 0, armed.stderr);
         assert.notEqual(on.snapshot(), before, `${level}: something is recorded`);
-        assert.equal(record(on, ["arm"], by).code, 3, "armed twice, the first is not lost");
-        const disarmed = record(on, ["disarm"], by);
+        assert.equal(runRecord(on, ["arm"], by).code, 3, "armed twice, the first is not lost");
+        const disarmed = runRecord(on, ["disarm"], by);
         assert.equal(disarmed.code, 0, disarmed.stderr);
         assert.equal(on.snapshot(), before, level);
         assert.ok(!existsSync(join(on.root, "var/lib/blackout")), "no state is left");
@@ -83,10 +83,10 @@ for (const [age, kind] of Object.entries(HOSTS)) {
 
 test("a plan lists each write that arming then makes", () => {
   const on = host(HOSTS["6.19"] as HostKind);
-  const planned = record(on, ["plan", "--level", "probes"])
+  const planned = runRecord(on, ["plan", "--level", "probes"])
     .stdout.split("\n")
     .flatMap((line) => /^write {2}(\S+) {2}(.*?) {2}#/.exec(line)?.slice(1, 3).join("=") ?? []);
-  assert.equal(record(on, ["arm", "--level", "probes"]).code, 0);
+  assert.equal(runRecord(on, ["arm", "--level", "probes"]).code, 0);
   const found = on.snapshot().split("\n");
   assert.ok(planned.length > 10);
   // The kernel creates the probes' folder; a made-up tree does not imitate this.
@@ -96,7 +96,7 @@ test("a plan lists each write that arming then makes", () => {
 
 test("the place of what probes read comes from the kernel's BTF, else from its version, else it is not recorded", () => {
   const planned = (on: MadeUpHost, by: readonly string[]): string =>
-    record(on, ["plan", "--level", "probes"], by).stdout;
+    runRecord(on, ["plan", "--level", "probes"], by).stdout;
   const on = host(HOSTS["6.19"] as HostKind);
   const btf = join(on.root, "sys/kernel/btf/vmlinux");
   mkdirSync(dirname(btf), { recursive: true });
@@ -177,11 +177,11 @@ test("the result of the old kernel's BTF is used in a new kernel of the same bui
       ),
     );
     writeFileSync(join(on.root, "proc/version"), "#1 same\n");
-    assert.equal(record(on, ["arm", "--level", "probes"]).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "probes"]).code, 0);
     on.reboot();
     writeFileSync(join(on.root, "proc/version"), `${next}\n`);
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
-    assert.equal(record(on, ["arm"]).code, 0);
+    assert.equal(runRecord(on, ["arm"]).code, 0);
     const probes = readFileSync(join(on.tracing, "dynamic_events"), "utf8");
     assert.equal(/luo_retrieve_file (session=\S+)\(/.exec(probes)?.[1] ?? null, session);
   }
@@ -191,7 +191,7 @@ test("a ring that another program records into is left alone", () => {
   const on = host(HOSTS["6.19"] as HostKind);
   writeFileSync(join(on.tracing, "instances/blackout/tracing_on"), "1\n");
   const before = on.snapshot();
-  const run = record(on, ["arm"]);
+  const run = runRecord(on, ["arm"]);
   assert.equal(run.code, 3);
   assert.match(run.stderr, /recording for someone else/);
   assert.equal(on.snapshot(), before);
@@ -199,9 +199,9 @@ test("a ring that another program records into is left alone", () => {
 
 test("marks go to their own ring, and never fail", () => {
   const on = host(HOSTS["6.19"] as HostKind);
-  assert.equal(record(on, ["mark", "luo: vm_pause"]).code, 0);
-  record(on, ["arm"]);
-  assert.equal(record(on, ["mark", "luo:", "vm_pause", "vm=7"]).code, 0);
+  assert.equal(runRecord(on, ["mark", "luo: vm_pause"]).code, 0);
+  runRecord(on, ["arm"]);
+  assert.equal(runRecord(on, ["mark", "luo:", "vm_pause", "vm=7"]).code, 0);
   const marked = readFileSync(join(on.tracing, "instances/blackout_marks/trace_marker"), "utf8");
   assert.match(marked, /^blackout: update=[0-9a-f]{32}luo: vm_pause vm=7$/);
 });
@@ -209,15 +209,15 @@ test("marks go to their own ring, and never fail", () => {
 test("a capture of an update: the old kernel's files, the rings, the new kernel's; secrets left out", async () => {
   for (const by of shells) {
     const on = host(HOSTS["6.19"] as HostKind);
-    assert.equal(record(on, ["arm", "--level", "probes"], by).code, 0);
-    assert.equal(record(on, ["save"], by).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "probes"], by).code, 0);
+    assert.equal(runRecord(on, ["save"], by).code, 0);
     // busybox's date has no nanoseconds.
     const marksClock = (file: string): boolean =>
       /clock: realtime=\d{10}\.\d{9}$/.test(readFileSync(join(on.tracing, file), "utf8"));
     assert.equal(marksClock("instances/blackout_marks/trace_marker"), by.length === 1);
     on.reboot();
     writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
-    assert.equal(record(on, ["arm"], by).code, 0);
+    assert.equal(runRecord(on, ["arm"], by).code, 0);
     assert.equal(
       readFileSync(join(on.tracing, "trace_marker"), "utf8"),
       "luo: recorder_arm beginluo: recorder_arm end",
@@ -230,7 +230,7 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
     writeFileSync(join(pstore, "dmesg-ramoops-0"), `Panic#1 Part1\n${said}`);
     writeFileSync(join(pstore, "dmesg-ramoops-1.enc.z"), "hunter6");
     const to = join(on.root, "capture");
-    const run = record(on, ["collect", "-o", to, "--name", 'a "name"', "--label", "rack=b 7"], by);
+    const run = runRecord(on, ["collect", "-o", to, "--name", 'a "name"', "--label", "rack=b 7"], by);
     assert.equal(run.code, 0, run.stderr);
     assert.equal(marksClock("trace_marker"), by.length === 1);
     const manifest = JSON.parse(readFileSync(join(to, "capture.json"), "utf8"));
@@ -261,7 +261,7 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
       /^printk\/console\/format:name: console$/m,
     );
     assert.equal((await readUpdate(to)).capture.labels.rack, "b 7");
-    assert.equal(record(on, ["disarm"], by).code, 0);
+    assert.equal(runRecord(on, ["disarm"], by).code, 0);
     assert.ok(!existsSync(join(on.root, "var/lib/blackout")));
   }
 });
@@ -269,7 +269,7 @@ test("a capture of an update: the old kernel's files, the rings, the new kernel'
 test("files that systemd-pstore moved in this boot are collected, and none of earlier boots", () => {
   for (const by of shells) {
     const on = host(HOSTS["6.19"] as HostKind);
-    assert.equal(record(on, ["arm", "--level", "markers"], by).code, 0);
+    assert.equal(runRecord(on, ["arm", "--level", "markers"], by).code, 0);
     on.reboot();
     writeFileSync(join(on.root, "proc/stat"), "cpu 1 2\nbtime 1790000000\n");
     const pstore = join(on.root, "sys/fs/pstore");
@@ -285,7 +285,7 @@ test("files that systemd-pstore moved in this boot are collected, and none of ea
     leave(join(pstore, "dmesg-ramoops-1"), 1789999999);
     leave(join(archive, "dmesg-ramoops-1"), 1790000004);
     const to = join(on.root, "capture");
-    const run = record(on, ["collect", "-o", to], by);
+    const run = runRecord(on, ["collect", "-o", to], by);
     assert.equal(run.code, 0, run.stderr);
     const found = readdirSync(join(to, "pstore")).map((name) => [name, readFileSync(join(to, "pstore", name), "utf8")]);
     assert.deepEqual(Object.fromEntries(found), {
@@ -306,7 +306,7 @@ test("formats that have changed since arming are saved, also without a program f
   for (const tool of [...tools.split(" "), ...shell.slice(0, 1)]) symlinkSync(found(tool), join(bin, tool));
   for (const path of [on.env.PATH, bin]) {
     const env = { ...on.env, PATH: path };
-    const run = (...args: string[]): Run => record({ ...on, env }, args);
+    const run = (...args: string[]): Run => runRecord({ ...on, env }, args);
     assert.equal(run("arm", "--level", "markers").code, 0);
     const format = join(on.tracing, `events/later/of_${path === bin}/format`);
     mkdirSync(dirname(format), { recursive: true });
@@ -320,10 +320,10 @@ test("formats that have changed since arming are saved, also without a program f
 
 test("in a boot that is not the update's, only the saved files are collected", () => {
   const on = host(HOSTS["6.19"] as HostKind);
-  record(on, ["arm"]);
+  runRecord(on, ["arm"]);
   on.reboot();
   const to = join(on.root, "capture.tar.gz");
-  assert.equal(record(on, ["collect", "-o", to]).code, 0);
+  assert.equal(runRecord(on, ["collect", "-o", to]).code, 0);
   const members = spawnSync("tar", ["-tzf", to], { encoding: "utf8" }).stdout.split("\n");
   assert.ok(members.includes("capture/old/uname"));
   assert.ok(!members.some((member) => /capture\/(?:new|ring)/.test(member)));
@@ -331,17 +331,17 @@ test("in a boot that is not the update's, only the saved files are collected", (
 
 test("what was not collected survives a disarm", () => {
   const on = host(HOSTS["6.19"] as HostKind);
-  record(on, ["arm"]);
+  runRecord(on, ["arm"]);
   on.reboot();
-  assert.equal(record(on, ["disarm"]).code, 0);
+  assert.equal(runRecord(on, ["disarm"]).code, 0);
   assert.ok(existsSync(join(on.root, "var/lib/blackout/old/uname")));
-  assert.equal(record(on, ["disarm", "--discard"]).code, 0);
+  assert.equal(runRecord(on, ["disarm", "--discard"]).code, 0);
   assert.ok(!existsSync(join(on.root, "var/lib/blackout")));
 });
 
 test("the next kernel gets the rings of this one, with the same words", () => {
   const on = host(HOSTS["6.12"] as HostKind);
-  const words = record(on, ["kernel-cmdline", "--level", "events"]).stdout.trim().split(" ");
+  const words = runRecord(on, ["kernel-cmdline", "--level", "events"]).stdout.trim().split(" ");
   for (const word of [
     "reserve_mem=8M:4096:trace",
     "trace_instance=boot_map^traceoff@trace",
@@ -356,7 +356,8 @@ test("at level markers there is one ring, which costs the next kernel less than 
   const on = host(HOSTS["6.19"] as HostKind);
   writeFileSync(join(on.root, "proc/cmdline"), "quiet\n");
   const rings = (...args: string[]): readonly string[] =>
-    record(on, ["kernel-cmdline", "--for", "old", ...args]).stdout.match(/(?:reserve_mem|trace_instance)=\S+/g) ?? [];
+    runRecord(on, ["kernel-cmdline", "--for", "old", ...args]).stdout.match(/(?:reserve_mem|trace_instance)=\S+/g) ??
+    [];
   const one = ["reserve_mem=1M:4096:blackout", "trace_instance=blackout^traceoff@blackout"];
   assert.deepEqual(rings("--level", "markers"), one);
   assert.equal(rings("--level", "markers", "--with", "sched").length, 4);
@@ -366,7 +367,7 @@ test("at level markers there is one ring, which costs the next kernel less than 
 test("the next kernel's buffers are as large as the level needs, and bounded over all CPUs", () => {
   const on = host(HOSTS["6.19"] as HostKind);
   const size = (...args: string[]): string | undefined =>
-    /trace_buf_size=(\S+)/.exec(record(on, ["kernel-cmdline", ...args]).stdout)?.[1];
+    /trace_buf_size=(\S+)/.exec(runRecord(on, ["kernel-cmdline", ...args]).stdout)?.[1];
   const possible = join(on.root, "sys/devices/system/cpu/possible");
   mkdirSync(dirname(possible), { recursive: true });
   for (const [cpus, markers, events, graph] of [
@@ -388,7 +389,7 @@ test("the next kernel's buffers are as large as the level needs, and bounded ove
 
 for (const args of [[], ["frobnicate"], ["arm", "--level"], ["arm", "--level", "all"], ["arm", "extra"], ["collect"]]) {
   test(`'${args.join(" ")}' is refused with advice`, () => {
-    const run = record(host(HOSTS["6.12"] as HostKind), args);
+    const run = runRecord(host(HOSTS["6.12"] as HostKind), args);
     assert.equal(run.code, 2);
     assert.notEqual(run.stderr, "");
   });
@@ -416,12 +417,12 @@ test(`kill -9 at ${killPoints} random points: disarm undoes what was done`, asyn
       // It had already finished.
     }
     await ended;
-    const status = record(on, ["status"]).stdout;
+    const status = runRecord(on, ["status"]).stdout;
     if (on.snapshot() !== before) assert.match(status, /to be taken back by `recorder\.sh disarm/);
-    const run = record(on, ["disarm"]);
+    const run = runRecord(on, ["disarm"]);
     assert.equal(run.code, 0, `${run.stderr}\n${status}`);
     assert.equal(on.snapshot(), before, `point ${point}`);
-    assert.match(record(on, ["status"]).stdout, /left in tracefs: nothing/);
+    assert.match(runRecord(on, ["status"]).stdout, /left in tracefs: nothing/);
   }
 });
 

@@ -6,8 +6,8 @@ import { err, ok, type Result } from "../base/result.js";
 export const recorderPath: string = join(import.meta.dirname, "recorder.sh");
 
 /** The values of a capture's label `probe_level`, from the least to the most. */
-export const LEVELS = ["markers", "events", "probes", "graph"] as const;
-export type Level = (typeof LEVELS)[number];
+export const PROBE_LEVELS = ["markers", "events", "probes", "graph"] as const;
+export type ProbeLevel = (typeof PROBE_LEVELS)[number];
 
 export interface RecorderRun {
   readonly code: number;
@@ -26,7 +26,7 @@ export function runRecorder(args: readonly string[]): Result<RecorderRun, string
 export interface DoctorCheck {
   readonly status: "ok" | "note" | "fail";
   readonly code: string;
-  readonly level: Level;
+  readonly level: ProbeLevel;
   readonly found: string;
   readonly advice: string;
 }
@@ -34,12 +34,12 @@ export interface DoctorCheck {
 /** What `recorder.sh doctor --json` prints. `ready` is the highest level that can be recorded. */
 export interface DoctorReport {
   readonly kernel: string;
-  readonly level: Level;
-  readonly ready: Level | null;
+  readonly level: ProbeLevel;
+  readonly ready: ProbeLevel | null;
   readonly checks: readonly DoctorCheck[];
 }
 
-const isLevel = (value: unknown): value is Level => LEVELS.includes(value as Level);
+const isLevel = (value: unknown): value is ProbeLevel => PROBE_LEVELS.includes(value as ProbeLevel);
 
 function isCheck(value: unknown): value is DoctorCheck {
   if (typeof value !== "object" || value === null) return false;

@@ -24,7 +24,7 @@ export function singleCaptures(): readonly string[] {
 }
 
 /** The members of a cohort, sorted; from the full set if present, else the shipped ten. */
-export function cohort(name: string): readonly string[] {
+export function cohortCaptures(name: string): readonly string[] {
   const full = sharedCaptures === null ? null : join(sharedCaptures, "cohorts", name);
   const folder = full !== null && existsSync(full) ? full : join(traces, "cohorts", name);
   return readdirSync(folder)

@@ -18,7 +18,7 @@ export interface Run {
   readonly stderr: string;
 }
 
-export function record(on: MadeUpHost, args: readonly string[], by: readonly string[] = shell): Run {
+export function runRecord(on: MadeUpHost, args: readonly string[], by: readonly string[] = shell): Run {
   const [program, ...before] = by as [string, ...string[]];
   const run = spawnSync(program, [...before, recorderPath, ...args], { encoding: "utf8", env: on.env });
   return { code: run.status, stdout: run.stdout, stderr: run.stderr };

@@ -222,7 +222,7 @@ const entry = (given) => ({
 
 test("the filter's terms match what they describe", () => {
   const holds = (text, given = {}) => {
-    const parsed = v.parseFilter(text);
+    const parsed = v.parseUpdateFilter(text);
     assert.ok(parsed.ok, `${text}: ${parsed.error}`);
     return parsed.value(entry(given));
   };
@@ -252,15 +252,15 @@ test("the filter's terms match what they describe", () => {
     assert.ok(!holds(text), text);
   }
   for (const text of ["kexec", "kexec >", "kexec > 4", "defects > 3s", "name:x > 4s", "> 4s", "device:", "kexec > x"]) {
-    const parsed = v.parseFilter(text);
+    const parsed = v.parseUpdateFilter(text);
     assert.ok(!parsed.ok && /expected|needs|remove the unit|compared|not a number/.test(parsed.error), text);
   }
-  fc.assert(fc.property(fc.string(), (text) => typeof v.parseFilter(text).ok === "boolean"));
+  fc.assert(fc.property(fc.string(), (text) => typeof v.parseUpdateFilter(text).ok === "boolean"));
 });
 
 test("a budget is parsed as it was written", () => {
-  for (const text of ["5s", "250ms", "1.5s", "3us", "7ns"]) assert.equal(v.durationInput(v.parseBudget(text)), text);
-  for (const text of ["", "5", "s", "-1s", "0s", "1e999s"]) assert.equal(v.parseBudget(text), null, text);
+  for (const text of ["5s", "250ms", "1.5s", "3us", "7ns"]) assert.equal(v.durationInput(v.parseLimit(text)), text);
+  for (const text of ["", "5", "s", "-1s", "0s", "1e999s"]) assert.equal(v.parseLimit(text), null, text);
 });
 
 test("a thinned curve keeps its ends, its order and points of the whole", () => {

@@ -5,7 +5,7 @@ import test from "node:test";
 import fc from "fast-check";
 import type { Collected, RawSpans } from "../../model/collected.js";
 import type { RawSpanKind } from "../../model/span-table.js";
-import { cohort, sharedCaptures, shippedCohort, singleCaptures, traces } from "../../testing/places.js";
+import { cohortCaptures, sharedCaptures, shippedCohort, singleCaptures, traces } from "../../testing/places.js";
 import { readHalf, readUnlinked, readUpdate } from "../../testing/samples/captures.js";
 import { type AnchoredUpdate, analyzeUpdate } from "../update/analyze.js";
 import { buildTrees, type UpdateTrees } from "./build.js";
@@ -38,7 +38,11 @@ function faultsOf(update: AnchoredUpdate, trees: UpdateTrees): readonly string[]
   return faults;
 }
 
-for (const path of [...singleCaptures(), ...cohort("base").slice(0, 3), ...cohort("devices").slice(0, 3)]) {
+for (const path of [
+  ...singleCaptures(),
+  ...cohortCaptures("base").slice(0, 3),
+  ...cohortCaptures("devices").slice(0, 3),
+]) {
   test(`${path.split("/").slice(-2).join("/")}: every level adds up to the nanosecond`, async (context) => {
     const { update } = await readUpdate(path);
     const trees = buildTrees(update);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { madeCapture, markLine, memoryCapture, traceLine } from "../../testing/fakes/capture-memory.js";
 import { traces } from "../../testing/places.js";
-import { readUpdate, updateOf } from "../../testing/samples/captures.js";
+import { readUpdate, updateOfCapture } from "../../testing/samples/captures.js";
 import { buildTrees } from "./build.js";
 import { auditTree, leavesOf, type TreeNode } from "./tree.js";
 
@@ -38,7 +38,7 @@ function newBoot(more: readonly Line[]): readonly TreeNode[] {
     )
     .join("");
   const made = madeCapture({ new: { trace: trace + markLine(5, "luo: vm_resume"), dmesg } });
-  const { update } = updateOf(memoryCapture(made));
+  const { update } = updateOfCapture(memoryCapture(made));
   const trees = buildTrees(update).outside;
   for (const tree of trees) assert.deepEqual(auditTree(tree), []);
   return trees.flatMap(leavesOf);

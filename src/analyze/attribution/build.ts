@@ -2,7 +2,7 @@
 import type { Boot } from "../../base/time.js";
 import type { PhaseDocument, PhaseName } from "../../model/live-update.js";
 import { MACHINES, machineWithTsc } from "../../model/machine.js";
-import { type CauseRows, causeRows, fill, type Setting } from "./fill.js";
+import { type CauseRows, causeRows, fillWindow, type Setting } from "./fill.js";
 import { FIRST_STAGE, findStages, INITCALL_LEVELS, STAGES, type StageBegin, type StageRow } from "./stages.js";
 import { structureNode, type TreeNode } from "./tree.js";
 import type { AttributedUpdate } from "./update.js";
@@ -159,7 +159,7 @@ function sectionNode(update: AttributedUpdate, rows: CauseRows, section: Section
     return structureNode({ kind, id, name, phase: own, boot: section.boot, beginNs, endNs, notSeen }, nodes);
   }
   const boot = section.boot ?? bootAt(update, beginNs);
-  const nodes = fill(rows, userSetting(update, own, boot), beginNs, endNs);
+  const nodes = fillWindow(rows, userSetting(update, own, boot), beginNs, endNs);
   return structureNode({ kind, id, name, phase: own, boot, beginNs, endNs }, nodes);
 }
 
@@ -251,7 +251,7 @@ function oldSide(
           evidence: begin?.evidence ?? "",
           inferred: begin?.inferred ?? true,
         },
-        fill(rows, setting, from, to),
+        fillWindow(rows, setting, from, to),
       ),
     );
   };
@@ -350,7 +350,7 @@ function newSide(
     };
     const name = stages.length > 1 && !sure ? `${id}, not seen apart` : id;
     const part = { kind: "stage", id, name, phase: own, stage: id, boot: "new", evidence, inferred } as const;
-    return [structureNode({ ...part, beginNs: piece.ns, endNs: to }, fill(rows, setting, piece.ns, to))];
+    return [structureNode({ ...part, beginNs: piece.ns, endNs: to }, fillWindow(rows, setting, piece.ns, to))];
   });
 }
 
@@ -395,7 +395,7 @@ function kexecLoad(update: AttributedUpdate, rows: CauseRows): readonly TreeNode
     return [
       structureNode(
         { kind: "stage", id: "kexec load", stage: "kexec load", boot: "old", beginNs, endNs },
-        fill(rows, setting, beginNs, endNs),
+        fillWindow(rows, setting, beginNs, endNs),
       ),
     ];
   }

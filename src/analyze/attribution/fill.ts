@@ -15,7 +15,7 @@ import {
   spanAt,
 } from "../../model/span-table.js";
 import { RECORDER } from "../causes/causes.js";
-import { type Cause as Interval, partition } from "../causes/partition.js";
+import { type TimedCause as Interval, partition } from "../causes/partition.js";
 import type { PathTask } from "../evidence/path.js";
 import { WAITING_STAGE } from "./stages.js";
 import { isSpanCause, leavesOf, type TreeNode } from "./tree.js";
@@ -318,7 +318,7 @@ function clipped(nodes: readonly TreeNode[], gaps: readonly (readonly [number, n
 }
 
 /** Covers [beginNs, endNs) as far as the capture can; what is left is the caller's remainder. In order of time. */
-export function fill(rows: CauseRows, setting: Setting, beginNs: number, endNs: number): readonly TreeNode[] {
+export function fillWindow(rows: CauseRows, setting: Setting, beginNs: number, endNs: number): readonly TreeNode[] {
   const { spans } = rows;
   const own = rows[setting.boot];
   const { base } = setting;

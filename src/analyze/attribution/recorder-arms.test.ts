@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { memoryCapture } from "../../testing/fakes/capture-memory.js";
 import { shippedCohort } from "../../testing/places.js";
-import { updateOf, withFiles } from "../../testing/samples/captures.js";
+import { updateOfCapture, withFiles } from "../../testing/samples/captures.js";
 import { findings } from "../findings/findings.js";
 import { buildTrees } from "./build.js";
 import { leavesOf, type TreeNode } from "./tree.js";
@@ -19,7 +19,7 @@ async function armed(edges: readonly (readonly [seconds: number, edge: string])[
         return [path, path === "new/trace" ? marked(new TextDecoder().decode(bytes), edges) : bytes];
       }),
     );
-    const { update } = updateOf(memoryCapture(content));
+    const { update } = updateOfCapture(memoryCapture(content));
     return { update, root: buildTrees(update).blackout as TreeNode };
   });
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SPAN_KINDS, type Span, spanAt } from "../../model/span-table.js";
 import { callLine, madeCapture, memoryCapture, returnLine, traceLine } from "../../testing/fakes/capture-memory.js";
-import { updateOf } from "../../testing/samples/captures.js";
+import { updateOfCapture } from "../../testing/samples/captures.js";
 
 /** What is armed in which order: each call's records in the order in which its tracers see it. */
 type Arming = "probes only" | "probes first" | "graph first";
@@ -69,7 +69,7 @@ function updateWith(arming: Arming, handler = "memfd_luo", compat = "memfd-v2") 
   );
   fresh.line("tracing_mark_write: luo: vm_resume");
   const files = madeCapture({ old: { trace: old.text }, new: { trace: fresh.text } });
-  return updateOf(memoryCapture(files)).update;
+  return updateOfCapture(memoryCapture(files)).update;
 }
 
 const causesOf = (arming: Arming, handler?: string, compat?: string): readonly Span[] => {
@@ -140,7 +140,7 @@ test("a handler whose place was not recorded is a function of its name, not a de
   const old = new Trace("probes only", 4);
   old.call("vfio_pci_liveupdate_freeze", "");
   old.line("tracing_mark_write: luo: vm_pause");
-  const { spans } = updateOf(memoryCapture(madeCapture({ old: { trace: old.text } }))).update;
+  const { spans } = updateOfCapture(memoryCapture(madeCapture({ old: { trace: old.text } }))).update;
   const span = spanAt(spans, 0);
   assert.deepEqual([span.kind, span.id], ["function", "vfio_pci_liveupdate_freeze"]);
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { type Cause, partition, unattributed } from "./partition.js";
+import { partition, type TimedCause, unattributed } from "./partition.js";
 
-const span = (beginNs: number, endNs: number): Cause => ({ beginNs, endNs });
+const span = (beginNs: number, endNs: number): TimedCause => ({ beginNs, endNs });
 
 test("enclosed causes nest, and what they leave over is the encloser's own", () => {
   const pieces = partition(0, 100, [span(10, 60), span(20, 30), span(40, 50), span(70, 90)]);

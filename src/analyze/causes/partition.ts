@@ -13,7 +13,7 @@
 
 import { Heap } from "../../base/numbers/heap.js";
 
-export interface Cause {
+export interface TimedCause {
   readonly beginNs: number;
   readonly endNs: number;
 }
@@ -47,7 +47,7 @@ function order(a: Waiting, b: Waiting): number {
  * The pieces of `causes` inside [beginNs, endNs), in order of begin, parents before children. Causes are clipped to the
  * interval; those of no length are left out. O(n log n).
  */
-export function partition(beginNs: number, endNs: number, causes: readonly Cause[]): readonly Piece[] {
+export function partition(beginNs: number, endNs: number, causes: readonly TimedCause[]): readonly Piece[] {
   const queue: Waiting[] = [];
   causes.forEach((cause, i) => {
     const begin = Math.max(beginNs, cause.beginNs);

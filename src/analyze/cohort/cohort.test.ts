@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { causeOf, cohortOf, numbersOf, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, cohortOf, madeSample, numbersOf } from "../../testing/samples/samples.js";
 import { excludedOf, factorsOf, unlikeSentence, unlikeTraits } from "./cohort.js";
 import { metricName, parseMetric, valuesOf } from "./metrics.js";
 
 test("probe level, workload and basis must be alike; all else may be under test", () => {
   const base = numbersOf("base", [1, 2]);
   const other = cohortOf("other", [
-    updateOf(1, {
+    madeSample(1, {
       probeLevel: "markers",
       labels: { workload: "fio" },
       kernel: { old: "1", new: "2" },
@@ -30,15 +30,15 @@ test("probe level, workload and basis must be alike; all else may be under test"
 });
 
 test("a mixed set of updates is not a cohort", () => {
-  const mixed = cohortOf("mixed", [updateOf(1), updateOf(2), updateOf(3, { probeLevel: null })]);
+  const mixed = cohortOf("mixed", [madeSample(1), madeSample(2), madeSample(3, { probeLevel: null })]);
   const [unlike] = unlikeTraits([mixed]);
   assert.match(unlikeSentence(unlike!), /mixed has graph \(2\), not recorded \(1\)/);
 });
 
 test("devices are a factor, by driver", () => {
   const nic = (id: string) => causeOf(id, 1, { kind: "device", detail: "e1000" });
-  const one = cohortOf("one", [updateOf(1, { causes: [nic("3")] })]);
-  const two = cohortOf("two", [updateOf(1, { causes: [nic("3"), nic("4"), causeOf("5", 1, { kind: "device" })] })]);
+  const one = cohortOf("one", [madeSample(1, { causes: [nic("3")] })]);
+  const two = cohortOf("two", [madeSample(1, { causes: [nic("3"), nic("4"), causeOf("5", 1, { kind: "device" })] })]);
   const devices = factorsOf([one, two]).find(({ name }) => name === "devices");
   assert.deepEqual(
     devices?.values.map((side) => side[0]?.value),
@@ -66,10 +66,10 @@ test("metrics: by name, one value an update; a cause that did not run took nothi
   assert.match(prefix.ok ? "" : prefix.error, /did you mean device:\?$/);
 
   const cohort = cohortOf("c", [
-    updateOf(1, { causes: [causeOf("a", 2), causeOf("a", 3, { phase: "restore" })] }),
-    updateOf(2),
-    updateOf(3, { causes: null }),
-    updateOf(4, { outcome: "failed" }),
+    madeSample(1, { causes: [causeOf("a", 2), causeOf("a", 3, { phase: "restore" })] }),
+    madeSample(2),
+    madeSample(3, { causes: null }),
+    madeSample(4, { outcome: "failed" }),
   ]);
   const values = (name: string) => {
     const metric = parseMetric(name);

@@ -127,7 +127,7 @@ export function excludedOf(cohort: Cohort): readonly Excluded[] {
     }));
 }
 
-export function outcomeCounts(cohort: Cohort): Readonly<Record<Outcome, number>> {
+export function countOutcomes(cohort: Cohort): Readonly<Record<Outcome, number>> {
   const counts = { completed: 0, "partly-restored": 0, aborted: 0, failed: 0, incomplete: 0 };
   for (const { outcome } of cohort.updates) counts[outcome] += 1;
   return counts;

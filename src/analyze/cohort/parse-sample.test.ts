@@ -4,7 +4,7 @@ import test from "node:test";
 import { Ajv } from "ajv";
 import fc from "fast-check";
 import { documentOfSample, LAST_INSTANT_MS, type UpdateSample } from "../../model/update-sample.js";
-import { causeOf, schemaPath, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, madeSample, schemaPath } from "../../testing/samples/samples.js";
 import { parseUpdateLine } from "./parse-sample.js";
 
 const anyText = fc.string({ maxLength: 30 });
@@ -38,7 +38,7 @@ const anyUpdate: fc.Arbitrary<UpdateSample> = fc
       ),
     ),
   })
-  .map((some) => updateOf(1, { ...some, source: "f:1" }));
+  .map((some) => madeSample(1, { ...some, source: "f:1" }));
 
 test("what is written is read back, and is as the schema says", () => {
   const validate = new Ajv().compile(JSON.parse(readFileSync(schemaPath("update-sample"), "utf8")));
@@ -54,7 +54,7 @@ test("what is written is read back, and is as the schema says", () => {
 });
 
 test("whatever a line holds, it is read or refused with a reason", () => {
-  const good = JSON.parse(JSON.stringify(documentOfSample(updateOf(1, { causes: [causeOf("a", 1)] })))) as object;
+  const good = JSON.parse(JSON.stringify(documentOfSample(madeSample(1, { causes: [causeOf("a", 1)] })))) as object;
   fc.assert(
     fc.property(fc.constantFrom(...Object.keys(good)), fc.jsonValue(), (key, value) => {
       const read = parseUpdateLine(JSON.stringify({ ...good, [key]: value }), "f:1");
@@ -69,7 +69,7 @@ test("whatever a line holds, it is read or refused with a reason", () => {
 });
 
 test("a refusal says where, what was found, and what was expected", () => {
-  const good = documentOfSample(updateOf(1, { causes: [causeOf("a", 1)] }));
+  const good = documentOfSample(madeSample(1, { causes: [causeOf("a", 1)] }));
   const refusal = (change: object): string => {
     const read = parseUpdateLine(JSON.stringify({ ...good, ...change }), "f:1");
     return read.ok ? "accepted" : read.error;
@@ -85,7 +85,7 @@ test("a refusal says where, what was found, and what was expected", () => {
 });
 
 test("a date beyond the calendar is refused with its key", () => {
-  const line = JSON.stringify({ ...documentOfSample(updateOf(1)), takenAtMs: 9e15 });
+  const line = JSON.stringify({ ...documentOfSample(madeSample(1)), takenAtMs: 9e15 });
   const read = parseUpdateLine(line, "f:1");
   assert.ok(!read.ok);
   assert.match(read.error, /^takenAtMs: found 9000000000000000, expected a whole number from 0 to 253402300799999/);

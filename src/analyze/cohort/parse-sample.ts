@@ -3,7 +3,7 @@
  * (`blackout analyze --json`). The file comes from another machine: its declaration is what it is checked by.
  */
 import { err, ok, type Result } from "../../base/result.js";
-import { quoted, readerOf } from "../../base/schema-read.js";
+import { quotedValue, readerOf } from "../../base/schema-read.js";
 import { withTrustedDurations } from "../../model/trusted-durations.js";
 import {
   sampledDocumentSchema,
@@ -24,20 +24,20 @@ export function parseUpdateLine(line: string, source: string): Result<UpdateSamp
   try {
     value = JSON.parse(line);
   } catch {
-    return err(`found ${quoted(line)}, expected one JSON document`);
+    return err(`found ${quotedValue(line)}, expected one JSON document`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return err(`the line: found ${quoted(value)}, expected an object`);
+    return err(`the line: found ${quotedValue(value)}, expected an object`);
   }
   const { format, version } = value as Readonly<Record<string, unknown>>;
   const isSample = format === "blackout-update-sample";
   if (!isSample && format !== "blackout-live-update") {
     return err(
-      `found format ${quoted(format)}, expected "blackout-update-sample" (blackout cohort --json) or "blackout-live-update" (blackout analyze --json)`,
+      `found format ${quotedValue(format)}, expected "blackout-update-sample" (blackout cohort --json) or "blackout-live-update" (blackout analyze --json)`,
     );
   }
   if (version !== 1) {
-    return err(`version: found ${quoted(version)}, expected 1: it was written by another version of blackout`);
+    return err(`version: found ${quotedValue(version)}, expected 1: it was written by another version of blackout`);
   }
   if (!isSample) {
     const document = readDocument(value);

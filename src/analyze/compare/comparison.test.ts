@@ -5,10 +5,10 @@ import { Ajv } from "ajv";
 import { seededRandom } from "../../base/numbers/random.js";
 import type { Comparison } from "../../model/documents/comparison.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { causeOf, cohortOf, numbersOf, schemaPath, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, cohortOf, madeSample, numbersOf, schemaPath } from "../../testing/samples/samples.js";
 import type { Cohort } from "../cohort/cohort.js";
 import { compareCohorts } from "./comparison.js";
-import { DEFAULT_FLOORS, LEVELS } from "./levels.js";
+import { ALARM_LEVELS, DEFAULT_FLOORS } from "./levels.js";
 
 const options = { floors: DEFAULT_FLOORS, seed: 1 };
 
@@ -48,7 +48,7 @@ test("what is needed suffices: five against five that do not overlap are a chang
 
 test("the virtual machines of one update are one observation of it", () => {
   const many = (ms: number): UpdateSample =>
-    updateOf(ms, { vms: Array.from({ length: 50 }, (_, i) => ({ id: `vm${i}`, durationNs: ms * 1e6 + i })) });
+    madeSample(ms, { vms: Array.from({ length: 50 }, (_, i) => ({ id: `vm${i}`, durationNs: ms * 1e6 + i })) });
   const base = cohortOf("base", [1000, 1100, 1200].map(many));
   const candidate = cohortOf("candidate", [1500, 1600, 1700].map(many));
   const vms = compared(base, candidate).metrics.find(({ name }) => name === "vm-blackout");
@@ -66,7 +66,7 @@ test("fifty causes do not drown the one that changed, and do not raise alarms of
       const causes = Array.from({ length: 50 }, (_, i) => causeOf(`call_${i}`, 20 * (1 + 0.2 * random.normal())));
       const slow = causeOf("slow_init", 50 + extra + random.normal());
       const total = [...causes, slow].reduce((sum, { totalNs }) => sum + totalNs, 0);
-      return updateOf(total / 1e6, { causes: [...causes, slow] });
+      return madeSample(total / 1e6, { causes: [...causes, slow] });
     });
   const comparison = compared(cohortOf("base", updates(0)), cohortOf("candidate", updates(200)));
   assert.equal(comparison.verdict, "regressed");
@@ -82,7 +82,11 @@ test("fifty causes do not drown the one that changed, and do not raise alarms of
 });
 
 test("failed updates are outcomes: left out of the statistics, and named", () => {
-  const failed = updateOf(1, { outcome: "failed", outcomeReason: "the new kernel refused the state", source: "f.tar" });
+  const failed = madeSample(1, {
+    outcome: "failed",
+    outcomeReason: "the new kernel refused the state",
+    source: "f.tar",
+  });
   const base = numbersOf("base", [1000, 1010, 1020, 1030, 1040, 1050]);
   const candidate = cohortOf("candidate", [...base.updates, failed]);
   const comparison = compared(base, candidate);
@@ -126,7 +130,7 @@ test("made-up cohorts' JSON is as the schema says, attributed or not", () => {
 });
 
 test("levels add up to the false-alarm budget", () => {
-  const { primary, percentiles, spread, phases, phasePercentiles, causes } = LEVELS;
+  const { primary, percentiles, spread, phases, phasePercentiles, causes } = ALARM_LEVELS;
   assert.ok(primary + percentiles <= 0.01 + 1e-12);
   assert.ok(primary + percentiles + spread + phases + phasePercentiles + causes <= 0.02 + 1e-12);
 });
@@ -150,7 +154,7 @@ test("a tail that grew is a regression, although the median did not move", () =>
   );
   const p95 = comparison.metrics[0]?.percentileShifts.find(({ percentile }) => percentile === 95);
   assert.equal(p95?.verdict, "regressed");
-  assert.ok(p95.adjustedP <= LEVELS.percentiles);
+  assert.ok(p95.adjustedP <= ALARM_LEVELS.percentiles);
   // The other way round it is an improvement, and between like tails it is unchanged.
   assert.equal(compared(tailed("tail", 200, 20, 2), tailed("base", 200, 0, 1)).verdict, "improved");
   assert.equal(compared(tailed("a", 200, 20, 3), tailed("b", 200, 20, 4)).verdict, "unchanged");
@@ -170,7 +174,7 @@ function prepared(name: string, prepareMs: number, fileMs: number, seed: number)
     const prepare = Math.round((prepareMs + noise) * 1e6);
     const file = { ...causeOf("memfd 0x1", fileMs + noise), kind: "file" as const, phase: "prepare" as const };
     const rest = { ...causeOf("luod", 0), kind: "userspace" as const, phase: "prepare" as const };
-    return updateOf(1000, {
+    return madeSample(1000, {
       phases: { prepare, freeze: null, kexec: 1e9, restore: null, finish: null },
       outsideCauses: [file, { ...rest, totalNs: prepare - file.totalNs }],
     });
@@ -197,7 +201,7 @@ test("a cause that regressed by itself is in the headline, although the whole is
     const random = seededRandom(seed);
     return Array.from({ length: 20 }, () => {
       const causes = [causeOf("noisy_init", 4000 * (1 + 0.3 * random.normal())), causeOf("slow_init", 20 + extra)];
-      return updateOf(causes.reduce((sum, { totalNs }) => sum + totalNs, 0) / 1e6, { causes });
+      return madeSample(causes.reduce((sum, { totalNs }) => sum + totalNs, 0) / 1e6, { causes });
     });
   };
   const comparison = compared(cohortOf("base", updates(0, 1)), cohortOf("slow", updates(30, 2)));

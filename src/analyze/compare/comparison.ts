@@ -13,7 +13,7 @@ import type {
   PercentileDifference,
 } from "../../model/documents/comparison.js";
 import { PHASES } from "../../model/live-update.js";
-import { type Cohort, excludedOf, factorsOf, isMeasured, outcomeCounts, unlikeTraits } from "../cohort/cohort.js";
+import { type Cohort, countOutcomes, excludedOf, factorsOf, isMeasured, unlikeTraits } from "../cohort/cohort.js";
 import { distributionOf } from "../cohort/distribution.js";
 import { hasSeveralVms, type Metric, metricName, valuesOf } from "../cohort/metrics.js";
 import { clusteredSampleOf } from "../statistics/clusters.js";
@@ -24,7 +24,7 @@ import { shiftInterval } from "../statistics/tests/hodges-lehmann.js";
 import { kolmogorovSmirnov } from "../statistics/tests/kolmogorov-smirnov.js";
 import { type Breakdown, breakdownOf, type CauseDifference, type CauseScope } from "./breakdown.js";
 import { driftWarnings, type TimedValue } from "./drift.js";
-import { LEVELS } from "./levels.js";
+import { ALARM_LEVELS } from "./levels.js";
 import { changedPercentiles, type Measurement, percentileShifts } from "./percentile-shifts.js";
 import { reasonText } from "./reason.js";
 import { hasChanged, type Judgement, judgeFamily, overallVerdict, type Pair, pairOf } from "./verdict.js";
@@ -42,26 +42,26 @@ export function compareCohorts(base: Cohort, candidate: Cohort, options: Compare
   const primary = measure(base, candidate, { kind: "blackout" });
   if (primary === null) return null;
   const { floors, seed } = options;
-  const [judged] = judgeFamily([primary.pair], LEVELS.primary, floors) as [Judgement];
+  const [judged] = judgeFamily([primary.pair], ALARM_LEVELS.primary, floors) as [Judgement];
   const secondary = [
     ...(hasSeveralVms(base) || hasSeveralVms(candidate) ? [{ kind: "vm-blackout" } as const] : []),
     ...PHASES.map((phase) => ({ kind: "phase", phase }) as const),
   ].flatMap((metric) => measure(base, candidate, metric) ?? []);
   const judgedSecondary = judgeFamily(
     secondary.map(({ pair }) => pair),
-    LEVELS.phases,
+    ALARM_LEVELS.phases,
     floors,
   );
-  const perMetric = LEVELS.phases / Math.max(1, secondary.length);
-  const tails = changedPercentiles(secondary, { level: LEVELS.phasePercentiles, floors, seed });
-  const ownTails = percentileShifts(primary, { level: LEVELS.percentiles, floors, seed });
+  const perMetric = ALARM_LEVELS.phases / Math.max(1, secondary.length);
+  const tails = changedPercentiles(secondary, { level: ALARM_LEVELS.phasePercentiles, floors, seed });
+  const ownTails = percentileShifts(primary, { level: ALARM_LEVELS.percentiles, floors, seed });
   const why = (of: CauseScope, floorNs: number): Why => {
     const breakdown = breakdownOf(base, candidate, { listedFromNs: floors.absoluteNs / 2, seed }, of);
     return { breakdown, causes: breakdown === null ? [] : compareCauses(breakdown, floorNs, floors) };
   };
   const whole = why("blackout", judged.floorNs);
   const described = [
-    describe(primary, judged, "primary", LEVELS.primary, ownTails, options),
+    describe(primary, judged, "primary", ALARM_LEVELS.primary, ownTails, options),
     ...secondary.map((measured, i) => describe(measured, judgedSecondary[i]!, "phases", perMetric, tails[i]!, options)),
   ];
   const metrics = described.map((metric, i): MetricComparison => {
@@ -82,7 +82,7 @@ export function compareCohorts(base: Cohort, candidate: Cohort, options: Compare
     base: cohortDocument(base),
     candidate: cohortDocument(candidate),
     factors: factorsOf([base, candidate]),
-    levels: LEVELS,
+    levels: ALARM_LEVELS,
     floors,
     seed,
     metrics,
@@ -179,7 +179,7 @@ function compareCauses(breakdown: Breakdown, metricFloorNs: number, floors: Floo
     };
     return { baseline: sample(values[0]), candidate: sample(values[1]) };
   });
-  const judged = judgeFamily(pairs, LEVELS.causes, floors);
+  const judged = judgeFamily(pairs, ALARM_LEVELS.causes, floors);
   const hasShares = Math.abs(breakdown.totalNs) >= metricFloorNs;
   return breakdown.causes.map((cause: CauseDifference, i): CauseComparison => {
     const { verdict, pValue, adjustedP } = judged[i]!;
@@ -211,7 +211,7 @@ export function cohortDocument(cohort: Cohort): CohortDocument {
   return {
     name: cohort.name,
     updates: cohort.updates.length,
-    outcomes: outcomeCounts(cohort),
+    outcomes: countOutcomes(cohort),
     measured: cohort.updates.filter(isMeasured).length,
     excluded: excludedOf(cohort),
     defects,
@@ -235,7 +235,7 @@ function warningsOf(base: Cohort, candidate: Cohort, blackout: MetricComparison)
       message: `${failed[0]} of ${base.updates.length} updates of the baseline and ${failed[1]} of ${candidate.updates.length} of the candidate did not complete: they are outcomes, and not in these statistics.`,
     });
   }
-  if (!hasChanged(blackout) && blackout.spread.pValue <= LEVELS.spread) {
+  if (!hasChanged(blackout) && blackout.spread.pValue <= ALARM_LEVELS.spread) {
     warnings.push({
       code: "spread",
       message: `The blackouts are distributed differently, although no shift above the floor is shown (Kolmogorov-Smirnov p = ${blackout.spread.pValue.toPrecision(2)}, most around ${formatDuration(blackout.spread.atNs)}).`,

@@ -5,7 +5,7 @@
  */
 import type { Floors } from "../../model/documents/comparison.js";
 
-export const LEVELS = {
+export const ALARM_LEVELS = {
   /** The blackout's place (Mann-Whitney). With `percentiles` this is the 1 % of the blackout's verdict. */
   primary: 0.008,
   /** The blackout's percentiles together (Fisher's exact test above each). */

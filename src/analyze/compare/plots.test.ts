@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import type { LiveUpdateDocument, PhaseDocument } from "../../model/live-update.js";
-import { cohortOf, numbersOf, updateOf } from "../../testing/samples/samples.js";
-import { ecdf, overlayOf, percentilePlot, plotValues, stripPlot } from "./plots.js";
+import { cohortOf, madeSample, numbersOf } from "../../testing/samples/samples.js";
+import { ecdf, overlayOf, percentilePlot, plotValues, stripRows } from "./plots.js";
 
 const blackout = { kind: "blackout" } as const;
 
 test("points know their updates, in ascending order", () => {
-  const cohort = cohortOf("c", [updateOf(3), updateOf(9, { outcome: "failed" }), updateOf(1), updateOf(2)]);
+  const cohort = cohortOf("c", [madeSample(3), madeSample(9, { outcome: "failed" }), madeSample(1), madeSample(2)]);
   assert.deepEqual(plotValues(cohort, blackout), [
     { update: 2, valueNs: 1e6 },
     { update: 3, valueNs: 2e6 },
@@ -55,13 +55,13 @@ test("no two points of a strip plot lie on each other", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(1000), { maxLength: 60 }), fc.integer({ min: 1, max: 100 }), (numbers, apart) => {
       const values = numbers.sort((a, b) => a - b).map((valueNs, update) => ({ update, valueNs }));
-      const strip = stripPlot(values, apart);
+      const strip = stripRows(values, apart);
       for (const [i, a] of strip.entries()) {
         for (const b of strip.slice(0, i)) assert.ok(a.row !== b.row || a.valueNs - b.valueNs >= apart);
       }
     }),
   );
-  const rows = stripPlot(
+  const rows = stripRows(
     [0, 0, 0, 0].map((valueNs, update) => ({ update, valueNs })),
     1,
   ).map(({ row }) => row);

@@ -69,7 +69,7 @@ export function ecdf(values: readonly PlotValue[]): readonly { readonly valueNs:
  * A strip plot: each value with a row, 0 in the middle and others above (positive) and below, so that no two points
  * whose values are within `apartNs` of each other share one.
  */
-export function stripPlot(
+export function stripRows(
   values: readonly PlotValue[],
   apartNs: Duration,
 ): readonly (PlotValue & { readonly row: number })[] {

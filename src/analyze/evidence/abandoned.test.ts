@@ -12,7 +12,7 @@ import {
   traceLine,
 } from "../../testing/fakes/capture-memory.js";
 import { projectRoot } from "../../testing/places.js";
-import { readUpdate, updateOf } from "../../testing/samples/captures.js";
+import { readUpdate, updateOfCapture } from "../../testing/samples/captures.js";
 import { abandonedLives } from "./abandoned.js";
 
 const of = (session: string, more = ""): string => `session="${session}"${more}`;
@@ -27,7 +27,7 @@ const unpreserve = (at: number, session: string): string =>
   callLine(at, "luo_file_unpreserve_files", of(session)) + returnLine(at + 0.001, "luo_file_unpreserve_files");
 const reboot = (at: number, ret: number): string =>
   callLine(at, "kernel_kexec") + callLine(at, "liveupdate_reboot") + returnLine(at + 0.001, "liveupdate_reboot", ret);
-const updateFrom = (trace: string) => updateOf(memoryCapture(madeCapture({ old: { trace } }))).update;
+const updateFrom = (trace: string) => updateOfCapture(memoryCapture(madeCapture({ old: { trace } }))).update;
 const prepareOf = ({ document }: ReturnType<typeof updateFrom>) =>
   document.phases.find(({ name }) => name === "prepare")?.durationNs;
 

@@ -12,7 +12,7 @@ import {
   returnLine,
   traceLine,
 } from "../../testing/fakes/capture-memory.js";
-import { updateOf } from "../../testing/samples/captures.js";
+import { updateOfCapture } from "../../testing/samples/captures.js";
 import { luoDialect, namedStateEvents, stateEvent, withoutCancelled } from "./dialect.js";
 
 function event(
@@ -165,7 +165,7 @@ test("an update of the 2025 series: phases from its ioctls, its state lines and 
     returned(2.5, "ioctl"),
     setEvent(3, "luo: Switched from [updated] to [normal] state"),
   ].join("");
-  const { update } = updateOf(memoryCapture(madeCapture({ old: { trace: old }, new: { trace: fresh } })));
+  const { update } = updateOfCapture(memoryCapture(madeCapture({ old: { trace: old }, new: { trace: fresh } })));
   const phase = (name: PhaseName) => update.document.phases.find((each) => each.name === name);
   assert.deepEqual(
     (["prepare", "freeze", "restore", "finish"] as const).map((name) => [
@@ -194,12 +194,12 @@ test("a cancelled prepare is not part of the update that followed, and ends one 
     setEvent(3, "luo: Switched from [prepared] to [normal] state");
   const second = setEvent(5, "luo: Switched from [normal] to [prepared] state") + callLine(6, "kernel_kexec");
   const fresh = clock(1, 50) + setEvent(3, "luo: Switched from [updated] to [normal] state");
-  const gone = updateOf(
+  const gone = updateOfCapture(
     memoryCapture(madeCapture({ old: { trace: clock(1, 40) + first + second }, new: { trace: fresh } })),
   ).update;
   const prepare = gone.document.phases.find(({ name }) => name === "prepare");
   assert.deepEqual([prepare?.durationNs, prepare?.evidence.begin?.event], [100_000_000, "SET_EVENT(prepare) entered"]);
-  const stayed = updateOf(memoryCapture(madeCapture({ old: { trace: clock(1, 40) + first } }))).update;
+  const stayed = updateOfCapture(memoryCapture(madeCapture({ old: { trace: clock(1, 40) + first } }))).update;
   assert.deepEqual(
     [stayed.document.outcome, stayed.document.outcomeReason.slice(0, 80)],
     ["aborted", "The update was cancelled: 'luo: Switched from [prepared] to [normal] state' (rin"],

@@ -4,12 +4,12 @@ import { test } from "node:test";
 import { sampleOfDocument } from "../../model/update-sample.js";
 import { callLine, madeCapture, markLine, memoryCapture, returnLine } from "../../testing/fakes/capture-memory.js";
 import { traces } from "../../testing/places.js";
-import { readUpdate, updateOf } from "../../testing/samples/captures.js";
+import { readUpdate, updateOfCapture } from "../../testing/samples/captures.js";
 import { parseMetric, valuesOfUpdate } from "../cohort/metrics.js";
 import { workIn } from "./work.js";
 
 const phaseOf = (trace: string, name: string) => {
-  const { document } = updateOf(memoryCapture(madeCapture({ old: { trace } }))).update;
+  const { document } = updateOfCapture(memoryCapture(madeCapture({ old: { trace } }))).update;
   return { document, phase: document.phases.find((phase) => phase.name === name) };
 };
 

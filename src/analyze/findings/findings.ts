@@ -8,7 +8,7 @@ import { decompression, purgatoryDigest } from "./seam.js";
 import { serialDevices } from "./serial-devices.js";
 import { lateOpen, prepareInBlackout, serialRetrieve, smallFolios } from "./user-space.js";
 
-export const RULES: readonly Rule[] = [
+export const RULES_OF_FINDINGS: readonly Rule[] = [
   recorderCost,
   recordingEstimate,
   serialDevices,
@@ -25,7 +25,7 @@ export const RULES: readonly Rule[] = [
 ];
 
 export function findings(input: FindingInput): readonly Finding[] {
-  return RULES.flatMap((rule) => rule(input)).sort(
+  return RULES_OF_FINDINGS.flatMap((rule) => rule(input)).sort(
     (a, b) =>
       b.gainNs[1] - a.gainNs[1] ||
       (a.rule < b.rule ? -1 : 1) ||

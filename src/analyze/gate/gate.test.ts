@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { GateDocument } from "../../model/documents/gate.js";
-import { causeOf, cohortOf, numbersOf, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, cohortOf, madeSample, numbersOf } from "../../testing/samples/samples.js";
 import type { Cohort } from "../cohort/cohort.js";
 import { parseMetric } from "../cohort/metrics.js";
 import type { Budget, CountLimit, Limit, Statistic } from "../compare/budget.js";
@@ -90,7 +90,7 @@ test("a limit for the VMs is kept by the slowest of each update", () => {
   ];
   const cohort = cohortOf(
     "vms",
-    Array.from({ length: 20 }, (_, i) => updateOf(1000, { vms: vms(900 + i) })),
+    Array.from({ length: 20 }, (_, i) => madeSample(1000, { vms: vms(900 + i) })),
   );
   assert.deepEqual(status(gated({ limits: [limit("vm-blackout", p(50), 500)] }, cohort)), ["failed"]);
 });
@@ -135,8 +135,8 @@ test("a comparison too coarse for what the budget asks to detect decides nothing
 
 test("outcomes and numbers have limits of their own", () => {
   const cohort = cohortOf("c", [
-    updateOf(1),
-    updateOf(2, { outcome: "failed", outcomeReason: "refused", source: "x" }),
+    madeSample(1),
+    madeSample(2, { outcome: "failed", outcomeReason: "refused", source: "x" }),
   ]);
   const found = gated({ failedAtMost: { count: 0, line: 1 }, updatesAtLeast: { count: 2, line: 2 } }, cohort);
   assert.deepEqual(status(found), ["failed", "undecided"]);
@@ -151,7 +151,7 @@ test("a limit on a cause that no update has decides nothing, and says what was p
   });
   const withCard = cohortOf(
     "card",
-    Array.from({ length: 6 }, () => updateOf(1000, { causes: [card] })),
+    Array.from({ length: 6 }, () => madeSample(1000, { causes: [card] })),
   );
   const limits = ["device:e10000", "device:e1000/shutdwn", "device:e1000/shutdown", "irq:*", "unattributed"].map(
     (name) => limit(name, p(50), 100),
@@ -165,7 +165,7 @@ test("a limit on a cause that no update has decides nothing, and says what was p
   // A cause that is gone is one that keeps its limit.
   const without = cohortOf(
     "without",
-    Array.from({ length: 6 }, () => updateOf(960)),
+    Array.from({ length: 6 }, () => madeSample(960)),
   );
   assert.deepEqual(status(gated({ limits: limits.slice(2, 3), decideBy: "sample" }, without, withCard)), ["passed"]);
 });
@@ -173,7 +173,7 @@ test("a limit on a cause that no update has decides nothing, and says what was p
 test("limits on complaints and outcomes count over all updates; what is allowed counts for nothing", () => {
   const warning = { class: "warning", severity: "severe", boot: "new", text: "WARNING: at a.c:1", count: 2 } as const;
   const acpi = { class: "acpi-error", severity: "minor", boot: "old", text: "ACPI Error: known", count: 3 } as const;
-  const updates = [updateOf(1000, { health: [warning, acpi] }), updateOf(1000, { health: [] })];
+  const updates = [madeSample(1000, { health: [warning, acpi] }), madeSample(1000, { health: [] })];
   const cohort = cohortOf("c", updates);
   const count = (name: "warning" | "severe" | "minor" | "any" | "oops", atMost: number): CountLimit => ({
     of: { kind: "health", name },
@@ -191,15 +191,18 @@ test("limits on complaints and outcomes count over all updates; what is allowed 
   assert.deepEqual(status(count("any", 4)), ["failed"]);
   assert.deepEqual(status(count("oops", 0)), ["passed"]);
   assert.deepEqual(status(count("any", 2), { allowed: [{ pattern: /^ACPI Error: known$/, line: 2 }] }), ["passed"]);
-  const unknown = cohortOf("c", [...updates, updateOf(1000, { health: null })]);
+  const unknown = cohortOf("c", [...updates, madeSample(1000, { health: null })]);
   assert.deepEqual(status(count("oops", 0), {}, unknown), ["undecided"]);
   assert.deepEqual(status(count("warning", 0), {}, unknown), ["failed"], "what is known is enough to fail");
 });
 
 test("an update that was restored in part fails its limit, and the limit on what did not complete", () => {
-  const lost = updateOf(1000, { outcome: "partly-restored", outcomeReason: "Lost: session a." });
+  const lost = madeSample(1000, { outcome: "partly-restored", outcomeReason: "Lost: session a." });
   const limit = { of: { kind: "outcomes", name: "partly-restored" }, atMost: 0, text: "x", why: "", line: 1 } as const;
-  const found = gated({ counts: [limit], failedAtMost: { count: 0, line: 2 } }, cohortOf("c", [updateOf(1000), lost]));
+  const found = gated(
+    { counts: [limit], failedAtMost: { count: 0, line: 2 } },
+    cohortOf("c", [madeSample(1000), lost]),
+  );
   assert.equal(found.verdict, "failed");
   assert.deepEqual(
     found.checks.map(({ kind, status }) => [kind, status]),

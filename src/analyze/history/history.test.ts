@@ -4,7 +4,7 @@ import test from "node:test";
 import { Ajv } from "ajv";
 import { seededRandom } from "../../base/numbers/random.js";
 import type { HistoryDocument } from "../../model/documents/history.js";
-import { causeOf, cohortOf, numbersOf, schemaPath, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, cohortOf, madeSample, numbersOf, schemaPath } from "../../testing/samples/samples.js";
 import type { Cohort } from "../cohort/cohort.js";
 import { DEFAULT_FLOORS } from "../compare/levels.js";
 import { historyOf } from "./history.js";
@@ -17,7 +17,7 @@ function build(name: string, n: number, ms: number, extra = 0): Cohort {
   const updates = Array.from({ length: n }, () => {
     const own = ms * (1 + 0.03 * random.normal());
     const causes = [causeOf("rest", own), ...(extra > 0 ? [causeOf("slow_init", extra)] : [])];
-    return updateOf(own + extra, { causes, labels: { workload: "idle", build: name } });
+    return madeSample(own + extra, { causes, labels: { workload: "idle", build: name } });
   });
   return cohortOf(name, updates);
 }
@@ -77,12 +77,12 @@ test("long series are summarised, and what is in them is still found", () => {
 
 test("series by kernel, by day and by label: each in the order that it has", () => {
   const at = (day: number, release: string, name: string) =>
-    updateOf(1000 + day, {
+    madeSample(1000 + day, {
       takenAtMs: Date.UTC(2026, 0, day),
       kernel: { old: "7.2", new: release },
       labels: { workload: "idle", build: name },
     });
-  const all = cohortOf("all", [at(3, "7.10", "fff"), at(1, "7.9", "zzz"), at(2, "7.9", "aaa"), updateOf(1)]);
+  const all = cohortOf("all", [at(3, "7.10", "fff"), at(1, "7.9", "zzz"), at(2, "7.9", "aaa"), madeSample(1)]);
   const names = (key: string) => {
     const parsed = parseSeriesKey(key);
     assert.ok(parsed !== null);
@@ -100,7 +100,7 @@ function stepAt(change: number, builds: number, seed: number): HistoryDocument {
   const noise = seededRandom(seed);
   const series = Array.from({ length: builds }, (_, i) => {
     const name = `b${String(i).padStart(3, "0")}`;
-    return cohortOf(name, [updateOf((i < change ? 5_000 : 8_000) + 10 * noise.normal())]);
+    return cohortOf(name, [madeSample((i < change ? 5_000 : 8_000) + 10 * noise.normal())]);
   });
   return found(series);
 }

@@ -5,7 +5,7 @@ import { Ajv } from "ajv";
 import { seededRandom } from "../../base/numbers/random.js";
 import type { QualifyDocument } from "../../model/documents/qualify.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { schemaPath, updateOf } from "../../testing/samples/samples.js";
+import { madeSample, schemaPath } from "../../testing/samples/samples.js";
 import { parseMetric } from "../cohort/metrics.js";
 import { DEFAULT_FLOORS } from "../compare/levels.js";
 import { notSeenSentence } from "../update/restoration.js";
@@ -22,7 +22,7 @@ function updates(
   change: Partial<UpdateSample> = {},
 ): readonly UpdateSample[] {
   return Array.from({ length: n }, (_, i) =>
-    updateOf(ms * (1 + 0.02 * random.normal()), {
+    madeSample(ms * (1 + 0.02 * random.normal()), {
       kernel: { old, new: fresh },
       source: `${old}-${fresh}/${i}`,
       ...change,

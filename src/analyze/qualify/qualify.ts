@@ -9,12 +9,12 @@ import type { Floors } from "../../model/documents/comparison.js";
 import type { CellStatus, QualifyCell, QualifyDocument, Reference } from "../../model/documents/qualify.js";
 import { doubtOf } from "../../model/trusted-durations.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { type Cohort, excludedOf, isMeasured, outcomeCounts, unlikeTraits } from "../cohort/cohort.js";
+import { type Cohort, countOutcomes, excludedOf, isMeasured, unlikeTraits } from "../cohort/cohort.js";
 import { distributionOf } from "../cohort/distribution.js";
 import { valuesOf } from "../cohort/metrics.js";
 import type { Budget } from "../compare/budget.js";
 import { compareCohorts } from "../compare/comparison.js";
-import { LEVELS } from "../compare/levels.js";
+import { ALARM_LEVELS } from "../compare/levels.js";
 import { pText } from "../compare/reason.js";
 import { type Judgement, judgeFamily, type Pair, pairOf } from "../compare/verdict.js";
 import { gate } from "../gate/gate.js";
@@ -68,7 +68,7 @@ export function qualify(updates: readonly UpdateSample[], options: QualifyOption
   // One level for the whole matrix: twelve cells must not raise twelve times as many alarms.
   const judged = judgeFamily(
     compared.map(({ pair }) => pair),
-    LEVELS.primary,
+    ALARM_LEVELS.primary,
     options.floors,
   );
   const judgements = new Map(
@@ -142,7 +142,7 @@ function cellOf(
   found: { readonly reference: string; readonly judgement: Judgement } | null,
   options: QualifyOptions,
 ): QualifyCell {
-  const outcomes = outcomeCounts(cohort);
+  const outcomes = countOutcomes(cohort);
   const excluded = excludedOf(cohort);
   const sample = clusteredSampleOf(valuesOf(cohort, { kind: "blackout" }));
   const checks = checksOf(cohort, options.budget);

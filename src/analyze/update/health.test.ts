@@ -6,7 +6,7 @@ import test from "node:test";
 import type { HealthClass } from "../../model/kernel-lines.js";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { countHealth } from "../../model/update-sample.js";
-import { hiding, readUpdate, replacing, updateOf, withFiles } from "../../testing/samples/captures.js";
+import { hiding, readUpdate, replacing, updateOfCapture, withFiles } from "../../testing/samples/captures.js";
 import { complaintOf } from "./health.js";
 
 const SHIPPED = "traces/cohorts/base/01.tar.gz";
@@ -15,7 +15,7 @@ async function complaining(boot: "old" | "new", log: string): Promise<LiveUpdate
   return withFiles(
     SHIPPED,
     (files) =>
-      updateOf(
+      updateOfCapture(
         replacing(
           hiding(files, /trace_pipe_raw$/),
           new RegExp(`${boot}/dmesg$`),

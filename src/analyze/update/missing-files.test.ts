@@ -4,10 +4,10 @@ import { join } from "node:path";
 import test from "node:test";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { traces } from "../../testing/places.js";
-import { hiding, updateOf, withFiles } from "../../testing/samples/captures.js";
+import { hiding, updateOfCapture, withFiles } from "../../testing/samples/captures.js";
 
 const without = (hidden: RegExp): Promise<LiveUpdateDocument> =>
-  withFiles(join(traces, "plain.tar.gz"), (files) => updateOf(hiding(files, hidden)).update.document);
+  withFiles(join(traces, "plain.tar.gz"), (files) => updateOfCapture(hiding(files, hidden)).update.document);
 
 const codesOf = ({ defects }: LiveUpdateDocument): readonly string[] =>
   defects.map(({ code, file }) => `${code} ${file}`);

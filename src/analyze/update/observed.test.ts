@@ -8,7 +8,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { PHASES, type PhaseName } from "../../model/live-update.js";
 import { documentFaults } from "../../testing/fakes/document-faults.js";
-import { cohort, projectRoot, sharedCaptures, traces } from "../../testing/places.js";
+import { cohortCaptures, projectRoot, sharedCaptures, traces } from "../../testing/places.js";
 import { readUpdate } from "../../testing/samples/captures.js";
 
 /** The observer's own worst on a busy machine. */
@@ -35,13 +35,13 @@ const median = (values: readonly number[]): number => [...values].sort((a, b) =>
 
 function cohortPaths(): readonly (readonly [string, readonly string[]])[] {
   const names = readdirSync(join(traces, "cohorts")).sort();
-  if (sharedCaptures === null) return names.map((name) => [name, cohort(name)]);
+  if (sharedCaptures === null) return names.map((name) => [name, cohortCaptures(name)]);
   const all = join(sharedCaptures, "cohorts");
   const plain = readdirSync(all).filter((name) => name !== "matrix");
   const matrix = existsSync(join(all, "matrix"))
     ? readdirSync(join(all, "matrix")).map((name) => `matrix/${name}`)
     : [];
-  return [...plain, ...matrix].map((name) => [name, cohort(name)]);
+  return [...plain, ...matrix].map((name) => [name, cohortCaptures(name)]);
 }
 
 test("over the cohorts the blackout is the observer's: 0.05 % off in the median, and the stated ± covers it", async (t) => {

@@ -11,13 +11,13 @@ import {
   returnLine,
   traceLine,
 } from "../../testing/fakes/capture-memory.js";
-import { updateOf } from "../../testing/samples/captures.js";
+import { updateOfCapture } from "../../testing/samples/captures.js";
 
 const SECOND = 1_000_000_000;
 const analyzed = (
   boots: { readonly old?: MadeBoot; readonly new?: MadeBoot },
   more: Readonly<Record<string, string>> = {},
-): LiveUpdateDocument => updateOf(memoryCapture(madeCapture(boots, more))).update.document;
+): LiveUpdateDocument => updateOfCapture(memoryCapture(madeCapture(boots, more))).update.document;
 const phase = (update: LiveUpdateDocument, name: PhaseName): PhaseDocument =>
   update.phases.find((each) => each.name === name) as PhaseDocument;
 

@@ -11,7 +11,7 @@ import {
   returnLine,
   traceLine,
 } from "../../testing/fakes/capture-memory.js";
-import { hiding, replacing, updateOf, withFiles } from "../../testing/samples/captures.js";
+import { hiding, replacing, updateOfCapture, withFiles } from "../../testing/samples/captures.js";
 
 const SHIPPED = "traces/cohorts/base/01.tar.gz";
 const FIRST = "7f994553-0000-4000-8000-000000000001";
@@ -26,7 +26,7 @@ async function shipped(
     const text = replacing(hiding(files, /trace_pipe_raw$/), /new\/trace$/, (whole) =>
       trace(whole.split("\n")).join("\n"),
     );
-    return updateOf(replacing(text, /new\/dmesg$/, (whole) => `${whole.trimEnd()}\n${log}`)).update.document;
+    return updateOfCapture(replacing(text, /new\/dmesg$/, (whole) => `${whole.trimEnd()}\n${log}`)).update.document;
   });
 }
 
@@ -129,7 +129,7 @@ const OLD =
 
 function made(trace: string, old: MadeBoot = { trace: OLD, dmesg: KVM_OLD }): LiveUpdateDocument {
   const fresh = callLine(2, "luo_open") + trace + markLine(2.9, "luo: vm_resume");
-  return updateOf(memoryCapture(madeCapture({ old, new: { trace: fresh, dmesg: KVM_NEW } }))).update.document;
+  return updateOfCapture(memoryCapture(madeCapture({ old, new: { trace: fresh, dmesg: KVM_NEW } }))).update.document;
 }
 const retrieve = (at: number, ret: number, token = "0x1"): string =>
   callLine(at, "luo_retrieve_file", `session="a" token=${token}`) + returnLine(at + 0.01, "luo_retrieve_file", ret);

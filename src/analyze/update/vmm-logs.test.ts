@@ -14,7 +14,7 @@ import { VMM_EVIDENCE } from "../../model/collected.js";
 import { madeCapture, markLine, memoryCapture, traceLine } from "../../testing/fakes/capture-memory.js";
 import { documentFaults } from "../../testing/fakes/document-faults.js";
 import { traces } from "../../testing/places.js";
-import { type ReadUpdate, updateOf, withFiles } from "../../testing/samples/captures.js";
+import { type ReadUpdate, updateOfCapture, withFiles } from "../../testing/samples/captures.js";
 import { buildTrees } from "../attribution/build.js";
 import { auditTree } from "../attribution/tree.js";
 import { blame } from "../attribution/views/blame.js";
@@ -66,7 +66,7 @@ const RESUME_AFTER_NS = 5_000_000_000;
 /** The update with both logs: the VM stops 2 s before the old boot's mark, and runs again 5 s after the new one's. */
 async function composed<T>(use: (files: CaptureFiles, plain: ReadUpdate) => T): Promise<T> {
   return withFiles(UPDATE, (files) => {
-    const plain = updateOf(files);
+    const plain = updateOfCapture(files);
     const old = shifted(
       sample("old"),
       "(running) new_state 4 (paused)",
@@ -83,7 +83,7 @@ async function composed<T>(use: (files: CaptureFiles, plain: ReadUpdate) => T): 
 
 test("without marks the blackout is the VMM's own, within its stated ±", async () => {
   await composed((files, plain) => {
-    const { collected } = updateOf(files);
+    const { collected } = updateOfCapture(files);
     const update = analyzeUpdate(collected.collected, UNMARKED);
     const { blackout, vms, defects } = update.document;
     assert.deepEqual(documentFaults(update.document), []);
@@ -111,7 +111,7 @@ test("without marks the blackout is the VMM's own, within its stated ±", async 
 
 test("devices saved and loaded are spans and causes, and the accounts close", async () => {
   await composed((files) => {
-    const { collected } = updateOf(files);
+    const { collected } = updateOfCapture(files);
     const update = analyzeUpdate(collected.collected, UNMARKED);
     const { blackout } = buildTrees(update);
     assert.ok(blackout !== null);
@@ -153,7 +153,7 @@ test("devices saved and loaded are spans and causes, and the accounts close", as
 
 test("marks are the better evidence: with them the log adds devices, and changes no boundary", async () => {
   await composed((files, plain) => {
-    const { update } = updateOf(files);
+    const { update } = updateOfCapture(files);
     assert.deepEqual(update.document.blackout, plain.update.document.blackout);
     assert.deepEqual(update.document.phases, plain.update.document.phases);
     assert.deepEqual(update.document.vms, plain.update.document.vms);
@@ -174,7 +174,7 @@ const made = (marks: boolean, trace: { readonly old?: string; readonly new?: str
   const [old, fresh] = marks
     ? [clock(10, "1000.000000"), clock(2, "1003.000000")]
     : [markLine(10, "x"), markLine(2, "x")];
-  return updateOf(
+  return updateOfCapture(
     memoryCapture(
       madeCapture(
         {

@@ -10,7 +10,7 @@ import {
   returnLine,
   traceLine,
 } from "../../testing/fakes/capture-memory.js";
-import { updateOf } from "../../testing/samples/captures.js";
+import { updateOfCapture } from "../../testing/samples/captures.js";
 import { guestDocument } from "../guest/guest.js";
 import { vcpuBlackout, vcpuVms } from "./vcpus.js";
 
@@ -56,7 +56,7 @@ const newTrace = (marks: boolean): string =>
   entry(3.7, 32, 1);
 
 const madeUpdate = (marks: boolean, named = true) =>
-  updateOf(
+  updateOfCapture(
     memoryCapture(
       madeCapture(
         { old: { trace: oldTrace(marks) }, new: { trace: newTrace(marks) } },

@@ -3,7 +3,7 @@
  * any of their segments, and views that show those of the newest list of live segments that is whole.
  */
 
-import { type Column, ROW_ORDER, TABLE_NAMES, TABLES, type TableName } from "../format.js";
+import { type ArchiveColumn, ROW_ORDER, TABLE_NAMES, TABLES, type TableName } from "../format.js";
 import { clickhouseType } from "../query/sql.js";
 
 export interface ClickhousePlace {
@@ -17,7 +17,7 @@ export const SEGMENT_LISTS = "segment_lists";
 /** Which segments' rows were loaded, or were about to be: what is in it and live no more is to be deleted. */
 export const SEGMENT_LOADS = "segment_loads";
 
-function columnSql(column: Column): string {
+function columnSql(column: ArchiveColumn): string {
   const type = clickhouseType(column);
   return `${column.name} ${column.few ? `LowCardinality(${type})` : type}`;
 }

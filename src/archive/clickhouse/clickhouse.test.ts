@@ -9,7 +9,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import { chdb, chdbRows, roundedNumber } from "../../testing/oracles/chdb.js";
 import { documentedQueries, fleetSamples } from "../../testing/samples/fleet.js";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { openForQueries, runQuery } from "../query/query.js";
 import { viewsSql } from "../query/sql.js";
 import { openArchive } from "../store/archive.js";
@@ -26,7 +26,7 @@ test("ClickHouse and DuckDB answer alike", async (t) => {
   const made = Array.from({ length: 700 }, (_, i) => {
     const ms = 3 + ((i * 7919) % 1_000) / 7;
     const vms = Array.from({ length: i % 3 }, (_, v) => ({ id: `vm ${v}`, durationNs: Math.round(ms * 1e6) - v }));
-    return updateOf(ms, {
+    return madeSample(ms, {
       name: `m${i}`,
       host: `host-${i % 5}`,
       vms,

@@ -9,16 +9,16 @@ import { join } from "node:path";
 import test, { after, type TestContext } from "node:test";
 import { seededRandom } from "../../base/numbers/random.js";
 import {
-  type Fault,
   ModelEngine,
   Refusal,
+  type ServerFault,
   type StandInEngine,
   type StandInRequest,
   startStandIn,
 } from "../../testing/fakes/clickhouse-stand-in.js";
 import { ChdbEngine, chdb, chdbRows, roundedNumber } from "../../testing/oracles/chdb.js";
 import { documentedQueries, fleetSamples } from "../../testing/samples/fleet.js";
-import { causeOf, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, madeSample } from "../../testing/samples/samples.js";
 import { TABLE_NAMES } from "../format.js";
 import { openForQueries, runQuery } from "../query/query.js";
 import { type Archive, openArchive } from "../store/archive.js";
@@ -45,7 +45,7 @@ interface Bench {
   /** Rows by table that the views show, and those that are stored in all. */
   count(): Promise<{ readonly shown: readonly number[]; readonly stored: readonly number[] }>;
   push(from?: Archive): Promise<PushResult>;
-  fault: (request: StandInRequest) => Fault;
+  fault: (request: StandInRequest) => ServerFault;
 }
 
 const ENGINES = ["model", "chdb"] as const;
@@ -112,7 +112,7 @@ function both(name: string, run: (bench: Bench, t: TestContext) => Promise<void>
 }
 
 const named = (name: string, kernel = "7.3") =>
-  updateOf(5, { name, kernel: { old: "7.2", new: kernel }, causes: [causeOf("x", 3), causeOf("y", 2)] });
+  madeSample(5, { name, kernel: { old: "7.2", new: kernel }, causes: [causeOf("x", 3), causeOf("y", 2)] });
 
 /** Rows by table that the archive says it has. */
 async function rowsIn(archive: Archive): Promise<readonly number[]> {
@@ -198,7 +198,7 @@ both("a push that ends anywhere changes nothing that is shown, and the next one 
 both("what may be of the moment is tried again, and sends nothing twice that is seen twice", async (bench) => {
   const { archive, requests } = bench;
   await archive.add(["a", "b"].map((name) => named(name)));
-  const faults: Fault[] = [
+  const faults: ServerFault[] = [
     "lost",
     "reset",
     { status: 503, text: "<html>busy</html>" },
@@ -281,7 +281,7 @@ both(
 both("refusals are reported as sentences, at once, and without the password", async (bench) => {
   const { archive, requests } = bench;
   await archive.add([named("a")]);
-  const told = async (fault: Fault): Promise<string> => {
+  const told = async (fault: ServerFault): Promise<string> => {
     bench.fault = () => fault;
     requests.length = 0;
     return await bench.push().then(
@@ -311,7 +311,7 @@ test("ClickHouse answers the documented questions from its tables as DuckDB does
   const server = await ClickhouseServer.open(address.value);
   const archive = await openArchive(join(folder, "questions"), {});
   const made = Array.from({ length: 700 }, (_, i) =>
-    updateOf(3 + ((i * 7919) % 1_000) / 7, {
+    madeSample(3 + ((i * 7919) % 1_000) / 7, {
       name: `m${i}`,
       host: `host-${i % 5}`,
       takenAtMs: i % 50 === 0 ? null : Date.UTC(2026, 8, 1 + (i % 60)),

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { sqlText } from "../engine.js";
 import { openArchive } from "../store/archive.js";
 import { removeUpdates } from "../upkeep/compact.js";
@@ -12,7 +12,7 @@ import { conditionOf } from "./condition.js";
 const folder = mkdtempSync(join(tmpdir(), "blackout-condition-"));
 after(() => rmSync(folder, { recursive: true }));
 const archive = await openArchive(join(folder, "fleet"), {});
-await archive.add([updateOf(5000, { name: "a" }), updateOf(6000, { name: "b" }), updateOf(7000, { name: "c" })]);
+await archive.add([madeSample(5000, { name: "a" }), madeSample(6000, { name: "b" }), madeSample(7000, { name: "c" })]);
 after(() => archive.close());
 
 const chosen = async (condition: string): Promise<readonly string[]> =>

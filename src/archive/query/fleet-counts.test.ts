@@ -8,7 +8,7 @@ import { nativeUpperBound } from "../../analyze/fleet/native-histogram.js";
 import { type CohortTally, FleetTally, MOST_COHORTS, type TalliedLimit } from "../../analyze/fleet/tally.js";
 import { seededRandom } from "../../base/numbers/random.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { causeOf, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, madeSample } from "../../testing/samples/samples.js";
 import { openArchive } from "../store/archive.js";
 import { identify } from "../store/document.js";
 import { countFleet, latestUpdates } from "./fleet-counts.js";
@@ -65,7 +65,7 @@ test("the engine counts what the tally of every update counts, to the nanosecond
     const workload = any([{}, { workload: "" }, { workload: "a" }, { workload: "long ".repeat(30) }]);
     const durationNs = random.below(10) === 0 ? null : duration();
     const time = any(times);
-    return updateOf(5, {
+    return madeSample(5, {
       name: `u${i}`,
       probeLevel: any(["graph", "markers", null]),
       labels: workload,
@@ -143,7 +143,7 @@ test("the engine counts what the tally of every update counts, to the nanosecond
 test("cohorts that there is no room for are counted together, the smallest of them", async () => {
   const archive = await openArchive(join(folder, "b"), { partitionBy: ["kernel"] });
   const samples = Array.from({ length: MOST_COHORTS + 50 }, (_, i) =>
-    ["x", "y"].slice(i % 2).map((name) => updateOf(5, { name, labels: { workload: `w${i}` } })),
+    ["x", "y"].slice(i % 2).map((name) => madeSample(5, { name, labels: { workload: `w${i}` } })),
   ).flat();
   await archive.add(samples);
   const tally = new FleetTally();

@@ -26,10 +26,11 @@ import { parquetRows } from "../store/parquet.js";
 import { streamUpdates } from "../store/read.js";
 import { filesOf } from "../store/segments.js";
 
+/** When an update was made, milliseconds since 1970. */
 export interface Dating {
   /** A time later than this, milliseconds since 1970, is not believed. */
   readonly latestMs: number;
-  /** When updates arrived, by id: their time where they say none that is believed. */
+  /** When updates arrived, by id: their time if they have none that is believed. */
   readonly arrivals: ReadonlyMap<string, number>;
 }
 

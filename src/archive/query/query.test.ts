@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { TABLES } from "../format.js";
 import { openArchive } from "../store/archive.js";
 import { openForQueries, queryToParquet, runQuery } from "./query.js";
@@ -14,7 +14,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 test("SQL of strangers reads the archive, and reaches nothing else", async () => {
   const path = join(folder, "a");
   const archive = await openArchive(path, {});
-  await archive.add([updateOf(5)]);
+  await archive.add([madeSample(5)]);
   const secret = join(folder, "secret.csv");
   writeFileSync(secret, "a\n1\n");
   const commit = join(path, "commits", readdirSync(join(path, "commits"))[0]!);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import { seededRandom } from "../../base/numbers/random.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { Engine } from "../engine.js";
 import { openArchive } from "../store/archive.js";
 import { partitionOf } from "../store/partition.js";
@@ -22,7 +22,7 @@ const QUERIES = 500;
 test("keys select; a key given twice means either; values are matched as they are, but for *", async () => {
   const archive = await openArchive(join(folder, "a"), {});
   const made = (name: string, days: number, more: Partial<UpdateSample> = {}): UpdateSample =>
-    updateOf(5, { name, takenAtMs: NOW - days * DAY, ...more });
+    madeSample(5, { name, takenAtMs: NOW - days * DAY, ...more });
   await archive.add([
     made("old", 10, { labels: { fleet: "canary", "a/b~c": "x" } }),
     made("new", 1, { labels: { fleet: "it's 100% _odd_" }, kernel: { old: "7.2", new: "7.3.4" } }),
@@ -64,7 +64,7 @@ test("segments are left out by their folders alone, and never one that holds wha
   const samples = Array.from({ length: 300 }, (_, i) => {
     const [label, workload] = [any(texts), any(texts)];
     const labels = { ...(label === null ? {} : { "a/b~c": label }), ...(workload === null ? {} : { workload }) };
-    return updateOf(5, {
+    return madeSample(5, {
       name: `u${i}`,
       labels,
       kernel: { old: any(kernels), new: any(kernels) },

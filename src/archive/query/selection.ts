@@ -39,7 +39,7 @@ export function splitSelection(argument: string): { readonly path: string; reado
   return at < 0 ? null : { path: argument.slice(0, at), query: argument.slice(at + 1) };
 }
 
-export interface Selection {
+export interface UpdateSelection {
   /** A condition on the table `updates`, in DuckDB's SQL. */
   readonly where: string;
   /** Whether a segment can match the selection, judged by its folder: others need not be read. */
@@ -57,7 +57,7 @@ interface FolderTest {
  * text; `%` with two hexadecimal digits is a byte, as in a URL. `since` and `until` take an age (`7d`, `36h`, `2w`,
  * before `nowMs`) or a date, UTC.
  */
-export function parseSelection(query: string, nowMs: number): Result<Selection, string> {
+export function parseSelection(query: string, nowMs: number): Result<UpdateSelection, string> {
   const byKey = new Map<string, string[]>();
   for (const part of query.split("&")) {
     if (part === "") continue;

@@ -11,7 +11,7 @@ import { lowerQuantileBound, upperQuantileBound } from "../../analyze/statistics
 import { seededRandom } from "../../base/numbers/random.js";
 import { PERCENTILES } from "../../model/documents/cohort.js";
 import { PHASES } from "../../model/live-update.js";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { Engine, sqlFiles } from "../engine.js";
 import { TABLE_NAMES } from "../format.js";
 import { openArchive } from "../store/archive.js";
@@ -96,7 +96,7 @@ test(`percentiles by SQL equal hdr-histogram-js's on ${SELECTIONS} random select
   const samples = Array.from({ length: 4_000 }, (_, i) => {
     const ns = Math.round(10 ** (4 + 6 * random.uniform()) * (1 + random.uniform()));
     const vms = Array.from({ length: random.below(4) }, (_, v) => ({ id: `vm${v}`, durationNs: ns - v }));
-    return updateOf(ns / 1e6, {
+    return madeSample(ns / 1e6, {
       name: `u${i}`,
       host: `h${random.below(50)}`,
       vms,
@@ -206,11 +206,11 @@ test("every engine gets a view of every table, and no view but of live segments"
 test("the generated views of DuckDB answer what the archive's own do", async () => {
   const path = join(folder, "views");
   const archive = await openArchive(path, {});
-  await archive.add([updateOf(5, { name: "a" }), updateOf(6, { name: "b" })]);
+  await archive.add([madeSample(5, { name: "a" }), madeSample(6, { name: "b" })]);
   const { publishLive } = await import("../upkeep/live.js");
   await publishLive(await archive.engine(), archive.root, await archive.snapshot());
   // Committed after the list was written: other engines do not see it yet.
-  await archive.add([updateOf(7, { name: "c" })]);
+  await archive.add([madeSample(7, { name: "c" })]);
   const engine = await Engine.open();
   for (const statement of viewsSql("duckdb", { location: path, partitionBy: [], schema: "" })) {
     // A table without rows has no files.

@@ -7,7 +7,7 @@ import { BOUND_CONFIDENCE } from "../../analyze/cohort/distribution.js";
 import { sizeForLowerBound, sizeForUpperBound } from "../../analyze/statistics/order-statistics.js";
 import { PERCENTILES } from "../../model/documents/cohort.js";
 import { sqlText } from "../engine.js";
-import { type Column, type ColumnKind, SEGMENTS, TABLE_NAMES, TABLES, type TableName } from "../format.js";
+import { type ArchiveColumn, type ColumnKind, SEGMENTS, TABLE_NAMES, TABLES, type TableName } from "../format.js";
 import { parquetAt } from "../store/parquet.js";
 
 export const SQL_ENGINES = ["duckdb", "clickhouse", "trino", "spark", "bigquery"] as const;
@@ -21,7 +21,7 @@ const CLICKHOUSE_TYPES: Readonly<Record<ColumnKind, string>> = { text: "String",
 const TRINO_TYPES: Readonly<Record<ColumnKind, string>> = { text: "varchar", int: "bigint", date: "date" };
 
 /** A column's type in ClickHouse. */
-export function clickhouseType({ kind, nullable }: Column): string {
+export function clickhouseType({ kind, nullable }: ArchiveColumn): string {
   const type = CLICKHOUSE_TYPES[kind];
   return nullable ? `Nullable(${type})` : type;
 }

@@ -6,7 +6,7 @@ import test, { after } from "node:test";
 import fc from "fast-check";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { hostileSample, hostileText } from "../../testing/samples/hostile-samples.js";
-import { causeOf, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, madeSample } from "../../testing/samples/samples.js";
 import { verifyArchive } from "../upkeep/verify.js";
 import { openArchive } from "./archive.js";
 import { canonicalJson, identify } from "./document.js";
@@ -21,7 +21,7 @@ const fresh = (): string => {
 };
 
 const named = (name: string, more: Partial<UpdateSample> = {}): UpdateSample =>
-  updateOf(5, { name, takenAtMs: 1_795_428_010_000, causes: [causeOf("acpi_init", 5)], ...more });
+  madeSample(5, { name, takenAtMs: 1_795_428_010_000, causes: [causeOf("acpi_init", 5)], ...more });
 
 test("what is added is there: once, whole, and the same", async () => {
   const archive = await openArchive(fresh(), {});

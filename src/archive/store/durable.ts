@@ -79,7 +79,7 @@ export class PendingSync {
 }
 
 /** Makes the folder and those above it up to `root`; new names are synced. */
-export async function makeFolder(root: string, path: string): Promise<void> {
+export async function makeDurableFolder(root: string, path: string): Promise<void> {
   const pending = new PendingSync();
   await pending.folder(root, path);
   await pending.flush();

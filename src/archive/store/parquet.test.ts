@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { Engine, sqlText } from "../engine.js";
 import { TABLES } from "../format.js";
 import { idOf } from "./document.js";
@@ -39,7 +39,7 @@ test("tables without newer columns are read without a look at every file", () =>
 });
 
 test("an id leaves out a newer field that holds nothing, and holds it where it holds something", () => {
-  const plain = updateOf(5000);
+  const plain = madeSample(5000);
   const unknown = { durationNs: null, uncertaintyNs: null };
   const { managementGap: _, ...older } = plain;
   assert.equal(idOf(plain), idOf({ ...older, managementGap: unknown }));

@@ -18,7 +18,7 @@ import {
   vmSample,
 } from "../../model/update-sample.js";
 import type { ColumnData } from "../engine.js";
-import { type Column, type Detail, type MadeRow, type TableName, WRITTEN_COLUMNS } from "../format.js";
+import { type ArchiveColumn, type Detail, type MadeRow, type TableName, WRITTEN_COLUMNS } from "../format.js";
 import { bucketWidth } from "./buckets.js";
 import { canonicalJson, type IdentifiedUpdate } from "./document.js";
 import { dayOf } from "./partition.js";
@@ -48,7 +48,7 @@ class TableRows<T extends TableName> {
   readonly #getters: readonly (((of: object) => Value) | null)[];
 
   constructor(table: T) {
-    const columns: readonly Column[] = WRITTEN_COLUMNS[table];
+    const columns: readonly ArchiveColumn[] = WRITTEN_COLUMNS[table];
     this.#columns = columns.map(({ name, kind }) => ({ name, kind, values: [] }));
     this.#names = columns.map(({ name }) => name);
     this.#getters = columns.map(({ field }) => (field === null ? null : getterOf(field)));

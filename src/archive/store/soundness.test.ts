@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { causeOf, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, madeSample } from "../../testing/samples/samples.js";
 import { openForQueries, runQuery } from "../query/query.js";
 import { compactArchive, removeUpdates } from "../upkeep/compact.js";
 import { verifyArchive } from "../upkeep/verify.js";
@@ -19,7 +19,7 @@ const names = async (archive: Archive): Promise<readonly string[]> =>
 async function spoilt(name: string, table: string, spoil: (file: string, other: string) => void): Promise<Archive> {
   const path = join(folder, name);
   const archive = await openArchive(path, {});
-  for (const each of ["a", "b", "c"]) await archive.add([updateOf(5, { name: each, causes: [causeOf("x", 5)] })]);
+  for (const each of ["a", "b", "c"]) await archive.add([madeSample(5, { name: each, causes: [causeOf("x", 5)] })]);
   const [first, second] = [...(await archive.snapshot()).segments.values()];
   const place = (segment: typeof first): string =>
     join(path, segment!.files.find((file) => file.table === table)!.path);
@@ -98,7 +98,7 @@ test("a query checks the files of the tables that it names, and names those left
 test("an update whose segment is damaged is added again, and removal rewrites no damaged segment", async () => {
   const archive = await spoilt("again", "updates", flip(60));
   const { added, already } = await archive.add(
-    ["a", "b"].map((name) => updateOf(5, { name, causes: [causeOf("x", 5)] })),
+    ["a", "b"].map((name) => madeSample(5, { name, causes: [causeOf("x", 5)] })),
   );
   assert.deepEqual([added.length, already.length], [1, 1]);
   const damagedBefore = archive.damage[0]!.segment.id;

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
-import { causeOf, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, madeSample } from "../../testing/samples/samples.js";
 import { openArchive } from "../store/archive.js";
 import { commitPath, readSnapshot, tryCommit } from "../store/commit-log.js";
 import { PendingSync } from "../store/durable.js";
@@ -14,7 +14,7 @@ import { verifyArchive } from "./verify.js";
 const folder = mkdtempSync(join(tmpdir(), "blackout-compact-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const NOW = { graceMs: 0, nowMs: Date.now() + 10 * 86_400_000 };
-const named = (name: string) => updateOf(5, { name, causes: [causeOf("x", 5)] });
+const named = (name: string) => madeSample(5, { name, causes: [causeOf("x", 5)] });
 const files = (path: string): readonly string[] =>
   readdirSync(path, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".parquet"));
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { type Engine, sqlText } from "../engine.js";
 import { LIVE_SEGMENTS } from "../query/sql.js";
 import { readSnapshot, type Snapshot } from "../store/commit-log.js";
-import { makeFolder, syncFile, syncFolder, temporaryName } from "../store/durable.js";
+import { makeDurableFolder, syncFile, syncFolder, temporaryName } from "../store/durable.js";
 
 /**
  * Writes the list again, until it is that of the newest commit: of two writers that publish at the same time, the one
@@ -13,7 +13,7 @@ import { makeFolder, syncFile, syncFolder, temporaryName } from "../store/durabl
  */
 export async function publishLive(engine: Engine, root: string, snapshot: Snapshot): Promise<Snapshot> {
   const path = join(root, LIVE_SEGMENTS);
-  await makeFolder(root, dirname(path));
+  await makeDurableFolder(root, dirname(path));
   for (let at = snapshot; ; ) {
     await engine.createTable("live", [
       { name: "segment", kind: "text", values: [...at.segments.keys()].sort() },

@@ -3,10 +3,10 @@
 import type { CompactResult } from "../../archive/upkeep/compact.js";
 import type { Verification } from "../../archive/upkeep/verify.js";
 import { formatSize } from "../../base/text/format.js";
-import type { Palette } from "../terminal/terminal-style.js";
+import type { TerminalPalette } from "../terminal/terminal-style.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 
-export function verifyText(path: string, found: Verification, palette: Palette): string {
+export function verifyText(path: string, found: Verification, palette: TerminalPalette): string {
   const { commit, updates, segments, files, bytes, documents, problems, leftovers } = found;
   const verdict = problems.length === 0 ? palette.good("sound") : palette.bad(`${problems.length} problems`);
   const head = `${palette.heading(escapeControls(path))}  ${verdict}: ${updates} updates in ${segments} segments, ${files} files, ${formatSize(bytes)}, as of commit ${commit}\n`;

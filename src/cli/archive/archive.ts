@@ -8,7 +8,17 @@ import { compactArchive, removeUpdates } from "../../archive/upkeep/compact.js";
 import { verifyArchive } from "../../archive/upkeep/verify.js";
 import { didYouMean } from "../../base/text/suggest.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { anyNumber, choice, duration, flag, integer, type Option, one, text, withDefault } from "../frame/options.js";
+import {
+  anyNumber,
+  choiceOption,
+  durationOption,
+  flagOption,
+  integerOption,
+  type Option,
+  one,
+  textOption,
+  withDefault,
+} from "../frame/options.js";
 import { CAPTURE_OPTION_NAMES, captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { COHORT_FORMS } from "../workers/cohort-load.js";
 import { addToArchive } from "./archive-add.js";
@@ -19,40 +29,46 @@ import { compactText, verifyText } from "./archive-text.js";
 import { reportDamage } from "./damage.js";
 
 const options = {
-  detail: withDefault(choice("LEVEL", DETAILS, "add: keep this much of an update; summary omits its causes"), "causes"),
-  "keep-captures": flag("add: keep the captures in the archive, beside their updates"),
-  "partition-by": text(
+  detail: withDefault(
+    choiceOption("LEVEL", DETAILS, "add: keep this much of an update; summary omits its causes"),
+    "causes",
+  ),
+  "keep-captures": flagOption("add: keep the captures in the archive, beside their updates"),
+  "partition-by": textOption(
     "KEYS",
     `add, to a new archive: partition its files by these keys, separated by commas (default: ${DEFAULT_PARTITION.join(",")})`,
   ),
-  where: text(
+  where: textOption(
     "CONDITION",
     "list, export, remove: only updates matching this SQL condition, like \"kernel_new = '7.3.4'\"",
   ),
-  limit: integer("N", { min: 1, max: 1_000_000_000 }, "list: print at most N updates, the newest"),
-  quick: flag("verify: do not read back every document"),
+  limit: integerOption("N", { min: 1, max: 1_000_000_000 }, "list: print at most N updates, the newest"),
+  quick: flagOption("verify: do not read back every document"),
   grace: withDefault(
-    duration("TIME", "compact: delete unused files only after this time, in which other processes may still read them"),
+    durationOption(
+      "TIME",
+      "compact: delete unused files only after this time, in which other processes may still read them",
+    ),
     3_600_000_000_000,
   ),
-  sql: choice("ENGINE", SQL_ENGINES, "export: print the views and the percentile query for this engine"),
-  location: text("URL", "export --sql: location of the archive for the engine, like s3://bucket/fleet"),
-  schema: withDefault(text("NAME", "export --sql: schema of Trino or data set of BigQuery"), "hive.blackout"),
-  output: text("FOLDER", "export: write another archive instead of JSON lines", "o"),
-  anonymise: flag(
+  sql: choiceOption("ENGINE", SQL_ENGINES, "export: print the views and the percentile query for this engine"),
+  location: textOption("URL", "export --sql: location of the archive for the engine, like s3://bucket/fleet"),
+  schema: withDefault(textOption("NAME", "export --sql: schema of Trino or data set of BigQuery"), "hive.blackout"),
+  output: textOption("FOLDER", "export: write another archive instead of JSON lines", "o"),
+  anonymise: flagOption(
     "export: hash the names of hosts, captures, VMs, sessions, tasks and devices, and the values of all labels",
   ),
-  key: text(
+  key: textOption(
     "FILE",
     "export --anonymise: use this key for the hash, so that exports match (default: a random key that is not kept)",
   ),
-  clickhouse: text(
+  clickhouse: textOption(
     "URL",
     "push: to this server, like https://user@host:8443/fleet (env:NAME reads it from the environment)",
   ),
-  cluster: text("NAME", "push: replicate and shard the tables over this cluster of the server"),
-  "print-ddl": flag("push: print the statements that create the tables, and send nothing"),
-  json: flag("Print one JSON document per line"),
+  cluster: textOption("NAME", "push: replicate and shard the tables over this cluster of the server"),
+  "print-ddl": flagOption("push: print the statements that create the tables, and send nothing"),
+  json: flagOption("Print one JSON document per line"),
   ...captureOptions,
 };
 
@@ -71,7 +87,7 @@ const TAKES: Readonly<Record<Action, readonly (keyof typeof options)[]>> = {
 };
 const ACTIONS = Object.keys(TAKES) as readonly Action[];
 
-export const archive = defineCommand({
+export const archiveCommand = defineCommand({
   usage: "ACTION ARCHIVE [WHAT...] [OPTIONS]",
   description: `add ARCHIVE WHAT...: adds live updates; creates the archive if it does not exist. WHAT is ${COHORT_FORMS}. An update that is already there is not added twice. Any number of processes may add at the same time, and an acknowledged update is durable (fsync).\nlist ARCHIVE: prints one line per update.\nshow ARCHIVE ID...: prints updates by their ids, or the first digits of the ids.\nverify ARCHIVE: checks that every update is present, intact and unique; exits with 1 if not.\ncompact ARCHIVE: merges small files into few large ones and deletes files that are no longer used; others may go on adding.\nexport ARCHIVE: prints updates as JSON lines, which every cohort argument and add read; with --anonymise, without names; with --sql, statements that let another engine read the files.\npush ARCHIVE --clickhouse URL: copies new updates to a ClickHouse server; it can be repeated at any time. The password is read from CLICKHOUSE_PASSWORD; docs/clickhouse.md describes the tables.\nremove ARCHIVE --where CONDITION: removes updates.\ndocs/archive-format.md describes the format. blackout query reads the archive in SQL, and every cohort argument accepts an archive, like 'fleet/?kernel=7.3.4&since=7d'.`,
   options,

@@ -14,7 +14,7 @@ import { temporaryName } from "../../archive/store/durable.js";
 import { formatDuration } from "../../base/text/format.js";
 import { outputProblem } from "../files/output-file.js";
 import { type Context, defineCommand, misused } from "../frame/command.js";
-import { flag, one, text } from "../frame/options.js";
+import { flagOption, one, textOption } from "../frame/options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { answering } from "./archive.js";
 import { reportDamage } from "./damage.js";
@@ -22,14 +22,14 @@ import { reportDamage } from "./damage.js";
 /** More rows than anyone reads in a terminal, and as many as a table is laid out for at once. */
 const TABLE_ROWS = 10_000;
 
-export const query = defineCommand({
+export const queryCommand = defineCommand({
   usage: null,
   description:
     'The tables are updates, phases, vms, causes, buckets (HDR histograms as rows) and defects. docs/archive-format.md describes their columns, docs/archive-queries.md has worked questions. "DESCRIBE updates" and "SUMMARIZE updates" also work. The SQL dialect is DuckDB\'s.\nA query can only read, and only this archive: untrusted SQL cannot reach other files or the network.\nIn a table, columns that end in _ns are printed as durations; --csv, --json and --parquet have nanoseconds.',
   options: {
-    csv: flag("Print comma-separated values with a header (RFC 4180)"),
-    json: flag("Print one JSON object per line and row"),
-    parquet: text("FILE", "Write a Parquet file"),
+    csv: flagOption("Print comma-separated values with a header (RFC 4180)"),
+    json: flagOption("Print one JSON object per line and row"),
+    parquet: textOption("FILE", "Write a Parquet file"),
   },
   positionals: { archive: one("The archive's folder"), sql: one("One SELECT statement") },
   examples: [

@@ -1,9 +1,9 @@
 import {
   type Cohort,
+  countOutcomes,
   excludedOf,
   factorsOf,
   isMeasured,
-  outcomeCounts,
   valuesText,
 } from "../../analyze/cohort/cohort.js";
 import { NOT_RECORDED } from "../../analyze/cohort/cohort-key.js";
@@ -14,7 +14,7 @@ import { formatDuration, formatNeeded } from "../../base/text/format.js";
 import { PHASES } from "../../model/live-update.js";
 import { documentOfSample } from "../../model/update-sample.js";
 import { defineCommand, warn } from "../frame/command.js";
-import { flag, one } from "../frame/options.js";
+import { flagOption, one } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls } from "../terminal/terminal-text.js";
@@ -22,11 +22,11 @@ import type { TextLayout } from "../update/analyze-text.js";
 import { COHORT_FORMS, refusalOf } from "../workers/cohort-load.js";
 import { loadCohorts } from "../workers/cohorts.js";
 
-export const cohort = defineCommand({
+export const cohortCommand = defineCommand({
   usage: null,
   description: `Prints what the updates of a cohort have in common, the blackouts and phases, and which updates did not complete. A cohort is ${COHORT_FORMS}.\nWith --json, prints one document per update and line. compare, gate, history and qualify read these without analysing the captures again.`,
   options: {
-    json: flag("Print one JSON document per line and update (docs/update-sample.schema.json)"),
+    json: flagOption("Print one JSON document per line and update (docs/update-sample.schema.json)"),
     ...captureOptions,
   },
   positionals: { cohort: one("The cohort") },
@@ -52,7 +52,7 @@ export const cohort = defineCommand({
 
 function cohortText(found: Cohort, layout: TextLayout): string {
   const { palette } = layout;
-  const counts = outcomeCounts(found);
+  const counts = countOutcomes(found);
   const outcomes = Object.entries(counts).filter(([, count]) => count > 0);
   const measured = found.updates.filter(isMeasured).length;
   const head = `${palette.heading(escapeControls(found.name))}  ${found.updates.length} updates: ${outcomes

@@ -8,7 +8,7 @@ import type { Comparison } from "../../model/documents/comparison.js";
 import { documentOfSample, type UpdateSample } from "../../model/update-sample.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { traces } from "../../testing/places.js";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { commands } from "../commands.js";
 import { runCli } from "../frame/command-run.js";
 
@@ -31,8 +31,8 @@ async function run(...argv: readonly string[]) {
   return { code, out: surroundings.written(), complaint: surroundings.complained() };
 }
 
-const fast = Array.from({ length: 12 }, (_, i) => updateOf(1000 + i));
-const slow = Array.from({ length: 12 }, (_, i) => updateOf(1300 + i));
+const fast = Array.from({ length: 12 }, (_, i) => madeSample(1000 + i));
+const slow = Array.from({ length: 12 }, (_, i) => madeSample(1300 + i));
 const base = file("base.jsonl", linesOf(fast));
 const candidate = file("candidate.jsonl.gz", gzipSync(linesOf(slow)));
 

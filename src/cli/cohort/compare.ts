@@ -1,7 +1,7 @@
 import { compareCohorts } from "../../analyze/compare/comparison.js";
 import { DEFAULT_FLOORS } from "../../analyze/compare/levels.js";
 import { defineCommand, exit, unusable } from "../frame/command.js";
-import { decimal, duration, flag, integer, one, withDefault } from "../frame/options.js";
+import { decimalOption, durationOption, flagOption, integerOption, one, withDefault } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { COHORT_FORMS, warnOfShared } from "../workers/cohort-load.js";
 import { loadCohorts, refuseUnlike } from "../workers/cohorts.js";
@@ -9,25 +9,29 @@ import { comparisonText } from "./compare-text.js";
 
 export const floorOptions = {
   "floor-percent": withDefault(
-    decimal("PERCENT", { min: 0, max: 100 }, "Ignore changes smaller than this percentage of the baseline's median"),
+    decimalOption(
+      "PERCENT",
+      { min: 0, max: 100 },
+      "Ignore changes smaller than this percentage of the baseline's median",
+    ),
     100 * DEFAULT_FLOORS.relative,
   ),
-  floor: withDefault(duration("DURATION", "Ignore changes smaller than this"), DEFAULT_FLOORS.absoluteNs),
+  floor: withDefault(durationOption("DURATION", "Ignore changes smaller than this"), DEFAULT_FLOORS.absoluteNs),
 };
 
 export const seedOption = withDefault(
-  integer("N", { min: 0, max: 2 ** 32 - 1 }, "Random seed for resampling; the same seed reproduces the result"),
+  integerOption("N", { min: 0, max: 2 ** 32 - 1 }, "Random seed for resampling; the same seed reproduces the result"),
   1,
 );
 
-export const compare = defineCommand({
+export const compareCommand = defineCommand({
   usage: null,
   description: `Compares the blackouts of two cohorts: ${COHORT_FORMS}. The verdict is regressed, improved, unchanged (shown to be within the floor), inconclusive, or insufficient (with the number of updates needed).\nOf 100 comparisons of equal cohorts, at most 1 reports a changed blackout. Percentiles, phases and causes are tested too, and explain a change (docs/compare.md).\nCohorts that differ in probe level, labels.workload or blackout basis are refused.`,
   options: {
-    json: flag("Print one JSON document (docs/comparison.schema.json)"),
+    json: flagOption("Print one JSON document (docs/comparison.schema.json)"),
     ...floorOptions,
     seed: seedOption,
-    force: flag("Compare cohorts although they differ, and mark the output"),
+    force: flagOption("Compare cohorts although they differ, and mark the output"),
     ...captureOptions,
   },
   positionals: { base: one("The baseline cohort"), candidate: one("The cohort under test") },

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import { documentOfSample, type UpdateSample } from "../../model/update-sample.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { commands } from "../commands.js";
 import { runCli } from "../frame/command-run.js";
 
@@ -28,7 +28,7 @@ function cohortFile(name: string, samples: readonly UpdateSample[]): string {
 /** Of one update, as analysing a capture with the clock pairs of another boot once gave it: -2.177 s. */
 function negative(i: number): UpdateSample {
   const durationNs = -2_176_820_171 - i;
-  return updateOf(4_000 + i, {
+  return madeSample(4_000 + i, {
     name: `negative-${i}`,
     labels: { workload: "idle", build: "b1" },
     blackout: { basis: "vm-marks", durationNs, uncertaintyNs: 230_000 },
@@ -41,7 +41,7 @@ function negative(i: number): UpdateSample {
 
 /** Positive, and contradicted all the same. */
 function contradicted(i: number): UpdateSample {
-  return { ...negative(i), name: `contradicted-${i}`, ...pick(updateOf(2_000 + i)) };
+  return { ...negative(i), name: `contradicted-${i}`, ...pick(madeSample(2_000 + i)) };
 }
 const pick = ({ blackout, vms, causes }: UpdateSample) => ({ blackout, vms, causes });
 
@@ -52,7 +52,7 @@ const bad = cohortFile(
 const good = cohortFile(
   "good",
   Array.from({ length: 8 }, (_, i) =>
-    updateOf(5_000 + i, { name: `good-${i}`, labels: { workload: "idle", build: "b0" } }),
+    madeSample(5_000 + i, { name: `good-${i}`, labels: { workload: "idle", build: "b0" } }),
   ),
 );
 const WHY = /clock-link-contradicted/;
@@ -84,7 +84,7 @@ test("percentiles, qualify and compare take none of them, and name each with its
 test("history leaves them out of the series, and prints why", async () => {
   const both = cohortFile("both", [
     ...Array.from({ length: 8 }, (_, i) => negative(i)),
-    ...Array.from({ length: 8 }, (_, i) => updateOf(5_000 + i, { labels: { workload: "idle", build: "b0" } })),
+    ...Array.from({ length: 8 }, (_, i) => madeSample(5_000 + i, { labels: { workload: "idle", build: "b0" } })),
   ]);
   const { code, out: json, complaint } = await run("history", both, "--by", "labels.build", "--json");
   assert.equal(code, 0, complaint);

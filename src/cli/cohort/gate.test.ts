@@ -21,7 +21,7 @@ import type { GateDocument } from "../../model/documents/gate.js";
 import { documentOfSample } from "../../model/update-sample.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { projectRoot } from "../../testing/places.js";
-import { schemaPath, updateOf } from "../../testing/samples/samples.js";
+import { madeSample, schemaPath } from "../../testing/samples/samples.js";
 import { commands } from "../commands.js";
 import { runCli } from "../frame/command-run.js";
 
@@ -38,7 +38,7 @@ function file(name: string, data: string): string {
 }
 
 function cohort(name: string, from: number, change: object = {}): string {
-  const lines = Array.from({ length: 12 }, (_, i) => documentOfSample(updateOf(from + i, change)));
+  const lines = Array.from({ length: 12 }, (_, i) => documentOfSample(madeSample(from + i, change)));
   return file(`${name}.jsonl`, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }
 
@@ -120,7 +120,7 @@ test("JUnit, as an independent parser reads it", { skip: noPython }, async () =>
 
 test("no text of a capture or a budget can act in any output", { skip: noPython }, async () => {
   const evil = "</failure><x>]]> \u0000\u001b[31m ::error::no | `a` @all <!channel>\n::warning::no";
-  const failed = documentOfSample(updateOf(1, { outcome: "failed", outcomeReason: evil, name: evil }));
+  const failed = documentOfSample(madeSample(1, { outcome: "failed", outcomeReason: evil, name: evil }));
   const cohortPath = file("evil.jsonl", `${readFileSync(fast, "utf8")}${JSON.stringify(failed)}\n`);
   const strict = file("strict.yaml", "version: 1\noutcomes:\n  failed: 0\n");
   const [xml, markdown] = [join(folder, "evil.xml"), join(folder, "evil.md")];

@@ -11,7 +11,7 @@ import type { Comparison } from "../../model/documents/comparison.js";
 import type { GateDocument } from "../../model/documents/gate.js";
 import { outputProblem } from "../files/output-file.js";
 import { type Context, defineCommand, exit, misused, unusable, warn } from "../frame/command.js";
-import { choice, flag, one, required, text, withDefault } from "../frame/options.js";
+import { choiceOption, flagOption, one, required, textOption, withDefault } from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { sendWebhook, webhookTarget } from "../web/webhook.js";
@@ -23,28 +23,28 @@ import { gateText } from "./gate-text.js";
 const FAILED = 1;
 const INSUFFICIENT = 4;
 
-export const gate = defineCommand({
+export const gateCommand = defineCommand({
   usage: null,
   description: `Checks a cohort against a budget file (docs/budget.md), and with --baseline against another cohort. A cohort is ${COHORT_FORMS}.\nA limit on a percentile passes or fails if the bounds of the percentile show it. Otherwise it is undecided: the gate passes, or exits with 4 if --require-data is given.\nA webhook that cannot be delivered is reported and does not change the exit code. Secrets are read from the environment only.`,
   options: {
-    budget: required(text("FILE", "Check against this budget, in YAML", "b")),
-    baseline: text("COHORT", "Compare with this cohort by the budget's regression rules"),
-    "require-data": flag("Exit with 4 if the data cannot decide a check"),
-    json: flag("Print one JSON document (docs/gate.schema.json)"),
-    junit: text("FILE", "Also write JUnit XML"),
-    markdown: text("FILE", "Also write Markdown"),
-    github: flag("Also print GitHub annotations, and append the Markdown to $GITHUB_STEP_SUMMARY"),
-    webhook: text(
+    budget: required(textOption("FILE", "Check against this budget, in YAML", "b")),
+    baseline: textOption("COHORT", "Compare with this cohort by the budget's regression rules"),
+    "require-data": flagOption("Exit with 4 if the data cannot decide a check"),
+    json: flagOption("Print one JSON document (docs/gate.schema.json)"),
+    junit: textOption("FILE", "Also write JUnit XML"),
+    markdown: textOption("FILE", "Also write Markdown"),
+    github: flagOption("Also print GitHub annotations, and append the Markdown to $GITHUB_STEP_SUMMARY"),
+    webhook: textOption(
       "URL",
       "Send the result to this URL (env:NAME reads it from the environment); bearer token from BLACKOUT_WEBHOOK_TOKEN",
     ),
-    "webhook-body": withDefault(choice("BODY", WEBHOOK_BODIES, "Format of the message"), "slack"),
+    "webhook-body": withDefault(choiceOption("BODY", WEBHOOK_BODIES, "Format of the message"), "slack"),
     "webhook-when": withDefault(
-      choice("WHEN", ["failed", "always"], "Send only if the gate failed, or always"),
+      choiceOption("WHEN", ["failed", "always"], "Send only if the gate failed, or always"),
       "failed",
     ),
     seed: seedOption,
-    force: flag("Compare cohorts although they differ, and mark every output"),
+    force: flagOption("Compare cohorts although they differ, and mark every output"),
     ...captureOptions,
   },
   positionals: { cohort: one("The cohort under test") },

@@ -6,9 +6,9 @@ import { parseSeriesKey, type SeriesKey, seriesKeyName, seriesOf } from "../../a
 import { formatDuration, formatSigned } from "../../base/text/format.js";
 import type { HistoryChange, HistoryDocument } from "../../model/documents/history.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { flag, integer, oneOrMore, text, withDefault } from "../frame/options.js";
+import { flagOption, integerOption, oneOrMore, textOption, withDefault } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
-import { fitted, sparkline } from "../terminal/sparkline.js";
+import { fittedToColumns, sparkline } from "../terminal/sparkline.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls, wrap } from "../terminal/terminal-text.js";
 import type { TextLayout } from "../update/analyze-text.js";
@@ -16,20 +16,23 @@ import { COHORT_FORMS } from "../workers/cohort-load.js";
 import { loadCohorts, refuseUnlike } from "../workers/cohorts.js";
 import { floorOptions, seedOption } from "./compare.js";
 
-export const history = defineCommand({
+export const historyCommand = defineCommand({
   usage: null,
   description: `Finds change points in a series of cohorts, each with the builds between which it lies, its size, and the causes that changed. A cohort is ${COHORT_FORMS}.\nSeveral cohorts are a series in the order given; one cohort is divided by --by.\nOf 100 series without a change, at most 1 is reported to have one (E-divisive, with a permutation test).`,
   options: {
-    by: text("KEY", "Divide the series by cohort, old-kernel, new-kernel, date, or labels.NAME"),
+    by: textOption("KEY", "Divide the series by cohort, old-kernel, new-kernel, date, or labels.NAME"),
     metric: withDefault(
-      text("METRIC", "Follow blackout, vm-blackout, a phase, or causes like device:e1000"),
+      textOption("METRIC", "Follow blackout, vm-blackout, a phase, or causes like device:e1000"),
       "blackout",
     ),
-    "min-segment": withDefault(integer("N", { min: 2, max: 1000 }, "Least number of updates between two changes"), 5),
-    json: flag("Print one JSON document (docs/history.schema.json)"),
+    "min-segment": withDefault(
+      integerOption("N", { min: 2, max: 1000 }, "Least number of updates between two changes"),
+      5,
+    ),
+    json: flagOption("Print one JSON document (docs/history.schema.json)"),
     ...floorOptions,
     seed: seedOption,
-    force: flag("Put cohorts into one series although they differ, and mark the output"),
+    force: flagOption("Put cohorts into one series although they differ, and mark the output"),
     ...captureOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, in order; or one, with --by") },
@@ -88,7 +91,7 @@ function historyText(history: HistoryDocument, layout: TextLayout): string {
       .join("");
   const { builds, changes, metric, by, points } = history;
   const medians = builds.map(({ distribution }) => distribution?.medianNs ?? null);
-  const spark = sparkline(fitted(medians, (width ?? 80) - 4));
+  const spark = sparkline(fittedToColumns(medians, (width ?? 80) - 4));
   const starts = new Map(changes.map((change) => [change.notAfter, change]));
   const rows = builds.map(({ name, updates, notCompleted, distribution }): readonly Cell[] => {
     const p50 = distribution?.percentiles.find(({ percentile }) => percentile === 50);

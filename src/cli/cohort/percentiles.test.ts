@@ -10,7 +10,7 @@ import { documentOfSample } from "../../model/update-sample.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { projectRoot, shippedCohort, traces } from "../../testing/places.js";
 import { liveUpdateDocument } from "../../testing/samples/live-update-document.js";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { commands } from "../commands.js";
 import { runCli } from "../frame/command-run.js";
 
@@ -196,7 +196,7 @@ test("a file of documents is read line by line, or whole; errors name the line",
 
 test("a percentile is the same number in every command, and only a median is called one", async () => {
   const json = async (...argv: readonly string[]) => JSON.parse((await blackout(...argv)).out);
-  const updates = Array.from({ length: 10 }, (_, i) => updateOf(1000 + i * i));
+  const updates = Array.from({ length: 10 }, (_, i) => madeSample(1000 + i * i));
   const path = file("ten.jsonl", updates.map((update) => `${JSON.stringify(documentOfSample(update))}\n`).join(""));
   const budget = file(
     "p50.yaml",

@@ -19,7 +19,7 @@ import { type CohortDifference, MEASURES, type PercentilesDocument } from "../..
 import type { UpdateSample } from "../../model/update-sample.js";
 import { outputProblem } from "../files/output-file.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { flag, oneOrMore, text } from "../frame/options.js";
+import { flagOption, oneOrMore, textOption } from "../frame/options.js";
 import type { CaptureOptions } from "../input/capture-options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { isLogPath, readLog } from "../input/percentiles-input.js";
@@ -38,13 +38,13 @@ interface Inputs {
   readonly failures: readonly string[];
 }
 
-export const percentiles = defineCommand({
+export const percentilesCommand = defineCommand({
   usage: null,
   description: `Prints percentiles over the updates that completed; the others, and unknown values, are named. If there are too few updates for a percentile, the number needed is printed instead.\nUpdates that differ in probe level, workload or blackout basis are refused, because tracing itself takes time.\nA cohort is ${COHORT_FORMS}. Histogram logs (.hlog, docs/hlog.md) are also read; they give percentiles without bounds.`,
   options: {
-    json: flag("Print one JSON document (docs/percentiles.schema.json)"),
-    hlog: text("FILE", "Also write HDR histograms to this file, one tagged line for the blackout and each phase"),
-    force: flag("Count updates together although they differ, and mark the output"),
+    json: flagOption("Print one JSON document (docs/percentiles.schema.json)"),
+    hlog: textOption("FILE", "Also write HDR histograms to this file, one tagged line for the blackout and each phase"),
+    force: flagOption("Count updates together although they differ, and mark the output"),
     ...captureOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, captures, or histogram logs") },

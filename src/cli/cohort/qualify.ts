@@ -11,7 +11,7 @@ import { naturalOrder } from "../files/glob.js";
 import { outputProblem } from "../files/output-file.js";
 import { statsOf } from "../files/path-stats.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { choice, flag, oneOrMore, repeated, text, withDefault } from "../frame/options.js";
+import { choiceOption, flagOption, oneOrMore, repeated, textOption, withDefault } from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import type { Style } from "../terminal/terminal-style.js";
@@ -25,28 +25,28 @@ import { floorOptions, seedOption } from "./compare.js";
 const FAILED = 1;
 const INCOMPLETE = 4;
 
-export const qualify = defineCommand({
+export const qualifyCommand = defineCommand({
   usage: null,
   description: `Sorts updates by old and new kernel into a matrix. A pair of kernels failed if an update did not complete. It regressed if a limit of --budget is exceeded or the blackout is shown to be longer than the reference's. Otherwise it passed. The false alarms of the whole matrix are limited to those of one comparison.\nAn argument is a cohort (${COHORT_FORMS}), or a folder of folders of captures.`,
   options: {
-    from: repeated(text("KERNEL", "Include this old kernel in the matrix (default: all)")),
-    to: repeated(text("KERNEL", "Include this new kernel in the matrix (default: all)")),
+    from: repeated(textOption("KERNEL", "Include this old kernel in the matrix (default: all)")),
+    to: repeated(textOption("KERNEL", "Include this new kernel in the matrix (default: all)")),
     reference: withDefault(
-      choice(
+      choiceOption(
         "WHICH",
         REFERENCES,
         "Compare with updates of the old kernel to itself, of the new kernel to itself, or with nothing",
       ),
       "old",
     ),
-    budget: text("FILE", "Check each pair of kernels against the limits of this budget", "b"),
-    json: flag("Print one JSON document (docs/qualify.schema.json)"),
-    html: text("FILE", "Also write one HTML file"),
-    markdown: text("FILE", "Also write Markdown"),
-    "require-all": flag("Exit with 4 if a pair of kernels is not tested"),
+    budget: textOption("FILE", "Check each pair of kernels against the limits of this budget", "b"),
+    json: flagOption("Print one JSON document (docs/qualify.schema.json)"),
+    html: textOption("FILE", "Also write one HTML file"),
+    markdown: textOption("FILE", "Also write Markdown"),
+    "require-all": flagOption("Exit with 4 if a pair of kernels is not tested"),
     ...floorOptions,
     seed: seedOption,
-    force: flag("Judge updates although they differ, and mark every output"),
+    force: flagOption("Judge updates although they differ, and mark every output"),
     ...captureOptions,
   },
   positionals: { cohort: oneOrMore("Cohorts, or folders of cohorts") },

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { documentOfSample, type UpdateSample } from "../../model/update-sample.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { commands } from "../commands.js";
 import { runCli } from "../frame/command-run.js";
 import { readBoundedText } from "./bounded-text.js";
@@ -47,7 +47,7 @@ describe("a small text file", () => {
   ]) {
     test(`blackout ${argv.join(" ")} says what is wrong, and ends`, async () => {
       const lines = join(folder, "updates.jsonl");
-      writeFileSync(lines, linesOf([updateOf(1000)]));
+      writeFileSync(lines, linesOf([madeSample(1000)]));
       const surroundings = recordedSurroundings();
       const given = argv.map((word) => word.replace("FOLDER", folder).replace("LINES", lines));
       const code = await runCli(given, surroundings, commands);
@@ -59,7 +59,7 @@ describe("a small text file", () => {
   test("a pipe of the shell's is a cohort, a list and a budget", () => {
     const lines = join(folder, "updates.jsonl");
     const budget = join(folder, "budget.yaml");
-    writeFileSync(lines, linesOf(Array.from({ length: 6 }, (_, i) => updateOf(1000 + i))));
+    writeFileSync(lines, linesOf(Array.from({ length: 6 }, (_, i) => madeSample(1000 + i))));
     writeFileSync(budget, "version: 1\nlimits:\n  - blackout p50 <= 9min\n");
     const main = new URL("../main.js", import.meta.url).pathname;
     const script = `"$0" "$1" gate -b <(cat '${budget}') --baseline <(cat '${lines}') @<(echo '${lines}')`;

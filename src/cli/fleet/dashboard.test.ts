@@ -11,7 +11,7 @@ import { missing, run } from "../../testing/oracles/debian-programs.js";
 import { projectRoot } from "../../testing/places.js";
 import { readBudget } from "../input/budget-file.js";
 import { DEFAULT_WINDOW_SECONDS } from "./rules.js";
-import { watch } from "./watch.js";
+import { watchCommand } from "./watch.js";
 
 const example = (name: string): string => readFileSync(join(projectRoot, "examples", name), "utf8");
 
@@ -97,12 +97,12 @@ test("PromQL's own parser takes its queries", { skip: missing("promtool", "prome
 
 test("the scrape configuration is Prometheus' own, and scrapes the port that is served by default", () => {
   const { scrape_configs } = parse(example("prometheus.yml"));
-  assert.deepEqual(scrape_configs[0].static_configs[0].targets, [watch.options.listen?.defaultText]);
+  assert.deepEqual(scrape_configs[0].static_configs[0].targets, [watchCommand.options.listen?.defaultText]);
 });
 
 test("the unit gives options that there are", () => {
   const unit = readFileSync(join(projectRoot, "packaging/systemd/blackout-watch.service"), "utf8");
   const given = [...unit.slice(unit.indexOf("ExecStart"), unit.indexOf("StateDirectory")).matchAll(/--([a-z-]+)/g)];
   assert.ok(given.length > 5);
-  for (const [, name = ""] of given) assert.ok(name in watch.options, name);
+  for (const [, name = ""] of given) assert.ok(name in watchCommand.options, name);
 });

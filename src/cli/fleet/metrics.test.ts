@@ -5,7 +5,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import { documentOfSample } from "../../model/update-sample.js";
 import { recordedSurroundings } from "../../testing/command-testing.js";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { commands } from "../commands.js";
 import { runCli } from "../frame/command-run.js";
 
@@ -19,7 +19,7 @@ async function run(...argv: readonly string[]) {
 }
 
 const lines = join(folder, "updates.jsonl");
-const updates = [1_000, 2_000, 7_000].map((ms, i) => updateOf(ms, { takenAtMs: 1e12 + i }));
+const updates = [1_000, 2_000, 7_000].map((ms, i) => madeSample(ms, { takenAtMs: 1e12 + i }));
 writeFileSync(lines, updates.map((update) => `${JSON.stringify(documentOfSample(update))}\n`).join(""));
 
 test("to standard output, in either format", async () => {

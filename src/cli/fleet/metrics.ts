@@ -3,20 +3,20 @@ import { updateFamilies } from "../../export/prometheus/fleet-metrics.js";
 import { openMetricsText, prometheusText } from "../../export/prometheus/open-metrics.js";
 import { outputProblem, writeAnswer } from "../files/output-file.js";
 import { defineCommand, misused, unusable } from "../frame/command.js";
-import { choice, oneOrMore, text, withDefault } from "../frame/options.js";
+import { choiceOption, oneOrMore, textOption, withDefault } from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { COHORT_FORMS } from "../workers/cohort-load.js";
 import { loadCohorts } from "../workers/cohorts.js";
 
-export const metrics = defineCommand({
+export const metricsCommand = defineCommand({
   usage: null,
   description: `Counts live updates and writes their metrics (docs/watch.md): histograms of the blackout and of each phase, outcomes, defects, and the latest update. node_exporter's textfile collector can serve the file, which is replaced atomically. A cohort is ${COHORT_FORMS}.\nUpdates of different cohorts are counted separately, by labels. A capture that cannot be used is reported and skipped.`,
   options: {
-    output: text("FILE", "Write to this file instead of standard output; the collector reads *.prom", "o"),
-    budget: text("FILE", "Also count the causes that this budget limits, and the updates above its limits", "b"),
+    output: textOption("FILE", "Write to this file instead of standard output; the collector reads *.prom", "o"),
+    budget: textOption("FILE", "Also count the causes that this budget limits, and the updates above its limits", "b"),
     format: withDefault(
-      choice("FORMAT", ["prometheus", "openmetrics"], "Format: prometheus (text, 0.0.4) or openmetrics (1.0)"),
+      choiceOption("FORMAT", ["prometheus", "openmetrics"], "Format: prometheus (text, 0.0.4) or openmetrics (1.0)"),
       "prometheus",
     ),
     ...captureOptions,

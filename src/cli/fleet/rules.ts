@@ -1,20 +1,20 @@
 import { rulesText } from "../../export/prometheus/prometheus-rules.js";
 import { outputProblem, writeAnswer } from "../files/output-file.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { flag, required, text, window, withDefault } from "../frame/options.js";
+import { flagOption, required, textOption, windowOption, withDefault } from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
 
 export const DEFAULT_WINDOW_SECONDS = 7 * 86_400;
 
-export const rules = defineCommand({
+export const rulesCommand = defineCommand({
   usage: null,
   description:
     "Writes a rules file for Prometheus: recording rules over a sliding window of updates, per cohort, and an alert for each limit of the budget. The metrics are those of 'blackout watch' and 'blackout metrics' (docs/watch.md).\nA limit on a percentile fires if enough updates exceed it to show a breach, as the gate decides. Percentiles are recorded only if there are enough updates to bound them.",
   options: {
-    budget: required(text("FILE", "Write rules for this budget, in YAML (docs/budget.md)", "b")),
-    window: withDefault(window("TIME", "Count updates of this last period"), DEFAULT_WINDOW_SECONDS),
-    textfile: flag("Omit rules that need 'blackout watch', for metrics that come from files only"),
-    output: text("FILE", "Write to this file instead of standard output", "o"),
+    budget: required(textOption("FILE", "Write rules for this budget, in YAML (docs/budget.md)", "b")),
+    window: withDefault(windowOption("TIME", "Count updates of this last period"), DEFAULT_WINDOW_SECONDS),
+    textfile: flagOption("Omit rules that need 'blackout watch', for metrics that come from files only"),
+    output: textOption("FILE", "Write to this file instead of standard output", "o"),
   },
   positionals: {},
   examples: [

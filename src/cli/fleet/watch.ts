@@ -8,10 +8,21 @@ import { alertBody, WEBHOOK_BODIES, type WebhookBody } from "../../export/ci/gat
 import { labelsOfKey } from "../../export/prometheus/fleet-metrics.js";
 import { seedOption } from "../cohort/compare.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { choice, flag, integer, one, repeated, required, size, text, window, withDefault } from "../frame/options.js";
+import {
+  choiceOption,
+  flagOption,
+  integerOption,
+  one,
+  repeated,
+  required,
+  sizeOption,
+  textOption,
+  windowOption,
+  withDefault,
+} from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
-import { eventJson, eventText, type WatchEvent } from "../watch/events.js";
+import { type WatchEvent, watchEventJson, watchEventText } from "../watch/events.js";
 import type { GateRules } from "../watch/gate-window.js";
 import { type Alert, deliveryKeyOf } from "../watch/intake/alerts.js";
 import { openArchiveStore } from "../watch/intake/archive-store.js";
@@ -29,37 +40,41 @@ const DEFAULT_PORT = 9797;
 /** Entries of the folder that are followed at once; further ones wait there. */
 const MOST_FOLLOWED = 10_000;
 
-export const watch = defineCommand({
+export const watchCommand = defineCommand({
   usage: null,
   description:
     "Watches a folder. Each capture that has stopped changing is analysed in a separate process with limits on time and memory, and added to the archive. The checks of a budget run over a sliding window of updates, per cohort. An alert is raised once when a check fails and resolved once when it passes again, also across restarts.\nServes /metrics, the viewer and its JSON on the loopback address, at a path that begins with the token or to a client with the bearer token; /healthz needs no token. docs/watch.md has the details, a systemd unit and a scrape configuration.\nStops on Ctrl+C or SIGTERM; no capture is lost or added twice.",
   options: {
-    archive: required(text("ARCHIVE", "Keep updates in this archive; created if it does not exist", "a")),
-    budget: text("FILE", "Check against this budget (docs/budget.md)", "b"),
-    baseline: text("COHORT", "Compare with this cohort by the budget's regression rules"),
-    window: withDefault(window("TIME", "Check updates of this last period"), DEFAULT_WINDOW_SECONDS),
-    listen: withDefault(text("ADDRESS:PORT", "Listen on this address"), `127.0.0.1:${DEFAULT_PORT}`),
-    "no-listen": flag("Do not listen"),
-    name: repeated(text("NAME", "Also accept requests for this host name")),
-    "token-file": text(
+    archive: required(textOption("ARCHIVE", "Keep updates in this archive; created if it does not exist", "a")),
+    budget: textOption("FILE", "Check against this budget (docs/budget.md)", "b"),
+    baseline: textOption("COHORT", "Compare with this cohort by the budget's regression rules"),
+    window: withDefault(windowOption("TIME", "Check updates of this last period"), DEFAULT_WINDOW_SECONDS),
+    listen: withDefault(textOption("ADDRESS:PORT", "Listen on this address"), `127.0.0.1:${DEFAULT_PORT}`),
+    "no-listen": flagOption("Do not listen"),
+    name: repeated(textOption("NAME", "Also accept requests for this host name")),
+    "token-file": textOption(
       "FILE",
       "Read the token from this file; created if it does not exist (default: in the state folder)",
     ),
-    state: text("FOLDER", "Keep state across restarts in this folder (default: ARCHIVE.watch)"),
-    webhook: text(
+    state: textOption("FOLDER", "Keep state across restarts in this folder (default: ARCHIVE.watch)"),
+    webhook: textOption(
       "URL",
       "Send alerts to this URL (env:NAME reads it from the environment); bearer token from BLACKOUT_WEBHOOK_TOKEN",
     ),
-    "webhook-body": withDefault(choice("BODY", WEBHOOK_BODIES, "Format of the message"), "slack"),
-    "keep-captures": flag("Keep the captures in the archive, beside their updates"),
-    jobs: integer("N", { min: 1, max: 256 }, "Analyse N captures at a time (default: one less than CPUs, at most 4)"),
-    timeout: withDefault(window("TIME", "Abort the analysis of a capture after this time"), 120),
-    memory: withDefault(size("SIZE", "Abort the analysis of a capture above this memory use"), 2 ** 31),
-    settle: withDefault(window("TIME", "Analyse a capture that has not changed for this time"), 2),
-    patience: withDefault(window("TIME", "Report a capture that still changes after this time"), 600),
-    rescan: withDefault(window("TIME", "Scan the folder at this interval, also without notifications"), 10),
-    once: flag("Exit when all captures in the folder have been processed"),
-    json: flag("Print events as JSON, one document per line (docs/watch.md)"),
+    "webhook-body": withDefault(choiceOption("BODY", WEBHOOK_BODIES, "Format of the message"), "slack"),
+    "keep-captures": flagOption("Keep the captures in the archive, beside their updates"),
+    jobs: integerOption(
+      "N",
+      { min: 1, max: 256 },
+      "Analyse N captures at a time (default: one less than CPUs, at most 4)",
+    ),
+    timeout: withDefault(windowOption("TIME", "Abort the analysis of a capture after this time"), 120),
+    memory: withDefault(sizeOption("SIZE", "Abort the analysis of a capture above this memory use"), 2 ** 31),
+    settle: withDefault(windowOption("TIME", "Analyse a capture that has not changed for this time"), 2),
+    patience: withDefault(windowOption("TIME", "Report a capture that still changes after this time"), 600),
+    rescan: withDefault(windowOption("TIME", "Scan the folder at this interval, also without notifications"), 10),
+    once: flagOption("Exit when all captures in the folder have been processed"),
+    json: flagOption("Print events as JSON, one document per line (docs/watch.md)"),
     seed: seedOption,
     ...captureOptions,
   },
@@ -187,8 +202,8 @@ function isInside(folder: string, path: string): boolean {
 /** Answers go to standard output, for programs; a service's log is what it says on standard error. */
 function teller(context: Context, forProgram: boolean): (event: WatchEvent) => void {
   return (event) => {
-    if (forProgram) context.stdout.write(`${eventJson(event, Date.now())}\n`);
-    else context.stderr.write(`${eventText(event)}\n`);
+    if (forProgram) context.stdout.write(`${watchEventJson(event, Date.now())}\n`);
+    else context.stderr.write(`${watchEventText(event)}\n`);
   };
 }
 

@@ -1,13 +1,13 @@
 /** The help, made from the commands' own descriptions. Pure: text out. */
 
-import type { Palette } from "../terminal/terminal-style.js";
+import type { TerminalPalette } from "../terminal/terminal-style.js";
 import { leftColumn, renderTable } from "../terminal/terminal-table.js";
 import { displayWidth, wrap } from "../terminal/terminal-text.js";
 import { type Command, type CommandEntry, commonExitCodes, type Example, type ExitCode } from "./command.js";
 import type { Option, Options, Positionals } from "./options.js";
 
 export interface HelpLayout {
-  readonly palette: Palette;
+  readonly palette: TerminalPalette;
   /** Columns of the terminal, or null. */
   readonly width: number | null;
 }

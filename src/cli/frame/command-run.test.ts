@@ -4,16 +4,16 @@ import fc from "fast-check";
 import { recordedSurroundings } from "../../testing/command-testing.js";
 import { type CommandEntry, defineCommand, misused, unusable } from "./command.js";
 import { runCli } from "./command-run.js";
-import { choice, flag, integer, one, repeated, text, withDefault } from "./options.js";
+import { choiceOption, flagOption, integerOption, one, repeated, textOption, withDefault } from "./options.js";
 
 const measure = defineCommand({
   usage: null,
   description: "Reads a capture and prints how long the blackout was, on one time axis across the kexec.",
   options: {
-    json: flag("print JSON"),
-    top: withDefault(integer("N", { min: 1, max: 1000 }, "how many spans to list", "n"), 20),
-    format: choice("FORMAT", ["text", "markdown"], "the form of the answer"),
-    label: repeated(text("KEY=VALUE", "only captures with this label")),
+    json: flagOption("print JSON"),
+    top: withDefault(integerOption("N", { min: 1, max: 1000 }, "how many spans to list", "n"), 20),
+    format: choiceOption("FORMAT", ["text", "markdown"], "the form of the answer"),
+    label: repeated(textOption("KEY=VALUE", "only captures with this label")),
   },
   positionals: { capture: one("a capture: a folder, .tar, .tar.gz or .tar.zst") },
   examples: [

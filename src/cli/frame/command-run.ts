@@ -5,16 +5,16 @@ import { escapeControls } from "../terminal/terminal-text.js";
 import { type CommandEntry, type Context, type Example, exit, fail } from "./command.js";
 import { contextOf, type Surroundings } from "./command-context.js";
 import { commandHelp, mainHelp } from "./command-help.js";
-import { flag, type Options } from "./options.js";
+import { flagOption, type Options } from "./options.js";
 import { asksForHelp, parseArguments } from "./options-parse.js";
 
 /** Taken by every command, and before a command's name. */
 const commonOptions = {
-  "no-color": flag("print without colour, as NO_COLOR=1 does"),
-  help: flag("print this help", "h"),
+  "no-color": flagOption("print without colour, as NO_COLOR=1 does"),
+  help: flagOption("print this help", "h"),
 } as const satisfies Options;
 
-const mainOptions = { ...commonOptions, version: flag("print the version") } as const satisfies Options;
+const mainOptions = { ...commonOptions, version: flagOption("print the version") } as const satisfies Options;
 
 const mainSummary = `Profiles the blackout window of a Linux live update: how long the virtual machines stood still \
 across the kexec, where that time went, whether it is getting worse, and what to fix first.`;

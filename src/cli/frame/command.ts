@@ -1,6 +1,6 @@
 /** A command and its context. A command's file exports one; `commands.ts` lists them and imports each on demand. */
 
-import type { Palette } from "../terminal/terminal-style.js";
+import type { TerminalPalette } from "../terminal/terminal-style.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 import type { Options, Positionals } from "./options.js";
 import type { Parsed } from "./options-parse.js";
@@ -42,9 +42,9 @@ export interface Context {
   /** Whether stdout is a terminal. */
   readonly isTerminal: boolean;
   /** Colour for stdout, by meaning; it paints nothing where colour is not wanted. */
-  readonly colour: Palette;
+  readonly colour: TerminalPalette;
   /** The same for stderr, which may be a terminal where stdout is not. */
-  readonly errorColour: Palette;
+  readonly errorColour: TerminalPalette;
   /** Columns of the terminal behind stdout; null if stdout is not a terminal, so that nothing needs cutting. */
   readonly width: number | null;
   /** Version of blackout. */

@@ -4,30 +4,30 @@ import fc from "fast-check";
 import {
   anyNumber,
   atMostOne,
-  choice,
-  decimal,
-  duration,
-  flag,
-  integer,
+  choiceOption,
+  decimalOption,
+  durationOption,
+  flagOption,
+  integerOption,
   type Options,
   one,
   oneOrMore,
   repeated,
   required,
-  text,
+  textOption,
   withDefault,
 } from "./options.js";
 import { asksForHelp, parseArguments } from "./options-parse.js";
 
 const options = {
-  json: flag("print JSON", "j"),
-  verbose: flag("say more", "v"),
-  output: text("FILE", "write to FILE", "o"),
-  top: withDefault(integer("N", { min: 1, max: 1000 }, "how many", "n"), 20),
-  alpha: withDefault(decimal("P", { min: 0, max: 1 }, "level"), 0.05),
-  slack: duration("TIME", "how much more is allowed"),
-  format: choice("FORMAT", ["json", "text", "markdown"], "the form"),
-  label: repeated(text("KEY=VALUE", "only these", "l")),
+  json: flagOption("print JSON", "j"),
+  verbose: flagOption("say more", "v"),
+  output: textOption("FILE", "write to FILE", "o"),
+  top: withDefault(integerOption("N", { min: 1, max: 1000 }, "how many", "n"), 20),
+  alpha: withDefault(decimalOption("P", { min: 0, max: 1 }, "level"), 0.05),
+  slack: durationOption("TIME", "how much more is allowed"),
+  format: choiceOption("FORMAT", ["json", "text", "markdown"], "the form"),
+  label: repeated(textOption("KEY=VALUE", "only these", "l")),
 } as const satisfies Options;
 const positionals = { capture: one("a capture"), others: anyNumber("more captures") } as const;
 
@@ -115,7 +115,7 @@ test("refusals say what was found, what was expected, and what was meant", () =>
   assert.equal(refusal(), "CAPTURE is missing: a capture");
   const none = parseArguments({}, {}, ["x"]);
   assert.equal(!none.ok && none.error, "unexpected argument 'x': none is taken here");
-  const must = parseArguments({ baseline: required(text("FILE", "what to compare with")) }, {}, []);
+  const must = parseArguments({ baseline: required(textOption("FILE", "what to compare with")) }, {}, []);
   assert.equal(!must.ok && must.error, "--baseline FILE is missing: what to compare with");
 });
 

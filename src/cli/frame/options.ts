@@ -69,7 +69,7 @@ function single<T>(kind: Kind<T>, valueName: string, summary: string, short: str
 }
 
 /** Takes no value; true where given. */
-export function flag(summary: string, short: string | null = null): Option<boolean> {
+export function flagOption(summary: string, short: string | null = null): Option<boolean> {
   return {
     summary,
     short,
@@ -84,7 +84,7 @@ export function flag(summary: string, short: string | null = null): Option<boole
 }
 
 /** Any text but the empty one. */
-export function text(valueName: string, summary: string, short: string | null = null): SingleOption<string> {
+export function textOption(valueName: string, summary: string, short: string | null = null): SingleOption<string> {
   const kind: Kind<string> = {
     expected: "a text that is not empty",
     parse: (given) => (given === "" ? null : given),
@@ -94,15 +94,15 @@ export function text(valueName: string, summary: string, short: string | null = 
 }
 
 /** Bounds of a number, both included. */
-export interface Range {
+export interface NumberRange {
   readonly min: number;
   readonly max: number;
 }
 
 /** A whole number in decimal digits. */
-export function integer(
+export function integerOption(
   valueName: string,
-  range: Range,
+  range: NumberRange,
   summary: string,
   short: string | null = null,
 ): SingleOption<number> {
@@ -115,9 +115,9 @@ export function integer(
 }
 
 /** A number, with or without decimals. */
-export function decimal(
+export function decimalOption(
   valueName: string,
-  range: Range,
+  range: NumberRange,
   summary: string,
   short: string | null = null,
 ): SingleOption<number> {
@@ -129,7 +129,7 @@ export function decimal(
   return single(kind, valueName, summary, short);
 }
 
-function numberIn(form: RegExp, given: string, { min, max }: Range): number | null {
+function numberIn(form: RegExp, given: string, { min, max }: NumberRange): number | null {
   if (!form.test(given)) return null;
   const value = Number(given);
   // `+ 0` makes -0 a plain zero.
@@ -137,7 +137,11 @@ function numberIn(form: RegExp, given: string, { min, max }: Range): number | nu
 }
 
 /** A duration with its unit; its value is in integer nanoseconds. */
-export function duration(valueName: string, summary: string, short: string | null = null): SingleOption<Duration> {
+export function durationOption(
+  valueName: string,
+  summary: string,
+  short: string | null = null,
+): SingleOption<Duration> {
   const kind: Kind<Duration> = {
     expected: "a duration with its unit, like 250us, 2.5ms, 1s or 2min",
     parse: parseDuration,
@@ -147,7 +151,7 @@ export function duration(valueName: string, summary: string, short: string | nul
 }
 
 /** A length of time by the calendar; its value is in whole seconds. */
-export function window(valueName: string, summary: string, short: string | null = null): SingleOption<number> {
+export function windowOption(valueName: string, summary: string, short: string | null = null): SingleOption<number> {
   const kind: Kind<number> = {
     expected: "a whole number with its unit, like 45s, 90min, 36h or 7d",
     parse: parseWindow,
@@ -157,7 +161,7 @@ export function window(valueName: string, summary: string, short: string | null 
 }
 
 /** An amount of memory or of a file; its value is in bytes. */
-export function size(valueName: string, summary: string, short: string | null = null): SingleOption<number> {
+export function sizeOption(valueName: string, summary: string, short: string | null = null): SingleOption<number> {
   const kind: Kind<number> = {
     expected: "a whole number with its unit, like 512MiB or 2GiB",
     parse: parseSize,
@@ -167,7 +171,7 @@ export function size(valueName: string, summary: string, short: string | null = 
 }
 
 /** An instant on the axis, as a duration from its zero; its value is in integer nanoseconds. */
-export function axisTime(valueName: string, summary: string, short: string | null = null): SingleOption<number> {
+export function axisTimeOption(valueName: string, summary: string, short: string | null = null): SingleOption<number> {
   const kind: Kind<number> = {
     expected: "a time from the axis' zero with its unit, like -5ms, 250us or 1.2s",
     parse: parseSignedDuration,
@@ -177,7 +181,7 @@ export function axisTime(valueName: string, summary: string, short: string | nul
 }
 
 /** One of a few words. */
-export function choice<const C extends string>(
+export function choiceOption<const C extends string>(
   valueName: string,
   choices: readonly C[],
   summary: string,

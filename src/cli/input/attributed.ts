@@ -65,4 +65,5 @@ export function noBlackout(path: string, { clock, blackout, outcome, outcomeReas
   return `${path}: ${why}, so that there is no blackout to attribute\n  blackout analyze says what is missing; blackout tree shows the phases that are known.`;
 }
 
-export const share = (ns: number, total: number): string => (total <= 0 ? "" : `${((ns / total) * 100).toFixed(1)} %`);
+export const shareText = (ns: number, total: number): string =>
+  total <= 0 ? "" : `${((ns / total) * 100).toFixed(1)} %`;

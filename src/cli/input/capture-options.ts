@@ -5,7 +5,7 @@
  */
 import { DEFAULT_SPELLING, type MarkSpelling } from "../../analyze/evidence/boundaries.js";
 import { type ReaderLimits, USUAL_READER_LIMITS } from "../../collect/files/reader-limits.js";
-import { type OptionValues, text, withDefault } from "../frame/options.js";
+import { type OptionValues, textOption, withDefault } from "../frame/options.js";
 import { readerLimitOption } from "./reader-limit-option.js";
 
 /** How captures are read: the text of the VMM's marks, and the limits on each file. Plain data: workers are sent it. */
@@ -18,8 +18,8 @@ export const DEFAULT_CAPTURE_OPTIONS: CaptureOptions = { ...DEFAULT_SPELLING, li
 
 /** To be spread into a command's options. */
 export const captureOptions = {
-  "pause-mark": withDefault(text("TEXT", "Text with which a VM's pause mark begins"), DEFAULT_SPELLING.pause),
-  "resume-mark": withDefault(text("TEXT", "Text with which a VM's resume mark begins"), DEFAULT_SPELLING.resume),
+  "pause-mark": withDefault(textOption("TEXT", "Text with which a VM's pause mark begins"), DEFAULT_SPELLING.pause),
+  "resume-mark": withDefault(textOption("TEXT", "Text with which a VM's resume mark begins"), DEFAULT_SPELLING.resume),
   "reader-limit": readerLimitOption,
 };
 

@@ -8,12 +8,12 @@ import {
   type FilterExpression,
   type FilterTime,
   oneOf,
-  parseFilter,
+  parseEventFilter,
 } from "../../collect/event-filter/event-filter.js";
 import { traceClockOf } from "../../model/collected.js";
-import { text } from "../frame/options.js";
+import { textOption } from "../frame/options.js";
 
-export const filterOption = text("EXPR", "Print only events matching this expression (see above)");
+export const filterOption = textOption("EXPR", "Print only events matching this expression (see above)");
 
 /** For the help of the commands that take it. */
 export const FILTER_HELP = [
@@ -29,7 +29,7 @@ export function filterFrom(given: {
   readonly pid?: readonly number[];
   readonly cpu?: readonly number[];
 }): Result<FilterExpression | null, string> {
-  const parsed = given.filter === null ? ok(null) : parseFilter(given.filter);
+  const parsed = given.filter === null ? ok(null) : parseEventFilter(given.filter);
   if (!parsed.ok) return err(unusableFilter(parsed.error));
   return ok(
     allOf([

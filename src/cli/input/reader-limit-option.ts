@@ -6,7 +6,7 @@ import {
   type ReaderLimits,
   USUAL_READER_LIMITS,
 } from "../../collect/files/reader-limits.js";
-import { type Option, repeated, text } from "../frame/options.js";
+import { type Option, repeated, textOption } from "../frame/options.js";
 import { parseSize } from "../frame/options-window.js";
 
 const NAMES = Object.keys(READER_LIMITS) as readonly ReaderLimitName[];
@@ -24,7 +24,7 @@ function parseLimit(given: string): readonly [ReaderLimitName, number] | null {
 const named = (unit: "bytes" | "count"): string => NAMES.filter((name) => READER_LIMITS[name].unit === unit).join(", ");
 
 const option = repeated(
-  text("NAME=VALUE", "Change how much of a file is read, like kallsyms-bytes=512MiB (docs/reader-limits.md)"),
+  textOption("NAME=VALUE", "Change how much of a file is read, like kallsyms-bytes=512MiB (docs/reader-limits.md)"),
 );
 
 /** The limits to read with; of one named twice the last counts. */

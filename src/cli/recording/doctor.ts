@@ -1,12 +1,12 @@
 import {
   type DoctorCheck,
   type DoctorReport,
-  LEVELS,
+  PROBE_LEVELS,
   parseDoctorReport,
   runRecorder,
 } from "../../recorder/recorder.js";
 import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
-import { choice, flag, text, withDefault } from "../frame/options.js";
+import { choiceOption, flagOption, textOption, withDefault } from "../frame/options.js";
 
 const CANNOT = 1;
 
@@ -18,21 +18,21 @@ function lineOf({ status, code, found, advice }: DoctorCheck, { colour }: Contex
 
 function reportText(report: DoctorReport, context: Context): string {
   const { kernel, ready, level, checks } = report;
-  const enough = ready !== null && LEVELS.indexOf(ready) >= LEVELS.indexOf(level);
+  const enough = ready !== null && PROBE_LEVELS.indexOf(ready) >= PROBE_LEVELS.indexOf(level);
   const answer = ready === null ? "nothing that outlives a kexec" : `up to level ${ready}`;
   const head = `${context.colour.strong(`Linux ${kernel}`)} can record ${answer}${enough ? "" : `; level ${level} was requested`}\n\n`;
   return `${head}${checks.map((check) => lineOf(check, context)).join("")}`;
 }
 
-export const doctor = defineCommand({
+export const doctorCommand = defineCommand({
   usage: null,
   description:
     "Runs the recorder's own check (recorder.sh doctor) on this host: tracefs, the ring buffer that survives the kexec, LUO and KHO, clocks, events, probes, tracers, and the state folder. It changes nothing.\nOn a host without Node.js, the recorder installed by `blackout record --install` does the same.",
   options: {
-    level: withDefault(choice("LEVEL", LEVELS, "Check whether this level can be recorded"), "events"),
-    state: text("DIR", "Use this folder as the one that survives the kexec"),
-    root: text("DIR", "Look for /proc, /sys and /dev below this folder instead of /"),
-    json: flag("Print one JSON document, as the recorder does"),
+    level: withDefault(choiceOption("LEVEL", PROBE_LEVELS, "Check whether this level can be recorded"), "events"),
+    state: textOption("DIR", "Use this folder as the one that survives the kexec"),
+    root: textOption("DIR", "Look for /proc, /sys and /dev below this folder instead of /"),
+    json: flagOption("Print one JSON document, as the recorder does"),
   },
   positionals: {},
   examples: [{ command: "blackout doctor --level probes", what: "Check whether LUO's functions can be probed here" }],

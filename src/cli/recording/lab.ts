@@ -7,8 +7,8 @@ import {
   ARM_BY,
   CARRIERS,
   FAULTS,
-  type Fault,
   LAB_LEVELS,
+  type LabFault,
   type LabLevel,
   PROBE_KINDS,
   WORKLOADS,
@@ -17,12 +17,12 @@ import {
 import { usableAccelerator } from "../../lab/machine/machine.js";
 import { makeFolder } from "../files/make-folder.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { choice, flag, integer, one, text, withDefault } from "../frame/options.js";
+import { choiceOption, flagOption, integerOption, one, textOption, withDefault } from "../frame/options.js";
 
 const FAILED = 1;
 
 /** Whether the update ended as its fault has it: well, refused, or so that the guest hangs. */
-const asAsked = (result: LabResult, fault: Fault): boolean =>
+const asAsked = (result: LabResult, fault: LabFault): boolean =>
   (result.stopped === null || (fault === "hang" && result.stopped === "hung")) &&
   (fault !== "none" || result.pages !== null || result.selftests !== null) &&
   result.failures.length === 0 &&
@@ -38,7 +38,7 @@ function verified(pages: LabResult["pages"], selftests: LabResult["selftests"]):
   return failed.length === 0 ? passed : `${passed}, not ${failed.join(", ")}`;
 }
 
-function resultLine(path: string, result: LabResult, fault: Fault, { colour }: Context): string {
+function resultLine(path: string, result: LabResult, fault: LabFault, { colour }: Context): string {
   const { pages, selftests, observedNs, leftNothing, failures, stopped, attempts } = result;
   const parts = [
     observedNs === null ? "blackout not observed" : `blackout ${formatDuration(Number(observedNs))} (observer's)`,
@@ -60,7 +60,7 @@ function jsonLine(path: string, { observedNs, observedWithinNs, ...rest }: LabRe
 interface Ways {
   readonly workload: Workload;
   readonly level: LabLevel;
-  readonly fault: Fault;
+  readonly fault: LabFault;
   readonly "arm-by": string;
   readonly carrier: string;
   readonly backup: boolean;
@@ -113,51 +113,54 @@ function timeLeft(elapsedMs: number, done: number, total: number): string {
   return `about ${seconds < 60 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`} left`;
 }
 
-export const lab = defineCommand({
+export const labCommand = defineCommand({
   usage: "run --kernel BZIMAGE [options] | kernel [options]",
   description:
     "Starts a kernel in QEMU, arms the recorder, preserves memory in LUO sessions, kexecs into the next kernel, restores and verifies every page, collects and disarms. An observer outside the guest measures pause and resume. Each update becomes a capture in its own folder. Existing updates are kept, so an interrupted run can be continued.\nNeeds qemu-system-x86_64, a static busybox and a C compiler with a static libc. Emulated times have a real structure, but not a real size.\n--fault makes an update fail. In the old kernel: refused (a file's freeze fails) and not-loaded (there is no next kernel). In the next kernel: panic, hang (never reaches user space), kho-off, and cpus (one CPU, so that the ring is rejected).\n--workload selftests runs the kernel's LUO selftests across a kexec. --workload systemd boots a root file system of your own with the recorder's units: a service puts sessions and memory into systemd's file descriptor store, `kexec -s` loads the next kernel, and `systemctl kexec` performs the update.\n`lab kernel` builds a kernel from Debian's source (linux-source-7.3) as DIR/bzImage, and the selftests in DIR/selftests.",
   options: {
-    kernel: text("BZIMAGE", "Start this kernel; it needs LUO, KHO and tracing"),
-    next: text("BZIMAGE", "Update to this kernel (default: the same)"),
-    out: withDefault(text("DIR", "Write captures to this folder, as 001, 002, …", "o"), "lab"),
-    workload: withDefault(choice("WHO", WORKLOADS, "Preserve memory with this workload (see above)"), "memfd"),
-    selftests: text("DIR", "With --workload selftests: the built LUO selftests; `lab kernel` builds them"),
-    rootfs: text("DIR", "With --workload systemd: a root file system with systemd 261 or later"),
-    sessions: withDefault(integer("N", { min: 1, max: 1024 }, "Number of LUO sessions"), 2),
-    files: withDefault(integer("N", { min: 1, max: 1024 }, "Number of memory files in each session"), 2),
-    mib: withDefault(integer("N", { min: 1, max: 65536 }, "Size of each file in MiB"), 4),
-    nic: withDefault(integer("N", { min: 0, max: 24 }, "Number of network devices"), 1),
-    level: withDefault(choice("LEVEL", LAB_LEVELS, "Record at this level"), "events"),
-    repeat: withDefault(integer("N", { min: 1, max: 10000 }, "Number of updates"), 1),
-    jobs: withDefault(integer("N", { min: 1, max: 64 }, "Number of updates at a time; they slow each other down"), 1),
-    fault: withDefault(choice("FAULT", FAULTS, "Make the update fail in this way (see above)"), "none"),
-    cmdline: withDefault(text("WORDS", "Add these words to both kernels' command lines"), ""),
+    kernel: textOption("BZIMAGE", "Start this kernel; it needs LUO, KHO and tracing"),
+    next: textOption("BZIMAGE", "Update to this kernel (default: the same)"),
+    out: withDefault(textOption("DIR", "Write captures to this folder, as 001, 002, …", "o"), "lab"),
+    workload: withDefault(choiceOption("WHO", WORKLOADS, "Preserve memory with this workload (see above)"), "memfd"),
+    selftests: textOption("DIR", "With --workload selftests: the built LUO selftests; `lab kernel` builds them"),
+    rootfs: textOption("DIR", "With --workload systemd: a root file system with systemd 261 or later"),
+    sessions: withDefault(integerOption("N", { min: 1, max: 1024 }, "Number of LUO sessions"), 2),
+    files: withDefault(integerOption("N", { min: 1, max: 1024 }, "Number of memory files in each session"), 2),
+    mib: withDefault(integerOption("N", { min: 1, max: 65536 }, "Size of each file in MiB"), 4),
+    nic: withDefault(integerOption("N", { min: 0, max: 24 }, "Number of network devices"), 1),
+    level: withDefault(choiceOption("LEVEL", LAB_LEVELS, "Record at this level"), "events"),
+    repeat: withDefault(integerOption("N", { min: 1, max: 10000 }, "Number of updates"), 1),
+    jobs: withDefault(
+      integerOption("N", { min: 1, max: 64 }, "Number of updates at a time; they slow each other down"),
+      1,
+    ),
+    fault: withDefault(choiceOption("FAULT", FAULTS, "Make the update fail in this way (see above)"), "none"),
+    cmdline: withDefault(textOption("WORDS", "Add these words to both kernels' command lines"), ""),
     "arm-by": withDefault(
-      choice("HOW", ARM_BY, "Pass the recorder's settings to the next kernel in this way"),
+      choiceOption("HOW", ARM_BY, "Pass the recorder's settings to the next kernel in this way"),
       "cmdline",
     ),
     carrier: withDefault(
-      choice("WHAT", CARRIERS, "Carry the old kernel's files into the new one in this way"),
+      choiceOption("WHAT", CARRIERS, "Carry the old kernel's files into the new one in this way"),
       "folder",
     ),
-    probes: choice("KIND", PROBE_KINDS, "Make probes of this kind (default: the recorder's choice)"),
-    backup: flag("Have the next kernel copy the rings at boot and record into the first one again"),
-    "hash-sessions": flag("Hash the sessions' names in the captures"),
-    cpus: withDefault(integer("N", { min: 1, max: 64 }, "Number of CPUs"), 2),
-    memory: withDefault(integer("MIB", { min: 512, max: 1048576 }, "Memory of the machine in MiB"), 1024),
+    probes: choiceOption("KIND", PROBE_KINDS, "Make probes of this kind (default: the recorder's choice)"),
+    backup: flagOption("Have the next kernel copy the rings at boot and record into the first one again"),
+    "hash-sessions": flagOption("Hash the sessions' names in the captures"),
+    cpus: withDefault(integerOption("N", { min: 1, max: 64 }, "Number of CPUs"), 2),
+    memory: withDefault(integerOption("MIB", { min: 512, max: 1048576 }, "Memory of the machine in MiB"), 1024),
     accel: withDefault(
-      choice(
+      choiceOption(
         "HOW",
         ["auto", "kvm", "tcg", "icount"],
         "Use KVM, emulation, or whichever works; icount: one ns per instruction",
       ),
       "auto",
     ),
-    limit: withDefault(integer("SECONDS", { min: 10, max: 86400 }, "Stop an update after this time"), 300),
-    busybox: withDefault(text("FILE", "Use this static busybox in the guest"), "/bin/busybox"),
-    source: text("TAR", "With `lab kernel`: the kernel's source (default: Debian's newest under /usr/src)"),
-    json: flag("Print one JSON document per line and update"),
+    limit: withDefault(integerOption("SECONDS", { min: 10, max: 86400 }, "Stop an update after this time"), 300),
+    busybox: withDefault(textOption("FILE", "Use this static busybox in the guest"), "/bin/busybox"),
+    source: textOption("TAR", "With `lab kernel`: the kernel's source (default: Debian's newest under /usr/src)"),
+    json: flagOption("Print one JSON document per line and update"),
   },
   positionals: { verb: one("run|kernel") },
   examples: [

@@ -1,9 +1,9 @@
 import { chmodSync, copyFileSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { LEVELS, recorderPath, runRecorder } from "../../recorder/recorder.js";
+import { PROBE_LEVELS, recorderPath, runRecorder } from "../../recorder/recorder.js";
 import { makeFolder } from "../files/make-folder.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { atMostOne, choice, flag, text, withDefault } from "../frame/options.js";
+import { atMostOne, choiceOption, flagOption, textOption, withDefault } from "../frame/options.js";
 import { NOT_STAMPED, runStamp } from "./stamp.js";
 
 const RECORDER_NAME = "blackout-recorder";
@@ -69,28 +69,36 @@ function recorderArguments(asked: Asked): readonly string[] {
   return ["bootconfig", ...level, ...backup, ...given("--same-build", asked["same-build"]), ...files];
 }
 
-export const record = defineCommand({
+export const recordCommand = defineCommand({
   usage: "--print|--install DIR|--plan|--kernel-cmdline|stamp FILE",
   description:
     "The recorder is one POSIX sh script that needs neither Node.js nor a network: `doctor`, `arm` and `save` run before the kexec, `mark` at pause and resume, `collect` and `disarm` after it (docs/recorder.md).\n--plan prints what `arm` would write on this host, where, and why. --kernel-cmdline prints the words to add to the next kernel's command line. Neither changes anything.\nWith --bootconfig these words are a bootconfig, which the next kernel reads from the end of its initrd (CONFIG_BOOT_CONFIG). It is not limited to 2,047 characters, and it defines LUO's probes, so that none is armed inside the blackout.\n`record stamp` writes a copy of an x86-64 kernel image that stores the TSC at its entry and where the unpacked kernel is entered, so that the seam is opened exactly (docs/image-stamp.md). A signed image is stamped before it is signed.",
   options: {
-    print: flag("Print the recorder"),
-    install: text("DIR", `Install it in this folder as ${RECORDER_NAME}`),
-    plan: flag("Print what arming would write on this host, where, and why"),
-    "kernel-cmdline": flag("Print the words for the next kernel's command line"),
-    "first-boot": flag("With --kernel-cmdline: print the words for a first boot, before any live update"),
-    "reuse-cmdline": flag("With --kernel-cmdline: append to this kernel's own command line, replacing earlier words"),
-    bootconfig: flag("With --kernel-cmdline: print a bootconfig, which includes LUO's probes"),
-    initrd: text("FILE", "With --bootconfig: append it to a copy of this initrd"),
-    output: text("FILE", "Write the copy to this file", "o"),
-    verify: flag("With stamp: print whether the image is stamped, and where"),
-    remove: flag("With stamp: write a copy without the stamps"),
-    "drop-signature": flag("With stamp: accept a signed image, and write the copy unsigned"),
-    "same-build": flag("With --bootconfig: assume that the next kernel is this build, with the same structures"),
-    backup: flag("With --kernel-cmdline: have the next kernel copy the rings at boot and record into them at once"),
-    probes: choice("KIND", ["fprobe", "kprobe"], "Make probes of this kind (default: the cheaper one on this host)"),
-    level: withDefault(choice("LEVEL", LEVELS, "Record at this level"), "events"),
-    with: text("LIST", "Also record these events: sched, irq, kvm, separated by commas"),
+    print: flagOption("Print the recorder"),
+    install: textOption("DIR", `Install it in this folder as ${RECORDER_NAME}`),
+    plan: flagOption("Print what arming would write on this host, where, and why"),
+    "kernel-cmdline": flagOption("Print the words for the next kernel's command line"),
+    "first-boot": flagOption("With --kernel-cmdline: print the words for a first boot, before any live update"),
+    "reuse-cmdline": flagOption(
+      "With --kernel-cmdline: append to this kernel's own command line, replacing earlier words",
+    ),
+    bootconfig: flagOption("With --kernel-cmdline: print a bootconfig, which includes LUO's probes"),
+    initrd: textOption("FILE", "With --bootconfig: append it to a copy of this initrd"),
+    output: textOption("FILE", "Write the copy to this file", "o"),
+    verify: flagOption("With stamp: print whether the image is stamped, and where"),
+    remove: flagOption("With stamp: write a copy without the stamps"),
+    "drop-signature": flagOption("With stamp: accept a signed image, and write the copy unsigned"),
+    "same-build": flagOption("With --bootconfig: assume that the next kernel is this build, with the same structures"),
+    backup: flagOption(
+      "With --kernel-cmdline: have the next kernel copy the rings at boot and record into them at once",
+    ),
+    probes: choiceOption(
+      "KIND",
+      ["fprobe", "kprobe"],
+      "Make probes of this kind (default: the cheaper one on this host)",
+    ),
+    level: withDefault(choiceOption("LEVEL", PROBE_LEVELS, "Record at this level"), "events"),
+    with: textOption("LIST", "Also record these events: sched, irq, kvm, separated by commas"),
   },
   positionals: { what: atMostOne("stamp"), image: atMostOne("The kernel image to stamp") },
   examples: [

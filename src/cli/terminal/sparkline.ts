@@ -16,7 +16,7 @@ export function sparkline(values: readonly (number | null)[]): string {
 }
 
 /** As many values as there are columns, each the greatest of its neighbours that share one: a peak is never lost. */
-export function fitted(values: readonly (number | null)[], columns: number): readonly (number | null)[] {
+export function fittedToColumns(values: readonly (number | null)[], columns: number): readonly (number | null)[] {
   if (values.length <= columns) return values;
   return Array.from({ length: columns }, (_, i) => {
     const from = Math.floor((i * values.length) / columns);

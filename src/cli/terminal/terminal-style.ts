@@ -3,7 +3,7 @@
 /** `heading`: a title; `strong`: the answer; `quiet`: what may be skipped; `accent`: a name to type or click. */
 export type Style = "heading" | "strong" | "quiet" | "accent" | "good" | "warning" | "bad";
 
-export type Palette = { readonly [S in Style]: (text: string) => string };
+export type TerminalPalette = { readonly [S in Style]: (text: string) => string };
 
 /** SGR parameters (ECMA-48, 8.3.117): of the eight basic colours only, which every terminal theme keeps readable. */
 const sgr: { readonly [S in Style]: readonly [on: number, off: number] } = {
@@ -16,7 +16,7 @@ const sgr: { readonly [S in Style]: readonly [on: number, off: number] } = {
   bad: [31, 39],
 };
 
-function paletteOf(paint: (style: Style) => (text: string) => string): Palette {
+function paletteOf(paint: (style: Style) => (text: string) => string): TerminalPalette {
   return {
     heading: paint("heading"),
     strong: paint("strong"),
@@ -28,12 +28,12 @@ function paletteOf(paint: (style: Style) => (text: string) => string): Palette {
   };
 }
 
-export const colourful: Palette = paletteOf((style) => (text) => {
+export const colourful: TerminalPalette = paletteOf((style) => (text) => {
   const [on, off] = sgr[style];
   return text === "" ? "" : `\x1b[${on}m${text}\x1b[${off}m`;
 });
 
-export const plain: Palette = paletteOf(() => (text) => text);
+export const plain: TerminalPalette = paletteOf(() => (text) => text);
 
 /**
  * Whether to colour. Strongest first: the option --no-color; NO_COLOR set and not empty (no-color.org); FORCE_COLOR set

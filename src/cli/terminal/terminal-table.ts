@@ -1,8 +1,8 @@
 /** Tables in columns, for a terminal or a pipe. Pure: rows in, text out. */
-import { type Palette, plain, type Style } from "./terminal-style.js";
+import { plain, type Style, type TerminalPalette } from "./terminal-style.js";
 import { type Cut, displayWidth, escapeControls, truncate } from "./terminal-text.js";
 
-export interface Column {
+export interface TableColumn {
   /** The empty string in every column: no head line. */
   readonly title: string;
   /** Numbers stand right, so that their digits line up. */
@@ -17,7 +17,7 @@ export type Cell = string | { readonly text: string; readonly style: Style };
 export interface TableLayout {
   /** Columns of the terminal; null: as wide as it takes, nothing is cut. */
   readonly width: number | null;
-  readonly palette: Palette;
+  readonly palette: TerminalPalette;
   /** Blanks before each line. */
   readonly indent: number;
 }
@@ -26,11 +26,11 @@ const gap = 2;
 /** A column is not cut below this, or names could not be distinguished; the line is then too wide instead. */
 const narrowestColumn = 12;
 
-export function leftColumn(title: string, cut: Cut | null = null): Column {
+export function leftColumn(title: string, cut: Cut | null = null): TableColumn {
   return { title, align: "left", cut };
 }
 
-export function rightColumn(title: string): Column {
+export function rightColumn(title: string): TableColumn {
   return { title, align: "right", cut: null };
 }
 
@@ -39,7 +39,7 @@ export function rightColumn(title: string): Column {
  * with too few cells is filled with empty ones; cells beyond the columns are a caller's bug (RangeError).
  */
 export function renderTable(
-  columns: readonly Column[],
+  columns: readonly TableColumn[],
   rows: readonly (readonly Cell[])[],
   layout: TableLayout = { width: null, palette: plain, indent: 0 },
 ): string {
@@ -64,7 +64,7 @@ function cellOf(cell: Cell): PlainCell {
 }
 
 function columnWidths(
-  columns: readonly Column[],
+  columns: readonly TableColumn[],
   lines: readonly (readonly PlainCell[])[],
   layout: TableLayout,
 ): readonly number[] {
@@ -92,7 +92,7 @@ function columnWidths(
 }
 
 function renderLine(
-  columns: readonly Column[],
+  columns: readonly TableColumn[],
   cells: readonly PlainCell[],
   widths: readonly number[],
   layout: TableLayout,

@@ -11,7 +11,7 @@ import type { EventChunk } from "../../model/collected.js";
 import type { TraceFile } from "../../model/traces/trace-file.js";
 import { outputProblem } from "../files/output-file.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { integer, one, repeated, required, text } from "../frame/options.js";
+import { integerOption, one, repeated, required, textOption } from "../frame/options.js";
 import { FILTER_HELP, filterFrom, filterOfTrace, filterOption } from "../input/event-filter-option.js";
 import { readerLimitOption } from "../input/reader-limit-option.js";
 import { escapeControls } from "../terminal/terminal-text.js";
@@ -27,16 +27,16 @@ const FORMATS: ReadonlyMap<string, Format> = new Map([
 
 const LARGEST = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
-export const convert = defineCommand({
+export const convertCommand = defineCommand({
   usage: null,
   description: `Reads trace.dat (versions 6 and 7, compressed or not, all instances), raw pages (a folder with per_cpu/cpuN/trace_pipe_raw and the event formats), the ftrace events of Perfetto traces, ftrace text (trace and trace_pipe), kernel logs and QEMU logs. A truncated file is read up to the truncation.\nThe suffix of the output selects the format: .pftrace for the Perfetto UI and trace_processor, .json for Chrome's trace viewer, .txt for text as the kernel prints it (byte for byte, if the input is trace.dat or raw pages).\n${FILTER_HELP}`,
   options: {
-    output: required(text("FILE", "Write to this file: .pftrace, .json or .txt", "o")),
+    output: required(textOption("FILE", "Write to this file: .pftrace, .json or .txt", "o")),
     filter: filterOption,
-    name: repeated(text("GLOB", "Convert only events of this name: sched_*, irq_*")),
-    pid: repeated(integer("PID", LARGEST, "Convert only events of this task")),
-    cpu: repeated(integer("CPU", { min: 0, max: 32_767 }, "Convert only events of this CPU")),
-    formats: text("FOLDER", "Folder with the event formats of raw pages, if not beside them"),
+    name: repeated(textOption("GLOB", "Convert only events of this name: sched_*, irq_*")),
+    pid: repeated(integerOption("PID", LARGEST, "Convert only events of this task")),
+    cpu: repeated(integerOption("CPU", { min: 0, max: 32_767 }, "Convert only events of this CPU")),
+    formats: textOption("FOLDER", "Folder with the event formats of raw pages, if not beside them"),
     "reader-limit": readerLimitOption,
   },
   positionals: { trace: one("A trace.dat, a Perfetto trace, a text that ftrace printed, or raw pages") },

@@ -3,7 +3,7 @@ import { type EventChunk, EventKind, type FieldValue } from "../../model/collect
 import { escapeControls } from "../terminal/terminal-text.js";
 
 /** What a row's line is; without the newline. `atNs` is NaN where the source shows order, but no time. */
-export type EventFormat = (chunk: EventChunk, row: number, atNs: number) => string;
+export type EventLineFormat = (chunk: EventChunk, row: number, atNs: number) => string;
 
 /** The same, or null where the line is handed to the writer's `line` when it is known. */
 export type LateEventFormat = (chunk: EventChunk, row: number, atNs: number) => string | null;
@@ -27,7 +27,7 @@ export function secondsText(ns: number): string {
 }
 
 /** `-0.005123456 old [001]  init-1  name: fields`, the fields as the source prints them. */
-export const eventText: EventFormat = (chunk, row, atNs) => {
+export const eventTextLine: EventLineFormat = (chunk, row, atNs) => {
   const [cpu, pid] = [chunk.cpu[row] as number, chunk.pid[row] as number];
   const task = chunk.strings.stringOf(chunk.comm[row] as number);
   const who = `${task === "" ? "<...>" : task}-${pid < 0 ? "?" : pid}`.padStart(20);
@@ -49,7 +49,7 @@ function safe(text: string): string {
 }
 
 /** docs/event.schema.json */
-export const eventJson: EventFormat = (chunk, row, atNs) => {
+export const eventJsonLine: EventLineFormat = (chunk, row, atNs) => {
   const [cpu, pid] = [chunk.cpu[row] as number, chunk.pid[row] as number];
   const kind = EVENT_KIND_NAMES[chunk.kind[row] as EventKind];
   const task = chunk.strings.stringOf(chunk.comm[row] as number);

@@ -14,7 +14,7 @@ import { recordedTraceDat } from "../../testing/oracles/recorded-trace-dat.js";
 import { projectRoot, traces } from "../../testing/places.js";
 import { commands } from "../commands.js";
 import { runCli } from "../frame/command-run.js";
-import { EventLineWriter, eventJson, eventText, secondsText } from "./event-lines.js";
+import { EventLineWriter, eventJsonLine, eventTextLine, secondsText } from "./event-lines.js";
 
 const folder = mkdtempSync(join(tmpdir(), "blackout-events-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -226,7 +226,7 @@ function chunkOf(fields: readonly (readonly [string, FieldValue])[], kind: Event
 }
 
 test("JSON keeps every integer exact and every name a name", () => {
-  const line = eventJson(
+  const line = eventJsonLine(
     chunkOf([
       ["big", 2n ** 63n],
       ["negative", -(2n ** 60n)],
@@ -244,7 +244,7 @@ test("JSON keeps every integer exact and every name a name", () => {
 });
 
 test("text of a capture never reaches the terminal as a control", () => {
-  const line = eventText(chunkOf([["buf", "a\nb\x1b]0;x\x07\n"]], EventKind.marker), 0, -5_123_456);
+  const line = eventTextLine(chunkOf([["buf", "a\nb\x1b]0;x\x07\n"]], EventKind.marker), 0, -5_123_456);
   assert.match(line, /^ {4}-0\.005123456 new {2}\[ {2}\?\] +\\x1b\[2Jevil-\? n: a\\nb\\x1b\]0;x\\x07$/);
 });
 
@@ -264,7 +264,7 @@ test("lines are written in blocks, and no more once nobody reads", () => {
   const chunk = { ...chunkOf([["a", 1]]), count: 1 };
   const blocks: string[] = [];
   let pushed = 0;
-  const writer = new EventLineWriter(eventText, null, Number.POSITIVE_INFINITY, (block) => {
+  const writer = new EventLineWriter(eventTextLine, null, Number.POSITIVE_INFINITY, (block) => {
     blocks.push(block);
     return blocks.length < 2;
   });
@@ -274,7 +274,7 @@ test("lines are written in blocks, and no more once nobody reads", () => {
   assert.equal(more, false);
   assert.equal(blocks.length, 3, "two full blocks, and the empty rest");
   assert.ok(pushed < 5_000);
-  const broken = new EventLineWriter(eventText, null, 1, () => true);
+  const broken = new EventLineWriter(eventTextLine, null, 1, () => true);
   assert.throws(
     () =>
       broken.run(() => {

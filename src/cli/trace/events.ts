@@ -4,13 +4,21 @@ import { allOf, type BoundFilter, type FilterExpression } from "../../collect/ev
 import { END_OF_TIME } from "../../collect/ring-buffer/ring-buffer.js";
 import type { BlackoutDocument, LiveUpdateDocument } from "../../model/live-update.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { axisTime, choice, flag, integer, oneOrMore, repeated, text } from "../frame/options.js";
+import {
+  axisTimeOption,
+  choiceOption,
+  flagOption,
+  integerOption,
+  oneOrMore,
+  repeated,
+  textOption,
+} from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { bound, FILTER_HELP, filterFrom, filterOption } from "../input/event-filter-option.js";
 import { eventFeedOf, type LoadedCapture, withCapture } from "../input/load.js";
 import { isCapture } from "../input/trace-input.js";
 import { escapeControls } from "../terminal/terminal-text.js";
-import { EVENT_LINE_HEADER, EventLineWriter, eventJson, eventText } from "./event-lines.js";
+import { EVENT_LINE_HEADER, EventLineWriter, eventJsonLine, eventTextLine } from "./event-lines.js";
 import { printMerged } from "./merged-traces.js";
 import { addNames, noSuchEvent, printTrace } from "./trace-events.js";
 
@@ -22,18 +30,18 @@ interface Wanted {
   readonly json: boolean;
 }
 
-export const events = defineCommand({
+export const eventsCommand = defineCommand({
   usage: null,
   description: `For a capture, time is in seconds from the begin of the blackout, and fields are printed as the source has them. All events of the old kernel precede those of the new one; the events of each source are in order of time. Without a clock link each kernel has its own zero, to which --from and --to refer.\nOther traces are printed as the kernel prints them, on the trace's own clock: trace.dat, Perfetto, ftrace text, a kernel log (dmesg or pstore), QEMU's log of its trace events, or raw pages (a folder with per_cpu/cpuN/trace_pipe_raw and the event formats). Several traces of one session, such as a host's and its guests' (trace-cmd record -A), are merged by time; what does not fit in memory is sorted in a file in TMPDIR.\n${FILTER_HELP}`,
   options: {
     filter: filterOption,
-    boot: choice("BOOT", ["old", "new"], "Print only events of this kernel"),
-    from: axisTime("TIME", "Print only events from this time on: -5ms is 5 ms before the begin of the blackout"),
-    to: axisTime("TIME", "Print only events up to this time"),
-    name: repeated(text("GLOB", "Print only events of this name: sched_*, sys_enter_?????")),
-    limit: integer("N", { min: 1, max: Number.MAX_SAFE_INTEGER }, "Stop after N events"),
-    formats: text("FOLDER", "Folder with the event formats of raw pages, if not beside them"),
-    json: flag("Print one JSON object per line (docs/event.schema.json)"),
+    boot: choiceOption("BOOT", ["old", "new"], "Print only events of this kernel"),
+    from: axisTimeOption("TIME", "Print only events from this time on: -5ms is 5 ms before the begin of the blackout"),
+    to: axisTimeOption("TIME", "Print only events up to this time"),
+    name: repeated(textOption("GLOB", "Print only events of this name: sched_*, sys_enter_?????")),
+    limit: integerOption("N", { min: 1, max: Number.MAX_SAFE_INTEGER }, "Stop after N events"),
+    formats: textOption("FOLDER", "Folder with the event formats of raw pages, if not beside them"),
+    json: flagOption("Print one JSON object per line (docs/event.schema.json)"),
     ...captureOptions,
   },
   positionals: { input: oneOrMore("A capture (folder or archive); or a trace, or several of one clock") },
@@ -118,7 +126,7 @@ function printEvents(context: Context, loaded: LoadedCapture, wanted: Wanted): n
     return unusable(context, [`${path}: ${which} events can be read`, ...whyNot(update.document)].join("\n  "));
   }
   const lines = new EventLineWriter(
-    wanted.json ? eventJson : eventText,
+    wanted.json ? eventJsonLine : eventTextLine,
     wanted.filter?.matches ?? null,
     wanted.limit,
     (block) => {

@@ -11,7 +11,7 @@ import type { TraceFile, TracePart } from "../../model/traces/trace-file.js";
 import { type Context, exit, misused, unusable } from "../frame/command.js";
 import { filterOfTrace } from "../input/event-filter-option.js";
 import { escapeControls } from "../terminal/terminal-text.js";
-import { type EventFormat, EventLineWriter, eventJson } from "./event-lines.js";
+import { type EventLineFormat, EventLineWriter, eventJsonLine } from "./event-lines.js";
 import { traceLines } from "./trace-lines.js";
 
 export interface WantedOfTrace {
@@ -81,13 +81,13 @@ export function safeLine(text: string): string {
 }
 
 /** docs/event.schema.json, of a trace: no boot, and the clock's own count. */
-function traceJson(part: TracePart): EventFormat {
+function traceJson(part: TracePart): EventLineFormat {
   const tail = `,"clock":${JSON.stringify(part.clock)},"instance":${JSON.stringify(part.name)}}`;
   return (chunk, row) => {
     const since = chunk.time[row] as number;
     const count = Number.isNaN(since) ? null : chunk.base + BigInt(Math.round(since));
     const shown = count === null ? "null" : Number.isSafeInteger(Number(count)) ? String(count) : `"${count}"`;
-    return `${eventJson(chunk, row, Number.NaN).replace('"boot":"old"', '"boot":null').slice(0, -1)},"count":${shown}${tail}`;
+    return `${eventJsonLine(chunk, row, Number.NaN).replace('"boot":"old"', '"boot":null').slice(0, -1)},"count":${shown}${tail}`;
   };
 }
 

@@ -2,12 +2,12 @@
 
 import { formatDuration, formatSigned, formatUncertainty } from "../../base/text/format.js";
 import type { DefectDocument, Evidence, LiveUpdateDocument, PhaseDocument } from "../../model/live-update.js";
-import type { Palette } from "../terminal/terminal-style.js";
+import type { TerminalPalette } from "../terminal/terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 
 export interface TextLayout {
-  readonly palette: Palette;
+  readonly palette: TerminalPalette;
   /** Columns of the terminal; null in a pipe: nothing is cut. */
   readonly width: number | null;
 }
@@ -59,7 +59,7 @@ export function liveUpdateText(update: LiveUpdateDocument, layout: TextLayout): 
     .join("\n");
 }
 
-function headline(update: LiveUpdateDocument, palette: Palette): string {
+function headline(update: LiveUpdateDocument, palette: TerminalPalette): string {
   const { name, kernel } = update.capture;
   const style = {
     completed: "good",
@@ -74,7 +74,7 @@ function headline(update: LiveUpdateDocument, palette: Palette): string {
   return plain ? `${head}\n` : `${head}\n${escapeControls(update.outcomeReason)}\n`;
 }
 
-function blackoutLine(update: LiveUpdateDocument, palette: Palette): string {
+function blackoutLine(update: LiveUpdateDocument, palette: TerminalPalette): string {
   const { blackout } = update;
   if (blackout.durationNs === null || blackout.basis === null) {
     return `${palette.warning("Blackout not known.")} ${missingEnd(update)}${zeroRemark(update)}\n`;
@@ -260,7 +260,7 @@ function abandonedLines({ abandoned = [] }: LiveUpdateDocument): string {
 /** Beyond this many, losses and complaints are counted. */
 const LINES_SHOWN = 12;
 
-function lossLines({ losses }: LiveUpdateDocument, palette: Palette): string {
+function lossLines({ losses }: LiveUpdateDocument, palette: TerminalPalette): string {
   if (losses.length === 0) return "";
   const lines = losses
     .slice(0, LINES_SHOWN)
@@ -273,7 +273,7 @@ function lossLines({ losses }: LiveUpdateDocument, palette: Palette): string {
   return `${["  Lost:", ...lines, ...more].join("\n")}\n`;
 }
 
-function healthLines({ counts, events }: LiveUpdateDocument["health"], palette: Palette): string {
+function healthLines({ counts, events }: LiveUpdateDocument["health"], palette: TerminalPalette): string {
   const total = counts.reduce((sum, { count }) => sum + count, 0);
   if (total === 0) return "";
   const classes = counts.map(({ class: name, boot, count }) => `${count} ${name} (${boot} kernel)`).join(", ");
@@ -296,7 +296,7 @@ function stateCell({ status, failedAt, errno }: LiveUpdateDocument["sessions"][n
 
 const cost = (ns: number | null): string => (ns === null ? "" : formatDuration(ns));
 
-function clockLines(update: LiveUpdateDocument, palette: Palette): string {
+function clockLines(update: LiveUpdateDocument, palette: TerminalPalette): string {
   const { clock } = update;
   const sure = clock.uncertaintyNs === null ? "" : `, ${formatUncertainty(clock.uncertaintyNs)}`;
   const lines = [`  Clock link: ${linkText(update)}${sure}`];

@@ -1,16 +1,16 @@
 import { expandCaptures } from "../files/capture-paths.js";
 import { defineCommand, exit, unusable } from "../frame/command.js";
-import { flag, oneOrMore } from "../frame/options.js";
+import { flagOption, oneOrMore } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { analyzeCaptures } from "../input/load.js";
 import { liveUpdateText } from "./analyze-text.js";
 
-export const analyze = defineCommand({
+export const analyzeCommand = defineCommand({
   usage: null,
   description:
     'Reads a capture (a folder, .tar, .tar.gz or .tar.zst), puts the events of both kernels on one time axis, and finds the phases of the live update. Each phase names the events it was read from.\nTimes are relative to the begin of the blackout. A boundary that the capture does not show is reported as "not seen", with the earliest and the latest time it can have been.',
   options: {
-    json: flag("Print one JSON document per line and capture (docs/live-update.schema.json)"),
+    json: flagOption("Print one JSON document per line and capture (docs/live-update.schema.json)"),
     ...captureOptions,
   },
   positionals: { capture: oneOrMore("Captures: folders or archives, or a folder of these") },

@@ -6,8 +6,8 @@ import { formatDuration } from "../../base/text/format.js";
 import { BLAME_KINDS, type BlamedCause, type DeviceRow, type Silence } from "../../model/documents/attribution.js";
 import { PHASES } from "../../model/live-update.js";
 import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
-import { choice, flag, integer, one } from "../frame/options.js";
-import { answerFrom, headLines, noBlackout, share } from "../input/attributed.js";
+import { choiceOption, flagOption, integerOption, one } from "../frame/options.js";
+import { answerFrom, headLines, noBlackout, shareText } from "../input/attributed.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 
@@ -18,7 +18,7 @@ function causeTable(found: Blame, shown: number, context: Context): string {
     .slice(0, shown)
     .map((cause): readonly Cell[] => [
       { text: formatDuration(cause.totalNs), style: "strong" },
-      share(cause.totalNs, found.totalNs),
+      shareText(cause.totalNs, found.totalNs),
       `${cause.count}`,
       { text: cause.kind, style: "quiet" },
       cause.name,
@@ -57,7 +57,7 @@ function deviceTable(rows: readonly DeviceRow[], totalNs: number, shown: number,
     .slice(0, shown)
     .map((row): readonly Cell[] => [
       { text: formatDuration(row.totalNs), style: "strong" },
-      share(row.totalNs, totalNs),
+      shareText(row.totalNs, totalNs),
       row.id,
       row.driver ?? "?",
       cost(row.shutdownNs),
@@ -97,15 +97,15 @@ function silenceTable(list: readonly Silence[], shown: number, context: Context)
   return `\n  Interrupt silence: what was raised in between is lost.\n\n${renderTable(columns, rows, { width: context.width, palette: context.colour, indent: 2 })}`;
 }
 
-export const blame = defineCommand({
+export const blameCommand = defineCommand({
   usage: null,
   description:
     "Attributes each nanosecond of the blackout to exactly one cause. Without --by this is the innermost cause that ran; with --by it is the outermost cause of that kind, including all that ran inside it.\nA device's shutdown in the old kernel and its probe in the new one share a row. --by irq also prints how long each interrupt line was silent.",
   options: {
-    by: choice("KIND", BLAME_KINDS, "List only causes of this kind"),
-    phase: choice("PHASE", PHASES, "List only causes in this phase, also outside the blackout"),
-    top: integer("N", { min: 1, max: 1_000_000 }, `List at most N causes (default without --json: ${SHOWN})`),
-    json: flag("Print one JSON document (docs/blame.schema.json)"),
+    by: choiceOption("KIND", BLAME_KINDS, "List only causes of this kind"),
+    phase: choiceOption("PHASE", PHASES, "List only causes in this phase, also outside the blackout"),
+    top: integerOption("N", { min: 1, max: 1_000_000 }, `List at most N causes (default without --json: ${SHOWN})`),
+    json: flagOption("Print one JSON document (docs/blame.schema.json)"),
     ...captureOptions,
   },
   positionals: { capture: one("Capture: a folder or an archive") },
@@ -148,7 +148,7 @@ export const blame = defineCommand({
       }
       const what = options.by === null ? "Unattributed" : `Not ${options.by}`;
       context.stdout.write(
-        `  ${what}: ${formatDuration(found.unattributedNs)} of ${formatDuration(found.totalNs)}, ${share(found.unattributedNs, found.totalNs)}\n`,
+        `  ${what}: ${formatDuration(found.unattributedNs)} of ${formatDuration(found.totalNs)}, ${shareText(found.unattributedNs, found.totalNs)}\n`,
       );
       context.stdout.write(silenceTable(silent, shown, context));
       return exit.success;

@@ -4,8 +4,8 @@ import { chainDocument } from "../../analyze/attribution/views/documents.js";
 import { formatDuration, formatSigned } from "../../base/text/format.js";
 import type { ChainStep } from "../../model/documents/attribution.js";
 import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
-import { flag, one } from "../frame/options.js";
-import { answerFrom, headLines, noBlackout, share } from "../input/attributed.js";
+import { flagOption, one } from "../frame/options.js";
+import { answerFrom, headLines, noBlackout, shareText } from "../input/attributed.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 
@@ -36,7 +36,7 @@ function chainTable(steps: readonly ChainStep[], totalNs: number, context: Conte
       rows.push([
         "",
         { text: `+${formatDuration(sumNs(folded))}`, style: "quiet" },
-        share(sumNs(folded), totalNs),
+        shareText(sumNs(folded), totalNs),
         { text: `  … ${foldedText(folded)}`, style: "quiet" },
         "",
       ]);
@@ -61,7 +61,7 @@ function chainTable(steps: readonly ChainStep[], totalNs: number, context: Conte
     rows.push([
       formatSigned(step.beginNs),
       { text: `+${formatDuration(step.durationNs)}`, style: "strong" },
-      share(step.durationNs, totalNs),
+      shareText(step.durationNs, totalNs),
       `  ${step.kind === "seam" || step.kind === "printk" || step.kind === "unattributed" ? "" : `${step.kind} `}${step.name}${action}`,
       { text: notes.filter((note) => note !== "").join("; "), style: "quiet" },
     ]);
@@ -102,11 +102,11 @@ function taskTable(tasks: readonly TaskTime[], context: Context): string {
   return renderTable(columns, rows, { width: context.width, palette: context.colour, indent: 2 });
 }
 
-export const criticalChain = defineCommand({
+export const criticalChainCommand = defineCommand({
   usage: null,
   description:
     "Prints the path that carries the update from the pause of the VMs to their resume, one cause after the other. If the path's task was blocked, the task that woke it is named (this needs sched_waking in the trace). A table below prints how long each task on the path was running, runnable, blocked, and in interrupts.",
-  options: { json: flag("Print one JSON document (docs/critical-chain.schema.json)"), ...captureOptions },
+  options: { json: flagOption("Print one JSON document (docs/critical-chain.schema.json)"), ...captureOptions },
   positionals: { capture: one("Capture: a folder or an archive") },
   examples: [{ command: "blackout critical-chain traces/plain.tar.gz", what: "Print the chain step by step" }],
   exitCodes: [],

@@ -3,8 +3,8 @@ import type { Finding } from "../../analyze/findings/finding.js";
 import { findings as findAll } from "../../analyze/findings/findings.js";
 import { formatDuration } from "../../base/text/format.js";
 import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
-import { flag, one } from "../frame/options.js";
-import { answerFrom, headLines, noBlackout, share } from "../input/attributed.js";
+import { flagOption, one } from "../frame/options.js";
+import { answerFrom, headLines, noBlackout, shareText } from "../input/attributed.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 
@@ -14,7 +14,7 @@ function findingText(finding: Finding, totalNs: number, { colour }: Context): st
     least === most
       ? `gain ${formatDuration(most)}`
       : least === 0
-        ? `gain at most ${formatDuration(most)} (${share(most, totalNs)} of the blackout)`
+        ? `gain at most ${formatDuration(most)} (${shareText(most, totalNs)} of the blackout)`
         : `gain ${formatDuration(least)} to ${formatDuration(most)}`;
   return [
     `  ${colour.accent(finding.rule)}  ${colour.strong(gain)}`,
@@ -25,11 +25,11 @@ function findingText(finding: Finding, totalNs: number, { colour }: Context): st
   ].join("\n");
 }
 
-export const findings = defineCommand({
+export const findingsCommand = defineCommand({
   usage: null,
   description:
     "Applies rules to the span tree and lists what they find, the largest possible gain first. Each finding states a number and the span that supports it.\nGains overlap if their spans do, so do not add them up: what-if estimates several changes together.",
-  options: { json: flag("Print one JSON document (docs/findings.schema.json)"), ...captureOptions },
+  options: { json: flagOption("Print one JSON document (docs/findings.schema.json)"), ...captureOptions },
   positionals: { capture: one("Capture: a folder or an archive") },
   examples: [{ command: "blackout findings traces/plain.tar.gz", what: "What to fix first" }],
   exitCodes: [],

@@ -18,7 +18,7 @@ import type {
 } from "../../model/documents/guest.js";
 import { documentOfSample } from "../../model/update-sample.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { duration, flag, one, repeated, text } from "../frame/options.js";
+import { durationOption, flagOption, one, repeated, textOption } from "../frame/options.js";
 import { parseDuration } from "../frame/options-duration.js";
 import { headLines } from "../input/attributed.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
@@ -232,15 +232,15 @@ function conclusionText({ conclusions }: GuestDocument, context: Context): strin
     .join("");
 }
 
-export const guest = defineCommand({
+export const guestCommand = defineCommand({
   usage: null,
   description:
     "Prints the views of one blackout side by side: the kernel's freeze and restore, the VMM's pause and resume marks, the last and first entries of the vCPUs (kvm events), and the longest gap in a guest's own ticks.\nA tick log has one timestamp of the guest's clock per line (docs/guest-ticks.md). A ticker that is stopped writes one long gap instead of many late ticks; delays are corrected for that (coordinated omission). A gap exceeds the blackout by up to one interval.",
   options: {
-    ticks: repeated(text("FILE", "Read this tick log of a guest")),
-    interval: duration("DURATION", "Interval of the guests' ticks, instead of the one in the log's header"),
-    sample: flag("Print the update as the guests saw it, one JSON line that every cohort argument reads"),
-    json: flag("Print one JSON document (docs/guest.schema.json)"),
+    ticks: repeated(textOption("FILE", "Read this tick log of a guest")),
+    interval: durationOption("DURATION", "Interval of the guests' ticks, instead of the one in the log's header"),
+    sample: flagOption("Print the update as the guests saw it, one JSON line that every cohort argument reads"),
+    json: flagOption("Print one JSON document (docs/guest.schema.json)"),
     ...captureOptions,
   },
   positionals: { capture: one("Capture: a folder or an archive") },

@@ -4,7 +4,7 @@ import { attributionOf, type PerfettoCounts, writePerfetto } from "../../export/
 import { packLiveUpdate } from "../../export/report.js";
 import { outputProblem } from "../files/output-file.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { one, required, text } from "../frame/options.js";
+import { one, required, textOption } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { eventFeedOf, type LoadedCapture, withCapture } from "../input/load.js";
 
@@ -23,12 +23,12 @@ function writePerfettoFile(loaded: LoadedCapture, path: string): PerfettoCounts 
   }
 }
 
-export const perfetto = defineCommand({
+export const perfettoCommand = defineCommand({
   usage: null,
   description:
     "Writes phases, blackout, seam, the span tree, the critical chain, devices and files over the kexec, sessions, the kernel log, initcalls, functions and defects as tracks; scheduling, interrupts and hotplug as CPU tracks. docs/perfetto-export.md describes each track.\nOpen the file in the Perfetto UI with Ctrl+O, or drop it there.",
   options: {
-    output: required(text("FILE", "Write the trace to this file", "o")),
+    output: required(textOption("FILE", "Write the trace to this file", "o")),
     ...captureOptions,
   },
   positionals: { capture: one("Capture: a folder or an archive") },

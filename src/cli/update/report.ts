@@ -6,20 +6,20 @@ import { reportIndex } from "../../report/report-index.js";
 import { expandCaptures } from "../files/capture-paths.js";
 import { outputProblem } from "../files/output-file.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { flag, oneOrMore, required, text } from "../frame/options.js";
+import { flagOption, oneOrMore, required, textOption } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { analyzeCaptures, drawn, listNames } from "../input/load.js";
 
 const TEMPLATE = new URL("../../viewer/report-template.html", import.meta.url);
 
-export const report = defineCommand({
+export const reportCommand = defineCommand({
   usage: null,
   description:
     "Writes one HTML file with the viewer and the data. It opens from disk in any current browser, makes no network requests, and can be mailed. For several captures it also shows percentiles and the series of updates.",
   options: {
-    output: required(text("FILE", "Write the report to this file", "o")),
-    unredacted: flag("Keep kernel addresses, command lines and the KASLR offset, which are removed by default"),
-    title: text("TEXT", "Title of the report (default: the names of the captures)"),
+    output: required(textOption("FILE", "Write the report to this file", "o")),
+    unredacted: flagOption("Keep kernel addresses, command lines and the KASLR offset, which are removed by default"),
+    title: textOption("TEXT", "Title of the report (default: the names of the captures)"),
     ...captureOptions,
   },
   positionals: { capture: oneOrMore("Captures: folders or archives, or a folder of these") },

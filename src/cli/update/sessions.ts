@@ -2,7 +2,7 @@ import { formatDuration, formatSize } from "../../base/text/format.js";
 import type { LuoFacts, SessionState, SessionsDocument } from "../../model/documents/sessions.js";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { type Context, defineCommand, exit } from "../frame/command.js";
-import { flag, one } from "../frame/options.js";
+import { flagOption, one } from "../frame/options.js";
 import { answerFrom, headLines } from "../input/attributed.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
@@ -82,11 +82,11 @@ export function sessionsDocument(
   return { format: "blackout-sessions", version: 1, capture, outcome, sessions, ...luo };
 }
 
-export const sessions = defineCommand({
+export const sessionsCommand = defineCommand({
   usage: null,
   description:
     "Lists each session with its owners and files. Owners are the tasks that created and retrieved it, and systemd's unit and luod's clients if the capture has the agents' logs. Each file has its token, handler, size, and the cost of preserving, freezing and retrieving it, also per MiB. The two kernels are matched by session name, token and the handler's serialized data.",
-  options: { json: flag("Print one JSON document (docs/sessions.schema.json)"), ...captureOptions },
+  options: { json: flagOption("Print one JSON document (docs/sessions.schema.json)"), ...captureOptions },
   positionals: { capture: one("Capture: a folder or an archive") },
   examples: [{ command: "blackout sessions traces/plain.tar.gz", what: "List what was preserved, and at what cost" }],
   exitCodes: [],

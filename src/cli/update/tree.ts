@@ -2,8 +2,8 @@ import { STRUCTURE, type TreeNode } from "../../analyze/attribution/tree.js";
 import { treeDocument, treeTotals } from "../../analyze/attribution/views/documents.js";
 import { formatDuration } from "../../base/text/format.js";
 import { type Context, defineCommand, exit } from "../frame/command.js";
-import { flag, integer, one, withDefault } from "../frame/options.js";
-import { answerFrom, headLines, share } from "../input/attributed.js";
+import { flagOption, integerOption, one, withDefault } from "../frame/options.js";
+import { answerFrom, headLines, shareText } from "../input/attributed.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import type { Style } from "../terminal/terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
@@ -102,7 +102,7 @@ function treeText(trees: readonly TreeNode[], deepest: number, context: Context)
       return [
         style === null ? label : { text: label, style },
         formatDuration(durationNs),
-        share(durationNs, tree.durationNs),
+        shareText(durationNs, tree.durationNs),
         { text: note, style: "quiet" },
       ];
     }),
@@ -111,13 +111,16 @@ function treeText(trees: readonly TreeNode[], deepest: number, context: Context)
   return renderTable(columns, rows, { width: context.width, palette: context.colour, indent: 2 });
 }
 
-export const tree = defineCommand({
+export const treeCommand = defineCommand({
   usage: null,
   description:
     "Prints the blackout, its phases, their stages and their causes. At every level the parts and an explicit remainder, unattributed, add up to the whole in integer nanoseconds.\nIf causes overlap, the innermost one that runs counts. `inferred` marks a span that follows from the kernel's order or its log and has no record of its own. Causes below 0.1 % are folded; --json prints them all.",
   options: {
-    depth: withDefault(integer("N", { min: 0, max: DEEPEST }, "Print at most N levels below the blackout"), DEEPEST),
-    json: flag("Print the tree as one JSON document (docs/tree.schema.json)"),
+    depth: withDefault(
+      integerOption("N", { min: 0, max: DEEPEST }, "Print at most N levels below the blackout"),
+      DEEPEST,
+    ),
+    json: flagOption("Print the tree as one JSON document (docs/tree.schema.json)"),
     ...captureOptions,
   },
   positionals: { capture: one("Capture: a folder or an archive") },
@@ -138,7 +141,7 @@ export const tree = defineCommand({
         const { attributedNs, inferredNs, identityInferredNs, seamNs, unattributedNs } = treeTotals(trees.blackout);
         const total = trees.blackout.durationNs;
         context.stdout.write(
-          `${context.colour.quiet(`Attributed: ${share(attributedNs, total)}, of it ${share(inferredNs, total)} by the kernel's order or log alone, ${share(identityInferredNs, total)} recorded but with its device or begin inferred, and ${share(seamNs, total)} the seam, in which nothing is traced. Unattributed: ${share(unattributedNs, total)}.`)}\n`,
+          `${context.colour.quiet(`Attributed: ${shareText(attributedNs, total)}, of it ${shareText(inferredNs, total)} by the kernel's order or log alone, ${shareText(identityInferredNs, total)} recorded but with its device or begin inferred, and ${shareText(seamNs, total)} the seam, in which nothing is traced. Unattributed: ${shareText(unattributedNs, total)}.`)}\n`,
         );
         context.stdout.write(`\n${treeText([trees.blackout], options.depth, context)}`);
       }

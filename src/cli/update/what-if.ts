@@ -1,19 +1,19 @@
 import type { TreeNode } from "../../analyze/attribution/tree.js";
 import { whatIfDocument } from "../../analyze/attribution/views/documents.js";
 import { nearestSelector, parseSelector, type Selector } from "../../analyze/attribution/views/selector.js";
-import { type Change, whatIf as whatIfOf } from "../../analyze/attribution/views/what-if.js";
+import { type AssumedCost, whatIf as whatIfOf } from "../../analyze/attribution/views/what-if.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { formatDuration } from "../../base/text/format.js";
 import type { WhatIf } from "../../model/documents/attribution.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { flag, one, repeated, text } from "../frame/options.js";
+import { flagOption, one, repeated, textOption } from "../frame/options.js";
 import { parseDuration } from "../frame/options-duration.js";
-import { answerFrom, headLines, noBlackout, share } from "../input/attributed.js";
+import { answerFrom, headLines, noBlackout, shareText } from "../input/attributed.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
 
 /** `SELECTOR=VALUE`: 0, a share (`50%`), or a duration (`10ms`) for each span. */
-export function parseChange(given: string): Result<Change, string> {
+export function parseChange(given: string): Result<AssumedCost, string> {
   const equals = given.lastIndexOf("=");
   if (equals <= 0) return err(`--set ${given}: SELECTOR=VALUE was expected, like device:e1000=0`);
   const selector = parseSelector(given.slice(0, equals));
@@ -50,7 +50,7 @@ function answerText(answer: WhatIf, context: Context): string {
   const between = `between ${formatDuration(answer.lowerNs)} and ${formatDuration(answer.upperNs)}`;
   const saves =
     gain >= 0
-      ? `saves ${formatDuration(gain)}, ${share(gain, answer.beforeNs)}`
+      ? `saves ${formatDuration(gain)}, ${shareText(gain, answer.beforeNs)}`
       : `costs ${formatDuration(-gain)} more`;
   const why = answer.bounds.map(({ what, ns, side }) => `    ${side} bound: ${what}, ${formatDuration(ns)}\n`).join("");
   return `${table}\n  The blackout would be ${context.colour.strong(formatDuration(answer.durationNs))}, ${between}: ${saves}.\n${context.colour.quiet(why)}`;
@@ -69,14 +69,14 @@ function didYouMeanNode(root: TreeNode, selector: Selector): string {
   return near === null ? "; blackout blame lists what there is" : `: did you mean ${near}?`;
 }
 
-export const whatIf = defineCommand({
+export const whatIfCommand = defineCommand({
   usage: "[--set SELECTOR=VALUE]... [--parallel SELECTOR] CAPTURE",
   description:
     "Replays the update's chain with changed costs and prints an estimate between two bounds. A selector is KIND:NAME, in which * matches any characters: device:e1000 (driver or address), initcall:pci_*, session:*, stage:'user space'. For device, file and session, /ACTION selects one part (device:e1000/shutdown). device-shutdown and device-probe select all of them.\nVALUE is 0, a share of the recorded time (50%), or a duration for each span (10ms). --parallel runs the selected spans of each stage at the same time: the longest remains.",
   options: {
-    set: repeated(text("SELECTOR=VALUE", "Change the time that these causes take")),
-    parallel: repeated(text("SELECTOR", "Run these causes at the same time")),
-    json: flag("Print one JSON document (docs/what-if.schema.json)"),
+    set: repeated(textOption("SELECTOR=VALUE", "Change the time that these causes take")),
+    parallel: repeated(textOption("SELECTOR", "Run these causes at the same time")),
+    json: flagOption("Print one JSON document (docs/what-if.schema.json)"),
     ...captureOptions,
   },
   positionals: { capture: one("Capture: a folder or an archive") },
@@ -92,7 +92,7 @@ export const whatIf = defineCommand({
   ],
   exitCodes: [],
   run: async (context, { options, positionals }) => {
-    const set: Change[] = [];
+    const set: AssumedCost[] = [];
     const parallel: Selector[] = [];
     for (const given of options.set) {
       const change = parseChange(given);

@@ -19,7 +19,7 @@ export type WatchEvent =
   | { readonly event: "stopped" };
 
 /** One line, without its end. */
-export function eventText(event: WatchEvent): string {
+export function watchEventText(event: WatchEvent): string {
   return escapeControls(plainText(event));
 }
 
@@ -58,7 +58,7 @@ function outcomeText({ outcome, outcomeReason, blackout }: UpdateSample): string
 const alertText = ({ key, check, message }: Alert): string => `${check} (${cohortName(key)}): ${message}`;
 
 /** One document. */
-export function eventJson(event: WatchEvent, nowMs: number): string {
+export function watchEventJson(event: WatchEvent, nowMs: number): string {
   const at = new Date(nowMs).toISOString();
   if (event.event !== "taken" && event.event !== "duplicate") return JSON.stringify({ at, ...event });
   const { sample, ...rest } = event;

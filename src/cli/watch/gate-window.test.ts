@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Budget } from "../../analyze/compare/budget.js";
-import { causeOf, cohortOf, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, cohortOf, madeSample } from "../../testing/samples/samples.js";
 import { parseBudget } from "../input/budget-file.js";
 import { type GateRules, GateWindow } from "./gate-window.js";
 
@@ -27,7 +27,7 @@ test("what left the window does not count any more, in whatever order it came", 
     [25, 9_000],
     [2, 400],
   ] as const) {
-    window.add(updateOf(ms), now - hoursAgo * HOUR, now);
+    window.add(madeSample(ms), now - hoursAgo * HOUR, now);
   }
   assert.equal(window.size, 3);
   assert.deepEqual(statuses(window), [["idle", "vm-marks", "failed"]]);
@@ -44,10 +44,10 @@ test("what left the window does not count any more, in whatever order it came", 
 test("like with like: cohorts are judged apart, and updates without a blackout with those of their kind", () => {
   const window = new GateWindow(HOUR, rules("limits: [blackout max <= 1s]\noutcomes: {failed: 0}"));
   const lost = { outcome: "failed", blackout: { basis: null, durationNs: null, uncertaintyNs: null } } as const;
-  window.add(updateOf(500), 0, 0);
-  window.add(updateOf(5_000, { labels: { workload: "busy" } }), 0, 0);
-  window.add(updateOf(1, lost), 0, 0);
-  window.add(updateOf(1, { ...lost, labels: { workload: "none yet" } }), 0, 0);
+  window.add(madeSample(500), 0, 0);
+  window.add(madeSample(5_000, { labels: { workload: "busy" } }), 0, 0);
+  window.add(madeSample(1, lost), 0, 0);
+  window.add(madeSample(1, { ...lost, labels: { workload: "none yet" } }), 0, 0);
   assert.deepEqual(statuses(window), [
     ["busy", "vm-marks", "failed", "passed"],
     ["idle", "vm-marks", "passed", "failed"],
@@ -57,7 +57,7 @@ test("like with like: cohorts are judged apart, and updates without a blackout w
 
 test("a baseline is compared with the cohort of its kind", () => {
   const made = (ms: number, workload: string) =>
-    Array.from({ length: 20 }, (_, i) => updateOf(ms + i, { labels: { workload }, causes: [causeOf("a", ms + i)] }));
+    Array.from({ length: 20 }, (_, i) => madeSample(ms + i, { labels: { workload }, causes: [causeOf("a", ms + i)] }));
   const baseline = cohortOf("before", made(1_000, "idle"));
   const window = new GateWindow(HOUR, rules("regression: {fail-on: [blackout, causes]}", { baseline }));
   for (const update of [...made(2_000, "idle"), ...made(2_000, "busy")]) window.add(update, 0, 0);

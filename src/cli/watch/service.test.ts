@@ -5,7 +5,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { until } from "../../testing/oracles/prometheus-server.js";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { parseBudget } from "../input/budget-file.js";
 import { DEFAULT_CAPTURE_OPTIONS } from "../input/capture-options.js";
 import type { WorkerPool } from "../workers/worker-pool.js";
@@ -69,7 +69,7 @@ const pool = {
   hasRoom: true,
   run: async ({ path }: { readonly path: string }) => {
     const name = path.split("/").at(-1) ?? "";
-    return { kind: "sample", sample: updateOf(Number.parseInt(name, 10), { name }) };
+    return { kind: "sample", sample: madeSample(Number.parseInt(name, 10), { name }) };
   },
   close: () => {},
 } as unknown as WorkerPool;

@@ -5,7 +5,7 @@ import { redactedFeed } from "../../export/perfetto/redacted-feed.js";
 import { embedJson, packLiveUpdate } from "../../export/report.js";
 import { redactUpdate } from "../../report/redact.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
-import { duration, flag, integer, one, text, withDefault } from "../frame/options.js";
+import { durationOption, flagOption, integerOption, one, textOption, withDefault } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { eventFeedOf, type LoadedCapture, withCapture } from "../input/load.js";
 import { openBrowser } from "./browser.js";
@@ -33,19 +33,25 @@ export function uiProblem(ui: string): string | null {
 }
 
 export const uiOptions = {
-  ui: withDefault(text("URL", "Address of the Perfetto UI, if you host your own"), PERFETTO_UI),
-  port: withDefault(integer("N", { min: 0, max: 65535 }, "Listen on this port of 127.0.0.1; 0: any free port"), 0),
-  "print-url": flag("Print the page's address instead of opening a browser"),
-  unredacted: flag("Keep kernel addresses, command lines and the KASLR offset in the trace"),
+  ui: withDefault(textOption("URL", "Address of the Perfetto UI, if you host your own"), PERFETTO_UI),
+  port: withDefault(
+    integerOption("N", { min: 0, max: 65535 }, "Listen on this port of 127.0.0.1; 0: any free port"),
+    0,
+  ),
+  "print-url": flagOption("Print the page's address instead of opening a browser"),
+  unredacted: flagOption("Keep kernel addresses, command lines and the KASLR offset in the trace"),
 };
 
-export const open = defineCommand({
+export const openCommand = defineCommand({
   usage: null,
   description:
     "Serves one page on 127.0.0.1 that hands the trace to the Perfetto UI in your browser: phases pinned, notes at pause, freeze and resume, zoomed to the blackout. The trace stays in the browser. Kernel addresses, command lines and the KASLR offset are removed from it.\nExits when the UI has the trace, or after --patience. On a host without a browser, use --print-url and forward the port (ssh -L), with the same number on both sides.",
   options: {
     ...uiOptions,
-    patience: withDefault(duration("TIME", "Exit if the UI has not taken the trace after this time"), 600_000_000_000),
+    patience: withDefault(
+      durationOption("TIME", "Exit if the UI has not taken the trace after this time"),
+      600_000_000_000,
+    ),
     ...captureOptions,
   },
   positionals: { capture: one("Capture: a folder or an archive") },

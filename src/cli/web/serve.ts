@@ -27,7 +27,7 @@ function served(updates: readonly LiveUpdate[], ui: string, redacted: boolean): 
   };
 }
 
-export const serve = defineCommand({
+export const serveCommand = defineCommand({
   usage: null,
   description:
     "Analyses every capture in the folder and serves them on 127.0.0.1, at an address with a random part, until Ctrl+C. The page is that of the report and can hand each update to the Perfetto UI. Kernel addresses, command lines and the KASLR offset are removed.",

@@ -3,7 +3,7 @@ import test from "node:test";
 import fc from "fast-check";
 import type { ClockPair, KeyEvent } from "../../model/collected.js";
 import { callLine, madeCapture, markLine, memoryCapture } from "../../testing/fakes/capture-memory.js";
-import { updateOf } from "../../testing/samples/captures.js";
+import { updateOfCapture } from "../../testing/samples/captures.js";
 import { pairedClocks, placeStamp, realtimeByTai, type WallAnchor } from "./agents.js";
 
 const KHZ = 2_000_000;
@@ -91,7 +91,7 @@ const luodNew = [
 ].join("\n");
 
 const made = (more: Readonly<Record<string, string>>) =>
-  updateOf(memoryCapture(madeCapture({ old: { trace: oldTrace }, new: { trace: newTrace } }, more)));
+  updateOfCapture(memoryCapture(madeCapture({ old: { trace: oldTrace }, new: { trace: newTrace } }, more)));
 
 test("luod's messages bound the phases that nothing better shows, and name a session's owner", () => {
   const { collected, update } = made({ "agents/luod.old.log": luodOld, "agents/luod.new.log": luodNew });
@@ -152,7 +152,7 @@ test("luod's messages bound the phases that nothing better shows, and name a ses
 test("a mark of the workload beats luod, and without either the claim only bounds the restore", () => {
   const trace = markLine(10.1, "luo: prepare begin") + oldTrace;
   const without = newTrace.replace(callLine(3, "luo_open"), "");
-  const { update } = updateOf(
+  const { update } = updateOfCapture(
     memoryCapture(
       madeCapture(
         { old: { trace }, new: { trace: without } },
@@ -183,7 +183,7 @@ test("systemd's mapping names tokens in sessions and in the labels of their caus
     markLine(9, "luo: preserve_fd begin session=systemd token=0x1 bytes=4096") +
     markLine(9.5, "luo: preserve_fd end session=systemd token=0x1") +
     oldTrace;
-  const { update } = updateOf(
+  const { update } = updateOfCapture(
     memoryCapture(
       madeCapture({ old: { trace }, new: { trace: newTrace } }, { "agents/luo-mapping.json": JSON.stringify(mapping) }),
     ),

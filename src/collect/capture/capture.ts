@@ -62,7 +62,7 @@ function parseCosts(text: string): RecordingCosts | null {
 }
 
 /** What a clock outside the host saw; to test the tool against, never to answer from. */
-export interface Observed {
+export interface OutsideClock {
   readonly pausedNs: number;
   readonly resumedNs: number;
   readonly blackoutNs: number;
@@ -76,7 +76,7 @@ export interface Capture {
   readonly console: string | null;
   /** What capture.json states of the ids and digests of its parts. */
   readonly parts: StatedParts;
-  readonly observed: Observed | null;
+  readonly observed: OutsideClock | null;
   readonly defects: readonly DefectInput[];
 }
 
@@ -408,7 +408,7 @@ function readClock(boot: Boot, folder: string, reader: Reader): TraceClock {
   return clock;
 }
 
-function readObserved(reader: Reader): Observed | null {
+function readObserved(reader: Reader): OutsideClock | null {
   const path = reader.has("observed.json");
   if (path === null) return null;
   try {

@@ -6,7 +6,7 @@ import test from "node:test";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { madeCapture, markLine, memoryCapture } from "../../testing/fakes/capture-memory.js";
 import { projectRoot, traces } from "../../testing/places.js";
-import { readUpdate, updateOf } from "../../testing/samples/captures.js";
+import { readUpdate, updateOfCapture } from "../../testing/samples/captures.js";
 import {
   type HeldFiles,
   heldFiles,
@@ -180,7 +180,7 @@ test("recordings whose clocks an observer contradicted give no number", { skip: 
 test("a blackout that ends before it begins is not known, also within the link's ±", () => {
   const clock = (at: number, seconds: string): string => markLine(at, `clock: realtime=${seconds}`);
   const made = (realtime: string): LiveUpdateDocument =>
-    updateOf(
+    updateOfCapture(
       memoryCapture(
         madeCapture({
           old: { trace: clock(10, "1000.000000000") + markLine(10.5, "luo: vm_pause") },

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bindFilter, eventNamesIn, type FilterExpression, parseFilter } from "./event-filter.js";
+import { bindFilter, eventNamesIn, type FilterExpression, parseEventFilter } from "./event-filter.js";
 
 function parsed(text: string): FilterExpression {
-  const found = parseFilter(text);
+  const found = parseEventFilter(text);
   assert.ok(found.ok, found.ok ? "" : `${text}: ${found.error}`);
   return found.value;
 }
@@ -26,7 +26,7 @@ test("terms side by side, signs and words, lists and ranges", () => {
     ],
   });
   // `or` before a comparison would be a key, and there is none of that name.
-  assert.equal(parseFilter("cpu=0 or=1").ok, false);
+  assert.equal(parseEventFilter("cpu=0 or=1").ok, false);
   assert.deepEqual(eventNamesIn(parsed("event=a,b !event=c (pid=1 || event=d)")), ["a", "b", "d"]);
 });
 
@@ -51,7 +51,7 @@ test("faults of a filter are named", () => {
     ["cpu=1 ".repeat(5000), /longer than 10000 characters/],
   ];
   for (const [text, message] of cases) {
-    const found = parseFilter(text);
+    const found = parseEventFilter(text);
     assert.match(found.ok ? "accepted" : found.error, message, text);
   }
   const counts = bindFilter(parsed("time>=4.5"), "counts");
@@ -87,7 +87,7 @@ test("any text is a filter or an error, never an exception", () => {
         fc.array(word).map((words) => words.join("")),
       ),
       (text) => {
-        const found = parseFilter(text);
+        const found = parseEventFilter(text);
         if (!found.ok) return;
         for (const time of ["trace", "axis", "counts"] as const) bindFilter(found.value, time);
       },

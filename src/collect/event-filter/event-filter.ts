@@ -16,11 +16,11 @@ import {
   type FilterKey,
   type FilterTerm,
   type FilterValue,
-  parseFilter,
+  parseEventFilter,
   TIME,
 } from "./expression.js";
 
-export { type FilterExpression, type FilterTerm, parseFilter };
+export { type FilterExpression, type FilterTerm, parseEventFilter };
 
 /**
  * What a row's time is compared in: nanoseconds of a trace's own clock, whose last printed digit is a microsecond;

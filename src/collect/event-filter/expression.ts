@@ -259,7 +259,7 @@ function checkNumbers(expression: FilterExpression): string | null {
 }
 
 /** The error completes "the filter cannot be used: …". */
-export function parseFilter(text: string): Result<FilterExpression, string> {
+export function parseEventFilter(text: string): Result<FilterExpression, string> {
   if (text.length > MAX_LENGTH) return err(`it is longer than ${MAX_LENGTH} characters`);
   try {
     const expression = new Parser(tokensOf(text)).whole();

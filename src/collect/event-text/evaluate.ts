@@ -564,7 +564,7 @@ function printedHex(helper: HelperCall): Compiled {
   const [region, length] = [argumentOf(helper, 0), integer(argumentOf(helper, 1))];
   const separator = helper.name === "__print_hex" ? " " : "";
   return textual((record, locals) => {
-    const bytes = bytesOf(record, region.run(record, locals));
+    const bytes = pointedBytes(record, region.run(record, locals));
     const count = asInteger(length.run(record, locals));
     return bytes === null || count === null
       ? null
@@ -681,7 +681,7 @@ function regionOf(record: RecordBytes, field: FieldFormat): Region | null {
 }
 
 /** The bytes of a region; null for all else. */
-export function bytesOf(record: RecordBytes, value: Value | null): Uint8Array | null {
+export function pointedBytes(record: RecordBytes, value: Value | null): Uint8Array | null {
   if (value === null || typeof value !== "object") return null;
   return record.bytes.subarray(record.begin + value.from, record.begin + Math.min(value.to, record.length));
 }

@@ -3,12 +3,12 @@ import { errnoName } from "../../base/numbers/errno.js";
 import { type KernelFacts, symbolAlone, symbolWithOffset } from "./kernel-facts.js";
 
 /** What %p is given: an address, or the bytes that it points to where they are part of the record. */
-export type Pointer = bigint | Uint8Array;
+export type PointerValue = bigint | Uint8Array;
 
 /** Null where the format needs memory that a record does not hold (%pd, %pD, …). */
 export function pointerText(
   extension: string,
-  pointer: Pointer,
+  pointer: PointerValue,
   /** The argument of `%*ph` and `%*pb`. */
   width: number,
   facts: KernelFacts,

@@ -6,7 +6,7 @@
 import { err, ok, type Result } from "../../base/result.js";
 import type { EventFormat } from "../formats/event-format.js";
 import { parseExpressions } from "./c-expression.js";
-import { bytesOf, type Compiled, compileExpression, type Value } from "./evaluate.js";
+import { type Compiled, compileExpression, pointedBytes, type Value } from "./evaluate.js";
 import type { KernelFacts } from "./kernel-facts.js";
 import { pointerText } from "./pointer-formats.js";
 import { type Conversion, type FormatPiece, integerText, padded, parseFormat } from "./printf.js";
@@ -115,7 +115,8 @@ export function converted(
       return padded(precision >= 0 ? text.slice(0, precision) : text, columns, left);
     }
     case "p": {
-      const pointer = typeof value === "bigint" ? value : typeof value === "string" ? null : bytesOf(record, value);
+      const pointer =
+        typeof value === "bigint" ? value : typeof value === "string" ? null : pointedBytes(record, value);
       if (pointer === null) return null;
       const text = pointerText(piece.extension, pointer, columns, facts, record.littleEndian);
       if (text === null) return null;

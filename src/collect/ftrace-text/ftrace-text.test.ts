@@ -8,7 +8,7 @@ import { type ByteSource, memorySource } from "../../base/bytes/byte-source.js";
 import type { DefectInput } from "../../base/defect.js";
 import { type EventFields, EventKind, type FieldValue, type ReadCounts } from "../../model/collected.js";
 import { assertGolden } from "../../testing/golden.js";
-import { cohort, projectRoot, singleCaptures } from "../../testing/places.js";
+import { cohortCaptures, projectRoot, singleCaptures } from "../../testing/places.js";
 import { MAX_LINE_BYTES } from "../files/line-blocks.js";
 import { ftraceTextSource } from "./ftrace-text.js";
 
@@ -453,7 +453,7 @@ test("every line of every capture is decoded, and the events are as many as the 
 
 test("every line of every cohort member is decoded", () => {
   for (const name of ["base", "devices"]) {
-    for (const capture of cohort(name).slice(0, 10)) assert.equal(assertDecoded(capture), 2, basename(capture));
+    for (const capture of cohortCaptures(name).slice(0, 10)) assert.equal(assertDecoded(capture), 2, basename(capture));
   }
 });
 

@@ -8,7 +8,7 @@ import { memorySource } from "../../base/bytes/byte-source.js";
 import type { PrintkLine } from "../../model/collected.js";
 import { madeCapture, memoryCapture } from "../../testing/fakes/capture-memory.js";
 import { traces } from "../../testing/places.js";
-import { hiding, updateOf, withFiles } from "../../testing/samples/captures.js";
+import { hiding, updateOfCapture, withFiles } from "../../testing/samples/captures.js";
 import { readKmsg } from "./kmsg.js";
 import { LOG_LIMITS } from "./kmsg-lines.js";
 import { type KnownLogs, ownerOf, pstoreFrame, pstoreName, readPstoreLog } from "./pstore.js";
@@ -139,7 +139,7 @@ test("read later than in the new kernel, a console is that of the new one", () =
 
 test("the old kernel's last words come from pstore where its own log ends before them, and no line twice", async () => {
   await withFiles(UPDATE, (files) => {
-    const { collected } = updateOf(hiding(files, /^(?:ring|marks)\//)).collected;
+    const { collected } = updateOfCapture(hiding(files, /^(?:ring|marks)\//)).collected;
     const old = collected.printk.filter(({ line }) => line.boot === "old");
     const last = old.at(-1);
     assert.equal(last?.line.text, "kexec_core: Starting new kernel");
@@ -161,7 +161,7 @@ test("the old kernel's last words come from pstore where its own log ends before
 
 test("where the old kernel's dmesg is missing, pstore's console is its log", async () => {
   await withFiles(UPDATE, (files) => {
-    const { collected } = updateOf(hiding(files, /^old\/dmesg$/)).collected;
+    const { collected } = updateOfCapture(hiding(files, /^old\/dmesg$/)).collected;
     const old = collected.printk.filter(({ line }) => line.boot === "old");
     assert.ok(old.length > 50 && old.every(({ line }) => line.file === "pstore/console-ramoops-0"));
     const last = old.at(-1);
@@ -178,7 +178,7 @@ test("a new kernel that panicked is found by what pstore kept of it, dump and co
     "pstore/dmesg-ramoops-0": read("dmesg-ramoops-0"),
   };
   const made = madeCapture({ old: { dmesg: "[    1.000000] a\n[    9.000000] b\n" } }, files);
-  const { collected, update } = updateOf(memoryCapture(made));
+  const { collected, update } = updateOfCapture(memoryCapture(made));
   const { verdicts, printk, defects } = collected.collected;
   assert.deepEqual(
     verdicts.map(({ what, boot, file }) => [what, boot, file]),
@@ -195,8 +195,8 @@ test("files of other kernels are reported, and left out", () => {
   const dmesg = "[    1.000000] a\n[    9.000000] b\n";
   const crash = "Oops#1 Part1\n<4>[    3.123456] BUG: old news\n";
   const more = { "pstore/dmesg-ramoops-0": crash, "pstore/dmesg-ramoops-1.enc.z": "x", "pstore/pmsg-ramoops-0": "y" };
-  const { printk, defects } = updateOf(memoryCapture(madeCapture({ old: { dmesg }, new: { dmesg } }, more))).collected
-    .collected;
+  const { printk, defects } = updateOfCapture(memoryCapture(madeCapture({ old: { dmesg }, new: { dmesg } }, more)))
+    .collected.collected;
   assert.equal(printk.length, 4);
   assert.deepEqual(
     defects.flatMap(({ defect }) => (defect.code.startsWith("pstore") ? [`${defect.code} ${defect.file}`] : [])),

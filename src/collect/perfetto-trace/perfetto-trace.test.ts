@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { memorySource } from "../../base/bytes/byte-source.js";
 import type { DefectInput } from "../../base/defect.js";
 import { EventKind, type FieldValue, type ReadCounts } from "../../model/collected.js";
-import { concat, ftrace, message, type Part, packed, packet } from "../../testing/fakes/perfetto-packets.js";
+import { concat, ftrace, message, type PacketPart, packed, packet } from "../../testing/fakes/perfetto-packets.js";
 import { USUAL_READER_LIMITS } from "../files/reader-limits.js";
 import { readTrace } from "../readers/trace-file.js";
 import { isPerfetto, openPerfetto } from "./perfetto-trace.js";
@@ -120,11 +120,11 @@ test("generic events and those that describe themselves", () => {
 });
 
 test("kernel symbols are those of the packet's sequence, until its state is cleared", () => {
-  const intern = (iid: number, name: string): readonly [number, Part] => [
+  const intern = (iid: number, name: string): readonly [number, PacketPart] => [
     12,
     message([26, message([1, iid], [2, name])]),
   ];
-  const bundle = (time: number): readonly [number, Part] => [
+  const bundle = (time: number): readonly [number, PacketPart] => [
     1,
     message(
       [1, 0],

@@ -56,7 +56,7 @@ export interface TimeShift {
   readonly samples: readonly (readonly TimeSample[])[];
 }
 
-export interface Guest {
+export interface GuestTrace {
   readonly name: string;
   readonly id: bigint;
   readonly vcpus: readonly { readonly vcpu: number; readonly pid: number }[];
@@ -74,7 +74,7 @@ export interface TraceDatFacts {
   readonly tscRate: TscRate | null;
   readonly timeShift: TimeShift | null;
   readonly traceId: bigint | null;
-  readonly guests: readonly Guest[];
+  readonly guests: readonly GuestTrace[];
   /** The per-CPU `stats` texts, in the file's order. */
   readonly cpuStats: readonly string[];
   readonly lastBootInfo: readonly string[];
@@ -186,7 +186,7 @@ function timeShiftOf(view: DataView, littleEndian: boolean): TimeShift | null {
   };
 }
 
-function guestOf(data: Uint8Array, view: DataView, littleEndian: boolean): Guest | null {
+function guestOf(data: Uint8Array, view: DataView, littleEndian: boolean): GuestTrace | null {
   const end = data.indexOf(0);
   if (end < 0 || end + 13 > data.length) return null;
   const id = view.getBigUint64(end + 1, littleEndian);

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { DEFAULT_FLOORS } from "../../analyze/compare/levels.js";
 import { qualify } from "../../analyze/qualify/qualify.js";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { qualifyHtml } from "./qualify-html.js";
 import { qualifyMarkdown } from "./qualify-markdown.js";
 
 const evil = "<script>alert(1)</script> | **x** \u0000";
 
 test("no text of a capture can act in the outputs", () => {
-  const failed = updateOf(1, {
+  const failed = madeSample(1, {
     outcome: "failed",
     outcomeReason: evil,
     source: evil,

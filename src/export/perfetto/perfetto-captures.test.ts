@@ -14,15 +14,15 @@ import {
   tracksNamed,
 } from "../../testing/oracles/perfetto-reread.js";
 import { shippedCohort, traces } from "../../testing/places.js";
-import { eventsOf, readUnlinked, updateOf, withFiles } from "../../testing/samples/captures.js";
+import { eventsOf, readUnlinked, updateOfCapture, withFiles } from "../../testing/samples/captures.js";
 import { type Attribution, attributionOf, writePerfetto } from "./perfetto.js";
 
-type Update = ReturnType<typeof updateOf>["update"];
+type Update = ReturnType<typeof updateOfCapture>["update"];
 
 /** The file as `blackout perfetto` writes it, events and all. */
 async function fileOf(path: string): Promise<{ bytes: Uint8Array; update: Update; attribution: Attribution }> {
   return withFiles(path, (files) => {
-    const read = updateOf(files);
+    const read = updateOfCapture(files);
     return { ...bytesOf(read.update, eventsOf(files, read)), update: read.update };
   });
 }

@@ -7,12 +7,12 @@ import type { LiveUpdate } from "../../model/live-update.js";
 import { SPAN_KINDS, type Span, SpanFlag, spanAt } from "../../model/span-table.js";
 import {
   chunkOf,
-  document,
   type EventRow,
-  printk,
+  fixtureDocument,
+  fixturePrintk,
+  fixtureUpdate,
   span,
   spans,
-  updateOf,
 } from "../../testing/fakes/perfetto-fixture.js";
 import {
   pathOf,
@@ -128,7 +128,7 @@ function assertSpansReread(update: LiveUpdate, trace: ReadTrace): void {
 
 const wellFormed = (text: string): string => Buffer.from(text).toString();
 
-const plain = updateOf({ spans, printk });
+const plain = fixtureUpdate({ spans, printk: fixturePrintk });
 
 test("the document's phases, blackout and seam are slices with the document's own nanoseconds", () => {
   const trace = read(plain);
@@ -139,7 +139,7 @@ test("the document's phases, blackout and seam are slices with the document's ow
     slices
       .map(({ name, beginNs, endNs }) => ({ name, beginNs: beginNs - zero, durationNs: (endNs as number) - beginNs }))
       .sort((a, b) => a.beginNs - b.beginNs),
-    document.phases.map(({ name, beginNs, durationNs }) => ({ name, beginNs, durationNs })),
+    fixtureDocument.phases.map(({ name, beginNs, durationNs }) => ({ name, beginNs, durationNs })),
   );
   const kexec = slices.find(({ name }) => name === "kexec") as ReadSlice;
   assert.equal(kexec.annotations.uncertainty_ns, 12_345);
@@ -152,11 +152,11 @@ test("the document's phases, blackout and seam are slices with the document's ow
     return track?.slices[0] as ReadSlice;
   };
   const blackout = only("Blackout");
-  assert.equal((blackout.endNs as number) - blackout.beginNs, document.blackout.durationNs);
+  assert.equal((blackout.endNs as number) - blackout.beginNs, fixtureDocument.blackout.durationNs);
   assert.equal(blackout.beginNs, zero);
   assert.equal(blackout.annotations.basis, "vm-marks");
   const seam = only("Seam");
-  assert.equal((seam.endNs as number) - seam.beginNs, document.seam.durationNs);
+  assert.equal((seam.endNs as number) - seam.beginNs, fixtureDocument.seam.durationNs);
   assert.equal(seam.annotations.uncertainty_ns, 12_345);
 });
 
@@ -299,7 +299,7 @@ test("the trace describes its capture", () => {
 test("a capture that reaches back for weeks moves the zero, and nothing is below it", () => {
   const begin = -1e15 - 5;
   const trace = read(
-    updateOf({ spans: [span({ kind: "notifier", name: "old", beginNs: begin, endNs: 3, boot: "old" })] }),
+    fixtureUpdate({ spans: [span({ kind: "notifier", name: "old", beginNs: begin, endNs: 3, boot: "old" })] }),
   );
   assert.equal(zeroOf(trace), 2e15);
   assert.equal(tracksNamed(trace, "Notifiers (old)")[0]?.slices[0]?.beginNs, 2e15 + begin);
@@ -408,12 +408,12 @@ test("a row that is earlier than the last begins another bundle, and many rows a
 });
 
 test("without a clock link each boot has its own group, one after the other, and there is no blackout", () => {
-  const unlinked = updateOf({
+  const unlinked = fixtureUpdate({
     document: {
-      ...document,
-      clock: { ...document.clock, method: "none", uncertaintyNs: null },
-      blackout: { ...document.blackout, beginNs: 0, endNs: 9_000, durationNs: null, uncertaintyNs: null },
-      phases: document.phases.map((phase) =>
+      ...fixtureDocument,
+      clock: { ...fixtureDocument.clock, method: "none", uncertaintyNs: null },
+      blackout: { ...fixtureDocument.blackout, beginNs: 0, endNs: 9_000, durationNs: null, uncertaintyNs: null },
+      phases: fixtureDocument.phases.map((phase) =>
         phase.name === "kexec"
           ? { ...phase, axis: null, beginNs: 61_830_094, endNs: 700, durationNs: null, uncertaintyNs: null }
           : phase.name === "restore" || phase.name === "finish"
@@ -423,7 +423,7 @@ test("without a clock link each boot has its own group, one after the other, and
       vms: [{ id: "vm", beginNs: 0, endNs: 9_000, durationNs: null }],
     },
     spans: spans.filter(({ boot }) => boot !== null),
-    printk,
+    printk: fixturePrintk,
   });
   const trace = read(unlinked, feed);
   const [oldZero, newZero] = ["old", "new"].map((boot) => trace.attributes.get(`blackout.axis_zero_${boot}_ns`)) as [
@@ -462,11 +462,11 @@ test("without a clock link each boot has its own group, one after the other, and
 });
 
 test("an empty update is still a trace", () => {
-  const nothing = updateOf({
+  const nothing = fixtureUpdate({
     document: {
-      ...document,
-      blackout: { ...document.blackout, basis: null, beginNs: null, endNs: null, durationNs: null },
-      phases: document.phases.map((phase) => ({ ...phase, beginNs: null, endNs: null, durationNs: null })),
+      ...fixtureDocument,
+      blackout: { ...fixtureDocument.blackout, basis: null, beginNs: null, endNs: null, durationNs: null },
+      phases: fixtureDocument.phases.map((phase) => ({ ...phase, beginNs: null, endNs: null, durationNs: null })),
       seam: { beginNs: null, endNs: null, durationNs: null, uncertaintyNs: null },
       vms: [],
       sessions: [],
@@ -502,7 +502,7 @@ const anySpan: fc.Arbitrary<Span> = fc
 test("any span table is read back unchanged", () => {
   fc.assert(
     fc.property(fc.array(anySpan, { maxLength: 40 }), (rows) => {
-      const update = updateOf({ spans: rows });
+      const update = fixtureUpdate({ spans: rows });
       assertSpansReread(update, read(update));
     }),
     { numRuns: 150 },
@@ -517,7 +517,7 @@ test("spans at no time that can be drawn are counted", () => {
     [0.5, 1],
   ] as const;
   const rows = bad.map(([beginNs, endNs]) => span({ beginNs, endNs, kind: "device", boot: "old" }));
-  const { counts } = read(updateOf({ spans: rows, document: { ...document, defects: [] } }));
+  const { counts } = read(fixtureUpdate({ spans: rows, document: { ...fixtureDocument, defects: [] } }));
   assert.equal(counts.unplaced, bad.length);
 });
 
@@ -525,7 +525,7 @@ test("pieces are passed on as they fill, and belong to the receiver", () => {
   const many = Array.from({ length: 30_000 }, (_, i) =>
     span({ name: `function_${i % 500}`, beginNs: i * 10, endNs: i * 10 + 7, boot: "old", pid: 5, cpu: 1 }),
   );
-  const { pieces, bytes } = written(updateOf({ spans: many }));
+  const { pieces, bytes } = written(fixtureUpdate({ spans: many }));
   assert.ok(pieces.length >= 3);
   for (const piece of pieces) assert.ok(piece.length < 300_000);
   assert.equal(reread(bytes).packets > 60_000, true);
@@ -570,6 +570,6 @@ test("protoc decodes every packet, knows every field, and reads the document's p
   }
   assert.deepEqual(
     phases.sort((a, b) => a.beginNs - b.beginNs),
-    document.phases.map(({ name, beginNs, durationNs }) => ({ name, beginNs, durationNs })),
+    fixtureDocument.phases.map(({ name, beginNs, durationNs }) => ({ name, beginNs, durationNs })),
   );
 });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { FleetTally } from "../../analyze/fleet/tally.js";
 import { missing, run } from "../../testing/oracles/debian-programs.js";
-import { causeOf, updateOf } from "../../testing/samples/samples.js";
+import { causeOf, madeSample } from "../../testing/samples/samples.js";
 import { ALL_METRICS, checkFamilies, counter, gauge, histogram, sampleNames, updateFamilies } from "./fleet-metrics.js";
 import type { HistogramPoint, MetricFamily } from "./metric-family.js";
 import { boundText, openMetricsText, prometheusText } from "./open-metrics.js";
@@ -18,9 +18,12 @@ function hostileFleet(): readonly MetricFamily[] {
   const tally = new FleetTally();
   const labels = ['quote "', "back\\slash", "new\nline", "} 1\nblackout_x 5", "", "é漢\u{1f600}", "x".repeat(5_000)];
   labels.forEach((workload, i) => {
-    tally.add(updateOf(100 * (i + 1), { labels: { workload }, probeLevel: workload }), 1e12 + i);
+    tally.add(madeSample(100 * (i + 1), { labels: { workload }, probeLevel: workload }), 1e12 + i);
   });
-  tally.add(updateOf(1, { outcome: "failed", blackout: { basis: null, durationNs: null, uncertaintyNs: null } }), null);
+  tally.add(
+    madeSample(1, { outcome: "failed", blackout: { basis: null, durationNs: null, uncertaintyNs: null } }),
+    null,
+  );
   return [
     ...updateFamilies(tally.cohorts(), "1.2.3"),
     ...checkFamilies(
@@ -157,7 +160,7 @@ test("causes are counted if a limit names them, and its bound is a bucket's", ()
   const selector = { cause: "device", glob: "e1000", action: null, text: "device:e1000" } as const;
   const tally = new FleetTally([{ metric: { kind: "causes", selector }, atMostNs: 42e6 }]);
   for (const ms of [41, 42, 43]) {
-    tally.add(updateOf(1_000, { causes: [causeOf("0000:00:03.0", ms, { kind: "device", detail: "e1000" })] }), null);
+    tally.add(madeSample(1_000, { causes: [causeOf("0000:00:03.0", ms, { kind: "device", detail: "e1000" })] }), null);
   }
   const text = prometheusText(updateFamilies(tally.cohorts(), "1"));
   const line = /^blackout_causes_duration_seconds_bucket\{.*causes="device:e1000",le="0\.042"\} (\d+)$/m;

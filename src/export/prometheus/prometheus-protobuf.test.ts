@@ -11,7 +11,7 @@ import { FleetTally } from "../../analyze/fleet/tally.js";
 import { seededRandom } from "../../base/numbers/random.js";
 import { missing } from "../../testing/oracles/debian-programs.js";
 import { startPrometheus, until } from "../../testing/oracles/prometheus-server.js";
-import { updateOf } from "../../testing/samples/samples.js";
+import { madeSample } from "../../testing/samples/samples.js";
 import { updateFamilies } from "./fleet-metrics.js";
 import { PROTOBUF_TYPE, protobufMetrics, spansOf } from "./prometheus-protobuf.js";
 
@@ -54,7 +54,7 @@ test("Prometheus takes native histograms, and its quantiles are the sample's wit
   const random = seededRandom(8);
   const values = Array.from({ length: 500 }, () => Math.round(1e9 * Math.exp(0.5 * random.normal())));
   const tally = new FleetTally();
-  for (const ns of values) tally.add(updateOf(ns / 1e6), 1e12);
+  for (const ns of values) tally.add(madeSample(ns / 1e6), 1e12);
   const body = protobufMetrics(updateFamilies(tally.cohorts(), "1"));
   const server = createServer((request, response) => {
     assert.match(request.headers.accept ?? "", /application\/vnd\.google\.protobuf/);

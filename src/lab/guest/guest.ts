@@ -9,7 +9,7 @@ import { findSelftests } from "../machine/selftests.js";
 import { findSystemd, laySystemdRoot } from "../root/systemd-root.js";
 import { packInitramfs } from "./initramfs.js";
 
-export interface Guest {
+export interface LabGuest {
   /** For the first boot; null if the root is the share. */
   readonly initrd: string | null;
   /** Words of the first boot's command line for this kind of guest only. */
@@ -25,7 +25,7 @@ export interface Guest {
 }
 
 /** `folder` is the lab's own; `workload` the compiled program. The error is a sentence for the user. */
-export function makeGuest(options: LabOptions, folder: string, workload: string): Result<Guest, string> {
+export function makeGuest(options: LabOptions, folder: string, workload: string): Result<LabGuest, string> {
   const { sessions, files } = options;
   switch (options.workload) {
     case "memfd":
@@ -63,7 +63,7 @@ function initramfsGuest(
   workload: string,
   selftests: readonly string[],
   label: string,
-): Guest {
+): LabGuest {
   const userSpace = [
     { path: "bin/busybox", content: readFileSync(options.busybox), executable: true },
     { path: "workload", content: readFileSync(workload), executable: true },

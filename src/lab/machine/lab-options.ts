@@ -1,13 +1,13 @@
 /** The options of a lab. */
-import { LEVELS } from "../../recorder/recorder.js";
+import { PROBE_LEVELS } from "../../recorder/recorder.js";
 import type { Accelerator } from "./machine.js";
 
 /** The fault to inject: docs/lab.md describes how each update then ends. */
 export const FAULTS = ["none", "refused", "not-loaded", "panic", "hang", "kho-off", "cpus"] as const;
-export type Fault = (typeof FAULTS)[number];
+export type LabFault = (typeof FAULTS)[number];
 
 /** `none`: an unrecorded update, the reference for the cost of the other levels. */
-export const LAB_LEVELS = ["none", ...LEVELS] as const;
+export const LAB_LEVELS = ["none", ...PROBE_LEVELS] as const;
 export type LabLevel = (typeof LAB_LEVELS)[number];
 
 /** How the next kernel's recording is configured. */
@@ -37,7 +37,7 @@ export interface LabOptions {
   readonly mib: number;
   readonly nics: number;
   readonly level: LabLevel;
-  readonly fault: Fault;
+  readonly fault: LabFault;
   /** More words of both kernels' command line; empty for none. */
   readonly cmdline: string;
   readonly armBy: (typeof ARM_BY)[number];

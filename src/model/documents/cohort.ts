@@ -57,7 +57,7 @@ export const excluded = shared("excluded", list(record({ source: text(), name: t
 /** An update that has no blackout to compare, and why. */
 export type Excluded = Of<typeof excluded>[number];
 
-export const cohort = shared(
+export const cohortSchema = shared(
   "cohort",
   record({
     name: text(),
@@ -68,7 +68,7 @@ export const cohort = shared(
     defects: defectCounts,
   }),
 );
-export type CohortDocument = Of<typeof cohort>;
+export type CohortDocument = Of<typeof cohortSchema>;
 
 const TRAITS = ["probe level", "labels.workload", "blackout basis"] as const;
 

@@ -16,7 +16,7 @@ import {
   text,
 } from "../../base/schema.js";
 import { causeKind, counted, interval, intervalOrNone, share } from "../document-parts.js";
-import { cohort, distribution, forced, presence, unlike, verdict, warning } from "./cohort.js";
+import { cohortSchema, distribution, forced, presence, unlike, verdict, warning } from "./cohort.js";
 
 const percentileDifference = record({
   percentile: number(),
@@ -121,8 +121,8 @@ export const comparisonSchema = formatted(
     forced,
     unlike,
     warnings: list(warning),
-    base: cohort,
-    candidate: cohort,
+    base: cohortSchema,
+    candidate: cohortSchema,
     factors: list(factor),
     levels: record({
       primary: share,

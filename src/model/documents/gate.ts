@@ -1,6 +1,6 @@
 /** What `blackout gate --json` prints. */
 import { choice, flag, formatted, list, nullable, type Of, shared, text } from "../../base/schema.js";
-import { checks, cohort, forced, unlike, warning } from "./cohort.js";
+import { checks, cohortSchema, forced, unlike, warning } from "./cohort.js";
 import { comparisonSchema } from "./comparison.js";
 
 export const gateSchema = formatted(
@@ -16,8 +16,8 @@ export const gateSchema = formatted(
     forced,
     unlike,
     warnings: list(warning),
-    cohort,
-    baseline: nullable(cohort),
+    cohort: cohortSchema,
+    baseline: nullable(cohortSchema),
     checks,
     comparison: nullable(shared("comparison", comparisonSchema), "With --baseline."),
   },

@@ -7,7 +7,7 @@ import { ArchiveError } from "../../archive/format.js";
 import { openArchive } from "../../archive/store/archive.js";
 import { compactArchive } from "../../archive/upkeep/compact.js";
 import { seededRandom } from "../../base/numbers/random.js";
-import { causeOf, updateOf } from "../samples/samples.js";
+import { causeOf, madeSample } from "../samples/samples.js";
 
 const [role = "add", path = "", seed = "0"] = process.argv.slice(2);
 const random = seededRandom(Number(seed));
@@ -16,7 +16,7 @@ const archive = await openArchive(path, {});
 /** From a pool that all writers share, so that they meet. */
 function sample() {
   const i = random.below(2_000);
-  return updateOf(5 + (i % 7), {
+  return madeSample(5 + (i % 7), {
     name: `u${i}`,
     host: `h${i % 50}`,
     kernel: { old: "7.2", new: `7.${i % 2}` },

@@ -38,7 +38,7 @@ export interface StandInRequest {
 }
 
 /** What is done to a request instead of answering it. `lost`: it is carried out, and the answer never arrives. */
-export type Fault = "none" | "reset" | "lost" | { readonly status: number; readonly text: string } | Refusal;
+export type ServerFault = "none" | "reset" | "lost" | { readonly status: number; readonly text: string } | Refusal;
 
 export interface StandIn {
   readonly url: string;
@@ -48,7 +48,7 @@ export interface StandIn {
 
 export async function startStandIn(
   engine: StandInEngine,
-  faultOf: (request: StandInRequest) => Fault = () => "none",
+  faultOf: (request: StandInRequest) => ServerFault = () => "none",
 ): Promise<StandIn> {
   const requests: StandInRequest[] = [];
   let turn: Promise<unknown> = Promise.resolve();

@@ -1,7 +1,7 @@
 /** The faults of an update, each made in QEMU, and what its capture shows. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Fault } from "../../lab/machine/lab-options.js";
+import type { LabFault } from "../../lab/machine/lab-options.js";
 import { labWanted, whyNoLab, withLiveUpdate } from "../lab.js";
 import { readUpdate } from "../samples/captures.js";
 
@@ -13,7 +13,7 @@ interface Ending {
 }
 
 const LOST = ["events-missing", "events-missing"];
-const ENDINGS: Readonly<Record<Exclude<Fault, "none">, Ending>> = {
+const ENDINGS: Readonly<Record<Exclude<LabFault, "none">, Ending>> = {
   refused: { outcome: "aborted", reason: /^liveupdate_reboot returned -16: /, defects: [] },
   "not-loaded": { outcome: "aborted", reason: /^reboot returned -22: /, defects: [] },
   panic: { outcome: "failed", reason: /^The new kernel panicked: .*Unable to mount root fs/, defects: LOST },
@@ -27,7 +27,7 @@ const ENDINGS: Readonly<Record<Exclude<Fault, "none">, Ending>> = {
 };
 
 /** Defines the test. Only the refused freeze is made in every test run; the others need LAB=all. */
-export function testFault(fault: Exclude<Fault, "none">): void {
+export function testFault(fault: Exclude<LabFault, "none">): void {
   const ending = ENDINGS[fault];
   test(`an update with the fault '${fault}' is ${ending.outcome}`, async (t) => {
     if (fault !== "refused" && !labWanted) return t.skip("made with LAB=all");

@@ -42,7 +42,7 @@ function phase(name: PhaseName, beginNs: number | null, endNs: number | null): P
 
 const BLACKOUT_NS = 5_214_506_369;
 
-export const document: LiveUpdateDocument = {
+export const fixtureDocument: LiveUpdateDocument = {
   format: "blackout-live-update",
   version: 1,
   capture: {
@@ -286,17 +286,17 @@ export const spans: readonly Span[] = [
   }),
 ];
 
-export function updateOf(parts: {
+export function fixtureUpdate(parts: {
   readonly document?: LiveUpdateDocument;
   readonly spans?: readonly Span[];
   readonly printk?: LiveUpdate["printk"];
 }): LiveUpdate {
   const table = new SpanTableBuilder();
   for (const row of parts.spans ?? []) table.add(row);
-  return { document: parts.document ?? document, spans: table.build(), printk: parts.printk ?? [] };
+  return { document: parts.document ?? fixtureDocument, spans: table.build(), printk: parts.printk ?? [] };
 }
 
-export const printk: LiveUpdate["printk"] = [
+export const fixturePrintk: LiveUpdate["printk"] = [
   {
     boot: "old",
     atNs: 70_000_000,

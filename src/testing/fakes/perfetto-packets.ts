@@ -1,5 +1,5 @@
 /** Writes Perfetto's wire format by hand, for the tests of its reader. */
-export type Part = Uint8Array | string | number | bigint;
+export type PacketPart = Uint8Array | string | number | bigint;
 
 function varint(value: bigint): number[] {
   const bytes: number[] = [];
@@ -9,7 +9,7 @@ function varint(value: bigint): number[] {
 }
 
 /** A message of `[field, value]` pairs: numbers as varints, texts and messages with their length. */
-export function message(...fields: readonly (readonly [number, Part])[]): Uint8Array {
+export function message(...fields: readonly (readonly [number, PacketPart])[]): Uint8Array {
   const bytes: number[] = [];
   for (const [field, value] of fields) {
     if (typeof value === "number" || typeof value === "bigint") {
@@ -24,11 +24,14 @@ export function message(...fields: readonly (readonly [number, Part])[]): Uint8A
 
 export const packed = (...values: readonly number[]): Uint8Array =>
   Uint8Array.from(values.flatMap((value) => varint(BigInt(value))));
-export const packet = (...fields: readonly (readonly [number, Part])[]): Uint8Array => message([1, message(...fields)]);
-export const ftrace = (time: number | bigint, pid: number, what: number, body: Uint8Array): readonly [number, Part] => [
-  2,
-  message([1, time], [2, pid], [what, body]),
-];
+export const packet = (...fields: readonly (readonly [number, PacketPart])[]): Uint8Array =>
+  message([1, message(...fields)]);
+export const ftrace = (
+  time: number | bigint,
+  pid: number,
+  what: number,
+  body: Uint8Array,
+): readonly [number, PacketPart] => [2, message([1, time], [2, pid], [what, body])];
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(parts.flatMap((part) => [...part]));

@@ -5,7 +5,7 @@
 
 import { type Metric, valuesOf } from "../../analyze/cohort/metrics.js";
 import { listedCauses } from "../../analyze/compare/breakdown.js";
-import { floorOf, LEVELS } from "../../analyze/compare/levels.js";
+import { ALARM_LEVELS, floorOf } from "../../analyze/compare/levels.js";
 import { changedPercentiles } from "../../analyze/compare/percentile-shifts.js";
 import type { Pair } from "../../analyze/compare/verdict.js";
 import { type ClusteredSample, clusteredSampleOf } from "../../analyze/statistics/clusters.js";
@@ -78,17 +78,17 @@ export function alarmsOf(
   const [primary] = pair(table.blackout);
   return {
     primary: primary === undefined ? null : primaryAlarm(primary, floors),
-    percentiles: primary !== undefined && percentileAlarm([primary], LEVELS.percentiles, floors),
+    percentiles: primary !== undefined && percentileAlarm([primary], ALARM_LEVELS.percentiles, floors),
     spread: primary !== undefined && spreadAlarm(primary),
     phases:
-      changes(table.phases.flatMap(pair), LEVELS.phases, floors).some((change) => change !== 0) ||
-      percentileAlarm(table.phases.flatMap(pair), LEVELS.phasePercentiles, floors),
-    causes: changes(table.causes.flatMap(pair), LEVELS.causes, floors).some((change) => change !== 0),
+      changes(table.phases.flatMap(pair), ALARM_LEVELS.phases, floors).some((change) => change !== 0) ||
+      percentileAlarm(table.phases.flatMap(pair), ALARM_LEVELS.phasePercentiles, floors),
+    causes: changes(table.causes.flatMap(pair), ALARM_LEVELS.causes, floors).some((change) => change !== 0),
   };
 }
 
 export function primaryAlarm(pair: Pair, floors: Floors): Alarms["primary"] {
-  const [change] = changes([pair], LEVELS.primary, floors) as [number];
+  const [change] = changes([pair], ALARM_LEVELS.primary, floors) as [number];
   return change === 0 ? null : change > 0 ? "regressed" : "improved";
 }
 
@@ -111,7 +111,7 @@ export function percentileAlarm(pairs: readonly Pair[], level: number, floors: F
 
 export function spreadAlarm({ baseline, candidate }: Pair): boolean {
   const quick = kolmogorovSmirnov(baseline, candidate, "two-sided", "asymptotic").p;
-  return quick < 4 * LEVELS.spread && kolmogorovSmirnov(baseline, candidate).p <= LEVELS.spread;
+  return quick < 4 * ALARM_LEVELS.spread && kolmogorovSmirnov(baseline, candidate).p <= ALARM_LEVELS.spread;
 }
 
 /** The shift of each pair that changed, 0 for the others. Exact tests only if the approximation is near the level. */

@@ -77,7 +77,7 @@ export function sideOf(column: Float64Array, from: number, to: number): Sample {
 }
 
 /** Rules in use elsewhere: whether each reports the candidate as slower, or (if two-sided) as different. */
-export const RULES: Readonly<Record<string, (baseline: Sample, candidate: Sample) => boolean>> = {
+export const SIMULATED_RULES: Readonly<Record<string, (baseline: Sample, candidate: Sample) => boolean>> = {
   "p99 + 5 %": (baseline, candidate) => quantile(candidate, 0.99) > 1.05 * quantile(baseline, 0.99),
   "Welch, p ≤ 5 %": (baseline, candidate) => welch(baseline, candidate) <= 0.05,
   "Welch, p ≤ 1 %": (baseline, candidate) => welch(baseline, candidate) <= 0.01,

@@ -17,7 +17,7 @@ export interface ReadUpdate {
   readonly update: AnchoredUpdate;
 }
 
-export function updateOf(files: CaptureFiles): ReadUpdate {
+export function updateOfCapture(files: CaptureFiles): ReadUpdate {
   const capture = readCapture(files);
   if (!capture.ok) throw new Error(`${capture.error.code}: ${capture.error.message}`);
   const collected = collectCapture(capture.value, files);
@@ -39,7 +39,7 @@ export async function readUpdate(
   without: RegExp | null = null,
   limits: CaptureLimits = DEFAULT_LIMITS,
 ): Promise<ReadUpdate> {
-  return withFiles(path, (files) => updateOf(without === null ? files : hiding(files, without)), limits);
+  return withFiles(path, (files) => updateOfCapture(without === null ? files : hiding(files, without)), limits);
 }
 
 export async function withFiles<T>(
@@ -88,7 +88,7 @@ export function replacing(files: CaptureFiles, changed: RegExp, change: (text: s
 async function readLines(path: string, without: RegExp, keeps: (line: string) => boolean): Promise<ReadUpdate> {
   const change = (text: string): string => text.split("\n").filter(keeps).join("\n");
   return withFiles(path, (files) =>
-    updateOf(replacing(hiding(files, without), /(?:^|\/)(?:ring|new)\/trace$/, change)),
+    updateOfCapture(replacing(hiding(files, without), /(?:^|\/)(?:ring|new)\/trace$/, change)),
   );
 }
 

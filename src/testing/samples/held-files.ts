@@ -1,7 +1,7 @@
 /** A capture's files held in memory, so that tests can change, mix and leave out any of them. */
 
 import { memoryCapture } from "../fakes/capture-memory.js";
-import { type ReadUpdate, updateOf, withFiles } from "./captures.js";
+import { type ReadUpdate, updateOfCapture, withFiles } from "./captures.js";
 
 export type HeldFiles = Readonly<Record<string, Uint8Array>>;
 
@@ -21,7 +21,7 @@ export async function heldFiles(path: string): Promise<HeldFiles> {
 }
 
 /** The update that the files show. */
-export const heldUpdate = (files: HeldFiles): ReadUpdate => updateOf(memoryCapture(files));
+export const heldUpdate = (files: HeldFiles): ReadUpdate => updateOfCapture(memoryCapture(files));
 
 /** The files, one of them with other text in it. */
 export function withText(files: HeldFiles, path: string, change: (text: string) => string): HeldFiles {

@@ -6,7 +6,7 @@ import test from "node:test";
 import type { Capture } from "../../collect/capture/capture.js";
 import type { LabResult } from "../../lab/live-update.js";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
-import type { Level } from "../../recorder/recorder.js";
+import type { ProbeLevel } from "../../recorder/recorder.js";
 import { whyNoLab, withLiveUpdate } from "../lab.js";
 import { readUpdate } from "./captures.js";
 
@@ -27,13 +27,13 @@ export function assertObserved(capture: Capture, document: LiveUpdateDocument, r
 
 const PAGES = 1024;
 /** Where the freeze ends, and the kexec begins, only a probe tells; without one they are ranges. */
-const phasesAt = (level: Level): readonly string[] =>
+const phasesAt = (level: ProbeLevel): readonly string[] =>
   level === "markers" || level === "events"
     ? ["prepare", "restore", "finish"]
     : ["prepare", "freeze", "kexec", "restore", "finish"];
 
 /** Defines the test. From `probes` on, each file's part in freeze and restore is known too. */
-export function testLiveUpdate(level: Level, from = "7.3.4", to = "7.3.4"): void {
+export function testLiveUpdate(level: ProbeLevel, from = "7.3.4", to = "7.3.4"): void {
   test(`a live update ${from} → ${to} at level ${level}: phases, every page, the observer's blackout, nothing left`, async (t) => {
     const why = whyNoLab(from, to);
     if (why !== null) return t.skip(why);

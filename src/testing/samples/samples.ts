@@ -9,7 +9,7 @@ import { recordedSurroundings } from "../command-testing.js";
 import { projectRoot } from "../places.js";
 
 /** A completed update of one VM whose blackout lasts `ms`, at level graph; `more` replaces what it names. */
-export function updateOf(ms: number, more: Partial<UpdateSample> = {}): UpdateSample {
+export function madeSample(ms: number, more: Partial<UpdateSample> = {}): UpdateSample {
   const ns = Math.round(ms * 1e6);
   return {
     source: "made",
@@ -58,7 +58,7 @@ export function cohortOf(name: string, updates: readonly UpdateSample[]): Cohort
 export function numbersOf(name: string, ms: readonly number[]): Cohort {
   return cohortOf(
     name,
-    ms.map((each) => updateOf(each)),
+    ms.map((each) => madeSample(each)),
   );
 }
 

@@ -3,7 +3,7 @@
  * untrusted input: what does not parse is ignored, never an error.
  */
 import type { Selection, State, Theme } from "./state.js";
-import { type Mark, openedIndex, PAGES, PANELS, type Place, type Range } from "./state.js";
+import { type AxisRange, type LinkedPlace, type NotedInstant, openedIndex, PAGES, PANELS } from "./state.js";
 
 const SELECTIONS = ["span", "node", "phase", "printk", "defect", "silence"] as const;
 /** More marks and longer notes would make an address that programs truncate. */
@@ -119,12 +119,12 @@ function numbers(text: string | null): number[] {
   return values.every((value) => Number.isFinite(value)) ? values : [];
 }
 
-function placeIn(given: URLSearchParams): Place {
+function placeIn(given: URLSearchParams): LinkedPlace {
   const views = (given.get("view") ?? "").split(";").flatMap((part) => {
     const [beginNs, endNs] = numbers(part);
     return beginNs !== undefined && endNs !== undefined && endNs > beginNs ? [{ beginNs, endNs }] : [];
   });
-  const marks = (given.get("marks") ?? "").split(";").flatMap((part): Mark[] => {
+  const marks = (given.get("marks") ?? "").split(";").flatMap((part): NotedInstant[] => {
     const [axis, atNs, ...note] = part.split(",");
     if (axis === undefined || axis === "" || atNs === undefined || atNs === "" || !Number.isFinite(Number(atNs)))
       return [];
@@ -158,7 +158,7 @@ function selectionIn(given: URLSearchParams): Selection | null {
   }
 }
 
-function rangeIn(given: URLSearchParams): Range | null {
+function rangeIn(given: URLSearchParams): AxisRange | null {
   const [axis, beginNs, endNs] = numbers(given.get("range"));
   if (axis === undefined || beginNs === undefined || endNs === undefined || endNs <= beginNs) return null;
   return { axis: axis === 1 ? 1 : 0, beginNs, endNs };

@@ -1,7 +1,7 @@
 /** The updates that pass the filter, in the requested order: what plots and table show. */
 import { PHASES } from "../../../src/model/live-update.js";
 import type { ReportEntry } from "../../../src/report/report-index.js";
-import { parseFilter } from "../model/updates/filter.js";
+import { parseUpdateFilter } from "../model/updates/filter.js";
 import type { Sort, State } from "./state.js";
 
 export interface Listed {
@@ -18,7 +18,7 @@ const made = new WeakMap<readonly ReportEntry[], { filter: string; sort: Sort | 
 export function listedOf({ entries, filter, sort }: State): Listed {
   const known = made.get(entries);
   if (known !== undefined && known.filter === filter && known.sort === sort) return known.listed;
-  const parsed = parseFilter(filter);
+  const parsed = parseUpdateFilter(filter);
   const all = [...entries.keys()];
   const kept = parsed.ok ? all.filter((index) => parsed.value(entries[index] as ReportEntry)) : all;
   const listed = { kept, rows: sorted(kept, entries, sort), error: parsed.ok ? null : parsed.error };

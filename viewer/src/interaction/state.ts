@@ -8,7 +8,7 @@ import type { ReportEntry } from "../../../src/report/report-index.js";
 import type { Hit } from "../layout/scene.js";
 import { fitted, panned, type View, zoomed } from "../layout/viewport.js";
 import { above, analysisOf } from "../model/analysis.js";
-import { type Axis, type Timeline, withAnalysis } from "../model/timeline.js";
+import { type Timeline, type TimelineAxis, withAnalysis } from "../model/timeline.js";
 
 export type Theme = "light" | "dark";
 
@@ -20,7 +20,7 @@ export type Panel = (typeof PANELS)[number];
 
 export type Selection = Exclude<Hit, { readonly what: "group" }>;
 
-export interface Range {
+export interface AxisRange {
   /** Index of the axis. */
   readonly axis: number;
   readonly beginNs: number;
@@ -28,7 +28,7 @@ export interface Range {
 }
 
 /** A marked instant, with its note. */
-export interface Mark {
+export interface NotedInstant {
   readonly axis: number;
   readonly atNs: number;
   readonly note: string;
@@ -53,11 +53,11 @@ export interface Pointer {
 }
 
 /** The part of the opened update's state that a link can carry; `views` is empty for home. */
-export interface Place {
+export interface LinkedPlace {
   readonly views: readonly View[];
   readonly selection: Selection | null;
-  readonly range: Range | null;
-  readonly marks: readonly Mark[];
+  readonly range: AxisRange | null;
+  readonly marks: readonly NotedInstant[];
 }
 
 export interface Sort {
@@ -83,12 +83,12 @@ export interface State {
   /** One view for each axis of the opened timeline. */
   readonly views: readonly View[];
   readonly selection: Selection | null;
-  readonly range: Range | null;
-  readonly marks: readonly Mark[];
+  readonly range: AxisRange | null;
+  readonly marks: readonly NotedInstant[];
   /** Index of the mark whose note is being edited. */
   readonly noting: number | null;
   /** To be restored when the update named by a link has been read. */
-  readonly pending: Place | null;
+  readonly pending: LinkedPlace | null;
   readonly pointer: Pointer | null;
   /** Ids of groups shown as a heading only. */
   readonly folded: ReadonlySet<string>;
@@ -129,8 +129,8 @@ export type Action =
   | { readonly what: "fit"; readonly axis: number; readonly beginNs: number; readonly endNs: number }
   | { readonly what: "reset" }
   | { readonly what: "select"; readonly selection: Selection | null }
-  | { readonly what: "range"; readonly range: Range | null }
-  | { readonly what: "mark"; readonly mark: Mark }
+  | { readonly what: "range"; readonly range: AxisRange | null }
+  | { readonly what: "mark"; readonly mark: NotedInstant }
   | { readonly what: "note"; readonly index: number; readonly note: string }
   | { readonly what: "noting-done" }
   | { readonly what: "unmark"; readonly index: number }
@@ -214,7 +214,11 @@ function sharing(state: State): readonly Timeline[] {
   return both.filter((timeline) => timeline !== null);
 }
 
-function union(state: State, axis: number, of: (axis: Axis) => readonly [number, number]): readonly [number, number] {
+function union(
+  state: State,
+  axis: number,
+  of: (axis: TimelineAxis) => readonly [number, number],
+): readonly [number, number] {
   const ranges = sharing(state).flatMap(({ axes }) => (axes[axis] === undefined ? [] : [of(axes[axis])]));
   return [Math.min(...ranges.map(([begin]) => begin)), Math.max(...ranges.map(([, end]) => end))];
 }

@@ -6,7 +6,7 @@ import { firstAbove, type Lane } from "../model/lanes.js";
 import type { Timeline } from "../model/timeline.js";
 import type { Selection } from "./state.js";
 
-export interface Place {
+export interface AxisPlace {
   /** Index of the axis. */
   readonly axis: number;
   readonly beginNs: number;
@@ -14,7 +14,7 @@ export interface Place {
 }
 
 /** null if the thing is on no axis (a phase that was not seen, a line that could not be placed). */
-export function placeOf(timeline: Timeline, selection: Selection): Place | null {
+export function placeOf(timeline: Timeline, selection: Selection): AxisPlace | null {
   const { update, axes } = timeline;
   const axisOf = (boot: "old" | "new" | null) =>
     Math.max(

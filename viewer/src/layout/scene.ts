@@ -4,7 +4,7 @@
  */
 import type { Bands } from "../model/analysis.js";
 import { firstAbove, type Lane } from "../model/lanes.js";
-import { type Axis, type Group, groupOfKind, type Timeline, type Track } from "../model/timeline.js";
+import { type Group, groupOfKind, type Timeline, type TimelineAxis, type Track } from "../model/timeline.js";
 import { nsAt, nsPerPixel, type View } from "./viewport.js";
 
 /** Heights and widths in CSS pixels. */
@@ -42,7 +42,7 @@ export type SceneItem =
     };
 
 export interface Scene {
-  readonly axis: Axis;
+  readonly axis: TimelineAxis;
   /** Ascending in y; y counts from below the head. */
   readonly items: readonly SceneItem[];
   /** y of each item, for the search. */
@@ -50,7 +50,7 @@ export interface Scene {
   readonly height: number;
 }
 
-export function buildScene(axis: Axis, folded: ReadonlySet<string>): Scene {
+export function buildScene(axis: TimelineAxis, folded: ReadonlySet<string>): Scene {
   const items: SceneItem[] = [];
   let y = 4;
   for (const group of axis.groups) {
@@ -112,9 +112,9 @@ export type Hit =
   | { readonly what: "node"; readonly node: number }
   | { readonly what: "group"; readonly id: string };
 
-export type Part = "overview" | "ribbon" | "head" | "gutter" | "lanes";
+export type SceneRegion = "overview" | "ribbon" | "head" | "gutter" | "lanes";
 
-export function partAt(x: number, y: number): Part {
+export function partAt(x: number, y: number): SceneRegion {
   if (y < METRICS.overview) return x < METRICS.gutter ? "gutter" : "overview";
   if (x < METRICS.gutter) return "gutter";
   const ribbon = METRICS.overview + METRICS.regions;

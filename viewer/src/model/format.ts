@@ -47,14 +47,14 @@ export function middleCut(text: string, most: number): string {
 const SCALES: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, min: 60e9 };
 
 /** Nanoseconds of `5s`, `250 ms`; null for anything else. */
-export function parseBudget(text: string): number | null {
+export function parseLimit(text: string): number | null {
   const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s|min)\s*$/.exec(text) ?? [];
   const scale = SCALES[unit ?? ""];
   const ns = scale === undefined ? 0 : Number(number) * scale;
   return ns > 0 && Number.isFinite(ns) ? Math.round(ns) : null;
 }
 
-/** The duration as `parseBudget` reads it back. */
+/** The duration as `parseLimit` reads it back. */
 export function durationInput(ns: number): string {
   const [unit, scale] = ns >= 1e9 ? ["s", 1e9] : ns >= 1e6 ? ["ms", 1e6] : ns >= 1e3 ? ["us", 1e3] : ["ns", 1];
   return `${ns / (scale as number)}${unit}`;

@@ -1,7 +1,7 @@
 /** The spans of a view as a list for tables, the longest first, up to a table's limit. */
 import type { View } from "../layout/viewport.js";
 import { firstAbove } from "./lanes.js";
-import type { Axis } from "./timeline.js";
+import type { TimelineAxis } from "./timeline.js";
 
 export interface InView {
   /** Spans that touch the view. */
@@ -10,7 +10,7 @@ export interface InView {
   readonly rows: readonly number[];
 }
 
-export function longestInView(axis: Axis, view: View, folded: ReadonlySet<string>, keep: number): InView {
+export function longestInView(axis: TimelineAxis, view: View, folded: ReadonlySet<string>, keep: number): InView {
   const rows: number[] = [];
   const lengths: number[] = [];
   let count = 0;

@@ -1,6 +1,6 @@
 /** The whole axis in a few hundred buckets: for each group, how much of each bucket its outermost spans cover. */
 import { firstAbove, firstAboveNear, type Lane } from "./lanes.js";
-import type { Axis } from "./timeline.js";
+import type { TimelineAxis } from "./timeline.js";
 
 export interface MinimapLine {
   /** Index into SPAN_KINDS, for the colour. */
@@ -15,9 +15,9 @@ export interface Minimap {
 }
 
 const BUCKETS = 600;
-const made = new WeakMap<Axis, Minimap>();
+const made = new WeakMap<TimelineAxis, Minimap>();
 
-export function minimapOf(axis: Axis, kinds: Uint8Array): Minimap {
+export function minimapOf(axis: TimelineAxis, kinds: Uint8Array): Minimap {
   const known = made.get(axis);
   if (known !== undefined) return known;
   const map = { buckets: BUCKETS, lines: axis.groups.flatMap((group) => lineOf(axis, group, kinds) ?? []) };
@@ -25,7 +25,7 @@ export function minimapOf(axis: Axis, kinds: Uint8Array): Minimap {
   return map;
 }
 
-function lineOf(axis: Axis, group: Axis["groups"][number], kinds: Uint8Array): MinimapLine | null {
+function lineOf(axis: TimelineAxis, group: TimelineAxis["groups"][number], kinds: Uint8Array): MinimapLine | null {
   const [from, to] = axis.mapNs;
   const wide = (to - from) / BUCKETS;
   const cover = new Float64Array(BUCKETS);

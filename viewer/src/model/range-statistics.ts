@@ -2,7 +2,7 @@
 import { partition, unattributed } from "../../../src/analyze/causes/partition.js";
 import { SPAN_KINDS, type SpanKind } from "../../../src/model/span-table.js";
 import { firstAbove } from "./lanes.js";
-import { type Axis, kindSet, type Timeline } from "./timeline.js";
+import { kindSet, type Timeline, type TimelineAxis } from "./timeline.js";
 
 export interface KindSum {
   readonly kind: SpanKind;
@@ -40,7 +40,12 @@ const NO_CAUSE = kindSet("phase", "blackout", "task", "printk", "marker", "unatt
 const MOST_PARTITIONED = 40_000;
 const MOST_CAUSES = 10;
 
-export function rangeStatistics(timeline: Timeline, axis: Axis, beginNs: number, endNs: number): RangeStatistics {
+export function rangeStatistics(
+  timeline: Timeline,
+  axis: TimelineAxis,
+  beginNs: number,
+  endNs: number,
+): RangeStatistics {
   const { spans } = timeline.update;
   const kinds = SPAN_KINDS.map(() => ({ count: 0, sumNs: 0 }));
   const causes = new Map<
@@ -98,7 +103,7 @@ export function rangeStatistics(timeline: Timeline, axis: Axis, beginNs: number,
 
 function shares(
   timeline: Timeline,
-  axis: Axis,
+  axis: TimelineAxis,
   rows: readonly number[],
   beginNs: number,
   endNs: number,

@@ -69,7 +69,7 @@ export interface Group {
   readonly tracks: readonly Track[];
 }
 
-export interface Axis {
+export interface TimelineAxis {
   readonly name: AxisName;
   readonly phases: readonly PhaseBand[];
   readonly blackout: { readonly beginNs: number; readonly endNs: number } | null;
@@ -85,7 +85,7 @@ export interface Axis {
 
 export interface Timeline {
   readonly update: LiveUpdate;
-  readonly axes: readonly Axis[];
+  readonly axes: readonly TimelineAxis[];
   /** Rows of the longest spans that touch the blackout (or, where it is unknown, of all), the longest first. */
   readonly longest: readonly number[];
 }
@@ -173,7 +173,7 @@ export function withAnalysis(timeline: Timeline): Timeline {
   analyseWhole(update);
   const bands = bandTracks(update);
   if (bands.length === 0) return { ...timeline };
-  const axes = timeline.axes.map((axis): Axis => {
+  const axes = timeline.axes.map((axis): TimelineAxis => {
     if (axis.name !== "joint") return axis;
     const own = axis.groups.find(({ id }) => id === "accounts");
     const accounts: Group = {
@@ -213,7 +213,7 @@ function longestSpans(update: LiveUpdate, keep: number): readonly number[] {
   return best;
 }
 
-function buildAxis(update: LiveUpdate, name: AxisName, order: Uint32Array): Axis {
+function buildAxis(update: LiveUpdate, name: AxisName, order: Uint32Array): TimelineAxis {
   const { document, spans } = update;
   const boot = name === "joint" ? null : name;
   const sorted = sortRows(spans, name, order);

@@ -1,6 +1,6 @@
 /** What the painter draws with: the part of the 2D canvas it uses, so that the same drawing can become SVG. */
 import type { LiveUpdate } from "../../../src/model/live-update.js";
-import type { Mark, Range, Selection } from "../interaction/state.js";
+import type { AxisRange, NotedInstant, Selection } from "../interaction/state.js";
 import type { Rects } from "../layout/level-of-detail.js";
 import { METRICS, type Scene } from "../layout/scene.js";
 import { type View, xOf } from "../layout/viewport.js";
@@ -48,8 +48,8 @@ export interface Frame {
   readonly scrollY: number;
   readonly palette: Palette;
   readonly selection: Selection | null;
-  readonly range: Range | null;
-  readonly marks: readonly Mark[];
+  readonly range: AxisRange | null;
+  readonly marks: readonly NotedInstant[];
   /** The search; null if there is none. */
   readonly matches: Found | null;
   /** Rows of the critical chain, drawn stronger; empty if it is unknown. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { basename, join } from "node:path";
 import test from "node:test";
-import { cohort, sharedCaptures } from "../../../testing/places.js";
+import { cohortCaptures, sharedCaptures } from "../../../testing/places.js";
 import { readUpdate } from "../../../testing/samples/captures.js";
 import type { AnchoredUpdate } from "../../update/analyze.js";
 import { buildTrees } from "../build.js";
@@ -38,12 +38,12 @@ const addedOf = ({ update, root }: Attributed) =>
   deviceRows(update, [root]).filter(({ driver, id }) => driver === "e1000" && id !== BASE_DEVICE);
 
 test("the four added network cards explain the difference, and what-if without them predicts base", async (context) => {
-  const base = new Map(cohort("base").map((path) => [basename(path), path]));
+  const base = new Map(cohortCaptures("base").map((path) => [basename(path), path]));
   const differences: number[] = [];
   const explained: number[] = [];
   const errors: number[] = [];
   const bases: number[] = [];
-  for (const path of cohort("devices")) {
+  for (const path of cohortCaptures("devices")) {
     const peer = base.get(basename(path));
     if (peer === undefined) continue;
     const [five, one] = [await attribute(path), await attribute(peer)];

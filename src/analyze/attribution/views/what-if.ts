@@ -19,14 +19,14 @@ export type NewCost =
   | { readonly what: "share"; readonly share: number }
   | { readonly what: "duration"; readonly ns: number };
 
-export interface Change {
+export interface AssumedCost {
   readonly selector: Selector;
   readonly cost: NewCost;
 }
 
 export interface Assumptions {
   /** A later one wins over an earlier one where both select a span. */
-  readonly set: readonly Change[];
+  readonly set: readonly AssumedCost[];
   /** Spans that would run at the same time, within each stage, the longest one remaining. */
   readonly parallel: readonly Selector[];
 }

@@ -7,14 +7,14 @@ import { Engine, sqlText } from "../../../archive/engine.js";
 import { LIVE_SEGMENTS } from "../../../archive/query/sql.js";
 import { openArchive } from "../../../archive/store/archive.js";
 import { verifyArchive } from "../../../archive/upkeep/verify.js";
-import { updateOf } from "../../../testing/samples/samples.js";
+import { madeSample } from "../../../testing/samples/samples.js";
 import { openArchiveStore } from "./archive-store.js";
 
 const folder = mkdtempSync(join(tmpdir(), "blackout-archive-store-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 const going = new AbortController().signal;
-const named = (name: string) => updateOf(5, { name });
+const named = (name: string) => madeSample(5, { name });
 
 async function published(path: string): Promise<readonly string[]> {
   const engine = await Engine.open();

@@ -2,6 +2,7 @@
 
 import type { FleetTally, LastUpdate } from "../../../analyze/fleet/tally.js";
 import type { Segment, SegmentFile } from "../../../archive/format.js";
+import type { Dating } from "../../../archive/query/fleet-counts.js";
 import { countFleet, latestUpdates } from "../../../archive/query/fleet-counts.js";
 import { type Archive, openArchive } from "../../../archive/store/archive.js";
 import { identify } from "../../../archive/store/document.js";
@@ -10,7 +11,7 @@ import { damageSentence } from "../../../archive/store/soundness.js";
 import { compactArchive, countMergeable } from "../../../archive/upkeep/compact.js";
 import { publishLive } from "../../../archive/upkeep/live.js";
 import type { UpdateSample } from "../../../model/update-sample.js";
-import type { Dating, Stored, UpdateStore, Upkeep, Wanted } from "./update-store.js";
+import type { Stored, UpdateStore, Upkeep, Wanted } from "./update-store.js";
 
 /** When an archive is compacted: each addition is a segment of its own, and a question opens every file. */
 export interface CompactionRule {

@@ -36,7 +36,7 @@ interface Entry {
   stale: boolean;
 }
 
-export interface Observed {
+export interface Observations {
   /** Entries that have been changing for longer than the patience: each once. */
   readonly late: readonly string[];
   /** Entries that were not followed, for lack of room. */
@@ -55,7 +55,7 @@ export class Intake {
    * Takes note of everything that is in the folder now. `isKnown` says whether the result of an entry with this
    * fingerprint still stands.
    */
-  observe(sightings: readonly Sighting[], nowMs: number, isKnown: (sighting: Sighting) => boolean): Observed {
+  observe(sightings: readonly Sighting[], nowMs: number, isKnown: (sighting: Sighting) => boolean): Observations {
     const late: string[] = [];
     let postponed = 0;
     const seen = new Set<string>();

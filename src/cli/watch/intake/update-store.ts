@@ -1,6 +1,7 @@
 /** Where analysed updates are kept: what the service needs of an archive, and no more. */
 
 import type { FleetTally, LastUpdate } from "../../../analyze/fleet/tally.js";
+import type { Dating } from "../../../archive/query/fleet-counts.js";
 import type { UpdateSample } from "../../../model/update-sample.js";
 
 export interface Stored {
@@ -9,14 +10,6 @@ export interface Stored {
     | { readonly kind: "added" | "already"; readonly id: string }
     | { readonly kind: "refused"; readonly reason: string }
   )[];
-}
-
-/** When an update was made, milliseconds since 1970. */
-export interface Dating {
-  /** A time later than this is not believed. */
-  readonly latestMs: number;
-  /** When updates arrived, by id: their time where they say none that is believed. */
-  readonly arrivals: ReadonlyMap<string, number>;
 }
 
 export interface Wanted {

@@ -8,7 +8,7 @@ import { numberOfEvent, numberOfField } from "../../../model/traces/perfetto-ftr
 
 export type PartType = "int" | "text" | "pid" | "state" | "symbol" | "handled";
 
-export interface Part {
+export interface EventPart {
   readonly field: number;
   readonly type: PartType;
   /** The kernel's names for it: the format file's, then what its text prints. */
@@ -22,7 +22,7 @@ export type Bracket = "irq" | "softirq" | "cpuhp" | "hrtimer";
 
 export interface TypedEvent {
   readonly field: number;
-  readonly parts: readonly Part[];
+  readonly parts: readonly EventPart[];
   /** Pairs of fields: a pid and that task's name. */
   readonly names: readonly (readonly [pid: string, comm: string])[];
   readonly opens?: Bracket;
@@ -188,7 +188,7 @@ export function handledOf(value: FieldValue | undefined): number | bigint | null
 }
 
 /** The first of a part's fields that the event has. */
-export function fieldOf(fields: EventFields, part: Part): FieldValue | undefined {
+export function fieldOf(fields: EventFields, part: EventPart): FieldValue | undefined {
   for (const key of part.keys) {
     const value = fields.get(key);
     if (value !== undefined) return value;

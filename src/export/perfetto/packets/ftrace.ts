@@ -8,10 +8,10 @@ import type { Boot } from "../../../base/time.js";
 import { type EventChunk, type EventFields, EventKind } from "../../../model/collected.js";
 import {
   type Bracket,
+  type EventPart,
   fieldOf,
   handledOf,
   integerOf,
-  type Part,
   TYPED_EVENTS,
   type TypedEvent,
   taskStateOf,
@@ -299,7 +299,13 @@ function noteBracket(state: CpuState, event: TypedEvent, fields: EventFields, ti
 }
 
 /** Writes one field; false if the event lacks it or it has the wrong type. */
-function encodePart(writer: TraceWriter, bundle: WireBuffer, boot: Boot, part: Part, fields: EventFields): boolean {
+function encodePart(
+  writer: TraceWriter,
+  bundle: WireBuffer,
+  boot: Boot,
+  part: EventPart,
+  fields: EventFields,
+): boolean {
   const value = fieldOf(fields, part);
   if (value === undefined) return false;
   switch (part.type) {

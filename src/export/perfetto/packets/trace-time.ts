@@ -1,6 +1,7 @@
 /** From the update's axes, whose zero is the blackout's begin, to the trace's one unsigned nanosecond clock. */
 
 import type { Boot } from "../../../base/time.js";
+import type { Extent } from "../../../model/collected.js";
 import type { LiveUpdate, PhaseName } from "../../../model/live-update.js";
 
 /** Trace time of the axis's zero, so that the same moment is at the same time in every file: 1,000,000 s. */
@@ -10,10 +11,6 @@ export const UNJOINED_GAP_NS = 10e9;
 /** A host logs for weeks before its update: printk lines further than this from any traced event are left out. */
 export const PRINTK_MARGIN_NS = 60e9;
 
-export interface Extent {
-  readonly firstNs: number;
-  readonly lastNs: number;
-}
 export type Extents = Readonly<Record<Boot, Extent | null>>;
 
 export interface TraceTime {

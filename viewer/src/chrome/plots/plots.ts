@@ -6,7 +6,7 @@ import { openedIndex, type State } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
 import { axisLabels } from "../../layout/ticks.js";
 import { formatDuration, plural, visibleText } from "../../model/format.js";
-import { type Changes, changesOf, LEAST_FOR_CHANGES, type Level } from "../../model/updates/changes.js";
+import { type Changes, changesOf, LEAST_FOR_CHANGES, type SteadyStretch } from "../../model/updates/changes.js";
 import { percentileCurve, quantileName, supportedQuantile, thinned } from "../../model/updates/percentiles.js";
 import { PALETTES } from "../../painter/palette.js";
 import { fill, h } from "../dom.js";
@@ -213,7 +213,7 @@ function budgetLine(state: State): (plot: uPlot) => void {
 }
 
 /** The median of each stretch between changes, if there is more than one. */
-function levelLines(levels: () => readonly Level[], colour: string): (plot: uPlot) => void {
+function levelLines(levels: () => readonly SteadyStretch[], colour: string): (plot: uPlot) => void {
   return (plot) => {
     if (levels().length < 2) return;
     const { ctx, bbox } = plot;

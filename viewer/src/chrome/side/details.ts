@@ -2,7 +2,7 @@
 import type { Evidence } from "../../../../src/model/live-update.js";
 import { SpanFlag, spanAt } from "../../../../src/model/span-table.js";
 import { PHASE_COLOURS } from "../../../../src/report/phase-colours.js";
-import type { Mark, Selection, State } from "../../interaction/state.js";
+import type { NotedInstant, Selection, State } from "../../interaction/state.js";
 import { timelineOf } from "../../interaction/state.js";
 import type { Dispatch } from "../../interaction/store.js";
 import { placeOf } from "../../interaction/targets.js";
@@ -370,8 +370,8 @@ function kindsPart(found: RangeStatistics): HTMLElement | null {
 function marksPart(state: State, dispatch: Dispatch): HTMLElement {
   const order = [...state.marks.keys()].sort(
     (a, b) =>
-      (state.marks[a] as Mark).axis - (state.marks[b] as Mark).axis ||
-      (state.marks[a] as Mark).atNs - (state.marks[b] as Mark).atNs,
+      (state.marks[a] as NotedInstant).axis - (state.marks[b] as NotedInstant).axis ||
+      (state.marks[a] as NotedInstant).atNs - (state.marks[b] as NotedInstant).atNs,
   );
   return h(
     "section",
@@ -381,7 +381,7 @@ function marksPart(state: State, dispatch: Dispatch): HTMLElement {
       "ol",
       { class: "marks" },
       ...order.map((index, i) => {
-        const mark = state.marks[index] as Mark;
+        const mark = state.marks[index] as NotedInstant;
         const before = i === 0 ? undefined : state.marks[order[i - 1] as number];
         const apart = before === undefined || before.axis !== mark.axis ? null : mark.atNs - before.atNs;
         return h(
@@ -411,7 +411,7 @@ function marksPart(state: State, dispatch: Dispatch): HTMLElement {
   );
 }
 
-function noteField(state: State, mark: Mark, index: number, dispatch: Dispatch): HTMLElement {
+function noteField(state: State, mark: NotedInstant, index: number, dispatch: Dispatch): HTMLElement {
   const field = h("input", {
     class: "note-field",
     type: "text",

@@ -2,7 +2,7 @@
 import { listedOf } from "../../interaction/listed.js";
 import { openedIndex, type State } from "../../interaction/state.js";
 import { type Store, whenChanged } from "../../interaction/store.js";
-import { durationInput, formatDuration, parseBudget } from "../../model/format.js";
+import { durationInput, formatDuration, parseLimit } from "../../model/format.js";
 import { h } from "../dom.js";
 import { renderPlots } from "../plots/plots.js";
 import { createUpdateTable } from "./update-table.js";
@@ -24,7 +24,7 @@ export function createUpdatesPage(store: Store): PageView {
     dispatch({ what: "filter", filter: text }),
   );
   const budget = field("budget", "Budget: 5s", "Budget of the blackout, drawn as a line", (text) =>
-    dispatch({ what: "budget", ns: parseBudget(text) }),
+    dispatch({ what: "budget", ns: parseLimit(text) }),
   );
   const element = h(
     "main",

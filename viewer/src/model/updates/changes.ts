@@ -10,14 +10,14 @@ import { eDivisive } from "../../../../src/analyze/statistics/tests/e-divisive.j
 import { hodgesLehmann } from "../../../../src/analyze/statistics/tests/hodges-lehmann.js";
 
 /** A stretch of updates without a change in it. */
-export interface Level {
+export interface SteadyStretch {
   /** Places in the list: from the first of the stretch to behind its last. */
   readonly from: number;
   readonly to: number;
   readonly medianNs: number;
 }
 
-export interface Change {
+export interface LevelChange {
   /** Place in the list of the first update after the change. */
   readonly at: number;
   /** By how much updates take longer after it (Hodges and Lehmann), and its interval if there are enough durations. */
@@ -31,9 +31,9 @@ export interface Change {
 }
 
 export interface Changes {
-  readonly changes: readonly Change[];
+  readonly changes: readonly LevelChange[];
   /** One more than the number of changes; empty if no search was made. */
-  readonly levels: readonly Level[];
+  readonly levels: readonly SteadyStretch[];
   /** How many neighbours each tested value is the median of: 1 unless there are very many. */
   readonly updatesPerPoint: number;
 }
@@ -56,7 +56,7 @@ export function changesOf(valuesNs: readonly (number | null)[]): Changes {
   const found = eDivisive(points, { seed: 1, permutations: PERMUTATIONS, significance: CHANGE_LEVEL });
   if (!found.ok) return NONE;
   const cuts = [0, ...found.value.accepted.map(({ index }) => index), points.length];
-  const levels = cuts.slice(1).map((end, i): Level => {
+  const levels = cuts.slice(1).map((end, i): SteadyStretch => {
     const [from, to] = [(cuts[i] as number) * each, Math.min(end * each, known.length)];
     return {
       from: places[from] as number,
@@ -64,7 +64,7 @@ export function changesOf(valuesNs: readonly (number | null)[]): Changes {
       medianNs: middle(known.subarray(from, to)),
     };
   });
-  const changes = found.value.accepted.flatMap(({ index, p }, i): Change[] => {
+  const changes = found.value.accepted.flatMap(({ index, p }, i): LevelChange[] => {
     const [before, after] = [sampleOf(points.slice(cuts[i], index)), sampleOf(points.slice(index, cuts[i + 2]))];
     if (!before.ok || !after.ok) return [];
     const { shift, interval } = hodgesLehmann(before.value, after.value, SHIFT_CONFIDENCE);

@@ -2,7 +2,7 @@
 import { criticalChain } from "../../../../src/analyze/attribution/views/chain.js";
 import type { Analysis } from "../analysis.js";
 
-export interface CauseDifference {
+export interface PairDifference {
   readonly kind: string;
   readonly name: string;
   /** null where the update does not have it. */
@@ -16,7 +16,7 @@ export interface CauseDifference {
  * Causes by identity, the largest difference first; the differences add up to that of the blackouts, since each chain
  * adds up to its blackout. null if one of them has no tree.
  */
-export function differenceOf(one: Analysis, other: Analysis): readonly CauseDifference[] | null {
+export function differenceOf(one: Analysis, other: Analysis): readonly PairDifference[] | null {
   if (one.update === null || one.root === null || other.update === null || other.root === null) return null;
   const rows = new Map<string, { kind: string; name: string; one: number | null; other: number | null }>();
   for (const [side, update, root] of [

@@ -34,7 +34,7 @@ const COMPARISONS: Readonly<Record<string, (a: number, b: number) => boolean>> =
 const TERM = /^\s*(-?)((?:"[^"]*"|[^\s<>="])+)(?:\s*(<=|>=|<|>|=)\s*([\d.]+)\s*([a-zµμ]*))?(?=\s|$)/u;
 
 /** The error names the part that is not understood, and what was expected. */
-export function parseFilter(text: string): Result<Filter, string> {
+export function parseUpdateFilter(text: string): Result<Filter, string> {
   const terms: Filter[] = [];
   let rest = text;
   while (rest.trim() !== "") {
