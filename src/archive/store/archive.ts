@@ -2,7 +2,7 @@
  * An archive: a folder of live updates in Parquet (docs/archive-format.md), written by any number of processes at once.
  * Everything here throws `ArchiveError` where the archive cannot be read or written; its message is for people.
  */
-import { cp, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { cp, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { didYouMean } from "../../base/text/suggest.js";
 import type { UpdateSample } from "../../model/update-sample.js";
@@ -24,7 +24,7 @@ import {
 } from "../format.js";
 import { type CommitPlan, makeCommitFolder, readSnapshot, type Snapshot, tryCommit } from "./commit-log.js";
 import { identify } from "./document.js";
-import { isCode, PendingSync, putIfAbsent, randomName, syncFile, syncFolder } from "./durable.js";
+import { isCode, PendingSync, putIfAbsent, randomName, readText, syncFile, syncFolder } from "./durable.js";
 import { partitionOf } from "./partition.js";
 import { type ArchivedUpdate, READ_BACK, readUpdates } from "./read.js";
 import type { Incoming } from "./rows.js";
@@ -132,7 +132,7 @@ export async function openArchive(
 async function readManifest(path: string, place: string): Promise<ArchiveManifest> {
   let text: string;
   try {
-    text = await readFile(place, "utf8");
+    text = await readText(place);
   } catch (error) {
     if (isCode(error, "ENOENT") || isCode(error, "ENOTDIR")) {
       throw new ArchiveError(`${path}: is not an archive (it has no ${MANIFEST}); blackout archive add creates one`);

@@ -2,7 +2,7 @@
  * The archive's history: numbered commits, each created under a new name (docs/archive-format.md, "Commits"). Only the
  * commits define the contents of the archive: a file that no commit names does not belong to it.
  */
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -14,7 +14,7 @@ import {
   type Segment,
   TABLE_NAMES,
 } from "../format.js";
-import { isCode, putIfAbsent, replaceFile } from "./durable.js";
+import { isCode, putIfAbsent, readText, replaceFile } from "./durable.js";
 
 /** The archive as of one commit. */
 export interface Snapshot {
@@ -61,7 +61,7 @@ export async function readCommit(root: string, number: number): Promise<Commit |
   const path = commitPath(root, number);
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await readText(path);
   } catch (error) {
     if (isCode(error, "ENOENT")) return null;
     throw error;
@@ -176,7 +176,7 @@ async function newestCheckpoint(root: string, listed = false): Promise<Snapshot>
   const path = checkpointPath(root, number);
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await readText(path);
   } catch (error) {
     if (!listed && isCode(error, "ENOENT")) return await newestCheckpoint(root, true);
     throw error;
@@ -204,7 +204,7 @@ async function newestCheckpoint(root: string, listed = false): Promise<Snapshot>
 /** Null if there is no hint: it is written after its checkpoint, and a crash may happen between the two. */
 async function hintedCheckpoint(root: string): Promise<number | null> {
   try {
-    const { checkpoint } = parseJson(await readFile(hintPath(root), "utf8"), hintPath(root));
+    const { checkpoint } = parseJson(await readText(hintPath(root)), hintPath(root));
     return Number.isSafeInteger(checkpoint) ? (checkpoint as number) : null;
   } catch (error) {
     if (isCode(error, "ENOENT")) return null;

@@ -1,5 +1,6 @@
 /** Files that survive a crash: written whole under another name, synced, and then put in place in one step. */
 import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
 import { link, mkdir, open, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ArchiveError } from "../format.js";
@@ -17,6 +18,17 @@ export function randomName(): string {
 
 export function isCode(error: unknown, code: string): boolean {
   return (error as NodeJS.ErrnoException | null)?.code === code;
+}
+
+/** The text of a file of the archive. A FIFO in its place would block its opener, and a link may lead anywhere. */
+export async function readText(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    if (!(await file.stat()).isFile()) throw new ArchiveError(`${path}: is not a file; restore it from a backup`);
+    return await file.readFile("utf8");
+  } finally {
+    await file.close();
+  }
 }
 
 /** What was written to the file is on the disk. */

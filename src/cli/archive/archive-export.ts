@@ -1,7 +1,6 @@
 /** `blackout archive export`: updates as JSON lines or as another archive, anonymised or not; or its views' SQL. */
 
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { anonymiser } from "../../archive/anonymise.js";
 import { ArchiveError } from "../../archive/format.js";
@@ -11,6 +10,7 @@ import { openArchive } from "../../archive/store/archive.js";
 import { READ_BACK, streamUpdates } from "../../archive/store/read.js";
 import { publishLive } from "../../archive/upkeep/live.js";
 import { documentOfSample, type UpdateSample } from "../../model/update-sample.js";
+import { readBoundedBytes } from "../files/bounded-text.js";
 import { type Context, exit } from "../frame/command.js";
 import { reportDamage } from "./damage.js";
 
@@ -82,10 +82,13 @@ export async function exportDocuments(context: Context, path: string, request: D
 
 /** A short key could be tried out, and with it the names. */
 const SHORTEST_KEY = 16;
+const KEY_BYTES = 1 << 20;
 
 function keyOf(file: string | null): Uint8Array {
   if (file === null) return randomBytes(32);
-  const key = readFileSync(file);
+  const read = readBoundedBytes(file, KEY_BYTES);
+  if (!read.ok) throw new ArchiveError(`${file}: ${read.error}`);
+  const key = read.value;
   if (key.length < SHORTEST_KEY) {
     throw new ArchiveError(
       `${file}: has ${key.length} bytes; a key needs ${SHORTEST_KEY} or more (openssl rand 32 > ${file})`,

@@ -10,7 +10,7 @@ import {
   runQuery,
 } from "../../archive/query/query.js";
 import { openArchive } from "../../archive/store/archive.js";
-import { temporaryName } from "../../archive/store/durable.js";
+import { syncFile, temporaryName } from "../../archive/store/durable.js";
 import { formatDuration } from "../../base/text/format.js";
 import { outputProblem } from "../files/output-file.js";
 import { type Context, defineCommand, misused } from "../frame/command.js";
@@ -58,6 +58,7 @@ export const queryCommand = defineCommand({
       try {
         if (output !== null && temporary !== null) {
           await queryToParquet(engine, positionals.sql, temporary);
+          await syncFile(temporary);
           renameSync(temporary, output);
           context.stderr.write(`${options.parquet}: written\n`);
           return reportDamage(context, archive);

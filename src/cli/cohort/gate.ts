@@ -1,5 +1,4 @@
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { appendFileSync } from "node:fs";
 import { compareCohorts } from "../../analyze/compare/comparison.js";
 import { DEFAULT_FLOORS } from "../../analyze/compare/levels.js";
 import { gate as judge } from "../../analyze/gate/gate.js";
@@ -10,6 +9,7 @@ import { WEBHOOK_BODIES, webhookBody } from "../../export/ci/gate-webhook.js";
 import type { Comparison } from "../../model/documents/comparison.js";
 import type { GateDocument } from "../../model/documents/gate.js";
 import { outputProblem } from "../files/output-file.js";
+import { writeAtomically } from "../files/write-atomically.js";
 import { type Context, defineCommand, exit, misused, unusable, warn } from "../frame/command.js";
 import { choiceOption, flagOption, one, required, textOption, withDefault } from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
@@ -124,14 +124,13 @@ function writeOutputs(
   else context.stdout.write(gateText(document, { palette: context.colour, width: context.width }));
   const summary = context.env.GITHUB_STEP_SUMMARY ?? "";
   const files: readonly (readonly [string | null, () => string, (path: string, data: string) => void])[] = [
-    [options.junit, () => gateJunit(document), writeFileSync],
-    [options.markdown, () => gateMarkdown(document), writeFileSync],
+    [options.junit, () => gateJunit(document), writeAtomically],
+    [options.markdown, () => gateMarkdown(document), writeAtomically],
     [options.github && summary !== "" ? summary : null, () => gateMarkdown(document), appendFileSync],
   ];
   for (const [path, render, write] of files) {
     if (path === null) continue;
     try {
-      mkdirSync(dirname(path), { recursive: true });
       write(path, render());
     } catch (error) {
       return unusable(context, `${path} cannot be written: ${(error as Error).message}`);

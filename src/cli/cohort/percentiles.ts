@@ -1,5 +1,3 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import type { Histogram } from "hdr-histogram-js";
 import {
   type CohortMember,
@@ -18,6 +16,7 @@ import { type Hlog, type HlogEntry, writeHlog } from "../../export/hlog.js";
 import { type CohortDifference, MEASURES, type PercentilesDocument } from "../../model/documents/percentiles.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { outputProblem } from "../files/output-file.js";
+import { writeAtomically } from "../files/write-atomically.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { flagOption, oneOrMore, textOption } from "../frame/options.js";
 import type { CaptureOptions } from "../input/capture-options.js";
@@ -214,8 +213,7 @@ function writeLog(
   });
   const excluded = logs.reduce((sum, log) => sum + (log.excluded ?? 0), updates.excluded.length);
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, writeHlog(entries, { cohort, excluded }));
+    writeAtomically(path, writeHlog(entries, { cohort, excluded }));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     return `${path} cannot be written: ${(error as Error).message}`;

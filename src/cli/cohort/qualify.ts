@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { unlikeSentence } from "../../analyze/cohort/cohort.js";
 import type { Budget } from "../../analyze/compare/budget.js";
 import { qualify as judge, UNKNOWN_KERNEL } from "../../analyze/qualify/qualify.js";
@@ -10,6 +10,7 @@ import { type CellStatus, type QualifyDocument, REFERENCES } from "../../model/d
 import { naturalOrder } from "../files/glob.js";
 import { outputProblem } from "../files/output-file.js";
 import { statsOf } from "../files/path-stats.js";
+import { writeAtomically } from "../files/write-atomically.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { choiceOption, flagOption, oneOrMore, repeated, textOption, withDefault } from "../frame/options.js";
 import { readBudget } from "../input/budget-file.js";
@@ -97,8 +98,7 @@ export const qualifyCommand = defineCommand({
     ] as const) {
       if (path === null) continue;
       try {
-        mkdirSync(dirname(path), { recursive: true });
-        writeFileSync(path, render(matrix));
+        writeAtomically(path, render(matrix));
       } catch (error) {
         return unusable(context, `${path} cannot be written: ${(error as Error).message}`);
       }

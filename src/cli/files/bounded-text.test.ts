@@ -32,7 +32,7 @@ describe("a small text file", () => {
   test("a folder, nothing, and a device without end are answered with a sentence", () => {
     for (const path of [folder, join(folder, "absent")]) {
       const read = readBoundedText(path, 1 << 20);
-      assert.match(read.ok ? "" : read.error, /^cannot be read: E/);
+      assert.match(read.ok ? "" : read.error, /^cannot be read: (?:E|it is a folder)/);
     }
     assert.deepEqual(readBoundedText("/dev/zero", 1 << 20), { ok: false, error: "larger than 1 MiB" });
   });

@@ -37,12 +37,16 @@ function sentence(path: string, { code, message, advice }: CaptureError): string
   return `${where}${message} [${code}]\n  ${advice}`;
 }
 
-/** Opens one capture, hands it to `use`, and closes it whatever happens. The error is a sentence for people. */
+/**
+ * Opens one capture, hands it to `use`, and closes it whatever happens. The error is a sentence. `below`: as of
+ * `openCaptureFiles`.
+ */
 export async function withCapture<T>(
   path: string,
   reading: CaptureOptions,
   use: (loaded: LoadedCapture) => T | Promise<T>,
   note: (what: string) => void = () => {},
+  below: string | null = null,
 ): Promise<Result<T, string>> {
   note("opening");
   const members = capturesIn(path);
@@ -51,7 +55,7 @@ export async function withCapture<T>(
       `${path}: a folder of ${members.length} capture${members.length === 1 ? "" : "s"}, and one was expected\n  Give one of them, like ${members[0]}.`,
     );
   }
-  const files = await openCaptureFiles(path, captureLimits(reading.limits), reading.limits);
+  const files = await openCaptureFiles(path, captureLimits(reading.limits), reading.limits, below);
   if (!files.ok) return err(sentence(path, files.error));
   try {
     const capture = readCapture(files.value);

@@ -1,6 +1,7 @@
 /** A histogram log among the arguments of `blackout percentiles`. */
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { err, type Result } from "../../base/result.js";
+import { openFile } from "../../collect/files/open-file.js";
 import { HLOG_LIMITS, type Hlog, readHlog } from "../../export/hlog.js";
 
 /** By the name alone, so that what is done does not depend on what a file happens to hold. */
@@ -11,12 +12,15 @@ export function isLogPath(path: string): boolean {
 export function readLog(path: string): Result<Hlog, string> {
   let text: string;
   try {
-    const stat = statSync(path);
-    if (!stat.isFile()) return err(`${path}: not a regular file`);
-    if (stat.size > HLOG_LIMITS.bytes) {
-      return err(`${path}: it has ${stat.size} bytes, more than the ${HLOG_LIMITS.bytes} that are read`);
+    const { fd, stats } = openFile(path);
+    try {
+      if (stats.size > HLOG_LIMITS.bytes) {
+        return err(`${path}: it has ${stats.size} bytes, more than the ${HLOG_LIMITS.bytes} that are read`);
+      }
+      text = readFileSync(fd, "utf8");
+    } finally {
+      closeSync(fd);
     }
-    text = readFileSync(path, "utf8");
   } catch (error) {
     return err(`${path} cannot be read: ${(error as Error).message}`);
   }

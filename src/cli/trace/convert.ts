@@ -1,5 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
-import { dirname, extname } from "node:path";
+import { extname } from "node:path";
 import type { Defect, DefectInput } from "../../base/defect.js";
 import { DefectLog } from "../../base/defect.js";
 import { ok, type Result } from "../../base/result.js";
@@ -10,6 +9,7 @@ import { writePerfettoEvents } from "../../export/perfetto/perfetto-events.js";
 import type { EventChunk } from "../../model/collected.js";
 import type { TraceFile } from "../../model/traces/trace-file.js";
 import { outputProblem } from "../files/output-file.js";
+import { type Put, writingAtomically } from "../files/write-atomically.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { integerOption, one, repeated, required, textOption } from "../frame/options.js";
 import { FILTER_HELP, filterFrom, filterOfTrace, filterOption } from "../input/event-filter-option.js";
@@ -152,11 +152,14 @@ function write(
   defect: (input: DefectInput) => void,
 ): string {
   const feed = feedOf(trace, filters, defect);
-  mkdirSync(dirname(path), { recursive: true });
-  const fd = openSync(path, "w");
+  return writingAtomically(path, (write) => converted(trace, format, feed, write));
+}
+
+/** Puts the whole file; returns what to print of it. */
+function converted(trace: TraceFile, format: Format, feed: ReturnType<typeof feedOf>, write: Put): string {
   let bytes = 0;
   const put = (part: Uint8Array): void => {
-    for (let at = 0; at < part.length; ) at += writeSync(fd, part, at);
+    write(part);
     bytes += part.length;
   };
   let block = "";
@@ -167,44 +170,40 @@ function write(
     block = "";
   };
   const number = (value: number): string => value.toLocaleString("en");
-  try {
-    switch (format) {
-      case "pftrace": {
-        const [, release = null, machine = null] = /^Linux \S+ (\S+) (\S+)/.exec(trace.uname ?? "") ?? [];
-        const counts = writePerfettoEvents(feed, { name: trace.what, release, machine }, put);
-        return `${number(bytes)} bytes, ${number(counts.ftraceEvents)} scheduler and interrupt events, ${number(counts.slices)} slices, ${number(counts.instants)} other events`;
-      }
-      case "json": {
-        const json = new ChromeJson(putText);
-        feed((chunk, axisNs) => json.chunk(chunk, axisNs));
-        json.finish();
-        put(Buffer.from(block));
-        return `${number(bytes)} bytes, ${number(json.written)} events`;
-      }
-      case "txt": {
-        let written = 0;
-        let current: string | null = null;
-        let lines: TraceLines | null = null;
-        feed((chunk, axisNs, clock, part) => {
-          if (part !== current || lines === null) {
-            lines?.finish();
-            lines = traceLines(clock, (line) => putText(`${line}\n`));
-          }
-          if (part !== current && (trace.parts.length > 1 || part !== "")) putText(`# instance: ${part || "(top)"}\n`);
-          current = part;
-          for (let row = 0; row < chunk.count; row++) {
-            if (Number.isNaN(axisNs[row]) && !Number.isNaN(chunk.time[row])) continue;
-            lines.row(chunk, row);
-            written += 1;
-          }
-        });
-        (lines as TraceLines | null)?.finish();
-        put(Buffer.from(block));
-        return `${number(bytes)} bytes, ${number(written)} events`;
-      }
+  switch (format) {
+    case "pftrace": {
+      const [, release = null, machine = null] = /^Linux \S+ (\S+) (\S+)/.exec(trace.uname ?? "") ?? [];
+      const counts = writePerfettoEvents(feed, { name: trace.what, release, machine }, put);
+      return `${number(bytes)} bytes, ${number(counts.ftraceEvents)} scheduler and interrupt events, ${number(counts.slices)} slices, ${number(counts.instants)} other events`;
     }
-  } finally {
-    closeSync(fd);
+    case "json": {
+      const json = new ChromeJson(putText);
+      feed((chunk, axisNs) => json.chunk(chunk, axisNs));
+      json.finish();
+      put(Buffer.from(block));
+      return `${number(bytes)} bytes, ${number(json.written)} events`;
+    }
+    case "txt": {
+      let written = 0;
+      let current: string | null = null;
+      let lines: TraceLines | null = null;
+      feed((chunk, axisNs, clock, part) => {
+        if (part !== current || lines === null) {
+          lines?.finish();
+          lines = traceLines(clock, (line) => putText(`${line}\n`));
+        }
+        if (part !== current && (trace.parts.length > 1 || part !== "")) putText(`# instance: ${part || "(top)"}\n`);
+        current = part;
+        for (let row = 0; row < chunk.count; row++) {
+          if (Number.isNaN(axisNs[row]) && !Number.isNaN(chunk.time[row])) continue;
+          lines.row(chunk, row);
+          written += 1;
+        }
+      });
+      (lines as TraceLines | null)?.finish();
+      put(Buffer.from(block));
+      return `${number(bytes)} bytes, ${number(written)} events`;
+    }
   }
 }
 

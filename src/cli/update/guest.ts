@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { sampleOfUpdate } from "../../analyze/cohort/sample-of-update.js";
 import { type GuestTicks, guestDocument } from "../../analyze/guest/guest.js";
 import { sampleOfGuests } from "../../analyze/guest/guest-sample.js";
@@ -9,6 +9,7 @@ import { formatDuration, formatSigned, formatUncertainty } from "../../base/text
 import type { Duration } from "../../base/time.js";
 import { parseTicks } from "../../collect/agents/guest-ticks.js";
 import { nodeNameOf } from "../../collect/capture/capture.js";
+import { NotAFile, openFile } from "../../collect/files/open-file.js";
 import type {
   GuestConclusion,
   GuestDocument,
@@ -55,10 +56,8 @@ const DIFFERENCES: Readonly<Record<ViewDifference["what"], string>> = {
 function readTicks(path: string, givenNs: Duration | null, defects: DefectLog): Result<GuestTicks, string> {
   let bytes: Uint8Array;
   try {
-    const fd = openSync(path, "r");
+    const { fd, stats: stat } = openFile(path);
     try {
-      const stat = fstatSync(fd);
-      if (!stat.isFile()) return err(`${path}: not a regular file\n  Give the file that the guest's ticker wrote.`);
       if (stat.size > TICK_BYTES) {
         return err(
           `${path}: it has ${stat.size.toLocaleString("en")} bytes; at most ${TICK_BYTES.toLocaleString("en")} are read\n  Cut it to the minutes around the update.`,
@@ -73,6 +72,9 @@ function readTicks(path: string, givenNs: Duration | null, defects: DefectLog): 
       closeSync(fd);
     }
   } catch (error) {
+    if (error instanceof NotAFile) {
+      return err(`${path}: ${error.message}\n  Give the file that the guest's ticker wrote.`);
+    }
     return err(
       `${path}: it cannot be read (${(error as NodeJS.ErrnoException).code ?? "error"})\n  Check the path and its permissions.`,
     );

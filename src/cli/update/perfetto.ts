@@ -1,8 +1,7 @@
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
 import { attributionOf, type PerfettoCounts, writePerfetto } from "../../export/perfetto/perfetto.js";
 import { packLiveUpdate } from "../../export/report.js";
 import { outputProblem } from "../files/output-file.js";
+import { writingAtomically } from "../files/write-atomically.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { one, required, textOption } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
@@ -11,16 +10,9 @@ import { eventFeedOf, type LoadedCapture, withCapture } from "../input/load.js";
 /** Writes a loaded capture as a Perfetto trace to `path`. */
 function writePerfettoFile(loaded: LoadedCapture, path: string): PerfettoCounts {
   const feed = eventFeedOf(loaded);
-  mkdirSync(dirname(path), { recursive: true });
-  const fd = openSync(path, "w");
-  try {
-    const write = (bytes: Uint8Array): void => {
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-    };
-    return writePerfetto(loaded.update, feed, write, attributionOf(loaded.update), packLiveUpdate(loaded.update));
-  } finally {
-    closeSync(fd);
-  }
+  return writingAtomically(path, (put) =>
+    writePerfetto(loaded.update, feed, put, attributionOf(loaded.update), packLiveUpdate(loaded.update)),
+  );
 }
 
 export const perfettoCommand = defineCommand({

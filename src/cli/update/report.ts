@@ -1,10 +1,10 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
 import { renderReportOf } from "../../export/report.js";
 import { redactUpdate } from "../../report/redact.js";
 import { reportIndex } from "../../report/report-index.js";
 import { expandCaptures } from "../files/capture-paths.js";
 import { outputProblem } from "../files/output-file.js";
+import { writeAtomically } from "../files/write-atomically.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
 import { flagOption, oneOrMore, required, textOption } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
@@ -43,8 +43,7 @@ export const reportCommand = defineCommand({
     const shown = options.unredacted ? updates : updates.map(redactUpdate);
     const html = renderReportOf(reportIndex(shown, title, names), shown, readFileSync(TEMPLATE, "utf8"));
     try {
-      mkdirSync(dirname(options.output), { recursive: true });
-      writeFileSync(options.output, html);
+      writeAtomically(options.output, html);
     } catch (error) {
       return unusable(context, `${options.output} cannot be written: ${(error as Error).message}`);
     }

@@ -1,8 +1,9 @@
 /** Where the service is asked: the address on the command line, and the token that every address begins with. */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { isIP } from "node:net";
 import { err, ok, type Result } from "../../base/result.js";
+import { readBoundedText } from "../files/bounded-text.js";
 import { writeAtomically } from "../files/write-atomically.js";
 
 export interface ListenAddress {
@@ -26,14 +27,12 @@ const TOKEN = /^[A-Za-z0-9_-]{24,256}$/;
 
 /** The token in the file. If the file does not exist, it is made with a new token, readable by its owner alone. */
 export function tokenOf(path: string): Result<string, string> {
-  try {
-    const token = readFileSync(path, "utf8").trim();
+  if (existsSync(path)) {
+    const read = readBoundedText(path, 1 << 20);
+    if (!read.ok) return err(`${path}: the token ${read.error}`);
+    const token = read.value.trim();
     if (TOKEN.test(token)) return ok(token);
     return err(`${path}: found no token, expected 24 to 256 letters, digits, - and _; remove it, and one is made`);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
-      return err(`${path}: the token cannot be read: ${(error as Error).message}`);
-    }
   }
   const token = randomBytes(24).toString("base64url");
   try {

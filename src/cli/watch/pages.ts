@@ -119,7 +119,10 @@ export class WatchPages {
         const id = `${fingerprint} ${path}`;
         const known = this.#shown.get(id);
         if (known !== undefined) return [[id, known]];
-        const outcome = await this.#pool.run({ what: "page", path, reading: this.#reading }, true);
+        const outcome = await this.#pool.run(
+          { what: "page", path, reading: this.#reading, below: this.#service.folder },
+          true,
+        );
         if (outcome.kind !== "page") return [];
         const { entry, packed } = outcome;
         return [[id, { entry: { ...entry, name: `${basename(path)} ${entry.name}` }, packed }]];

@@ -108,6 +108,10 @@ export class WatchService {
     for (const problem of problems) parts.tell({ event: "trouble", what: problem });
   }
 
+  get folder(): string {
+    return this.#settings.folder;
+  }
+
   get counters(): ServiceCounters {
     return this.#counters;
   }
@@ -284,13 +288,15 @@ export class WatchService {
       if (next === null) return;
       this.#running += 1;
       const sinceMs = nowMs();
-      void pool.run({ what: "sample", path: next.path, reading: this.#settings.reading }).then((outcome) => {
-        this.#running -= 1;
-        if (this.#stopping && outcome.kind === "killed") return;
-        this.#observeAnalysis((nowMs() - sinceMs) / 1e3);
-        this.#take(next.path, next.fingerprint, outcome);
-        this.#startAnalyses();
-      });
+      void pool
+        .run({ what: "sample", path: next.path, reading: this.#settings.reading, below: this.#settings.folder })
+        .then((outcome) => {
+          this.#running -= 1;
+          if (this.#stopping && outcome.kind === "killed") return;
+          this.#observeAnalysis((nowMs() - sinceMs) / 1e3);
+          this.#take(next.path, next.fingerprint, outcome);
+          this.#startAnalyses();
+        });
     }
   }
 

@@ -135,3 +135,32 @@ test("connections that never ask are few, and end by themselves", async () => {
     for (const socket of sockets) socket.destroy();
   }
 });
+
+const NAVIGATION = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
+
+test("an entrance lets one navigation in, once, and nothing else with it", async () => {
+  const { pathname: entrance } = new URL(server.entrance());
+  const refused: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [
+    ["a frame", { ...NAVIGATION, "sec-fetch-dest": "iframe" }, "GET"],
+    ["a script's request", { ...NAVIGATION, "sec-fetch-mode": "cors", "sec-fetch-dest": "empty" }, "GET"],
+    ["an image", { ...NAVIGATION, "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image" }, "GET"],
+    ["a form of another page", { ...NAVIGATION, origin: "https://evil.example" }, "POST"],
+    ["a form of a file", { ...NAVIGATION, origin: "null" }, "POST"],
+    ["another name in Host", { ...NAVIGATION, host: "evil.example" }, "GET"],
+  ];
+  for (const [what, headers, method] of refused) {
+    assert.equal((await ask(entrance, headers, method)).status, 403, what);
+  }
+  for (const path of [`${entrance}trace`, entrance.slice(0, -1), "/", pathname, `${pathname}trace`]) {
+    assert.equal((await ask(path, NAVIGATION)).status, 403, path);
+  }
+  const first = await ask(entrance, NAVIGATION);
+  assert.equal(first.status, 200);
+  assert.match(first.body, new RegExp(`url=${pathname}"`), "it leads to the address, from a page of ours");
+  assert.equal(first.headers["referrer-policy"], "no-referrer");
+  assert.equal((await ask(entrance, NAVIGATION)).status, 403);
+  assert.equal((await ask(entrance)).status, 404, "also without the browser's headers");
+  const [second, third] = [server.entrance(), server.entrance()].map((url) => new URL(url).pathname);
+  assert.notEqual(second, third);
+  assert.equal((await ask(third as string)).status, 200, "a browser that sends no such headers");
+});

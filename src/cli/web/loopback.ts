@@ -6,6 +6,7 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { err, ok, type Result } from "../../base/result.js";
+import { redirectPage } from "./browser.js";
 
 export interface Answer {
   readonly type: string;
@@ -48,6 +49,11 @@ export interface LoopbackOptions {
 export interface Loopback {
   /** With the token, and a slash at its end. */
   readonly url: string;
+  /**
+   * An address that leads to `url` once: for a page of another origin (a file) that sends a browser here. It is
+   * used up by the first request that has it.
+   */
+  entrance(): string;
   close(): Promise<void>;
 }
 
@@ -66,6 +72,7 @@ export async function startLoopback(
     takesBearer: options.token !== undefined,
     names: [address, "localhost", ...names],
     open,
+    entrances: new Set(),
   };
   const limits = {
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -84,8 +91,14 @@ export async function startLoopback(
     server.listen(port, address, () => done(null));
   });
   if (failed !== null) return err(listenProblem(failed, address, port));
+  const origin = `http://${hostText(address)}:${portOf(server)}`;
   return ok({
-    url: `http://${hostText(address)}:${portOf(server)}/${token}/`,
+    url: `${origin}/${token}/`,
+    entrance: () => {
+      const once = randomBytes(24).toString("base64url");
+      access.entrances.add(once);
+      return `${origin}/${once}/`;
+    },
     close: () =>
       new Promise((done) => {
         server.close(() => done());
@@ -99,6 +112,8 @@ interface Access {
   readonly takesBearer: boolean;
   readonly names: readonly string[];
   readonly open: (path: string) => Answer | null;
+  /** Tokens of entrances that nobody has used. */
+  readonly entrances: Set<string>;
 }
 
 /** An IPv6 address stands in brackets in a URL. */
@@ -132,20 +147,38 @@ async function answer(
   if (!hosts.includes(request.headers.host ?? "")) return refuse(403);
   const { origin } = request.headers;
   if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`)) return refuse(403);
-  // Says what asks where no Origin is sent: another site's page may not even embed or navigate to what is served.
-  const site = request.headers["sec-fetch-site"];
-  if (site !== undefined && site !== "same-origin" && site !== "none") return refuse(403);
   const { method } = request;
+  const path = (request.url ?? "").replace(/\?.*/, "");
+  const entrance = method === "GET" ? entranceOf(path, access) : null;
+  // Says what asks where no Origin is sent: another site's page may not even embed or navigate to what is served. The
+  // one exception is a navigation of a whole window that has an entrance's token, and that gets a link only.
+  const { "sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": destination } = request.headers;
+  const isOwn = site === undefined || site === "same-origin" || site === "none";
+  const isNavigation = mode === "navigate" && destination === "document";
+  if (!isOwn && !(entrance !== null && isNavigation)) return refuse(403);
+  if (entrance !== null) {
+    access.entrances.delete(entrance);
+    return send(response, { type: "text/html; charset=utf-8", body: redirectPage(`/${access.token}/`) });
+  }
   if (method !== "GET" && method !== "POST") return refuse(405);
   // A form of another page posts without a preflight: only our own script sends an Origin of ours.
   if (method === "POST" && origin === undefined) return refuse(403);
   request.resume();
-  const path = (request.url ?? "").replace(/\?.*/, "");
   const open = method === "GET" ? access.open(path.slice(1)) : null;
   const below = open === null ? pathBelow(path, request.headers.authorization, access) : "";
   if (below === null) return refuse(404);
   const found = open ?? (await handler(method, below, request.headers.accept ?? ""));
   if (found === null) return refuse(404);
+  send(response, found);
+}
+
+/** The token of an unused entrance that the path is; else null. */
+function entranceOf(path: string, { entrances }: Access): string | null {
+  const given = /^\/([\w-]{1,64})\/$/.exec(path)?.[1];
+  return given === undefined ? null : ([...entrances].find((token) => isToken(given, token)) ?? null);
+}
+
+function send(response: ServerResponse, found: Answer): void {
   const body = typeof found.body === "string" ? Buffer.from(found.body) : found.body;
   response.writeHead(found.status ?? 200, {
     "content-type": found.type,

@@ -104,9 +104,9 @@ export const openCommand = defineCommand({
       return path === "trace" ? { type: TRACE_TYPE, body: trace, fileName } : null;
     }, options.port);
     if (!server.ok) return unusable(context, server.error);
-    const opened = options["print-url"] ? false : await openBrowser(server.value.url);
-    if (options["print-url"]) context.stdout.write(`${server.value.url}\n`);
-    else if (opened) context.stderr.write(`Opening ${server.value.url}; Ctrl+C ends it.\n`);
+    const browser = options["print-url"] ? null : await openBrowser(server.value.entrance());
+    if (browser === null) context.stdout.write(`${server.value.url}\n`);
+    else if (browser.started) context.stderr.write(`Opening ${server.value.url}; Ctrl+C ends it.\n`);
     else context.stderr.write(`No browser could be started; open this address in one: ${server.value.url}\n`);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<"late">((resolve) => {
@@ -116,6 +116,7 @@ export const openCommand = defineCommand({
     clearTimeout(timer);
     // The page's last answer is still on its way.
     await new Promise((resolve) => setTimeout(resolve, 100));
+    browser?.close();
     await server.value.close();
     if (result === "late") {
       return unusable(

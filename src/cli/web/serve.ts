@@ -10,7 +10,7 @@ import { type Context, defineCommand, exit, misused, unusable } from "../frame/c
 import { one } from "../frame/options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { analyzeCaptures, drawn, listNames, withCapture } from "../input/load.js";
-import { openBrowser } from "./browser.js";
+import { type OpenedBrowser, openBrowser } from "./browser.js";
 import { type Answer, startLoopback } from "./loopback.js";
 import { TRACE_TYPE, traceOf, uiOptions, uiProblem } from "./open.js";
 
@@ -74,16 +74,18 @@ export const serveCommand = defineCommand({
       return path === "" ? { type: "text/html; charset=utf-8", body: page } : trace(path);
     }, options.port);
     if (!server.ok) return unusable(context, server.error);
-    await announce(context, server.value.url, options["print-url"]);
+    const browser = options["print-url"] ? null : await openBrowser(server.value.entrance());
+    announce(context, server.value.url, browser);
     await interrupted();
+    browser?.close();
     await server.value.close();
     return failures.length > 0 ? exit.unusableInput : exit.success;
   },
 });
 
-async function announce(context: Context, url: string, printOnly: boolean): Promise<void> {
-  if (printOnly) context.stdout.write(`${url}\n`);
-  else if (await openBrowser(url)) context.stderr.write(`Serving at ${url}; Ctrl+C ends it.\n`);
+function announce(context: Context, url: string, browser: OpenedBrowser | null): void {
+  if (browser === null) context.stdout.write(`${url}\n`);
+  else if (browser.started) context.stderr.write(`Serving at ${url}; Ctrl+C ends it.\n`);
   else context.stderr.write(`No browser could be started; open this address in one: ${url}\n`);
 }
 

@@ -3,7 +3,7 @@
  * gzipped), an archive (all of it, or a part as in `fleet/?kernel=7.3.4`), or `@FILE`, a list of any of these, one a
  * line. Several joined by commas are one cohort.
  */
-import { closeSync, createReadStream, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { closeSync, createReadStream, existsSync, readFileSync, readSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { createGunzip } from "node:zlib";
 import { type Cohort, unlikeSentence, unlikeTraits } from "../../analyze/cohort/cohort.js";
@@ -12,6 +12,7 @@ import { sharedSentence } from "../../analyze/cohort/shared.js";
 import { ArchiveError, MANIFEST } from "../../archive/format.js";
 import { parseSelection, splitSelection } from "../../archive/query/selection.js";
 import { err, ok, type Result } from "../../base/result.js";
+import { openFile, openInput } from "../../collect/files/open-file.js";
 import { withTrustedDurations } from "../../model/trusted-durations.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import { readBoundedText } from "../files/bounded-text.js";
@@ -172,7 +173,7 @@ function sourceOfPath(path: string): Source | null {
   if (stats === null) return null;
   if (isCapturePath(path)) return { kind: "capture", path };
   if (stats.isDirectory()) return null;
-  // The shell's <(…): what is read of a pipe to see what it is, is gone.
+  // The shell's <(…): what is read of a pipe to see what it is, is gone. Any other FIFO is refused by its reader.
   if (stats.isFIFO()) return { kind: "lines", path };
   return LINES.test(path) || beginsWithBrace(path) ? { kind: "lines", path } : null;
 }
@@ -181,7 +182,7 @@ function sourceOfPath(path: string): Source | null {
 function beginsWithBrace(path: string): boolean {
   const first = Buffer.alloc(4);
   try {
-    const file = openSync(path, "r");
+    const { fd: file } = openInput(path);
     try {
       const head = first.subarray(0, readSync(file, first, 0, first.length, 0)).toString();
       return head.replace(/^\ufeff/, "").startsWith("{");
@@ -252,9 +253,14 @@ async function* readLines(path: string): AsyncGenerator<Result<UpdateSample, str
 
 /** The one document of a file, however it is laid out; null if the file is not one document. */
 function readWhole(path: string): UpdateSample | null {
-  if (statSync(path).size > LINE_CHARACTERS) return null;
-  const parsed = parseUpdateLine(readFileSync(path, "utf8").replace(/^\ufeff/, ""), path);
-  return parsed.ok ? parsed.value : null;
+  const { fd, stats } = openFile(path);
+  try {
+    if (stats.size > LINE_CHARACTERS) return null;
+    const parsed = parseUpdateLine(readFileSync(fd, "utf8").replace(/^\ufeff/, ""), path);
+    return parsed.ok ? parsed.value : null;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 async function* readEachLine(path: string): AsyncGenerator<Result<UpdateSample, string>> {
@@ -274,7 +280,7 @@ async function* readEachLine(path: string): AsyncGenerator<Result<UpdateSample, 
     return parsed.ok ? parsed : err(`${path}:${number}: ${parsed.error}`);
   };
   try {
-    const file = createReadStream(path, { highWaterMark: 1 << 20 });
+    const file = createReadStream("", { fd: openInput(path).fd, highWaterMark: 1 << 20 });
     const decoded = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
     // An error of the file does not reach the stream that it is piped into.
     if (decoded !== file) file.on("error", (error) => decoded.destroy(error));

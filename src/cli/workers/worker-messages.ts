@@ -10,6 +10,8 @@ export interface WorkerRequest {
   readonly what: "sample" | "page";
   readonly path: string;
   readonly reading: CaptureOptions;
+  /** A folder that others write, in which the capture lies: no link there is followed. */
+  readonly below?: string;
 }
 
 export type WorkerAnswer =

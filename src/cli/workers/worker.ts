@@ -7,15 +7,16 @@ import { nodeNameOf } from "../../collect/capture/capture.js";
 import { packUpdate } from "../../export/report.js";
 import { redactUpdate } from "../../report/redact.js";
 import { reportEntry } from "../../report/report-index.js";
-import { withCapture } from "../input/load.js";
+import { type LoadedCapture, withCapture } from "../input/load.js";
 import type { WorkerAnswer, WorkerRequest } from "./worker-messages.js";
 
-async function answer({ what, path, reading }: WorkerRequest): Promise<WorkerAnswer> {
-  const loaded = await withCapture(path, reading, ({ update, capture }): WorkerAnswer => {
+async function answer({ what, path, reading, below }: WorkerRequest): Promise<WorkerAnswer> {
+  const use = ({ update, capture }: LoadedCapture): WorkerAnswer => {
     if (what === "sample") return { kind: "sample", sample: sampleOfUpdate(update, path, nodeNameOf(capture)) };
     const shown = redactUpdate(update);
     return { kind: "page", entry: reportEntry(shown), packed: packUpdate(shown) };
-  });
+  };
+  const loaded = await withCapture(path, reading, use, () => {}, below ?? null);
   return loaded.ok ? loaded.value : { kind: "refused", reason: loaded.error };
 }
 

@@ -1,7 +1,7 @@
 /** The files of a capture: a folder, or an archive unpacked into a private temporary folder. */
 
-import { accessSync, closeSync, constants, lstatSync, openSync, readdirSync, readSync, type Stats } from "node:fs";
-import { join } from "node:path";
+import { accessSync, closeSync, constants, lstatSync, readdirSync, readSync, realpathSync, type Stats } from "node:fs";
+import { join, relative } from "node:path";
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { formatBytes, quoted } from "../../base/text/format.js";
@@ -13,6 +13,7 @@ import {
   pathFault,
 } from "../files/capture-error.js";
 import type { CaptureFiles } from "../files/files.js";
+import { NotAFile, type OpenFile, openBelow, openFile } from "../files/open-file.js";
 import { type PrivateFolder, privateFolder } from "../files/private-folder.js";
 import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";
 import { CaptureReadError, wholeFile } from "../files/whole-file.js";
@@ -22,26 +23,58 @@ const MANIFEST = "capture.json";
 
 /**
  * Opens a capture. Its paths are relative to the folder that holds `capture.json`: the given one, or the one folder at
- * the top of an archive. The caller closes it, which removes what was unpacked.
+ * the top of an archive. The caller closes it, which removes what was unpacked. `below`: a folder that others write, in
+ * which it lies; then no link on the way to it is followed.
  */
 export async function openCaptureFiles(
   path: string,
   limits: CaptureLimits = DEFAULT_LIMITS,
   readers: ReaderLimits = USUAL_READER_LIMITS,
+  below: string | null = null,
 ): Promise<Result<CaptureFiles, CaptureError>> {
   const stat = lstatOrNull(path);
   if (stat === null) return err(captureError("not-found", `There is nothing at ${path}.`, "Check the path."));
   // A link given on the command line is the user's own; links inside a capture are refused.
   const isFolder = stat.isDirectory() || (stat.isSymbolicLink() && isDirectory(path));
-  if (isFolder) return openFolder(path, limits, readers, () => {});
+  if (isFolder) {
+    const real = realpathSync(path);
+    if (below !== null && real !== join(realpathSync(below), relative(below, path))) return err(linked(path));
+    return openFolder(real, limits, readers, () => {}, path);
+  }
   if (!stat.isFile() && !stat.isSymbolicLink()) {
     return err(captureError("special-file", `${path} is neither a file nor a folder.`, "Give a folder or an archive."));
   }
+  let file: OpenFile;
+  try {
+    file = below === null ? openFile(path) : openBelow(realpathSync(below), relative(below, path));
+  } catch (error) {
+    if (!(error instanceof NotAFile)) {
+      return err(captureError("unreadable", `${path}: ${(error as Error).message}`, "Check its permissions."));
+    }
+    return err(captureError("special-file", `${path}: ${error.message}.`, "Give a folder or an archive."));
+  }
+  try {
+    return await openArchive(path, file, limits, readers);
+  } finally {
+    closeSync(file.fd);
+  }
+}
+
+function linked(path: string): CaptureError {
+  return captureError("link", `${path} lies behind a symbolic link.`, "Put the capture itself there.");
+}
+
+async function openArchive(
+  path: string,
+  file: OpenFile,
+  limits: CaptureLimits,
+  readers: ReaderLimits,
+): Promise<Result<CaptureFiles, CaptureError>> {
   let packing: ReturnType<typeof packingOf>;
   try {
-    packing = packingOf(path);
+    packing = packingOf(file);
   } catch (error) {
-    return err(captureError("unreadable", `${path}: ${(error as Error).message}`, "Check its permissions."));
+    return err(captureError("unreadable", `${path}: ${(error as Error).message}`, "Check the disk."));
   }
   if (packing === null) {
     return err(
@@ -56,12 +89,12 @@ export async function openCaptureFiles(
     return err(captureError("unreadable", message, "Set TMPDIR to a folder that can be written."));
   }
   const { path: into, remove: close } = folder;
-  const unpacked = await unpackArchive(path, packing, into, limits);
+  const unpacked = await unpackArchive(file, packing, into, limits);
   if (!unpacked.ok) {
     close();
     return err({ ...unpacked.error, message: `${path}: ${unpacked.error.message}` });
   }
-  const opened = openFolder(manifestFolder(into), limits, readers, close, path);
+  const opened = openFolder(realpathSync(manifestFolder(into)), limits, readers, close, path);
   if (!opened.ok) close();
   return opened;
 }
@@ -92,12 +125,13 @@ function manifestFolder(top: string): string {
   return only?.isDirectory() === true ? join(top, only.name) : top;
 }
 
+/** `folder`: its real path. */
 function openFolder(
   folder: string,
   limits: CaptureLimits,
   readers: ReaderLimits,
   close: () => void,
-  shown: string = folder,
+  shown: string,
 ): Result<CaptureFiles, CaptureError> {
   const listed = listFolder(folder, limits, shown);
   if (!listed.ok) return listed;
@@ -118,11 +152,12 @@ function openFolder(
     limits: readers,
     open: (path) => {
       if (!known.has(path)) return null;
-      const source = new FileSource(path, join(folder, path));
+      const source = new FileSource(path, folder);
       open.push(source);
       return source;
     },
-    bytes: (path, limit, sink) => (known.has(path) ? wholeFile(path, join(folder, path), limit, sink) : null),
+    bytes: (path, limit, sink) =>
+      known.has(path) ? wholeFile(path, () => openBelow(folder, path), limit, sink) : null,
     close: () => {
       for (const source of open) source.close();
       close();
@@ -163,7 +198,11 @@ function listFolder(folder: string, limits: CaptureLimits, shown: string): Resul
       else if (entry.isSymbolicLink()) {
         return err(captureError("link", `${where} is a link.`, "Put the file itself in its place."));
       } else if (entry.isFile()) {
-        const { size } = lstatSync(join(folder, path));
+        const stats = lstatOrNull(join(folder, path));
+        if (stats === null) {
+          return err(captureError("unreadable", `${where} is gone since it was listed.`, "Read it again."));
+        }
+        const { size } = stats;
         if (size > limits.memberBytes) {
           const most = formatBytes(limits.memberBytes);
           return err(
@@ -217,14 +256,14 @@ class FileSource implements ByteSource {
 
   constructor(
     readonly name: string,
-    readonly path: string,
+    readonly root: string,
   ) {
-    this.size = lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    this.size = lstatSync(join(root, name), { throwIfNoEntry: false })?.size ?? 0;
   }
 
   read(into: Uint8Array, position: number): number {
     try {
-      this.#fd ??= openSync(this.path, "r");
+      this.#fd ??= openBelow(this.root, this.name).fd;
       let got = 0;
       while (got < into.length) {
         const more = readSync(this.#fd, into, got, into.length - got, position + got);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { DefectInput } from "../../base/defect.js";
+import { openFile } from "./open-file.js";
 import { wholeFile } from "./whole-file.js";
 
 const folder = mkdtempSync(join(tmpdir(), "blackout-whole-"));
@@ -14,7 +15,7 @@ function read(name: string, bytes: Uint8Array, limit: number) {
   const path = join(folder, name);
   writeFileSync(path, bytes);
   const defects: DefectInput[] = [];
-  return { content: wholeFile(name, path, limit, { defect: (found) => defects.push(found) }), defects };
+  return { content: wholeFile(name, () => openFile(path), limit, { defect: (found) => defects.push(found) }), defects };
 }
 
 test("a packed file comes back whole, whatever its trailer announces", () => {

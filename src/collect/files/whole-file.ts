@@ -1,8 +1,9 @@
 /** A small file beside the events, read whole: what decodes them, a log, a clock reading. */
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import type { DefectSink } from "../../base/defect.js";
+import type { OpenFile } from "./open-file.js";
 
 /** A capture's file that could be read when the capture was opened, and no longer can. */
 export class CaptureReadError extends Error {
@@ -12,13 +13,13 @@ export class CaptureReadError extends Error {
 }
 
 /**
- * The whole file, unpacked if its name ends in `.gz`; null, and a defect, if it is larger than `limit` bytes, packed or
- * unpacked, or is damaged. Throws `CaptureReadError` if it cannot be read.
+ * The whole file that `open` opens, unpacked if its name ends in `.gz`; null, and a defect, if it is larger than
+ * `limit` bytes, packed or unpacked, or is damaged. Throws `CaptureReadError` if it cannot be read.
  */
-export function wholeFile(name: string, path: string, limit: number, sink: DefectSink): Uint8Array | null {
+export function wholeFile(name: string, open: () => OpenFile, limit: number, sink: DefectSink): Uint8Array | null {
   let packed: Uint8Array | null;
   try {
-    packed = readWhole(path, limit);
+    packed = readWhole(open(), limit);
   } catch (error) {
     throw new CaptureReadError(name, error as Error);
   }
@@ -69,10 +70,8 @@ function announcedBytes(packed: Uint8Array): number {
 }
 
 /** The whole file, or null where it is larger than `limit`. */
-function readWhole(path: string, limit: number): Uint8Array | null {
-  const fd = openSync(path, "r");
+function readWhole({ fd, stats: { size } }: OpenFile, limit: number): Uint8Array | null {
   try {
-    const { size } = fstatSync(fd);
     if (size > limit) return null;
     const bytes = new Uint8Array(size);
     let got = 0;

@@ -12,6 +12,7 @@ import { type EventSource, traceClockOf } from "../../model/collected.js";
 import type { RecordFilter } from "../../model/traces/trace-file.js";
 import { parsePrintkFormats } from "../event-text/kernel-facts.js";
 import { type FileSource, fileSource } from "../files/file-source.js";
+import { openFile } from "../files/open-file.js";
 import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";
 import { wholeFile } from "../files/whole-file.js";
 import { type ParsedFormats, parseFormatFiles, parseFormats } from "../formats/event-format.js";
@@ -144,7 +145,8 @@ function bytesIn(
   for (const place of places) {
     for (const name of names) {
       const path = join(place, name);
-      if (statSync(path, { throwIfNoEntry: false })?.isFile()) return wholeFile(name, path, limit, sink);
+      if (statSync(path, { throwIfNoEntry: false })?.isFile())
+        return wholeFile(name, () => openFile(path), limit, sink);
     }
   }
   return null;

@@ -9,6 +9,7 @@ import fc from "fast-check";
 import type { Result } from "../../base/result.js";
 import { paxMember, type TarMember, tarArchive, tarMember, zstdRaw, zstdZeros } from "../../testing/fakes/tar.js";
 import { type CaptureError, type CaptureLimits, DEFAULT_LIMITS } from "../files/capture-error.js";
+import { openFile } from "../files/open-file.js";
 import { type Packing, packingOf, unpackArchive } from "./archive-unpack.js";
 
 interface Unpacked {
@@ -26,7 +27,7 @@ async function unpack(bytes: Uint8Array, packing: Packing, limits: Partial<Captu
     const into = join(top, "into");
     mkdirSync(into);
     writeFileSync(archive, bytes);
-    const result = await unpackArchive(archive, packing, into, { ...DEFAULT_LIMITS, ...limits });
+    const result = await unpackArchive(openFile(archive), packing, into, { ...DEFAULT_LIMITS, ...limits });
     const files = new Map<string, string>();
     for (const entry of readdirSync(into, { withFileTypes: true, recursive: true })) {
       assert.ok(entry.isFile() || entry.isDirectory(), `${entry.name} is neither file nor folder`);
@@ -80,7 +81,7 @@ test("refused in the middle of a file, nothing is written after the answer", asy
     const into = join(top, "into");
     mkdirSync(into);
     writeFileSync(archive, cut);
-    assert.ok(!(await unpackArchive(archive, "tar", into, DEFAULT_LIMITS)).ok);
+    assert.ok(!(await unpackArchive(openFile(archive), "tar", into, DEFAULT_LIMITS)).ok);
     const atOnce = readdirSync(into, { recursive: true }).sort();
     await new Promise((resolve) => setTimeout(resolve, 2));
     assert.deepEqual(readdirSync(into, { recursive: true }).sort(), atOnce);
@@ -268,7 +269,7 @@ test("a file's compression is recognized by its first bytes", () => {
   const told = (bytes: Uint8Array): Packing | null => {
     const path = join(folder, "f");
     writeFileSync(path, bytes);
-    return packingOf(path);
+    return packingOf(openFile(path));
   };
   try {
     for (const [packing, pack] of packings) assert.equal(told(pack(tarArchive([FILE]))), packing);

@@ -3,19 +3,11 @@
  * is believed before it is checked, and the first thing that is wrong refuses the whole.
  */
 
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  mkdirSync,
-  openSync,
-  readSync,
-  statSync,
-  type WriteStream,
-} from "node:fs";
+import { createWriteStream, mkdirSync, read, readSync, type WriteStream } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Readable, Transform } from "node:stream";
+import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
 import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
 import { err, ok, type Result } from "../../base/result.js";
@@ -28,6 +20,7 @@ import {
   pathFault,
   RATIO_FREE_BYTES,
 } from "../files/capture-error.js";
+import type { OpenFile } from "../files/open-file.js";
 import { ZstdStream } from "./zstd.js";
 import { isZstd, ZSTD_WINDOW_BYTES, type ZstdFault } from "./zstd-header.js";
 
@@ -49,14 +42,9 @@ function endOf(header: Header): number {
 }
 
 /** What a file is packed with, by its first bytes; null if it is not an archive. */
-export function packingOf(path: string): Packing | null {
+export function packingOf({ fd }: OpenFile): Packing | null {
   const head = Buffer.alloc(USTAR_AT + 5);
-  const fd = openSync(path, "r");
-  try {
-    readSync(fd, head, 0, head.length, 0);
-  } finally {
-    closeSync(fd);
-  }
+  readSync(fd, head, 0, head.length, 0);
   if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
   if (isZstd(head)) return "zstd";
   return head.toString("latin1", USTAR_AT) === "ustar" ? "tar" : null;
@@ -176,7 +164,7 @@ function admit(header: Header, seen: Set<string>, limits: CaptureLimits): string
 
 /** Unpacks `archive` into the folder `into`, which must exist and be empty. */
 export async function unpackArchive(
-  archive: string,
+  archive: OpenFile,
   packing: Packing,
   into: string,
   limits: CaptureLimits,
@@ -225,8 +213,8 @@ export async function unpackArchive(
       (error) => fail(withPlace(error, header.name)),
     );
   });
-  const packed = statSync(archive).size;
-  const source = createReadStream(archive, { highWaterMark: 1 << 20 });
+  const packed = archive.stats.size;
+  const source = Readable.from(chunksOf(archive), { objectMode: false });
   try {
     switch (packing) {
       case "tar":
@@ -250,6 +238,19 @@ export async function unpackArchive(
     return err(captureError("truncated", "The archive ends in the middle (its end mark is missing).", TRANSFER));
   }
   return files > 0 ? ok(null) : err(captureError("not-a-capture", "The archive holds no files.", REPACK));
+}
+
+const CHUNK_BYTES = 1 << 20;
+const readAt = promisify(read);
+
+/** The file from its begin; a stream of its own would close a descriptor that its opener closes. */
+async function* chunksOf({ fd }: OpenFile): AsyncGenerator<Uint8Array> {
+  for (let at = 0; ; ) {
+    const { bytesRead, buffer } = await readAt(fd, Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
 }
 
 /** A path that is once a file and once a folder shows up as a file-system error of ours. */
