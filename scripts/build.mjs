@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { copyAssets, forgetIfIncomplete, makeExecutable, pruneStale } from "./lib/dist.mjs";
 import { inProject } from "./lib/project.mjs";
 import { main, runNode, say, step } from "./lib/step.mjs";
+import { writeManual } from "./manual.mjs";
 
 export async function build() {
   await step("build", async () => {
@@ -13,7 +14,8 @@ export async function build() {
     copyAssets();
     const viewer = inProject("scripts/build-viewer.mjs");
     if (existsSync(viewer)) await runNode([viewer]);
-    makeExecutable(inProject("dist/cli/main.js"));
+    for (const path of ["dist/cli/main.js", "dist/cli/launch/blackout.cjs"]) makeExecutable(inProject(path));
+    await writeManual();
   });
 }
 

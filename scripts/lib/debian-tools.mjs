@@ -45,6 +45,8 @@ const tools = [
     package: "prometheus",
     use: "the tests of rules and metrics, and the one in which Prometheus scrapes",
   },
+  { find: "command", name: "zsh", package: "zsh", use: "the test of its completion" },
+  { find: "command", name: "fish", package: "fish", use: "the test of its completion" },
   {
     find: "python module",
     name: "scipy",

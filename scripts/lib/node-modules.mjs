@@ -32,7 +32,16 @@ function packagesOf(lockfile) {
 export async function install() {
   say("installing the packages of package-lock.json (npm ci)");
   // The tools are devDependencies, which NODE_ENV=production or a user's settings would leave out.
-  const args = ["ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund", "--loglevel=error"];
+  // No package needs its installation scripts, and this project's own (prepare) is what may be running.
+  const args = [
+    "ci",
+    "--ignore-scripts",
+    "--include=dev",
+    "--include=optional",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ];
   const npm = process.env.npm_execpath;
   if (npm?.endsWith(".js")) await run(process.execPath, [npm, ...args], { quiet: true });
   else await run("npm", args, { quiet: true });

@@ -123,6 +123,18 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./cohort/cohort.js")).cohortCommand,
   },
   {
+    name: "demo",
+    group: "First steps",
+    summary: "Copy recordings of real live updates to a folder, and analyse one",
+    load: async () => (await import("./recording/demo.js")).demoCommand,
+  },
+  {
+    name: "completion",
+    group: "First steps",
+    summary: "Print the completion of bash, zsh or fish",
+    load: async () => (await import("./manual/completion.js")).completionCommand,
+  },
+  {
     name: "doctor",
     group: "Recording",
     summary: "Report what this host can record, what is missing, and how to fix it",

@@ -92,7 +92,7 @@ export const archiveCommand = defineCommand({
   description: `add ARCHIVE WHAT...: adds live updates; creates the archive if it does not exist. WHAT is ${COHORT_FORMS}. An update that is already there is not added twice. Any number of processes may add at the same time, and an acknowledged update is durable (fsync).\nlist ARCHIVE: prints one line per update.\nshow ARCHIVE ID...: prints updates by their ids, or the first digits of the ids.\nverify ARCHIVE: checks that every update is present, intact and unique; exits with 1 if not.\ncompact ARCHIVE: merges small files into few large ones and deletes files that are no longer used; others may go on adding.\nexport ARCHIVE: prints updates as JSON lines, which every cohort argument and add read; with --anonymise, without names; with --sql, statements that let another engine read the files.\npush ARCHIVE --clickhouse URL: copies new updates to a ClickHouse server; it can be repeated at any time. The password is read from CLICKHOUSE_PASSWORD; docs/clickhouse.md describes the tables.\nremove ARCHIVE --where CONDITION: removes updates.\ndocs/archive-format.md describes the format. blackout query reads the archive in SQL, and every cohort argument accepts an archive, like 'fleet/?kernel=7.3.4&since=7d'.`,
   options,
   positionals: {
-    action: one(`Action: ${ACTIONS.join(", ")}`),
+    action: one(`Action: ${ACTIONS.join(", ")}`, ACTIONS),
     archive: one("The archive's folder"),
     what: anyNumber("Arguments of the action"),
   },

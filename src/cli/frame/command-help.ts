@@ -51,8 +51,7 @@ export function mainHelp(
 
 /** `blackout NAME --help` */
 export function commandHelp(name: string, command: Command, common: Options, layout: HelpLayout): string {
-  const own = new Set(command.exitCodes.map(({ code }) => code));
-  const exitCodes = [...commonExitCodes.filter(({ code }) => !own.has(code)), ...command.exitCodes];
+  const exitCodes = exitCodesOf(command);
   const positionals = Object.entries(command.positionals).map(
     ([name, { summary }]): Pair => [name.toUpperCase(), summary],
   );
@@ -68,8 +67,15 @@ export function commandHelp(name: string, command: Command, common: Options, lay
     .join("\n");
 }
 
+/** The exit codes of a command, in order: its own meaning of a code replaces the common one. */
+export function exitCodesOf(command: Command): readonly ExitCode[] {
+  const own = new Set(command.exitCodes.map(({ code }) => code));
+  const all = [...commonExitCodes.filter(({ code }) => !own.has(code)), ...command.exitCodes];
+  return all.sort((a, b) => a.code - b.code);
+}
+
 /** What follows the command's name: `[OPTION]... CAPTURE [OTHER]...`. */
-function usageOf(command: Command): string {
+export function usageOf(command: Command): string {
   return command.usage ?? ["[OPTION]...", positionalUsage(command.positionals)].filter((part) => part !== "").join(" ");
 }
 
@@ -121,7 +127,7 @@ function optionTerm(name: string, option: Option<unknown>): string {
   return `${short}--${name}${option.valueName === null ? "" : ` ${option.valueName}`}`;
 }
 
-function optionMeaning(option: Option<unknown>): string {
+export function optionMeaning(option: Option<unknown>): string {
   const notes = [
     option.choices.length > 0 ? option.expected : "",
     option.required ? "required" : "",

@@ -9,14 +9,14 @@ import { flagOption, type Options } from "./options.js";
 import { asksForHelp, parseArguments } from "./options-parse.js";
 
 /** Taken by every command, and before a command's name. */
-const commonOptions = {
+export const commonOptions = {
   "no-color": flagOption("print without colour, as NO_COLOR=1 does"),
   help: flagOption("print this help", "h"),
 } as const satisfies Options;
 
-const mainOptions = { ...commonOptions, version: flagOption("print the version") } as const satisfies Options;
+export const mainOptions = { ...commonOptions, version: flagOption("print the version") } as const satisfies Options;
 
-const mainSummary = `Profiles the blackout window of a Linux live update: how long the virtual machines stood still \
+export const mainSummary = `Profiles the blackout window of a Linux live update: how long the virtual machines stood still \
 across the kexec, where that time went, whether it is getting worse, and what to fix first.`;
 
 /** Written out here, so that \`blackout --help\` imports no command. */

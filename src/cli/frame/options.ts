@@ -237,6 +237,8 @@ export interface Positional<T> {
   readonly min: number;
   /** Infinity: as many as there are. */
   readonly max: number;
+  /** The words it is chosen from, if they are few; for completion. */
+  readonly choices: readonly string[];
   /** The value of `min` to `max` texts. */
   read(texts: readonly string[]): T;
 }
@@ -246,19 +248,19 @@ export type PositionalValues<P extends Positionals> = {
   readonly [K in keyof P]: P[K] extends Positional<infer T> ? T : never;
 };
 
-export function one(summary: string): Positional<string> {
-  return { summary, min: 1, max: 1, read: (texts) => texts[0] ?? "" };
+export function one(summary: string, choices: readonly string[] = []): Positional<string> {
+  return { summary, min: 1, max: 1, choices, read: (texts) => texts[0] ?? "" };
 }
 
 /** Null where it is not given. */
-export function atMostOne(summary: string): Positional<string | null> {
-  return { summary, min: 0, max: 1, read: (texts) => texts[0] ?? null };
+export function atMostOne(summary: string, choices: readonly string[] = []): Positional<string | null> {
+  return { summary, min: 0, max: 1, choices, read: (texts) => texts[0] ?? null };
 }
 
 export function oneOrMore(summary: string): Positional<readonly string[]> {
-  return { summary, min: 1, max: Number.POSITIVE_INFINITY, read: (texts) => texts };
+  return { summary, min: 1, max: Number.POSITIVE_INFINITY, choices: [], read: (texts) => texts };
 }
 
 export function anyNumber(summary: string): Positional<readonly string[]> {
-  return { summary, min: 0, max: Number.POSITIVE_INFINITY, read: (texts) => texts };
+  return { summary, min: 0, max: Number.POSITIVE_INFINITY, choices: [], read: (texts) => texts };
 }

@@ -162,7 +162,7 @@ export const labCommand = defineCommand({
     source: textOption("TAR", "With `lab kernel`: the kernel's source (default: Debian's newest under /usr/src)"),
     json: flagOption("Print one JSON document per line and update"),
   },
-  positionals: { verb: one("run|kernel") },
+  positionals: { verb: one("run|kernel", ["run", "kernel"]) },
   examples: [
     {
       command: "blackout lab run --kernel bzImage --level probes --repeat 30 -o base",

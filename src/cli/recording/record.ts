@@ -100,7 +100,7 @@ export const recordCommand = defineCommand({
     level: withDefault(choiceOption("LEVEL", PROBE_LEVELS, "Record at this level"), "events"),
     with: textOption("LIST", "Also record these events: sched, irq, kvm, separated by commas"),
   },
-  positionals: { what: atMostOne("stamp"), image: atMostOne("The kernel image to stamp") },
+  positionals: { what: atMostOne("stamp", ["stamp"]), image: atMostOne("The kernel image to stamp") },
   examples: [
     { command: "blackout record --install /usr/local/sbin", what: "Install the recorder on this host" },
     { command: "blackout record --plan --level probes", what: "Print what it would write to tracefs" },
