@@ -24,6 +24,11 @@ import { ATTRIBUTED_KINDS } from "./span-table.js";
 export const PHASES = ["prepare", "freeze", "kexec", "restore", "finish"] as const;
 export type PhaseName = (typeof PHASES)[number];
 
+/** LUO's work in a phase, beside its time from first to last; the kexec has no call of LUO's. */
+export const WORK_PHASES = ["prepare", "freeze", "restore", "finish"] as const satisfies readonly PhaseName[];
+/** Their names as measures. */
+export const WORK_MEASURES = ["prepare-work", "freeze-work", "restore-work", "finish-work"] as const;
+
 /**
  * `completed`: nothing that was preserved is known to be lost. `partly-restored`: the new kernel came up, and lost some
  * of it. `aborted`: the old kernel went on. `failed`: the new one never came up, or refused the state. `incomplete`:

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import { WORK_MEASURES } from "../../model/document-parts.js";
 import { MEASURES } from "../../model/documents/percentiles.js";
 import { sampleOfDocument } from "../../model/update-sample.js";
 import { liveUpdateDocument } from "../../testing/samples/live-update-document.js";
@@ -33,7 +34,7 @@ test("only completed updates count, each once; the rest is named", () => {
   );
   assert.deepEqual(
     measures.map(({ name, valuesNs, histogram }) => [name, valuesNs, histogram.totalCount]),
-    MEASURES.map((name) => [name, [1e6], 1]),
+    MEASURES.map((name) => (name.endsWith("-work") ? [name, [], 0] : [name, [1e6], 1])),
   );
 });
 
@@ -52,6 +53,7 @@ test("a value that is unknown, negative or beyond the histogram is named, not dr
     ["kexec", 1, null],
     ["restore", 0, "it lasts -5 ns: its ends are in the wrong order"],
     ["finish", 0, `it lasts ${HISTOGRAM_HIGHEST_NS + 1} ns, more than the 24 h that a histogram holds`],
+    ...WORK_MEASURES.map((name) => [name, 0, "no call of LUO's is recorded"]),
   ]);
 });
 

@@ -1,6 +1,7 @@
 /** The durations of many live updates: per phase and for the blackout, as exact samples and as HDR histograms. */
 
 import { build, type Histogram } from "hdr-histogram-js";
+import { WORK_MEASURES } from "../../model/document-parts.js";
 import { MEASURES, type MeasureName, type NotCounted } from "../../model/documents/percentiles.js";
 import { doubtOf } from "../../model/trusted-durations.js";
 import type { UpdateSample } from "../../model/update-sample.js";
@@ -9,6 +10,7 @@ import {
   HISTOGRAM_HIGHEST_NS,
   HISTOGRAM_LOWEST_NS,
 } from "../statistics/distributions/histogram-layout.js";
+import { parseMetric, valuesOfUpdate } from "./metrics.js";
 
 export function durationHistogram(): Histogram {
   return build({
@@ -83,8 +85,12 @@ function sampleMeasure(name: MeasureName, updates: readonly UpdateSample[]): Mea
 
 /** The duration in nanoseconds, or why there is none that a histogram can hold. */
 function durationOf(update: UpdateSample, name: MeasureName): number | string {
-  const durationNs = name === "blackout" ? update.blackout.durationNs : update.phases[name];
-  if (durationNs === null) return doubtOf(update) ?? "not both of its ends were seen on one axis";
+  const metric = parseMetric(name);
+  const [durationNs] = metric.ok ? valuesOfUpdate(update, metric.value) : [];
+  if (durationNs === undefined) {
+    const isWork = (WORK_MEASURES as readonly string[]).includes(name);
+    return doubtOf(update) ?? (isWork ? "no call of LUO's is recorded" : "not both of its ends were seen on one axis");
+  }
   if (durationNs < 0) return `it lasts ${durationNs} ns: its ends are in the wrong order`;
   if (durationNs > HISTOGRAM_HIGHEST_NS) return `it lasts ${durationNs} ns, more than the 24 h that a histogram holds`;
   return durationNs;

@@ -4,6 +4,7 @@
  */
 
 import { formatDuration } from "../../base/text/format.js";
+import { WORK_PHASES } from "../../model/document-parts.js";
 import type { CohortDocument, Warning } from "../../model/documents/cohort.js";
 import type {
   CauseComparison,
@@ -46,6 +47,7 @@ export function compareCohorts(base: Cohort, candidate: Cohort, options: Compare
   const secondary = [
     ...(hasSeveralVms(base) || hasSeveralVms(candidate) ? [{ kind: "vm-blackout" } as const] : []),
     ...PHASES.map((phase) => ({ kind: "phase", phase }) as const),
+    ...WORK_PHASES.map((phase) => ({ kind: "phase-work", phase }) as const),
   ].flatMap((metric) => measure(base, candidate, metric) ?? []);
   const judgedSecondary = judgeFamily(
     secondary.map(({ pair }) => pair),

@@ -1,6 +1,7 @@
 /** The verdict in a few sentences: how much, and by what. */
 
 import { formatDuration, formatSigned } from "../../base/text/format.js";
+import { WORK_MEASURES, WORK_PHASES } from "../../model/document-parts.js";
 import type { CauseComparison, Comparison, MetricComparison } from "../../model/documents/comparison.js";
 import { causeName } from "../../model/update-sample.js";
 import { isChange } from "./percentile-shifts.js";
@@ -114,8 +115,14 @@ function phaseSentences({ metrics }: Compared): readonly string[] {
     const how = shiftNs > 0 ? "longer by" : "shorter:";
     const sure = shiftIntervalNs === null ? "" : `, between ${shiftIntervalNs.map(formatSigned).join(" and ")}`;
     const total = metric.candidate.medianNs - metric.base.medianNs;
-    return `The phase ${name} is ${how} ${formatSigned(shiftNs)}${relativeText(metric)}${sure}${causesText(total, causes)}.`;
+    return `${subjectOf(name)} is ${how} ${formatSigned(shiftNs)}${relativeText(metric)}${sure}${causesText(total, causes)}.`;
   });
+}
+
+/** `The phase restore`, `LUO's work in restore`, `vm-blackout`. */
+function subjectOf(name: string): string {
+  const phase = WORK_PHASES[(WORK_MEASURES as readonly string[]).indexOf(name)];
+  return phase === undefined ? `The phase ${name}` : `LUO's work in ${phase}`;
 }
 
 /** Causes that changed by themselves although the blackout did not change their way. */

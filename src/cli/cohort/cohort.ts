@@ -8,9 +8,10 @@ import {
 } from "../../analyze/cohort/cohort.js";
 import { NOT_RECORDED } from "../../analyze/cohort/cohort-key.js";
 import { distributionOf } from "../../analyze/cohort/distribution.js";
-import { valuesOf } from "../../analyze/cohort/metrics.js";
+import { metricName, valuesOf } from "../../analyze/cohort/metrics.js";
 import { clusteredSampleOf } from "../../analyze/statistics/clusters.js";
 import { formatDuration, formatNeeded } from "../../base/text/format.js";
+import { WORK_PHASES } from "../../model/document-parts.js";
 import { PHASES } from "../../model/live-update.js";
 import { documentOfSample } from "../../model/update-sample.js";
 import { defineCommand, warn } from "../frame/command.js";
@@ -68,14 +69,18 @@ function cohortText(found: Cohort, layout: TextLayout): string {
       .filter(({ values }) => (values[0]?.length ?? 0) > 0)
       .map(({ name, values }): readonly Cell[] => [{ text: name, style: "quiet" }, valuesText(values[0] ?? [])]),
   ];
-  const metrics = [{ kind: "blackout" } as const, ...PHASES.map((phase) => ({ kind: "phase", phase }) as const)];
+  const metrics = [
+    { kind: "blackout" } as const,
+    ...PHASES.map((phase) => ({ kind: "phase", phase }) as const),
+    ...WORK_PHASES.map((phase) => ({ kind: "phase-work", phase }) as const),
+  ];
   const rows = metrics.flatMap((metric): readonly (readonly Cell[])[] => {
     const sample = clusteredSampleOf(valuesOf(found, metric));
     if (!sample.ok) return [];
     const { updates, minNs, maxNs, percentiles } = distributionOf(sample.value);
     return [
       [
-        metric.kind === "phase" ? metric.phase : { text: "blackout", style: "strong" },
+        metric.kind === "blackout" ? { text: "blackout", style: "strong" } : metricName(metric),
         String(updates),
         formatDuration(minNs),
         ...percentiles.map(({ valueNs, upperNs, neededUpdates }): Cell => {

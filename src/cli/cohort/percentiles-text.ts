@@ -2,6 +2,7 @@
 
 import { COHORT_TRAITS, NOT_RECORDED, traitText } from "../../analyze/cohort/cohort-key.js";
 import { formatDuration, formatNeeded } from "../../base/text/format.js";
+import { WORK_MEASURES } from "../../model/document-parts.js";
 import type {
   MeasurePercentile,
   MeasurePercentiles,
@@ -44,7 +45,9 @@ function headline({ cohort, updates, logs }: PercentilesDocument, { palette }: T
 function table({ measures }: PercentilesDocument, layout: TextLayout): string {
   const titles = (measures[0]?.percentiles ?? []).map(({ percentile }) => rightColumn(`p${percentile}`));
   const columns = [leftColumn(""), rightColumn("n"), rightColumn("min"), ...titles, rightColumn("max")];
-  return renderTable(columns, measures.flatMap(rowsOf), { ...layout, indent: 2 });
+  // Updates at a level that records no call of LUO's have no work in any phase: four empty rows.
+  const shown = measures.filter(({ name, n }) => n > 0 || !(WORK_MEASURES as readonly string[]).includes(name));
+  return renderTable(columns, shown.flatMap(rowsOf), { ...layout, indent: 2 });
 }
 
 function rowsOf({ name, n, minNs, maxNs, percentiles }: MeasurePercentiles): readonly (readonly Cell[])[] {

@@ -13,11 +13,11 @@ import {
   shared,
   text,
 } from "../../base/schema.js";
-import { nsOrUnknown, PHASES, textOrNone } from "../document-parts.js";
+import { nsOrUnknown, PHASES, textOrNone, WORK_MEASURES } from "../document-parts.js";
 import { PERCENTILES } from "./cohort.js";
 
-/** What is measured of an update. */
-export const MEASURES = ["blackout", ...PHASES] as const;
+/** What is measured of an update; `restore-work`: what LUO worked in the restore. */
+export const MEASURES = ["blackout", ...PHASES, ...WORK_MEASURES] as const;
 export type MeasureName = (typeof MEASURES)[number];
 
 /** What updates must have in common, and every percentile's table names. */
@@ -104,7 +104,7 @@ export const percentilesSchema = formatted(
     confidence: number(
       "With which each bound, lower or upper, holds by itself (order statistics; no distribution is assumed).",
     ),
-    measures: list(measure, undefined, { min: 6, max: 6 }),
+    measures: list(measure, undefined, { min: MEASURES.length, max: MEASURES.length }),
   },
 );
 export type PercentilesDocument = Of<typeof percentilesSchema>;

@@ -15,6 +15,7 @@ import { hodgesLehmann } from "../../analyze/statistics/tests/hodges-lehmann.js"
 import { holm } from "../../analyze/statistics/tests/holm.js";
 import { kolmogorovSmirnov } from "../../analyze/statistics/tests/kolmogorov-smirnov.js";
 import { mannWhitney } from "../../analyze/statistics/tests/mann-whitney.js";
+import { WORK_PHASES } from "../../model/document-parts.js";
 import type { Floors } from "../../model/documents/comparison.js";
 import { PHASES } from "../../model/live-update.js";
 import type { UpdateSample } from "../../model/update-sample.js";
@@ -25,7 +26,7 @@ export interface Alarms {
   /** Whether a percentile of the blackout changed. */
   readonly percentiles: boolean;
   readonly spread: boolean;
-  /** Phases, by their place or a percentile. */
+  /** Phases and LUO's work in them, by their place or a percentile. */
   readonly phases: boolean;
   readonly causes: boolean;
 }
@@ -42,7 +43,7 @@ export function anyAlarm(alarms: Alarms): boolean {
 /** Every metric of a pool of updates, in columns: a row is an update. */
 export interface AlarmTable {
   readonly blackout: Float64Array;
-  /** NaN if a phase was not seen. */
+  /** And LUO's work in them. NaN if a phase was not seen. */
   readonly phases: readonly Float64Array[];
   readonly causes: readonly Float64Array[];
 }
@@ -56,7 +57,10 @@ export function alarmTable(updates: readonly UpdateSample[], floors: Floors): Al
     });
   return {
     blackout: column({ kind: "blackout" }),
-    phases: PHASES.map((phase) => column({ kind: "phase", phase })),
+    phases: [
+      ...PHASES.map((phase) => column({ kind: "phase", phase })),
+      ...WORK_PHASES.map((phase) => column({ kind: "phase-work", phase })),
+    ],
     causes: listedCauses(updates, floors.absoluteNs / 2).listed.map(({ kind, id }) =>
       column({ kind: "cause", cause: kind, id }),
     ),
