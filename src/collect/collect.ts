@@ -1,7 +1,7 @@
 /** From a capture's files to events on one axis: picks the sources, reads each once, links the clocks, places all. */
 
 import { AXIS_EDGE_NS, axisNsOf, type ClockMap, placeColumn, uncertaintyOf } from "../base/clock-map.js";
-import { type DefectInput, DefectLog } from "../base/defect.js";
+import { type DefectInput, DefectLog, type DefectSink } from "../base/defect.js";
 import { type Boot, instant } from "../base/time.js";
 import type {
   Collected,
@@ -69,7 +69,7 @@ export function collectCapture(
 ): CollectedCapture {
   const defects = new DefectLog();
   for (const found of capture.defects) defects.add(found);
-  const sink = { defect: (input: DefectInput) => defects.add(input) };
+  const sink: DefectSink = { defect: (input: DefectInput) => defects.add(input) };
   const logs = bootLogs(capture, files, sink);
   const boots = (["old", "new"] as const).map((boot, i): ReadBoot => {
     progress(i, 2, `${boot} boot's events`);
@@ -94,9 +94,9 @@ export function collectCapture(
     const own = vmms.filter((each) => each.boot === boot);
     if (agents.messages[boot].length === 0 && own.length === 0) return { keyEvents: traced, spans: [] };
     const anchors = wallAnchors(read, maps[boot], traced, capture, linked.link.tscKhz);
-    const told = placeMessages(boot, agents.messages[boot], anchors, sink);
+    const messages = placeMessages(boot, agents.messages[boot], anchors, sink);
     const vmm = placeVmmLogs(own, anchors, sink);
-    const keyEvents = [...traced, ...told, ...vmm.keyEvents].sort((a, b) => a.at.ns - b.at.ns);
+    const keyEvents = [...traced, ...messages, ...vmm.keyEvents].sort((a, b) => a.at.ns - b.at.ns);
     return { keyEvents, spans: vmm.spans };
   });
   const collected: Collected = {
@@ -193,7 +193,7 @@ function countedFilter(map: TraceMap, { records, axisNs }: PlacedFilter): Record
 
 function readBoot(boot: Boot, capture: Capture, files: CaptureFiles, logs: BootLogs, defects: DefectLog): ReadBoot {
   const log = logs[boot];
-  const sink = { defect: (input: DefectInput) => defects.add(input) };
+  const sink: DefectSink = { defect: (input: DefectInput) => defects.add(input) };
   const source = eventSourceOf(boot, capture, files, sink);
   const events = new EventCollector(sink.defect);
   if (source === null) {

@@ -3,7 +3,7 @@ import type { Unlike } from "../../model/documents/cohort.js";
 import type { CohortDifference, CohortProperty } from "../../model/documents/percentiles.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 
-/** What must be equal; null where a capture does not say, which is equal to no stated value. */
+/** What must be equal; null: not recorded. Whether that differs from a recorded value, the trait declares. */
 export interface CohortKey {
   /** How much was traced: tracing itself costs time (a function graph half as much again as markers alone). */
   readonly probeLevel: string | null;
@@ -21,6 +21,8 @@ export interface CohortTrait {
   readonly name: Unlike["trait"];
   /** Why updates that differ in it are not one cohort. */
   readonly why: string;
+  /** Whether an update without it may be another's like: `ignored` if it then has nothing that could be compared. */
+  readonly absent: "differs" | "ignored";
 }
 
 export const COHORT_TRAITS: readonly CohortTrait[] = [
@@ -29,13 +31,21 @@ export const COHORT_TRAITS: readonly CohortTrait[] = [
     text: "probe level",
     name: "probe level",
     why: "probes cost time of their own: the same update took half as long again at graph as at markers",
+    absent: "differs",
   },
-  { property: "workload", text: "workload", name: "labels.workload", why: "the guests did different work" },
+  {
+    property: "workload",
+    text: "workload",
+    name: "labels.workload",
+    why: "the guests did different work",
+    absent: "differs",
+  },
   {
     property: "basis",
     text: "blackout basis",
     name: "blackout basis",
     why: "the blackout from VM to VM is longer than the one the kernel observes",
+    absent: "ignored",
   },
 ];
 
@@ -57,25 +67,55 @@ export interface CohortMember {
   readonly key: CohortKey;
 }
 
-/** In what the members differ; empty where they are alike. */
-export function cohortDifferences(members: readonly CohortMember[]): readonly CohortDifference[] {
-  return COHORT_TRAITS.flatMap(({ property }): CohortDifference[] => {
-    const found = new Map<string | null, { members: number; readonly first: string }>();
-    for (const { from, key } of members) {
-      const known = found.get(key[property]);
-      if (known === undefined) found.set(key[property], { members: 1, first: from });
-      else known.members += 1;
-    }
-    if (found.size < 2) return [];
-    return [{ property, values: [...found].map(([value, rest]) => ({ value, ...rest })) }];
+/** A trait that differs, and who has which value of it: in the order of their first member. */
+export interface TraitDifference<M> {
+  readonly trait: CohortTrait;
+  readonly values: ReadonlyMap<string | null, readonly M[]>;
+}
+
+/** In what the members differ; empty if they are alike. Every command's notion of likeness is this one. */
+export function traitDifferences<M extends { readonly key: CohortKey }>(
+  members: readonly M[],
+): readonly TraitDifference<M>[] {
+  return COHORT_TRAITS.flatMap((trait): TraitDifference<M>[] => {
+    const values = membersByValue(members, trait);
+    return values.size < 2 ? [] : [{ trait, values }];
   });
 }
 
-/** What all members agree on; null for a property in which they differ. */
+function membersByValue<M extends { readonly key: CohortKey }>(
+  members: readonly M[],
+  { property, absent }: CohortTrait,
+): ReadonlyMap<string | null, readonly M[]> {
+  const found = new Map<string | null, M[]>();
+  for (const member of members) {
+    const value = member.key[property];
+    if (value === null && absent === "ignored") continue;
+    const known = found.get(value);
+    if (known === undefined) found.set(value, [member]);
+    else known.push(member);
+  }
+  return found;
+}
+
+/** The differences as the documents of percentiles and histogram logs have them. */
+export function cohortDifferences(members: readonly CohortMember[]): readonly CohortDifference[] {
+  return traitDifferences(members).map(({ trait, values }) => ({
+    property: trait.property,
+    values: [...values].map(([value, having]) => ({
+      value,
+      members: having.length,
+      first: (having[0] as CohortMember).from,
+    })),
+  }));
+}
+
+/** What all members agree on; null for a trait in which they differ, or that none has. */
 export function commonKey(members: readonly CohortMember[]): CohortKey {
-  const common = (property: CohortProperty): string | null => {
-    const first = members[0]?.key[property] ?? null;
-    return members.every(({ key }) => key[property] === first) ? first : null;
-  };
-  return { probeLevel: common("probeLevel"), workload: common("workload"), basis: common("basis") };
+  const key = { probeLevel: null as string | null, workload: null as string | null, basis: null as string | null };
+  for (const trait of COHORT_TRAITS) {
+    const [value = null, ...others] = membersByValue(members, trait).keys();
+    if (others.length === 0) key[trait.property] = value;
+  }
+  return key;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { causeOf, cohortOf, madeSample, numbersOf } from "../../testing/samples/samples.js";
 import { excludedOf, factorsOf, unlikeSentence, unlikeTraits } from "./cohort.js";
+import { cohortDifferences, cohortKeyOf, commonKey } from "./cohort-key.js";
 import { metricName, parseMetric, valuesOf } from "./metrics.js";
 
 test("probe level, workload and basis must be alike; all else may be under test", () => {
@@ -33,6 +34,38 @@ test("a mixed set of updates is not a cohort", () => {
   const mixed = cohortOf("mixed", [madeSample(1), madeSample(2), madeSample(3, { probeLevel: null })]);
   const [unlike] = unlikeTraits([mixed]);
   assert.match(unlikeSentence(unlike!), /mixed has graph \(2\), not recorded \(1\)/);
+});
+
+test("refusals and the documents of percentiles have one notion of likeness", () => {
+  const basis = (name: "vm-marks" | "kernel-observed" | null) => ({
+    blackout: { basis: name, durationNs: name === null ? null : 1, uncertaintyNs: null },
+  });
+  for (const [first, second, alike] of [
+    [{ probeLevel: "graph" }, { probeLevel: "markers" }, false],
+    [{ probeLevel: "graph" }, { probeLevel: null }, false],
+    [{ labels: { workload: "fio" } }, { labels: {} }, false],
+    [basis("vm-marks"), basis("kernel-observed"), false],
+    // An update without a blackout has none that could be compared with another's.
+    [basis("vm-marks"), basis(null), true],
+  ] as const) {
+    const updates = [madeSample(1, first), madeSample(2, second)];
+    const members = updates.map((update) => ({ from: update.source, key: cohortKeyOf(update) }));
+    assert.equal(unlikeTraits([cohortOf("both", updates)]).length === 0, alike, JSON.stringify([first, second]));
+    assert.equal(cohortDifferences(members).length === 0, alike, JSON.stringify([first, second]));
+  }
+  const [some, without] = [basis("vm-marks"), basis(null)].map((more) => cohortKeyOf(madeSample(1, more)));
+  assert.equal(commonKey([some!, without!].map((key) => ({ from: "", key }))).basis, "vm-marks");
+});
+
+test("one cohort given twice counts its updates on both sides", () => {
+  const mixed = cohortOf("mixed", [madeSample(1), madeSample(2, { probeLevel: "markers" })]);
+  assert.deepEqual(
+    unlikeTraits([mixed, mixed])[0]?.cohorts.map(({ values }) => values.map(({ updates }) => updates)),
+    [
+      [1, 1],
+      [1, 1],
+    ],
+  );
 });
 
 test("devices are a factor, by driver", () => {

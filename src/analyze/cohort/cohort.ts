@@ -1,11 +1,10 @@
 /** A cohort: live updates that are comparable. What they must have in common, and what may be under test. */
 import type { CountedValue, Excluded, Unlike } from "../../model/documents/cohort.js";
 import type { Factor } from "../../model/documents/comparison.js";
-import type { CohortProperty } from "../../model/documents/percentiles.js";
 import type { Outcome } from "../../model/live-update.js";
 import { doubtOf } from "../../model/trusted-durations.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { COHORT_TRAITS, cohortKeyOf, NOT_RECORDED } from "./cohort-key.js";
+import { cohortKeyOf, NOT_RECORDED, traitDifferences } from "./cohort-key.js";
 
 export interface Cohort {
   /** As its user named it. */
@@ -14,21 +13,22 @@ export interface Cohort {
   readonly updates: readonly UpdateSample[];
 }
 
-/** Null: without a blackout nothing is compared. */
-function traitValue(update: UpdateSample, property: CohortProperty): string | null {
-  const value = cohortKeyOf(update)[property];
-  return property === "basis" ? value : (value ?? NOT_RECORDED);
-}
-
-/** What the cohorts, each for itself and together, do not have in common; empty where they are comparable. */
+/** What the cohorts, each for itself and together, do not have in common; empty if they are comparable. */
 export function unlikeTraits(cohorts: readonly Cohort[]): readonly Unlike[] {
-  return COHORT_TRAITS.flatMap(({ property, name: trait, why }): readonly Unlike[] => {
-    const of = (update: UpdateSample): string | null => traitValue(update, property);
-    const values = cohorts.map(({ name, updates }) => ({ cohort: name, values: counted(updates, of) }));
-    const distinct = new Set(values.flatMap((cohort) => cohort.values.map(({ value }) => value)));
-    if (distinct.size < 2) return [];
-    return [{ trait, cohorts: values, why }];
-  });
+  const members = cohorts.flatMap(({ updates }, of) => updates.map((update) => ({ of, key: cohortKeyOf(update) })));
+  return traitDifferences(members).map(({ trait, values }) => ({
+    trait: trait.name,
+    cohorts: cohorts.map(({ name }, i) => ({
+      cohort: name,
+      values: byNumber(
+        [...values].map(([value, having]) => ({
+          value: value ?? NOT_RECORDED,
+          updates: having.filter((member) => member.of === i).length,
+        })),
+      ),
+    })),
+    why: trait.why,
+  }));
 }
 
 /** One sentence for each unlike trait. */
@@ -55,8 +55,12 @@ function counted(
     const value = of(update);
     if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1);
   }
-  return [...counts]
-    .map(([value, count]) => ({ value, updates: count }))
+  return byNumber([...counts].map(([value, count]) => ({ value, updates: count })));
+}
+
+function byNumber(values: readonly CountedValue[]): readonly CountedValue[] {
+  return values
+    .filter(({ updates }) => updates > 0)
     .sort((a, b) => b.updates - a.updates || (a.value < b.value ? -1 : 1));
 }
 

@@ -5,7 +5,7 @@ import { gate as judge } from "../../analyze/gate/gate.js";
 import { gateAnnotations } from "../../export/ci/gate-annotations.js";
 import { gateJunit } from "../../export/ci/gate-junit.js";
 import { gateMarkdown } from "../../export/ci/gate-markdown.js";
-import { WEBHOOK_BODIES, webhookBody } from "../../export/ci/gate-webhook.js";
+import { WEBHOOK_BODIES, webhookBody } from "../../export/ci/webhook-bodies.js";
 import type { Comparison } from "../../model/documents/comparison.js";
 import type { GateDocument } from "../../model/documents/gate.js";
 import { outputProblem } from "../files/output-file.js";

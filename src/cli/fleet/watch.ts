@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Cohort } from "../../analyze/cohort/cohort.js";
 import { cohortName } from "../../analyze/fleet/fleet-cohort.js";
 import { ArchiveError } from "../../archive/format.js";
-import { alertBody, WEBHOOK_BODIES, type WebhookBody } from "../../export/ci/gate-webhook.js";
+import { alertBody, WEBHOOK_BODIES, type WebhookBody } from "../../export/ci/webhook-bodies.js";
 import { labelsOfKey } from "../../export/prometheus/fleet-metrics.js";
 import { seedOption } from "../cohort/compare.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";

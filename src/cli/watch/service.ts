@@ -1,16 +1,17 @@
 /**
  * The service: looks through the folder, has captures analysed, adds what was found to the archive, and keeps alerts,
- * metrics and the window up to date. Everything it decides it asks of `Intake`, `GateWindow` and the alerts' functions;
- * here is only what follows what, and what must be on disk before what.
+ * metrics and the window up to date. `Intake`, `GateWindow` and `AlertOutbox` decide; this file holds only the order of
+ * the steps, and what must be on disk before what.
  */
 import { watch as watchFolder } from "node:fs";
 import { FleetTally } from "../../analyze/fleet/tally.js";
 import type { UpdateSample } from "../../model/update-sample.js";
 import type { CaptureOptions } from "../input/capture-options.js";
 import type { KillReason, WorkerOutcome, WorkerPool } from "../workers/worker-pool.js";
+import { AlertOutbox, type SendCounters } from "./alert-outbox.js";
 import type { WatchEvent } from "./events.js";
 import { type CohortGate, type GateRules, GateWindow, MOST_UPDATES } from "./gate-window.js";
-import { type Alert, evaluateAlerts, isFiring, tellingOf, toldOf, untold } from "./intake/alerts.js";
+import type { Alert } from "./intake/alerts.js";
 import { lookThrough } from "./intake/folder.js";
 import { Intake, type IntakeLimits } from "./intake/intake.js";
 import type { Finished, StateFolder } from "./intake/state.js";
@@ -38,7 +39,6 @@ export interface ServiceParts {
 export interface ServiceCounters {
   readonly captures: Record<"taken" | "duplicate" | "refused" | "late", number>;
   readonly killed: Record<KillReason, number>;
-  readonly webhooks: Record<"sent" | "failed", number>;
   /** How long captures took to analyse, in seconds: of each bucket of ANALYSIS_BOUNDS, then above. */
   readonly analysis: { readonly counts: number[]; sum: number; count: number };
 }
@@ -72,27 +72,24 @@ export class WatchService {
   readonly #counters: ServiceCounters = {
     captures: { taken: 0, duplicate: 0, refused: 0, late: 0 },
     killed: { time: 0, memory: 0, crash: 0 },
-    webhooks: { sent: 0, failed: 0 },
     analysis: { counts: new Array(ANALYSIS_BOUNDS.length + 1).fill(0), sum: 0, count: 0 },
   };
   readonly window: GateWindow;
   readonly tally: FleetTally;
   readonly startedAtMs: number;
-  #alerts: readonly Alert[];
+  readonly #outbox: AlertOutbox;
   #gates: readonly CohortGate[] = [];
   #scannedAtMs: number | null = null;
   #pending: Pending[] = [];
   #running = 0;
   #adding = false;
   #gathering: NodeJS.Timeout | null = null;
-  #telling = false;
   #stopping = false;
   #keptUp: Promise<void> = Promise.resolve();
   #isKeepingUp = false;
   readonly #ended = new AbortController();
   #trouble = new Map<string, string>();
   #archiveRetryMs: number = RETRY_MS.first;
-  #notifyRetry = { atMs: 0, pauseMs: RETRY_MS.first as number };
   #stops: (() => void)[] = [];
 
   constructor(settings: ServiceSettings, parts: ServiceParts) {
@@ -104,7 +101,14 @@ export class WatchService {
     this.startedAtMs = parts.nowMs();
     const { journal, alerts, problems } = parts.state.read();
     this.#journal = new Map(journal);
-    this.#alerts = alerts;
+    this.#outbox = new AlertOutbox(alerts, {
+      notify: parts.notify,
+      save: (changed) => this.#write(() => parts.state.writeAlerts(changed)),
+      report: parts.tell,
+      trouble: (what) => this.#setTrouble("webhook", what),
+      nowMs: parts.nowMs,
+      retryMs: RETRY_MS,
+    });
     for (const problem of problems) parts.tell({ event: "trouble", what: problem });
   }
 
@@ -112,12 +116,12 @@ export class WatchService {
     return this.#settings.folder;
   }
 
-  get counters(): ServiceCounters {
-    return this.#counters;
+  get counters(): ServiceCounters & { readonly webhooks: SendCounters } {
+    return { ...this.#counters, webhooks: this.#outbox.counters };
   }
 
   get alerts(): readonly Alert[] {
-    return this.#alerts;
+    return this.#outbox.alerts;
   }
 
   get gates(): readonly CohortGate[] {
@@ -204,7 +208,7 @@ export class WatchService {
     if (this.#gathering !== null) clearTimeout(this.#gathering);
     while (this.#adding) await new Promise((done) => setTimeout(done, 20));
     await this.#addPending();
-    while (this.#telling) await new Promise((done) => setTimeout(done, 20));
+    while (this.#outbox.isSending) await new Promise((done) => setTimeout(done, 20));
     this.#ended.abort();
     await this.#keptUp;
     await this.keepUp();
@@ -236,7 +240,7 @@ export class WatchService {
       this.#running > 0 ||
       this.#pending.length > 0 ||
       this.#adding;
-    while (isBusy() || this.#telling) await new Promise((done) => setTimeout(done, 50));
+    while (isBusy() || this.#outbox.isSending) await new Promise((done) => setTimeout(done, 50));
   }
 
   /** Looks through the folder once. */
@@ -396,63 +400,16 @@ export class WatchService {
 
   /** Judges the window as it is now; alerts are on disk before they are sent. */
   async evaluate(): Promise<void> {
-    const { nowMs, tell } = this.#parts;
+    const { nowMs } = this.#parts;
     this.window.slide(nowMs());
     this.#gates = this.window.evaluate();
     const evaluations = this.#gates.map(({ key, document }) => ({ key, checks: document.checks }));
-    const before = this.#alerts;
-    const after = evaluateAlerts(before, evaluations, nowMs());
-    if (JSON.stringify(before) !== JSON.stringify(after)) {
-      this.#alerts = after;
-      this.#saveAlerts();
-      const [wasRaised, isRaised] = [before, after].map(
-        (alerts) => new Set(alerts.filter(isFiring).map(({ id }) => id)),
-      );
-      for (const alert of after.filter(isFiring)) if (!wasRaised?.has(alert.id)) tell({ event: "raised", alert });
-      for (const alert of before.filter(isFiring)) {
-        const now = after.find(({ id, raisedAtMs }) => id === alert.id && raisedAtMs === alert.raisedAtMs) ?? alert;
-        if (!isRaised?.has(alert.id)) tell({ event: "resolved", alert: now });
-      }
-    }
-    await this.#tellReceiver();
-  }
-
-  async #tellReceiver(): Promise<void> {
-    const { notify, nowMs, tell } = this.#parts;
-    if (this.#telling || nowMs() < this.#notifyRetry.atMs) return;
-    this.#telling = true;
-    try {
-      for (let next = untold(this.#alerts)[0]; next !== undefined; next = untold(this.#alerts)[0]) {
-        this.#alerts = tellingOf(this.#alerts, next);
-        if (notify !== null) this.#saveAlerts();
-        const heard = notify === null || (await notify(next));
-        if (notify !== null) this.#counters.webhooks[heard ? "sent" : "failed"] += 1;
-        if (!heard) {
-          this.#setTrouble("webhook", "an alert was not received; it is sent again");
-          this.#notifyRetry = {
-            atMs: nowMs() + this.#notifyRetry.pauseMs,
-            pauseMs: Math.min(2 * this.#notifyRetry.pauseMs, RETRY_MS.longest),
-          };
-          return;
-        }
-        this.#alerts = toldOf(this.#alerts, next);
-        this.#saveAlerts();
-        this.#notifyRetry = { atMs: 0, pauseMs: RETRY_MS.first };
-        this.#setTrouble("webhook", null);
-      }
-    } catch (error) {
-      tell({ event: "trouble", what: `an alert could not be sent: ${(error as Error).message}` });
-    } finally {
-      this.#telling = false;
-    }
+    this.#outbox.update(evaluations);
+    await this.#outbox.deliver();
   }
 
   #save(): void {
     this.#write(() => this.#parts.state.writeJournal(this.#journal));
-  }
-
-  #saveAlerts(): void {
-    this.#write(() => this.#parts.state.writeAlerts(this.#alerts));
   }
 
   #write(write: () => void): void {

@@ -1,5 +1,6 @@
 /** The recorder's clock_pairs file: rounds of nine readings of `now ts`, each clock's between two of the TSC. */
-import type { ClockPair, EventSink } from "../../model/collected.js";
+import type { DefectSink } from "../../base/defect.js";
+import type { ClockPair } from "../../model/collected.js";
 
 /** x86-tsc, local, x86-tsc, mono, x86-tsc, boot, x86-tsc, tai, x86-tsc. */
 const CLOCKS = ["local", "mono", "boot", "tai"] as const;
@@ -21,7 +22,7 @@ function readingOf(line: string): Reading | null {
 }
 
 /** Pairs in file order. A round that is not nine readings of the right kinds in ascending TSC order is a defect. */
-export function parseClockPairs(text: string, file: string, sink: Pick<EventSink, "defect">): readonly ClockPair[] {
+export function parseClockPairs(text: string, file: string, sink: DefectSink): readonly ClockPair[] {
   const lines = text.split("\n", MAX_LINES).filter((line) => line.trim() !== "");
   const pairs: ClockPair[] = [];
   for (let first = 0; first < lines.length; first += ROUND) {

@@ -315,7 +315,7 @@ class RingReader {
       file: source.name,
       boot: this.#input.boot,
       message: `CPU ${cpu} is left out: with sub-buffers of ${this.#input.layout.pageBytes} bytes the CPUs before it need all the memory there is for them.`,
-      advice: "Read fewer CPUs at a time: --cpu.",
+      advice: "Read fewer CPUs at a time: convert --cpu 0, or events --filter cpu=0.",
     });
   }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import type { CheckStatus } from "../../../model/documents/cohort.js";
-import { type Alert, deliveryKeyOf, evaluateAlerts, isFiring, tellingOf, toldOf, untold } from "./alerts.js";
+import { type Alert, deliveryKeyOf, evaluateAlerts, isFiring, markSending, markSent, unsent } from "./alerts.js";
 
 const key = { probeLevel: "probes", workload: "idle", basis: "vm-marks" };
 const check = (name: string, status: CheckStatus) => ({
@@ -20,7 +20,7 @@ test("raised by failed, kept by undecided, resolved by passed", () => {
   for (const [at, status] of (["passed", "failed", "failed", "undecided", "skipped", "passed"] as const).entries()) {
     alerts = evaluateAlerts(alerts, evaluation(status), at);
     states.push([alerts.filter(isFiring).length, alerts[0]?.message]);
-    for (const alert of untold(alerts)) alerts = toldOf(tellingOf(alerts, alert), alert);
+    for (const alert of unsent(alerts)) alerts = markSent(markSending(alerts, alert), alert);
   }
   assert.deepEqual(
     states.map(([count]) => count),
@@ -61,23 +61,23 @@ test("over any crashes the receiver hears of each alert: raised before resolved,
         onDisk = JSON.stringify(now);
       };
       const deliver = (isKnown: boolean): void => {
-        const [next] = untold(alerts);
+        const [next] = unsent(alerts);
         if (next === undefined) return;
-        save(tellingOf(alerts, next));
+        save(markSending(alerts, next));
         const what = isFiring(next) ? "raised" : "resolved";
         heard.push({ what, alert: `${next.id} ${next.raisedAtMs}`, crashed });
-        if (isKnown) save(toldOf(alerts, next));
+        if (isKnown) save(markSent(alerts, next));
         crashed = !isKnown;
       };
       for (const [at, each] of steps.entries()) {
         if (each.do === "evaluate") save(evaluateAlerts(alerts, evaluation(each.status as CheckStatus), at));
         if (each.do === "deliver") deliver(true);
-        if (each.do === "lose" && untold(alerts)[0] !== undefined) save(tellingOf(alerts, untold(alerts)[0]!));
+        if (each.do === "lose" && unsent(alerts)[0] !== undefined) save(markSending(alerts, unsent(alerts)[0]!));
         if (each.do === "crash while sending") deliver(false);
         if (each.do.startsWith("crash")) alerts = JSON.parse(onDisk);
       }
       for (let i = 0; i < 5; i += 1) deliver(true);
-      assert.deepEqual(untold(alerts), []);
+      assert.deepEqual(unsent(alerts), []);
       // At the end the receiver believes what is: an alert is raised where one fires.
       const believed = new Map<string, string>();
       for (const { what, alert, crashed: again } of heard) {

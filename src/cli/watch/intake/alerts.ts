@@ -71,17 +71,17 @@ export function evaluateAlerts(
 }
 
 /** Alerts to be sent: raised ones the receiver may not have heard of, resolved ones it may believe raised. */
-export function untold(alerts: readonly Alert[]): readonly Alert[] {
+export function unsent(alerts: readonly Alert[]): readonly Alert[] {
   return alerts.filter(({ told, resolvedAtMs }) => (resolvedAtMs === null ? told !== "raised" : told !== "nothing"));
 }
 
 /** The alerts before `alert` is sent. If sending may not have ended, it is sent again: better twice than never. */
-export function tellingOf(alerts: readonly Alert[], alert: Alert): readonly Alert[] {
+export function markSending(alerts: readonly Alert[], alert: Alert): readonly Alert[] {
   return alerts.map((each) => (isSame(each, alert) && each.told === "nothing" ? { ...each, told: "maybe" } : each));
 }
 
 /** The alerts once the receiver has heard of `alert`: a raised one is marked, a resolved one is over. */
-export function toldOf(alerts: readonly Alert[], alert: Alert): readonly Alert[] {
+export function markSent(alerts: readonly Alert[], alert: Alert): readonly Alert[] {
   return alerts.flatMap((each): readonly Alert[] => {
     if (!isSame(each, alert)) return [each];
     return alert.resolvedAtMs === null ? [{ ...each, told: "raised" }] : [];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { alertBody, type WatchedAlert } from "./gate-webhook.js";
+import { alertBody, type WatchedAlert } from "./webhook-bodies.js";
 
 const alert: WatchedAlert = {
   labels: { probe_level: "probes", workload: "idle", basis: "vm-marks" },

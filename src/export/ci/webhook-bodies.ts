@@ -1,4 +1,4 @@
-/** The webhook body of a gate. Pure: src/cli/web/webhook.ts sends it. */
+/** The webhook bodies of a gate and of an alert. Pure: src/cli/web/webhook.ts sends them. */
 import type { Check } from "../../model/documents/cohort.js";
 import type { GateDocument } from "../../model/documents/gate.js";
 
