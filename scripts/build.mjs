@@ -1,5 +1,6 @@
 /** Builds dist from src: compiles, builds the viewer, copies other assets, removes output without a source. */
 import { existsSync } from "node:fs";
+import { writeConsumerSchemas } from "./lib/consumer-schemas.mjs";
 import { copyAssets, forgetIfIncomplete, makeExecutable, pruneStale } from "./lib/dist.mjs";
 import { inProject } from "./lib/project.mjs";
 import { main, runNode, say, step } from "./lib/step.mjs";
@@ -16,6 +17,7 @@ export async function build() {
     if (existsSync(viewer)) await runNode([viewer]);
     for (const path of ["dist/cli/main.js", "dist/cli/launch/blackout.cjs"]) makeExecutable(inProject(path));
     await writeManual();
+    await writeConsumerSchemas();
   });
 }
 

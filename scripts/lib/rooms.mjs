@@ -23,8 +23,10 @@ export const rooms = {
   "src/recorder": ["src/base", "src/model"],
   "src/lab": ["src/base", "src/model", "src/recorder"],
   "src/cli": belowCommands,
+  // The same answers for other programs: it opens captures and cohorts as the commands do.
+  "src/api": [...belowCommands, "src/cli"],
   // What the tests share: it may use all, and only tests may use it.
-  "src/testing": [...belowCommands, "src/cli"],
+  "src/testing": [...belowCommands, "src/cli", "src/api"],
   "viewer/src": ["src/base", "src/model", "src/analyze", "src/report"],
 };
 

@@ -44,7 +44,7 @@ test("every file of dist that is not a script is read by a script of the package
   const scripts = packed.filter((path) => /^dist\/.*\.js$/.test(path));
   const text = scripts.map((path) => readFileSync(inProject(path), "utf8")).join("\n");
   const unread = packed
-    .filter((path) => path.startsWith("dist/") && !/^dist\/(man|completions)\/|\.(js|cjs|d\.ts)$/.test(path))
+    .filter((path) => path.startsWith("dist/") && !/^dist\/(man|completions|schemas)\/|\.(js|cjs|d\.ts)$/.test(path))
     // A whole folder of files may be copied: then the folder is named.
     .filter((path) => !text.includes(basename(path)) && !text.includes(`"${path.split("/").at(-2)}"`));
   assert.deepEqual(unread, []);

@@ -41,7 +41,7 @@ export function printTrace(context: Context, path: string, wanted: WantedOfTrace
         return null;
       };
       const lines: EventLineWriter = new EventLineWriter(
-        wanted.json ? traceJson(part) : later,
+        wanted.json ? traceEventJson(part) : later,
         filter.value === null ? null : filter.value.matches,
         wanted.limit - written,
         (block) => {
@@ -81,7 +81,7 @@ export function safeLine(text: string): string {
 }
 
 /** docs/event.schema.json, of a trace: no boot, and the clock's own count. */
-function traceJson(part: TracePart): EventLineFormat {
+export function traceEventJson(part: TracePart): EventLineFormat {
   const tail = `,"clock":${JSON.stringify(part.clock)},"instance":${JSON.stringify(part.name)}}`;
   return (chunk, row) => {
     const since = chunk.time[row] as number;

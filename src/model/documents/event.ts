@@ -8,6 +8,7 @@ import {
   map,
   nullable,
   number,
+  type Of,
   optional,
   text,
 } from "../../base/schema.js";
@@ -45,3 +46,4 @@ export const eventSchema = document(
     instance: optional(text("Of a trace outside a capture: the instance's name; empty for the top one.")),
   },
 );
+export type EventDocument = Of<typeof eventSchema>;
