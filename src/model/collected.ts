@@ -54,6 +54,11 @@ export interface EventChunk {
   fields(row: number): EventFields;
   /** Row `row`'s payload as text, as the source prints it. */
   text(row: number): string;
+  /**
+   * Whether row `row` was recorded in an interrupt (hard, soft, NMI): its task was interrupted and did not do it. False
+   * if the source does not record the context.
+   */
+  inInterrupt(row: number): boolean;
 }
 
 export interface EventSink extends DefectSink {

@@ -17,6 +17,11 @@ export interface Machine {
   readonly lastLines: readonly KernelLineId[];
   /** Functions with which the old kernel stops its other CPUs, best first (arch/…/kernel, machine_shutdown). */
   readonly stopFunctions: readonly string[];
+  /**
+   * Notifiers that the timekeeper calls at every tick (pvclock_gtod_register_notifier), inside whatever the tick
+   * interrupts. KVM hangs its own in as soon as it is loaded.
+   */
+  readonly tickNotifiers: readonly string[];
   /** What runs between the two kernels' traces, in order, and where the kernel has it. */
   readonly seam: { readonly steps: string; readonly source: string };
 }
@@ -28,6 +33,7 @@ export const MACHINES = {
     rateLines: { detected: "tsc-detected", refined: "tsc-refined" },
     lastLines: ["cpus-stopped-by-nmi"],
     stopFunctions: [FUNCTIONS.machineShutdown.name, FUNCTIONS.nativeMachineShutdown.name],
+    tickNotifiers: ["pvclock_gtod_notify"],
     seam: { steps: "relocation, purgatory, decompression", source: "arch/x86/boot/compressed" },
   },
   aarch64: {
@@ -36,6 +42,7 @@ export const MACHINES = {
     rateLines: null,
     lastLines: ["cpu-killed", "bye"],
     stopFunctions: [FUNCTIONS.machineShutdown.name],
+    tickNotifiers: [],
     seam: { steps: "relocation", source: "arch/arm64/kernel/relocate_kernel.S" },
   },
 } as const satisfies Readonly<Record<string, Machine>>;
@@ -46,6 +53,8 @@ const ALL: readonly Machine[] = Object.values(MACHINES);
 export const LAST_LINES: readonly KernelLineId[] = ALL.flatMap(({ lastLines }) => lastLines);
 
 export const STOP_FUNCTIONS: readonly string[] = [...new Set(ALL.flatMap(({ stopFunctions }) => stopFunctions))];
+
+export const TICK_NOTIFIERS: ReadonlySet<string> = new Set(ALL.flatMap(({ tickNotifiers }) => tickNotifiers));
 
 /** Trace clocks that count, and are printed in counts, not in seconds. */
 export const COUNTING_CLOCKS: ReadonlySet<string> = new Set([

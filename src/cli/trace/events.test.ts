@@ -210,6 +210,7 @@ function chunkOf(fields: readonly (readonly [string, FieldValue])[], kind: Event
   return {
     boot: "new",
     fileOf: () => "new/trace",
+    inInterrupt: () => false,
     base: 0n,
     count: 1,
     time: Float64Array.of(0),

@@ -187,14 +187,16 @@ export class EventCollector implements EventSink {
     detail: string,
     evidence: string,
   ): OpenSpan {
+    // Of an interrupt itself the task is who was interrupted; a function that it calls is not its work.
+    const isInterrupts = kind === "function" && chunk.inInterrupt(row);
     return {
       kind,
       name,
       detail,
       evidence,
       cpu: chunk.cpu[row] as number,
-      pid: chunk.pid[row] as number,
-      task: chunk.strings.stringOf(chunk.comm[row] as number),
+      pid: isInterrupts ? -1 : (chunk.pid[row] as number),
+      task: isInterrupts ? "" : chunk.strings.stringOf(chunk.comm[row] as number),
     };
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { StringTable } from "../../base/bytes/string-table.js";
 import { EventKind } from "../../model/collected.js";
+import { areOfInterrupt } from "../../model/traces/record-flags.js";
 import {
   bytesOf,
   CLOSE_BRACE,
@@ -109,10 +110,14 @@ const MAX_NESTED = 16;
 /** `# irqsoff latency trace v1.1.5 on 7.3.4` */
 const LATENCY_TITLE = /^# \w+ latency trace v\d/;
 /** `  comm-pid  0d.s2.  12us+: ` (lat_print_generic and print_lat_fmt in trace_output.c); counters print no unit. */
-const LATENCY_HEADER = /^( *)([^ ].{0,14}?)-(\d{1,9}) +(\d{1,4})[^\s\d]\S{3,7} +(\d{1,20})(?:us[ +!#*@$]?)?: /;
+const LATENCY_HEADER = /^( *)([^ ].{0,14}?)-(\d{1,9}) +(\d{1,4})([^\s\d]\S{3,7}) +(\d{1,20})(?:us[ +!#*@$]?)?: /;
 /** The option verbose: `  comm  pid  cpu flags count index [stamp] 12.345ms (+0.001ms): `. */
 const VERBOSE_HEADER =
-  /^( *)(\S.{0,14}?) +(\d{1,9}) +(\d{1,4}) \d{1,5} [0-9a-f]{1,8} [0-9a-f]{1,16} \[[0-9a-f]{8,16}\] (\d{1,12})\.(\d{3})ms \(\+\d{1,12}\.\d{3}ms\): /;
+  /^( *)(\S.{0,14}?) +(\d{1,9}) +(\d{1,4}) (\d{1,5}) [0-9a-f]{1,8} [0-9a-f]{1,16} \[[0-9a-f]{8,16}\] (\d{1,12})\.(\d{3})ms \(\+\d{1,12}\.\d{3}ms\): /;
+
+/** Of the latency columns: hard, soft, both at once, and NMI, with or without an interrupt below it. */
+const isInterruptFlag = (byte: number): boolean =>
+  byte === 0x68 || byte === 0x48 || byte === 0x73 || byte === 0x7a || byte === 0x5a;
 
 export class LineParser {
   readonly names: NameCache;
@@ -136,6 +141,8 @@ export class LineParser {
   /** Payload: [begin, end) in the buffer. */
   begin = 0;
   end = 0;
+  /** The latency columns show an interrupt: h or H hard, s soft, z or Z NMI (kernel/trace/trace_output.c). */
+  inInterrupt = false;
   depth = 0;
   /** Function-graph duration column; both 0 if there is none. */
   durationBegin = 0;
@@ -191,6 +198,7 @@ export class LineParser {
   parse(buffer: Uint8Array, begin: number, end: number, continued: boolean): Line {
     this.headed = false;
     this.negative = false;
+    this.inInterrupt = false;
     if (this.layout !== "graph") {
       if (this.#header(buffer, begin, end)) {
         if (this.layout === "unknown") this.layout = "columns";
@@ -288,10 +296,12 @@ export class LineParser {
     const text = head.toString("latin1");
     const match = LATENCY_HEADER.exec(text) ?? VERBOSE_HEADER.exec(text);
     if (match === null) return false;
-    const [columns, before = "", name = "", pid, cpu, time = "", thousandths] = match;
+    const [columns, before = "", name = "", pid, cpu, flags = "", time = "", thousandths] = match;
     this.comm = this.names.idOf(buffer, begin + before.length, begin + before.length + name.length);
     this.pid = Number(pid);
     this.cpu = Number(cpu);
+    // The option verbose prints the flags as a number.
+    this.inInterrupt = thousandths === undefined ? /[hHszZ]/.test(flags) : areOfInterrupt(Number(flags));
     const us = thousandths === undefined ? BigInt(time) : BigInt(time) * 1_000n + BigInt(thousandths);
     // A counter's clock prints no unit.
     const counts = columns.includes("us") || thousandths !== undefined ? us * 1_000n : us;
@@ -353,10 +363,11 @@ export class LineParser {
     do byte = buffer[++at] as number;
     while (byte === SPACE && at < end);
     let negative = byte === MINUS && isDigit(buffer[at + 1] as number);
+    let inInterrupt = false;
     if (!negative && (byte < ZERO || byte > NINE)) {
       // The flags: four to eight characters, none of them a space.
       const flags = at;
-      while (at < end && buffer[at] !== SPACE) at++;
+      while (at < end && buffer[at] !== SPACE) inInterrupt = isInterruptFlag(buffer[at++] as number) || inInterrupt;
       if (at - flags > 12) return false;
       at = skipSpaces(buffer, at, end);
       negative = buffer[at] === MINUS;
@@ -377,6 +388,7 @@ export class LineParser {
     this.comm = this.names.idOf(buffer, name, dash);
     this.pid = pid;
     this.cpu = cpu <= MAX_CPU ? cpu : -1;
+    this.inInterrupt = inInterrupt;
     this.begin = at;
     return true;
   }
@@ -689,6 +701,9 @@ export class LineParser {
       if (expectTask && this.#task(buffer, cell, cellEnd)) {
         expectTask = false;
       } else if (expectFlags && columns !== null && !(expectTask && columns.task)) {
+        for (let flag = cell; flag < cellEnd; flag++) {
+          if (isInterruptFlag(buffer[flag] as number)) this.inInterrupt = true;
+        }
         expectFlags = false;
       } else if (expectDuration && (cell === bar || this.#duration(buffer, cell, cellEnd))) {
         if (columns?.task === true && expectTask) return Line.undecoded;

@@ -20,6 +20,7 @@ export class Rows {
   readonly #shape = new Uint8Array(CAPACITY);
   readonly #begin = new Int32Array(CAPACITY);
   readonly #end = new Int32Array(CAPACITY);
+  readonly #inInterrupt = new Uint8Array(CAPACITY);
   readonly #depth = new Int16Array(CAPACITY);
   readonly #durationBegin = new Int32Array(CAPACITY);
   readonly #durationEnd = new Int32Array(CAPACITY);
@@ -39,6 +40,7 @@ export class Rows {
     this.#kind[row] = parser.kind;
     this.#place[row] = line;
     this.#shape[row] = parser.shape;
+    this.#inInterrupt[row] = parser.inInterrupt ? 1 : 0;
     this.#begin[row] = parser.begin;
     this.#end[row] = parser.end;
     this.#depth[row] = parser.depth;
@@ -59,7 +61,7 @@ export class Rows {
     for (const column of [this.#time, this.#cpu, this.#pid, this.#comm, this.#name, this.#kind, this.#place]) {
       column[0] = column[last] as number;
     }
-    for (const column of [this.#shape, this.#depth]) column[0] = column[last] as number;
+    for (const column of [this.#shape, this.#inInterrupt, this.#depth]) column[0] = column[last] as number;
     for (const column of [this.#begin, this.#end, this.#durationBegin, this.#durationEnd]) {
       column[0] = Math.max(0, (column[last] as number) - shift);
     }
@@ -68,6 +70,7 @@ export class Rows {
   /** The first `count` rows as a chunk; valid until rows are added or dropped, or the buffer changes. */
   chunk(boot: Boot, file: string, base: bigint, strings: StringTable, buffer: Buffer, count: number): EventChunk {
     const [begin, end, shape, depth, name] = [this.#begin, this.#end, this.#shape, this.#depth, this.#name];
+    const inInterrupt = this.#inInterrupt;
     const [durationBegin, durationEnd] = [this.#durationBegin, this.#durationEnd];
     const text = (row: number): string => buffer.toString("utf8", begin[row] as number, end[row] as number);
     return {
@@ -84,6 +87,7 @@ export class Rows {
       place: this.#place,
       strings,
       text,
+      inInterrupt: (row) => inInterrupt[row] !== 0,
       fields(row: number): EventFields {
         return decodeFields({
           shape: shape[row] as Shape,

@@ -133,7 +133,7 @@ class Rows {
     const text = (row: number): string =>
       this.texts[row] ?? cleanText(buffer.toString("utf8", this.begin[row] as number, this.end[row] as number));
     return {
-      ...{ boot, base, strings, text, count: this.count, fileOf: () => source.name },
+      ...{ boot, base, strings, text, count: this.count, fileOf: () => source.name, inInterrupt: () => false },
       ...{ time: this.time, cpu: this.cpu, pid: this.pid, comm: this.comm },
       ...{ name: this.name, kind: this.kind, place: this.place },
       fields: (row) => dialect.fields(strings.stringOf(this.name[row] as number), text(row)),

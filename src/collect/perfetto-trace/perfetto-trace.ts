@@ -777,6 +777,7 @@ class PerfettoReader {
       sink.chunk({
         boot: this.boot,
         fileOf: () => this.source.name,
+        inInterrupt: () => false,
         base: this.#base ?? 0n,
         count: length,
         ...chunk,

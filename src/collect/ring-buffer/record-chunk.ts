@@ -5,6 +5,7 @@
 import type { StringTable } from "../../base/bytes/string-table.js";
 import type { Boot } from "../../base/time.js";
 import type { EventChunk, EventFields } from "../../model/collected.js";
+import { areOfInterrupt } from "../../model/traces/record-flags.js";
 import type { EventText } from "../event-text/event-text.js";
 import type { RecordBytes } from "../event-text/record.js";
 import type { PageCursor } from "./page-cursor.js";
@@ -130,6 +131,10 @@ export class RecordChunk implements EventChunk {
   flags(row: number): number {
     const { bytes, begin } = this.record(row);
     return bytes[begin + this.table.commonOffsets.flags] as number;
+  }
+
+  inInterrupt(row: number): boolean {
+    return areOfInterrupt(this.flags(row));
   }
 
   preemptCount(row: number): number {

@@ -29,6 +29,7 @@ export function redactedFeed(feed: PerfettoEventFeed): PerfettoEventFeed {
         // Named one by one: a reader may make its columns on demand, behind getters that a spread would lose.
         boot: chunk.boot,
         fileOf: (row) => chunk.fileOf(row),
+        inInterrupt: (row) => chunk.inInterrupt(row),
         base: chunk.base,
         count: chunk.count,
         time: chunk.time,

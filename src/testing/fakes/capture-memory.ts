@@ -47,8 +47,8 @@ export const manifest = (part: Readonly<Record<string, unknown>> = {}): string =
   });
 
 /** One line of the nop tracer's output. */
-export const traceLine = (seconds: number, event: string, task = "init-1", cpu = 0): string =>
-  `${task.padStart(16)}       [${String(cpu).padStart(3, "0")}] ..... ${seconds.toFixed(6).padStart(12)}: ${event}\n`;
+export const traceLine = (seconds: number, event: string, task = "init-1", cpu = 0, flags = "....."): string =>
+  `${task.padStart(16)}       [${String(cpu).padStart(3, "0")}] ${flags} ${seconds.toFixed(6).padStart(12)}: ${event}\n`;
 /** A mark of the workload. */
 export const markLine = (seconds: number, text: string): string => traceLine(seconds, `tracing_mark_write: ${text}`);
 /** A kprobe's entry, as the recorder names it. */

@@ -338,6 +338,7 @@ export function chunkOf(boot: Boot, rows: readonly EventRow[]): readonly [EventC
     strings,
     fields: (row) => new Map(Object.entries(rows[row]?.fields ?? {})),
     text: () => "",
+    inInterrupt: () => false,
   };
   return [chunk, Float64Array.from(rows, ({ ns }) => ns)];
 }

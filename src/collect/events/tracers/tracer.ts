@@ -39,8 +39,12 @@ export interface Recording {
 
 export type KeyPart = Pick<KeyEvent, "what" | "name" | "fields" | "source">;
 
-/** One stack per kind of evidence and task; the idle tasks share pid 0, so theirs is per CPU. */
+/**
+ * One stack per kind of evidence and task; the idle tasks share pid 0, so theirs is per CPU. What an interrupt calls is
+ * a CPU's own, too: whatever task it hit did not call it.
+ */
 export function stackOf(evidence: string, chunk: EventChunk, row: number): string {
+  if (chunk.inInterrupt(row)) return `${evidence} interrupt cpu${chunk.cpu[row]}`;
   const pid = chunk.pid[row] as number;
   return pid > 0 ? `${evidence} ${pid}` : `${evidence} cpu${chunk.cpu[row]}`;
 }
