@@ -1,20 +1,13 @@
 /** Text on its way to a terminal: what is not to be trusted is escaped, what is too wide is cut. All pure. */
 
-/**
- * What a terminal or a reader's eye would obey rather than show: C0 and C1 controls and DEL (ECMA-48; C1 holds an
- * eight-bit CSI), line and paragraph separators, the marks, embeddings and isolates that reorder text (Unicode UAX 9),
- * the byte order mark, the soft hyphen and zero-width space, tags, interlinear annotations, and lone surrogates.
- */
-const obeyed =
-  /[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu;
+import { replaceObeyed } from "../../base/text/obeyed.js";
 
 /**
  * Makes text of a capture, or of anyone else, safe to print on one line: each character that would act instead of
  * being shown becomes `\n`, `\t`, `\x1b` or `\u202e`. Text without them is returned as it is.
  */
 export function escapeControls(text: string): string {
-  return text.replace(obeyed, (found) => {
-    const code = found.codePointAt(0)!;
+  return replaceObeyed(text, (found, code) => {
     if (found === "\n") return "\\n";
     if (found === "\t") return "\\t";
     if (code <= 0xff) return `\\x${code.toString(16).padStart(2, "0")}`;

@@ -1,6 +1,7 @@
 /** Numbers and names as text. Everything the viewer shows of a capture goes through here. */
 
 import { formatDuration, formatPercent, formatSigned, formatUncertainty } from "../../../src/base/text/format.js";
+import { replaceObeyed } from "../../../src/base/text/obeyed.js";
 
 export { formatDuration, formatSigned };
 
@@ -29,8 +30,7 @@ export function plural(count: number, noun: string): string {
  * their Unicode pictures, bidirectional and invisible format characters as `<U+202E>`.
  */
 export function visibleText(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
-    const code = character.codePointAt(0) ?? 0;
+  return replaceObeyed(text, (_, code) => {
     if (code < 0x20) return String.fromCodePoint(0x2400 + code);
     if (code === 0x7f) return "\u2421";
     return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
