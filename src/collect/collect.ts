@@ -27,7 +27,7 @@ import {
   type WallAnchor,
 } from "./agents/agents.js";
 import { placeVmmLogs, readVmmLogs, vmmSources, withVmmSpans } from "./agents/vmm.js";
-import type { Capture } from "./capture/capture.js";
+import { type Capture, ringsOf } from "./capture/capture.js";
 import { checkParts, type PartFolders } from "./capture/parts.js";
 import { clockMarks, countOfEvent, heldTraceClock, traceClockDefect } from "./clock-evidence/boot-evidence.js";
 import { type HeldBoot, judgeOf, linkDefects } from "./clock-evidence/link-evidence.js";
@@ -237,7 +237,7 @@ function placeDefects(read: ReadBoot, map: TraceMap | null): readonly DefectInpu
 function partFolders({ boots }: Capture): PartFolders {
   return {
     files: { old: boots.old?.files ?? null, new: boots.new?.files ?? null },
-    rings: [boots.old?.buffer, boots.old?.marks].flatMap((ring) => (ring == null ? [] : [ring.folder])),
+    rings: boots.old === null ? [] : ringsOf(boots.old).map((ring) => ring.folder),
   };
 }
 

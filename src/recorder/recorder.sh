@@ -39,7 +39,7 @@ options of all verbs:
   --kernel IMAGE           arm, save: the kernel image that is loaded, or is going to be; the capture names its release
   --backup                 kernel-cmdline: copies of the rings at boot, so that the rings themselves can record at once
   --instance NAME          the persistent ring's instance (blackout; else the first that outlives a boot)
-  --ring-size SIZE, --marks-size SIZE, --buffer-size SIZE   for kernel-cmdline (8M, 1M, by level)
+  --ring-size SIZE, --marks-size SIZE, --buffer-size SIZE   for kernel-cmdline (default: by this host's CPUs)
   --redact PATTERNS        keys of kernel command lines whose values are left out, beyond the usual; `none`: leave none out
   --hash-sessions KEY      names of sessions become keyed hashes in the capture; KEY: a file, made where there is none
   --root DIR               where /proc, /sys and /dev are looked for (/)
@@ -59,7 +59,7 @@ NEWLINE='
 
 LEVEL=events LEVEL_GIVEN=no WITH='' STATE=${BLACKOUT_STATE:-} INSTANCE=${BLACKOUT_INSTANCE:-} ROOT=${BLACKOUT_ROOT:-}
 HALF='' OUT='' NAME='' LABELS='' TEXT=no JSON=no DISCARD=no FOR=next REDACT=${BLACKOUT_REDACT:-} MARK=''
-RING_SIZE=8M MARKS_SIZE=1M BUFFER_SIZE='' DRY=no HASH_KEY=${BLACKOUT_HASH_SESSIONS:-}
+RING_SIZE='' MARKS_SIZE='' BUFFER_SIZE='' DRY=no HASH_KEY=${BLACKOUT_HASH_SESSIONS:-}
 PROBES=${BLACKOUT_PROBES:-} CARRIER=${BLACKOUT_CARRIER:-} BACKUP=no REUSE=no SAME_BUILD=no INITRD=''
 IMAGE=${BLACKOUT_KERNEL:-}
 
@@ -124,7 +124,7 @@ case $INSTANCE in */* | .*) misused "--instance is a name, not '$INSTANCE'" ;; e
 for word in $(printf '%s' "$WITH" | tr , ' '); do
   case $word in sched | irq | kvm) ;; *) misused "--with takes sched, irq and kvm, not '$word'" ;; esac
 done
-for size in "$RING_SIZE" "$MARKS_SIZE" "${BUFFER_SIZE:-1M}"; do
+for size in "${RING_SIZE:-1M}" "${MARKS_SIZE:-1M}" "${BUFFER_SIZE:-1M}"; do
   case $size in *[!0-9KMG]* | [KMG]* | '') misused "a size is a number and K, M or G, not '$size'" ;; esac
 done
 STATE=${STATE:-$ROOT/var/lib/blackout}
@@ -197,13 +197,21 @@ find_ring() {
   elif [ -z "$INSTANCE" ]; then
     set +f
     for folder in "$TRACING"/instances/*; do
-      case $folder in *_marks | *_backup) continue ;; esac
+      case $folder in *_marks | *_luo | *_vcpus | *_backup) continue ;; esac
       [ -e "$folder/last_boot_info" ] && { RING=${folder##*/} PERSISTENT=yes; break; }
     done
     set -f
   fi
   MARKS=$RING
   if is_persistent "${RING}_marks"; then MARKS=${RING}_marks; fi
+}
+# find_side_rings: beside RING, which holds all that has no ring of its own: $LUO_RING, of LUO's calls, and $VCPU_RING,
+# of KVM's events. $RINGS are all that there are, the marks' last.
+find_side_rings() {
+  LUO_RING=$RING VCPU_RING=$RING RINGS=$RING
+  if is_persistent "${RING}_luo"; then LUO_RING=${RING}_luo RINGS="$RINGS ${RING}_luo"; fi
+  if is_persistent "${RING}_vcpus"; then VCPU_RING=${RING}_vcpus RINGS="$RINGS ${RING}_vcpus"; fi
+  [ "$MARKS" = "$RING" ] || RINGS="$RINGS $MARKS"
 }
 
 # BTF, the kernel's own description of its types (Documentation/bpf/btf.rst), if it has one.
@@ -476,20 +484,24 @@ saved_handlers() {
   HANDLERS=${found:-$HANDLERS}
 }
 
-# half, ring (marks: small and quiet, noise: the rest), event or subsystem/, filter.
+# half, ring (luo: what LUO does, seldom; vcpus; noise: the rest), event or subsystem/, filter. No event goes to the ring
+# for marks, so that nothing can overwrite them.
+# A timer's interrupt runs KVM's notifier at each tick: notifiers count outside hard interrupts (TRACE_FLAG_HARDIRQ, 8).
+# The exit of an ioctl does not name its command, and each KVM_RUN has one: threads that VMMs name as vCPUs are left out
+# (QEMU's `CPU 0/KVM`; `vcpu0`, `fc_vcpu 0`, `crosvm_vcpu0`, `kvm-vcpu-0`).
 event_table() {
   cat <<'EOF'
-both marks printk/console
+both noise printk/console
 EOF
   at_least events || return 0
   cat <<'EOF'
-old marks notifier/notifier_run
-both marks syscalls/sys_enter_ioctl cmd >= 0xba00 && cmd <= 0xba44
-both noise syscalls/sys_exit_ioctl
-old marks syscalls/sys_enter_reboot
-old marks syscalls/sys_exit_reboot
-old marks syscalls/sys_enter_kexec_file_load
-old marks syscalls/sys_exit_kexec_file_load
+old luo notifier/notifier_run !(common_flags & 8)
+both luo syscalls/sys_enter_ioctl cmd >= 0xba00 && cmd <= 0xba44
+both noise syscalls/sys_exit_ioctl !(COMM ~ "CPU */KVM") && !(COMM ~ "*vcpu*")
+old luo syscalls/sys_enter_reboot
+old luo syscalls/sys_exit_reboot
+old luo syscalls/sys_enter_kexec_file_load
+old luo syscalls/sys_exit_kexec_file_load
 new noise syscalls/sys_enter_openat
 new noise syscalls/sys_exit_openat
 both noise cpuhp/
@@ -501,8 +513,8 @@ EOF
   fi
   if with irq; then echo both noise irq/; fi
   if with kvm; then
-    echo both noise kvm/kvm_entry
-    echo both noise kvm/kvm_exit
+    echo both vcpus kvm/kvm_entry
+    echo both vcpus kvm/kvm_exit
   fi
 }
 
@@ -706,11 +718,14 @@ enable_event() { # INSTANCE EVENT FILTER
   set_value "$INSIDE/enable" 1 "level $LEVEL"
 }
 
-enable_events() { # HALF MARKS NOISE: instances
+enable_events() { # HALF LUO VCPUS NOISE: instances
   while read -r half ring event filter; do
     case $half in both | "$1") ;; *) continue ;; esac
-    instance=$3
-    [ "$ring" = marks ] && instance=$2
+    case $ring in
+      luo) instance=$2 ;;
+      vcpus) instance=$3 ;;
+      *) instance=$4 ;;
+    esac
     case $event in
       */)
         any=no
@@ -1085,6 +1100,18 @@ name_image() {
   printf 'image_release %.64s\n' "$release" | write_whole "$STATE/image" || die "$STATE cannot be written (is the disk full?)"
 }
 
+# threads: lines of a thread and its process, as tracefs' saved_tgids has them: those that it recorded, and those that
+# run now, which a kernel records only from when it was asked to.
+threads() {
+  [ ! -r "$TRACING/saved_tgids" ] || cat "$TRACING/saved_tgids" 2> /dev/null
+  set +f
+  for thread in "$ROOT"/proc/[0-9]*/task/[0-9]*; do
+    process=${thread%/task/*}
+    case $thread in *'*') ;; *) printf '%s %s\n' "${thread##*/}" "${process##*/}" ;; esac
+  done
+  set -f
+}
+
 # save_boot FOLDER [EARLIER-FOLDER]: what takes long is not read again if it cannot have changed. Fails, with $FAILED,
 # if a file could not be written whole.
 save_boot() {
@@ -1098,6 +1125,7 @@ save_boot() {
   copy_if "$STATE/costs" "$1/costs"
   if [ "${1##*/}" = old.new ]; then copy_if "$STATE/image" "$1/facts"; fi
   for file in printk_formats saved_cmdlines; do copy_if "$TRACING/$file" "$1/$file"; done
+  threads | into "$1/saved_tgids" || failed "$1/saved_tgids"
   contents=$(kernel_contents)
   first_line "$STATE/contents" || LINE=''
   if [ -n "${2-}" ] && [ -n "$contents" ] && [ "$LINE" = "$contents" ]; then
@@ -1133,7 +1161,7 @@ to_carrier() {
 # What a carrier may hold, and nothing else. It belongs to the owner of the memfd, and the recorder runs as root: plain
 # files of these names are taken, each at most so large, and what they say is checked.
 CARRIED='old/ids old/clock_pairs old/uname old/clocksource old/header_page old/header_event old/costs old/printk_formats
-  old/saved_cmdlines old/formats.gz old/kallsyms.gz old/facts old/kho old/cmdline old/dmesg armed defects layout traceable costs'
+  old/saved_cmdlines old/saved_tgids old/formats.gz old/kallsyms.gz old/facts old/kho old/cmdline old/dmesg armed defects layout traceable costs'
 CARRIED_BYTES=67108864
 # from_carrier: used if the state folder has no files of the old kernel's.
 from_carrier() {
@@ -1462,7 +1490,7 @@ session_fields() {
 # Each sub-buffer file of the capture: FILE, the boot that wrote it, the bytes of its sub-buffers.
 page_files() {
   set +f
-  for part in ring:old marks:old new:new; do
+  for part in ring:old luo:old vcpus:old marks:old new:new; do
     boot=${part#*:}
     part=${part%:*}
     first_line "$PARTS/$part.bytes" || LINE=4096
@@ -1475,7 +1503,7 @@ page_files() {
 # The capture's text, in which a session may be named: all that is neither pages nor packed.
 text_files() {
   set +f
-  for file in "$1"/* "$1"/old/* "$1"/new/* "$1"/ring/* "$1"/marks/* "$1"/pstore/*; do
+  for file in "$1"/* "$1"/old/* "$1"/new/* "$1"/ring/* "$1"/luo/* "$1"/vcpus/* "$1"/marks/* "$1"/pstore/*; do
     case $file in *.gz) continue ;; esac
     if [ -f "$file" ] && [ -s "$file" ]; then printf '%s\n' "$file"; fi
   done
@@ -1530,7 +1558,7 @@ hide_secrets() {
     rewrite_pages "$file" "$work/hits" "$bytes" /dev/null || return 1
   done < "$work/pages"
   set +f
-  for file in "$1"/ring/trace "$1"/marks/trace "$1"/new/trace; do
+  for file in "$1"/ring/trace "$1"/luo/trace "$1"/vcpus/trace "$1"/marks/trace "$1"/new/trace; do
     set -f
     [ -s "$file" ] || continue
     redact < "$file" | into "$work/text" || return 1
@@ -1767,9 +1795,8 @@ arm_old() {
     defect ring-not-persistent "no trace instance outlives the kexec: what is recorded in this kernel is lost by it (recorder.sh kernel-cmdline --for old)"
     make_instance "$RING" 'the ring'
   fi
-  rings=$RING
-  [ "$MARKS" = "$RING" ] || rings="$RING $MARKS"
-  for ring in $rings; do
+  find_side_rings
+  for ring in $RINGS; do
     # On any other clock the next kernel empties its boot CPU's buffer, the one that runs the kexec.
     set_value "instances/$ring/trace_clock" local 'any other clock loses CPU 0 at the next boot'
     if [ "$DRY" = yes ]; then echo "clear  instances/$ring/trace  # an earlier update's events"
@@ -1777,13 +1804,17 @@ arm_old() {
       journal "clear${TAB}instances/$ring/trace"
       { printf '' > "$TRACING/instances/$ring/trace"; } 2> /dev/null
     fi
+    # VMMs' vCPUs are told apart by it (Linux 4.13).
+    if at_least events && [ "$ring" != "$MARKS" ] && [ -e "$TRACING/instances/$ring/options/record-tgid" ]; then
+      set_value "instances/$ring/options/record-tgid" 1 'which process each thread is of'
+    fi
   done
   if at_least probes && define_probes old; then
-    set_value "instances/$MARKS/events/$GROUP/enable" 1 "level $LEVEL"
+    set_value "instances/$LUO_RING/events/$GROUP/enable" 1 "level $LEVEL"
   fi
-  enable_events old "$MARKS" "$RING"
+  enable_events old "$LUO_RING" "$VCPU_RING" "$RING"
   if at_least graph; then arm_graph old "$RING"; fi
-  for ring in $rings; do set_value "instances/$ring/tracing_on" 1 'from here on'; done
+  for ring in $RINGS; do set_value "instances/$ring/tracing_on" 1 'from here on'; done
 }
 
 # Inside the blackout: nothing that the command line has already done, and no more than must be.
@@ -1793,7 +1824,7 @@ arm_new() {
     *)
       defect not-armed-at-boot "the kernel was started without trace_event=: its boot is not recorded (recorder.sh kernel-cmdline)"
       case " $(cat "$TRACING/trace_clock") " in *x86-tsc*) set_value trace_clock x86-tsc 'it runs on through a kexec' ;; esac
-      enable_events new '' '' ;;
+      enable_events new '' '' '' ;;
   esac
   if at_least probes; then
     # A bootconfig has defined them already.
@@ -1865,8 +1896,7 @@ arm() {
   save_boot "$STATE/old.new" || die "$FAILED could not be written (is the disk full?)"
   to_disk "$STATE/old.new"
   mv "$STATE/old.new" "$STATE/old" || die "$STATE/old could not be written"
-  mark_update "$TRACING/instances/$RING/trace_marker"
-  [ "$MARKS" = "$RING" ] || mark_update "$TRACING/instances/$MARKS/trace_marker"
+  for ring in $RINGS; do mark_update "$TRACING/instances/$ring/trace_marker"; done
   # From here on it is armed.
   trap unlock EXIT
   rm -rf "$STATE/earlier"
@@ -1943,6 +1973,112 @@ plan() {
 # What the next kernel reads before it looks for a bootconfig (early_param of kernel/liveupdate); the rest may stand
 # there.
 EARLY_WORDS='kho=on liveupdate=on'
+# possible_cpus: how many CPUs the kernel makes buffers for (nr_cpu_ids: the highest possible one and those below), in
+# $CPUS; 1 if the host does not show it.
+possible_cpus() {
+  first_line "$ROOT/sys/devices/system/cpu/possible" || LINE=0
+  CPUS=${LINE##*[-,]}
+  case $CPUS in '' | *[!0-9]* | ??????*) CPUS=0 ;; esac
+  CPUS=$((CPUS + 1))
+}
+# kib_of SIZE: a number and K, M or G, or bytes, in $KIB.
+kib_of() {
+  number=${1%[KMGkmg]}
+  case $number in '' | *[!0-9]* | ??????????*) KIB=0; return ;; esac
+  case $1 in *[Kk]) KIB=$number ;; *[Mm]) KIB=$((number * 1024)) ;; *[Gg]) KIB=$((number * 1048576)) ;; *) KIB=$((number / 1024)) ;; esac
+}
+# size_of KIB: the same the other way, in $SIZE.
+size_of() { if [ $(($1 % 1024)) = 0 ]; then SIZE=$(($1 / 1024))M; else SIZE=${1}K; fi; }
+
+# A persistent ring is divided among the possible CPUs. One with less than three sub-buffers and a table for a CPU is
+# refused with ENOMEM (-12; alloc_buffer, kernel/trace/ring_buffer.c); with 32 KiB, five sub-buffers hold events.
+SMALLEST_KIB=16 LEAST_KIB=32
+# What the rings may take of the host's memory for good, together; and of each: KiB for a CPU, KiB at least. All marks
+# of a host may be written by one thread, so on one CPU: 128 KiB are the pauses and resumes of 1,000 VMs.
+MAX_RINGS_KIB=262144
+RING_SHARES='ring 256 8192
+luo 256 4096
+vcpus 64 1024
+marks 128 1024'
+# wanted_rings: which rings the level and `--with` want, in $WANTED. Each costs the next kernel time: what LUO does gets
+# its own only if something else fills the ring.
+wanted_rings() {
+  WANTED='ring marks'
+  case $LEVEL,$WITH in
+    markers,) WANTED=marks ;;
+    graph,* | *,*sched* | *,*irq*) WANTED='ring luo marks' ;;
+  esac
+  if with kvm; then WANTED="${WANTED%marks}vcpus marks"; fi
+}
+# choose_ring_sizes: $WANTED, and $SIZES, lines of ring and KiB: what each wants, all halved until they fit.
+choose_ring_sizes() {
+  possible_cpus
+  wanted_rings
+  divisor=1
+  while :; do
+    SIZES='' total=0
+    while read -r name share least; do
+      case " $WANTED " in *" $name "*) ;; *) continue ;; esac
+      given=''
+      case $name in ring) given=$RING_SIZE ;; marks) given=$MARKS_SIZE ;; esac
+      if [ -n "$given" ]; then
+        kib_of "$given"
+        kib=$KIB
+      else
+        kib=$((share * CPUS / divisor))
+        [ $kib -ge "$least" ] || kib=$least
+        [ "$kib" -ge $((LEAST_KIB * CPUS)) ] || kib=$((LEAST_KIB * CPUS))
+      fi
+      SIZES=$SIZES$name\ $kib$NEWLINE
+      total=$((total + kib))
+    done <<EOF
+$RING_SHARES
+EOF
+    if [ $total -le $MAX_RINGS_KIB ] || [ $divisor -ge 16 ]; then break; fi
+    divisor=$((divisor * 2))
+  done
+  RINGS_KIB=$total
+}
+# unquoted WORD: in $WORD; older kernels quote what comes of a bootconfig.
+unquoted() {
+  WORD=$1
+  case $1 in *\"*) WORD=$(printf '%s' "$1" | tr -d '"') ;; esac
+}
+# reserved_of INSTANCE: KiB that this kernel's command line reserves for it, in $KIB; 0 if nothing.
+reserved_of() {
+  area='' KIB=0
+  for word in $CMDLINE; do
+    unquoted "$word"
+    case $WORD in trace_instance="$1"^*@* | trace_instance="$1"@*) area=${WORD#*@}; area=${area%%,*} ;; esac
+  done
+  [ -n "$area" ] || return 0
+  for word in $CMDLINE; do
+    unquoted "$word"
+    case $WORD in
+      reserve_mem=*:*:"$area")
+        WORD=${WORD#reserve_mem=}
+        kib_of "${WORD%%:*}"
+        return 0 ;;
+    esac
+  done
+}
+# asked_rings: the instances in reserved memory that this kernel's command line asks for, in $ASKED; in $REFUSED those
+# that the kernel has not made, with their sizes.
+asked_rings() {
+  ASKED='' REFUSED=''
+  for given in $CMDLINE; do
+    unquoted "$given"
+    case $WORD in trace_instance=*@*) ;; *) continue ;; esac
+    WORD=${WORD#trace_instance=}
+    instance=${WORD%%[\^@]*}
+    ASKED="$ASKED $instance"
+    if [ -n "$TRACING" ] && ! is_persistent "$instance"; then
+      reserved_of "$instance"
+      size_of "$KIB"
+      REFUSED="$REFUSED${REFUSED:+, }$instance ($SIZE)"
+    fi
+  done
+}
 # ring_words: those that reserve the rings, in $WORDS.
 ring_words() {
   # What this kernel was started with goes on: the next one finds the rings only by the same words.
@@ -1955,13 +2091,37 @@ ring_words() {
   done
   # Older kernels quote what comes of a bootconfig.
   case $kept in *\"*) kept=$(printf '%s' "$kept" | tr -d '"') ;; esac
+  # A first boot takes nothing over: if the kernel refused a ring, they are made anew, as large as they must be.
+  asked_rings
+  if [ "$FOR" = old ] && [ -n "$REFUSED" ]; then
+    others=''
+    for word in $kept; do
+      case $word in
+        trace_instance=blackout^* | trace_instance=blackout@* | trace_instance=blackout_*@* | reserve_mem=*:*:blackout | reserve_mem=*:*:blackout_*) ;;
+        *) others="$others $word" ;;
+      esac
+    done
+    kept=$others
+  fi
   case $kept in
     *trace_instance=*@*) WORDS=${kept# } ;;
-    *) case $LEVEL,$WITH in
-      # Nothing noisy is recorded, and each instance costs the next kernel time.
-      markers,) WORDS="reserve_mem=$MARKS_SIZE:4096:blackout trace_instance=blackout^traceoff@blackout${kept}" ;;
-      *) WORDS="reserve_mem=$RING_SIZE:4096:blackout trace_instance=blackout^traceoff@blackout reserve_mem=$MARKS_SIZE:4096:blackout_marks trace_instance=blackout_marks^traceoff@blackout_marks${kept}" ;;
-    esac ;;
+    *)
+      choose_ring_sizes
+      WORDS=''
+      while read -r name kib; do
+        [ -n "$name" ] || continue
+        if [ "$kib" -lt $((SMALLEST_KIB * CPUS + 8)) ]; then
+          size_of $((LEAST_KIB * CPUS))
+          die "--$name-size: $kib KiB for $CPUS possible CPUs; the kernel refuses a ring with less than $SMALLEST_KIB KiB for each (-12). Give $SIZE or more, or leave it out"
+        fi
+        # A single ring is the marks'.
+        case $name,$WANTED in ring,* | marks,marks) instance=blackout ;; *) instance=blackout_$name ;; esac
+        size_of "$kib"
+        WORDS="$WORDS${WORDS:+ }reserve_mem=$SIZE:4096:$instance trace_instance=$instance^traceoff@$instance"
+      done <<EOF
+$SIZES
+EOF
+      WORDS=$WORDS$kept ;;
   esac
   # Behind the rings that they copy.
   if [ $BACKUP = yes ] && [ "$FOR" = next ]; then
@@ -1985,9 +2145,8 @@ choose_buffer_size() {
     events, | probes,) kib=4096 ;;
     *) kib=16384 ;;
   esac
-  cpus=$(cat "$ROOT/sys/devices/system/cpu/possible" 2> /dev/null)
-  cpus=$((${cpus##*[-,]} + 1))
-  while [ $((kib * cpus)) -gt $MAX_BUFFERS_KIB ] && [ $kib -gt 512 ]; do kib=$((kib / 2)); done
+  possible_cpus
+  while [ $((kib * CPUS)) -gt $MAX_BUFFERS_KIB ] && [ $kib -gt 512 ]; do kib=$((kib / 2)); done
   BUFFER_SIZE=${kib}K
 }
 # What the next kernel records from its beginning.
@@ -2298,7 +2457,7 @@ describe_buffer() {
     set -f
     [ -d "$cpu_folder" ] || continue
     mkdir "$2/per_cpu/${cpu_folder##*/}" || failed "$2"
-    copy_if "$cpu_folder/stats" "$2/per_cpu/${cpu_folder##*/}/stats"
+    for file in stats buffer_size_kb; do copy_if "$cpu_folder/$file" "$2/per_cpu/${cpu_folder##*/}/$file"; done
   done
   set -f
   [ "$3" = no ] || copy_if "$1/trace" "$2/trace"
@@ -2307,15 +2466,18 @@ describe_buffer() {
 
 # buffers HALF: lines of PART and the instance whose pages it gets; the top-level buffer's is empty.
 buffers() {
-  if [ "$1" = new ]; then
-    previous_ring "$RING"
-    printf 'ring %s\n' "$PREVIOUS"
-    if [ "$MARKS" != "$RING" ]; then previous_ring "$MARKS"; printf 'marks %s\n' "$PREVIOUS"; fi
-    echo 'new '
-  else
-    printf 'ring %s\n' "$RING"
-    [ "$MARKS" = "$RING" ] || printf 'marks %s\n' "$MARKS"
-  fi
+  find_side_rings
+  for ring in $RINGS; do
+    case $ring in
+      "$RING") part=ring ;;
+      "$MARKS") part=marks ;;
+      *) part=${ring##*_} ;;
+    esac
+    PREVIOUS=$ring
+    [ "$1" = old ] || previous_ring "$ring"
+    printf '%s %s\n' "$part" "$PREVIOUS"
+  done
+  [ "$1" = old ] || echo 'new '
 }
 
 # free_kib FOLDER: what is free there for the caller, in $KIB; empty if that cannot be read.
@@ -2336,7 +2498,7 @@ read_parts() {
   printf 'boot=%s\nhalf=%s\n' "$BOOT_ID" "$1" | write_whole "$PARTS/boot" || die "$STATE cannot be written (is the disk full?)"
   FAILED=''
   case $1 in
-    old) for ring in "$RING" "$MARKS"; do set_value "instances/$ring/tracing_on" 0 'pages are read when nothing is written'; done ;;
+    old) find_side_rings; for ring in $RINGS; do set_value "instances/$ring/tracing_on" 0 'pages are read when nothing is written'; done ;;
     new) set_value tracing_on 0 'pages are read when nothing is written' ;;
   esac
   # A copy of a ring is gone once it has been read.
@@ -2492,6 +2654,9 @@ write_manifest() { # FOLDER READ-IN
       printf '\n  "old": { "files": "old"'
       [ -d "$1/ring" ] && printf ', "ring": "ring"'
       [ -d "$1/marks" ] && printf ', "marks": "marks"'
+      if [ -d "$1/luo" ] && [ -d "$1/vcpus" ]; then printf ', "rings": ["luo", "vcpus"]'
+      elif [ -d "$1/luo" ]; then printf ', "rings": ["luo"]'
+      elif [ -d "$1/vcpus" ]; then printf ', "rings": ["vcpus"]'; fi
       [ -z "$old_boot" ] || printf ', "boot_id": "%s"' "$old_boot"
       printf ' }'
       comma=,
@@ -2503,13 +2668,13 @@ write_manifest() { # FOLDER READ-IN
     fi
     printf '\n },\n "parts": {'
     comma=''
-    for part in old ring marks new pstore; do
+    for part in old ring luo vcpus marks new pstore; do
       [ -d "$1/$part" ] || continue
       boot_of "$1/$part/ids"
       read_in=$2
       case $part in
         old) read_in=$PART_BOOT ;;
-        ring | marks) PART_BOOT=$old_boot ;;
+        ring | luo | vcpus | marks) PART_BOOT=$old_boot ;;
       esac
       printf '%s\n  "%s": { ' "$comma" "$part"
       [ -z "$PART_BOOT" ] || printf '"boot_id": "%s", ' "$PART_BOOT"
@@ -2592,7 +2757,8 @@ build() {
 # capture_files: those of the current folder, the manifest aside, by name.
 capture_files() {
   set +f
-  for file in old/* ring/* marks/* new/* pstore/* ring/per_cpu/*/* marks/per_cpu/*/* new/per_cpu/*/*; do
+  for file in old/* ring/* luo/* vcpus/* marks/* new/* pstore/* ring/per_cpu/*/* luo/per_cpu/*/* vcpus/per_cpu/*/* \
+    marks/per_cpu/*/* new/per_cpu/*/*; do
     [ ! -f "$file" ] || printf '%s\n' "$file"
   done
   set -f
@@ -2762,7 +2928,7 @@ is_own_change() {
   inside=$2
   case $inside in instances/?*/?*) inside=${inside#instances/*/} ;; esac
   case $1:$inside in
-    write:trace_clock | write:tracing_on | write:current_tracer | write:events/*/enable | write:events/*/filter) ;;
+    write:trace_clock | write:tracing_on | write:current_tracer | write:options/record-tgid | write:events/*/enable | write:events/*/filter) ;;
     clear:trace | filter:set_ftrace_filter | probes:kprobe_events | probes:dynamic_events) ;;
     instance:*/* | instance:.*) return 1 ;;
     instance:?*) ;;
@@ -2953,6 +3119,36 @@ missing() { # OPTION...: " (CONFIG_X is not set)" for the first that is known to
   for option in "$@"; do [ "$(config "$option")" = n ] && { printf ' (%s is not set)' "$option"; return; }; done
 }
 
+# examine_rings: what the rings take of memory, whether the kernel has made them, and whether each CPU's share is enough.
+examine_rings() {
+  asked_rings
+  choose_ring_sizes
+  if [ -n "$REFUSED" ]; then
+    size_of $((LEAST_KIB * CPUS))
+    check fail rings markers "this kernel has not made these rings of its command line: $REFUSED; it refuses (-12) what has less than $SMALLEST_KIB KiB for each of $CPUS possible CPUs" \
+      "start this kernel with what recorder.sh kernel-cmdline --for old prints; at least $SIZE for a ring"
+    return
+  fi
+  size_of "$RINGS_KIB"
+  if [ -z "$ASKED" ]; then
+    [ $PERSISTENT = yes ] || check note rings markers "the rings of level $LEVEL would take $SIZE of memory for good, for $CPUS possible CPUs" ''
+    return
+  fi
+  total=0 shares='' small=''
+  for instance in $ASKED; do
+    reserved_of "$instance"
+    total=$((total + KIB))
+    shares="$shares${shares:+, }$instance $((KIB / CPUS)) KiB"
+    [ "$KIB" -ge $((LEAST_KIB * CPUS)) ] || small="$small${small:+, }$instance"
+  done
+  [ $total -gt 0 ] || return 0
+  size_of $total
+  shares="the rings take $SIZE of memory; of each of $CPUS possible CPUs: $shares"
+  if [ -n "$small" ]; then
+    check note rings markers "$shares; $small keeps less than $LEAST_KIB KiB for a CPU" 'leave these words out of the command line, and add what recorder.sh kernel-cmdline --for old prints then'
+  else check ok rings markers "$shares" ''; fi
+}
+
 examine() {
   CONFIG=''
   if [ -r "$ROOT/proc/config.gz" ]; then CONFIG=$(gzip -dc < "$ROOT/proc/config.gz" | grep '^CONFIG_\(KEXEC\|LIVEUPDATE\|KPROBE\|FTRACE\|FUNCTION_GRAPH\|FPROBE\|BOOT_CONFIG\|PERSIST\|DEBUG_FS\|DEBUG_INFO_BTF\|PSTORE\)')
@@ -2978,6 +3174,7 @@ examine() {
     esac
     check fail ring markers 'no trace instance outlives a kexec: the events of the old kernel would be lost' "$advice"
   fi
+  examine_rings
   # Of the kernel's code for it, the one function that no compiler inlines (kernel/trace/trace.c of Linux 7.2 and 7.3).
   if grep -q ' trace_array_autoremove$' "$ROOT/proc/kallsyms" 2> /dev/null; then
     check ok backup markers 'this kernel can copy a ring at boot (trace_instance=COPY=RING), so that the ring records at once' ''

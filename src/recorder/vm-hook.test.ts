@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import test, { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { missing } from "../testing/oracles/debian-programs.js";
@@ -113,6 +113,49 @@ test("Cloud Hypervisor and Firecracker are called by their APIs, and marked", { 
     assert.equal(refused.code, 1);
     assert.match(refused.said, /firecracker did not resume the VM at /);
     assert.deepEqual(marked(), []);
+  } finally {
+    server.close();
+  }
+});
+
+test("a mark is one write to the marker that arm chose in this boot, else to the kernel's own", {
+  skip: noCurl,
+}, async () => {
+  const socket = join(scratch, "marker-api");
+  const server = createServer((_request, response) => response.writeHead(204).end());
+  server.listen(socket);
+  await once(server, "listening");
+  try {
+    for (const by of shells) {
+      const root = mkdtempSync(join(scratch, "root-"));
+      const write = (path: string, text: string): void => {
+        mkdirSync(dirname(join(root, path)), { recursive: true });
+        writeFileSync(join(root, path), text);
+      };
+      const marker = (path: string): string => readFileSync(join(root, path), "utf8");
+      const [own, ring] = [
+        "sys/kernel/tracing/trace_marker",
+        "sys/kernel/tracing/instances/blackout_marks/trace_marker",
+      ];
+      for (const path of [own, ring]) write(path, "");
+      write("proc/sys/kernel/random/boot_id", "first\n");
+      write("var/lib/blackout/armed", `boot=first\nhalf=old\nmarker=${join(root, ring)}\n`);
+      const direct = { BLACKOUT_RECORDER: "", BLACKOUT_ROOT: root };
+      assert.deepEqual(await run(["pause", "firecracker", socket, "a"], by, direct), { code: 0, said: "" });
+      assert.equal(marker(ring), "luo: vm_pause vm=a");
+      write("proc/sys/kernel/random/boot_id", "second\n");
+      assert.deepEqual(await run(["resume", "firecracker", socket, "a"], by, direct), { code: 0, said: "" });
+      assert.equal(marker(own), "luo: vm_resume vm=a");
+      write("proc/sys/kernel/random/boot_id", "first\n");
+      write("var/lib/blackout/armed", `boot=first\nmarker=${join(root, "victim")}\n`);
+      assert.deepEqual(await run(["resume", "firecracker", socket], by, direct), { code: 0, said: "" });
+      assert.equal(marker(own), "luo: vm_resume vm=aluo: vm_resume", "a marker outside tracefs is not written");
+      assert.ok(!existsSync(join(root, "victim")));
+      rmSync(join(root, "sys"), { recursive: true });
+      const unmarked = await run(["pause", "firecracker", socket], by, direct);
+      assert.equal(unmarked.code, 0, "a failed mark does not stop the action");
+      assert.match(unmarked.said, /pause could not be marked: no trace_marker/);
+    }
   } finally {
     server.close();
   }

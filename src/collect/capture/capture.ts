@@ -16,6 +16,8 @@ export interface CpuBuffer {
   readonly cpu: number;
   readonly pages: string | null;
   readonly stats: BufferStats | null;
+  /** Bytes of its sub-buffers for data, by the kernel's `buffer_size_kb`; null where the capture has no such file. */
+  readonly roomBytes: number | null;
 }
 
 /** A trace buffer of one boot; paths are null where the file is missing. */
@@ -30,8 +32,10 @@ export interface CaptureBoot {
   readonly boot: Boot;
   readonly files: string;
   readonly buffer: TraceBuffer | null;
-  /** A second, quiet ring of the old boot on the same clock: marks and probes that noise must not overwrite. */
+  /** A second ring of the old boot on the same clock: marks, which other events must not overwrite. */
   readonly marks: TraceBuffer | null;
+  /** Further rings of the old boot, on the same clock. */
+  readonly rings: readonly TraceBuffer[];
   /** `uname -n`; null where the host had no name of its own. */
   readonly nodeName: string | null;
   readonly release: string | null;
@@ -86,6 +90,7 @@ const MANIFEST_BYTES = 1 << 20;
 const SMALL_BYTES = 4 << 20;
 const MAX_LABELS = 1_000;
 const MAX_CPUS = 8_192;
+const MAX_RINGS = 8;
 
 /** The active clock of a trace_clock file: the bracketed one. */
 export function activeClock(text: string): TraceClock {
@@ -135,12 +140,19 @@ export function sameBuild(capture: Capture): boolean {
   );
 }
 
+interface BootFolders {
+  readonly files: string;
+  readonly ring: string | null;
+  readonly marks: string | null;
+  readonly rings: readonly string[];
+}
+
 interface Manifest {
   readonly name: string;
   readonly kernel: { readonly old: string | null; readonly new: string | null };
   readonly labels: Readonly<Record<string, string>>;
   readonly boots: {
-    readonly old: { readonly files: string; readonly ring: string | null; readonly marks: string | null } | null;
+    readonly old: BootFolders | null;
     readonly new: { readonly files: string } | null;
   };
   readonly parts: StatedParts;
@@ -159,9 +171,11 @@ export function readCapture(files: CaptureFiles): Result<Capture, CaptureError> 
   const has = (path: string): string | null => (files.paths.includes(path) ? path : null);
   const { boots, name, kernel, labels } = manifest.value;
   const reader: Reader = { files, sink, has };
-  const old = boots.old === null ? null : readBoot("old", boots.old.files, boots.old, reader);
+  const old = boots.old === null ? null : readBoot("old", boots.old, reader);
   const fresh =
-    boots.new === null ? null : readBoot("new", boots.new.files, { ring: boots.new.files, marks: null }, reader);
+    boots.new === null
+      ? null
+      : readBoot("new", { files: boots.new.files, ring: boots.new.files, marks: null, rings: [] }, reader);
   return ok({
     name,
     kernel: { old: kernel.old ?? old?.release ?? null, new: kernel.new ?? fresh?.release ?? null },
@@ -243,13 +257,25 @@ function parseManifest(text: string, sink: Reader["sink"]): Result<Manifest, Cap
   if (isRecord(boots.old) && boots.old.marks !== undefined && (marks === null || marks === ring)) {
     return bad("boots.old.marks is not a separate folder inside the capture");
   }
+  const listed = isRecord(boots.old) && boots.old.rings !== undefined ? boots.old.rings : [];
+  const rings = (Array.isArray(listed) ? listed : [null]).slice(0, MAX_RINGS + 1).map(folder);
+  const folders = rings.filter((each): each is string => each !== null);
+  if (folders.length !== rings.length || folders.length > MAX_RINGS) {
+    return bad(`boots.old.rings is not a list of at most ${MAX_RINGS} folders inside the capture`);
+  }
+  if (new Set([...folders, ring, marks]).size !== folders.length + new Set([ring, marks]).size) {
+    return bad("boots.old.rings names a folder twice, or that of another ring");
+  }
   const kernel = isRecord(json.kernel) ? json.kernel : {};
   const release = (value: unknown): string | null => (typeof value === "string" ? value : null);
   return ok({
     name: json.name,
     kernel: { old: release(kernel.old), new: release(kernel.new) },
     labels: labelsOf(json.labels, sink),
-    boots: { old: old === null ? null : { files: old, ring, marks }, new: fresh === null ? null : { files: fresh } },
+    boots: {
+      old: old === null ? null : { files: old, ring, marks, rings: folders },
+      new: fresh === null ? null : { files: fresh },
+    },
     parts: statedParts(json),
   });
 }
@@ -306,17 +332,20 @@ function keptConsole({ files }: Reader): boolean {
   );
 }
 
-function readBoot(
-  boot: Boot,
-  folder: string,
-  buffers: { readonly ring: string | null; readonly marks: string | null },
-  reader: Reader,
-): CaptureBoot {
+function readBoot(boot: Boot, buffers: BootFolders, reader: Reader): CaptureBoot {
+  const folder = buffers.files;
   const path = (name: string): string | null => reader.has(`${folder}/${name}`);
   const buffer = buffers.ring === null ? null : readBuffer(boot, buffers.ring, reader);
   const marks = buffers.marks === null ? null : readBuffer(boot, buffers.marks, reader);
-  if (buffers.marks !== null && marks === null) reader.sink.defect(marksMissing(boot, buffers.marks));
-  const hasPages = [buffer, marks].some((each) => each?.cpus.some((cpu) => cpu.pages !== null));
+  if (buffers.marks !== null && marks === null) {
+    reader.sink.defect(ringMissing(boot, buffers.marks, "the ring for marks", "marks are lost"));
+  }
+  const rings = buffers.rings.flatMap((each): readonly TraceBuffer[] => {
+    const found = readBuffer(boot, each, reader);
+    if (found === null) reader.sink.defect(ringMissing(boot, each, "a ring", "its events are lost"));
+    return found === null ? [] : [found];
+  });
+  const hasPages = [buffer, marks, ...rings].some((each) => each?.cpus.some((cpu) => cpu.pages !== null));
   for (const { file, severity, cost } of WANTED) {
     const onlyForPages = file === "formats.gz" || file === "kallsyms.gz";
     // Pages hold pids; and what the new kernel prints of the old ring names tasks by the new boot's pids.
@@ -345,6 +374,7 @@ function readBoot(
     files: folder,
     buffer,
     marks,
+    rings,
     nodeName: uname?.nodeName ?? null,
     release: uname?.release ?? null,
     build: uname?.build ?? null,
@@ -357,28 +387,34 @@ function readBoot(
   };
 }
 
-function marksMissing(boot: Boot, folder: string): DefectInput {
+/** All rings of a boot, the one for marks second where there is one. */
+export function ringsOf({ buffer, marks, rings }: CaptureBoot): readonly TraceBuffer[] {
+  return [buffer, marks, ...rings].filter((ring) => ring !== null);
+}
+
+function ringMissing(boot: Boot, folder: string, what: string, cost: string): DefectInput {
   return {
     code: "file-missing",
     severity: "error",
     file: folder,
     boot,
-    message: "capture.json names it as the ring for marks, but the capture has none of its files: marks are lost.",
+    message: `capture.json names it as ${what}, but the capture has none of its files: ${cost}.`,
     advice: "Collect the capture again and whole.",
   };
 }
 
 function readBuffer(boot: Boot, folder: string, reader: Reader): TraceBuffer | null {
   const text = reader.has(`${folder}/trace`);
-  const cpus = new Map<number, { pages: string | null; stats: BufferStats | null }>();
+  const cpus = new Map<number, { pages: string | null; stats: BufferStats | null; roomBytes: number | null }>();
   for (const path of reader.files.paths) {
     if (!path.startsWith(`${folder}/per_cpu/`)) continue;
-    const match = /^cpu(\d{1,5})\/(trace_pipe_raw|stats)$/.exec(path.slice(`${folder}/per_cpu/`.length));
+    const match = /^cpu(\d{1,5})\/(trace_pipe_raw|stats|buffer_size_kb)$/.exec(path.slice(`${folder}/per_cpu/`.length));
     if (match === null || Number(match[1]) >= MAX_CPUS) continue;
     const cpu = Number(match[1]);
-    const found = cpus.get(cpu) ?? { pages: null, stats: null };
+    const found = cpus.get(cpu) ?? { pages: null, stats: null, roomBytes: null };
     cpus.set(cpu, found);
     if (match[2] === "stats") found.stats = parseBufferStats(textOf(path, reader) ?? "");
+    else if (match[2] === "buffer_size_kb") found.roomBytes = parseBufferSize(textOf(path, reader) ?? "");
     else found.pages = path;
   }
   if (text === null && cpus.size === 0) return null;
@@ -388,6 +424,12 @@ function readBuffer(boot: Boot, folder: string, reader: Reader): TraceBuffer | n
     clock: readClock(boot, folder, reader),
     cpus: [...cpus.entries()].sort(([a], [b]) => a - b).map(([cpu, found]) => ({ cpu, ...found })),
   };
+}
+
+/** KiB for data of a CPU's buffer; one that was never used prints also what it would be expanded to. */
+function parseBufferSize(text: string): number | null {
+  const kib = /^(\d{1,9})\s*$/.exec(text)?.[1];
+  return kib === undefined || kib === "0" ? null : Number(kib) * 1024;
 }
 
 /** Without its clock no event of a buffer can be placed: no other missing file costs more, so it is always reported. */

@@ -19,13 +19,20 @@ const buffer = (clock: TraceBuffer["clock"], cpus: readonly Partial<CpuBuffer>[]
   folder: "ring",
   clock,
   text: null,
-  cpus: cpus.map((part, cpu) => ({ cpu, pages: `ring/per_cpu/cpu${cpu}/trace_pipe_raw`, stats: stats(), ...part })),
+  cpus: cpus.map((part, cpu) => ({
+    cpu,
+    pages: `ring/per_cpu/cpu${cpu}/trace_pipe_raw`,
+    stats: stats(),
+    roomBytes: null,
+    ...part,
+  })),
 });
 const boot = (part: Partial<CaptureBoot> = {}): CaptureBoot => ({
   boot: "old",
   files: "old",
   buffer: null,
   marks: null,
+  rings: [],
   nodeName: null,
   release: null,
   build: null,
@@ -153,4 +160,27 @@ test("a small ring is full before its share is: its tables take pages too", () =
     [["ring-overwritten", "ring/per_cpu/cpu0/stats"]],
   );
   assert.deepEqual(losses(ring, own, [20_480, 20_480]), []);
+});
+
+test("any ring that was full by the kernel's own size of it is reported, whatever the command line names", () => {
+  const wrapped = stats({ bytes: 19_372 });
+  for (const folder of ["ring", "marks", "luo", "vcpus"]) {
+    const ring = {
+      ...buffer("local", [
+        { stats: wrapped, roomBytes: 19 * 1024 },
+        { stats: full, roomBytes: 19 * 1024 },
+      ]),
+      folder,
+    };
+    const found = losses(ring, boot(), [20_480, 4_096]);
+    assert.deepEqual(
+      found.map(({ code, file }) => [code, file]),
+      [["ring-overwritten", `${folder}/per_cpu/cpu0/stats`]],
+    );
+  }
+});
+
+test("a ring with room for another sub-buffer was not overwritten", () => {
+  const held = stats({ bytes: 990 * 1024 });
+  assert.deepEqual(losses(buffer("local", [{ stats: held, roomBytes: 1_024 * 1024 }]), boot(), [990 * 1024]), []);
 });

@@ -13,6 +13,8 @@ const FULL = 0.98;
 /** Sub-buffers of a CPU's share without data: the ring's tables, and alignment (5 of 8 hold data). */
 const TABLE_BYTES = 4 * 4096;
 
+const SUB_BUFFER_BYTES = 4096;
+
 /** Bytes of a CPU's pages; null where the capture has no such file. */
 export type PageBytes = (cpu: CpuBuffer) => number | null;
 
@@ -142,17 +144,28 @@ export function reservedBytes(cmdline: string): readonly number[] {
 }
 
 /**
+ * Bytes for data of a CPU's share of what the command line reserves for `buffer`, for captures without
+ * `buffer_size_kb`; null where it does not show that. Such captures have at most two rings.
+ */
+function reservedShare({ cmdline, marks, rings }: CaptureBoot, buffer: TraceBuffer): number | null {
+  if (cmdline === null || rings.length > 0 || buffer.cpus.length === 0) return null;
+  const reserved = reservedBytes(cmdline)[buffer === marks ? 1 : 0];
+  if (reserved === undefined) return null;
+  const share = reserved / buffer.cpus.length;
+  return Math.max(share - TABLE_BYTES, share / 2);
+}
+
+/**
  * The boot resets a persistent ring's overrun counters, so that only a buffer's size shows that it had wrapped: the
  * reservation is divided among the CPUs.
  */
 function fullCpus(own: CaptureBoot, buffer: TraceBuffer): readonly DefectInput[] {
-  if (own.boot !== "old" || own.cmdline === null) return [];
-  const reserved = reservedBytes(own.cmdline)[buffer === own.marks ? 1 : 0];
-  if (reserved === undefined || buffer.cpus.length === 0) return [];
-  const share = reserved / buffer.cpus.length;
-  const room = Math.max(share - TABLE_BYTES, share / 2);
-  return buffer.cpus.flatMap(({ cpu, stats }): readonly DefectInput[] => {
-    if (stats?.bytes === null || stats === null || stats.bytes < room * FULL) return [];
+  if (own.boot !== "old") return [];
+  const share = reservedShare(own, buffer);
+  return buffer.cpus.flatMap(({ cpu, stats, roomBytes }): readonly DefectInput[] => {
+    // One sub-buffer is being written: after a wrap it is the only one that may be empty.
+    const room = roomBytes === null ? share : roomBytes - SUB_BUFFER_BYTES;
+    if (room === null || stats === null || stats.bytes === null || stats.bytes < room * FULL) return [];
     const since = stats.oldest === null ? "its oldest event" : `${stats.oldest} on its clock`;
     return [
       {

@@ -6,7 +6,7 @@ import { formatUncertainty } from "../../base/text/format.js";
 import { instant } from "../../base/time.js";
 import type { TraceClock } from "../../model/collected.js";
 import { FUNCTIONS } from "../../model/luo.js";
-import type { Capture } from "../capture/capture.js";
+import { type Capture, ringsOf } from "../capture/capture.js";
 import type { LinkedClocks, LinkJudge } from "../clocks/clock-link.js";
 import { type LinkFault, linkFault, type TscVerdict, type WallReading } from "../clocks/link-check.js";
 import { momentOf, NS_CLOCKS } from "../clocks/moment.js";
@@ -95,7 +95,7 @@ const PRINTED_NS = 1_000n;
 function firstEventFault({ boot, events, clock }: HeldBoot, capture: Capture): string | null {
   const own = capture.boots[boot];
   if (own === null || clock === null || Number.isNaN(events.first)) return null;
-  const cpus = [own.buffer, own.marks].flatMap((buffer) => buffer?.cpus ?? []);
+  const cpus = ringsOf(own).flatMap((buffer) => buffer.cpus);
   const filled = cpus.filter(({ stats }) => stats?.entries !== 0);
   const printed = filled.flatMap(({ stats }) => stats?.oldest ?? []);
   if (printed.length < filled.length || printed.some((stamp) => stamp.includes(".") !== NS_CLOCKS.has(clock)))

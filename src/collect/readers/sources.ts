@@ -4,7 +4,14 @@ import type { DefectInput, DefectSink } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { EventSource } from "../../model/collected.js";
 import type { RecordFilter } from "../../model/traces/trace-file.js";
-import { type Capture, type CaptureBoot, type CpuBuffer, sameBuild, type TraceBuffer } from "../capture/capture.js";
+import {
+  type Capture,
+  type CaptureBoot,
+  type CpuBuffer,
+  ringsOf,
+  sameBuild,
+  type TraceBuffer,
+} from "../capture/capture.js";
 import { absentCpuDefects, ringLosses, unsavedCpuDefects, unsavedCpus } from "../capture/ring-loss.js";
 import { countOfStamp } from "../clocks/trace-clock.js";
 import { parsePrintkFormats } from "../event-text/kernel-facts.js";
@@ -36,25 +43,25 @@ export function eventSourceOf(
   if (own === null || buffer === null) return null;
   const pageBytes = ({ pages }: CpuBuffer): number | null =>
     pages === null ? null : (files.open(pages)?.size ?? null);
-  const rings = [buffer, ...(own.marks === null ? [] : [own.marks])];
+  const rings = ringsOf(own);
+  const side = rings.filter((ring) => ring !== buffer);
   for (const each of rings) for (const loss of ringLosses(own, each, pageBytes)) sink.defect(loss);
   for (const loss of absentCpuDefects(boot, rings)) sink.defect(loss);
   const formats = formatsOf(own, files, sink);
-  const marks = marksOf(own, buffer, sink);
-  const cpus = [...buffer.cpus, ...marks];
+  const cpus = [...buffer.cpus, ...side.flatMap((ring) => cpusBeside(boot, ring, buffer, sink))];
   const hasPages = cpus.some((cpu) => cpu.pages !== null);
   if (formats !== null && hasPages) {
-    // Text of every CPU is better than pages of some, if it can be trusted and no marks are in separate pages.
+    // Text of every CPU is better than pages of some, if it can be trusted and no events are in other rings.
     const textInstead =
       unsavedCpus(buffer).length > 0 &&
-      own.marks === null &&
+      side.length === 0 &&
       buffer.text !== null &&
       (boot === "new" || printedByItsOwnBuild(capture, buffer, files, sink));
     for (const each of rings) for (const found of firstPageDefects(boot, each, files)) sink.defect(found);
     for (const each of rings) for (const loss of unsavedCpuDefects(boot, each, textInstead)) sink.defect(loss);
     if (!textInstead) return pagesSource(own, buffer, cpus, formats, files, sink, filter);
   }
-  if (own.marks !== null) sink.defect(marksUnread(boot, own.marks));
+  for (const ring of side) sink.defect(ringUnread(boot, ring));
   if (buffer.text === null) {
     sink.defect({
       code: "events-unreadable",
@@ -91,17 +98,16 @@ export function eventSourceOf(
   return boot === "old" && capture.boots.new !== null ? withTaskNames(text, taskNames(own, files, sink)) : text;
 }
 
-/** The second ring's buffers, whose events are merged with the first's by their stamps: both must be on one clock. */
-function marksOf({ boot, marks }: CaptureBoot, buffer: TraceBuffer, sink: DefectSink): readonly CpuBuffer[] {
-  if (marks === null) return [];
-  if (marks.clock === buffer.clock) return marks.cpus;
+/** Another ring's buffers, whose events are merged with the first's by their stamps: both must be on one clock. */
+function cpusBeside(boot: Boot, ring: TraceBuffer, buffer: TraceBuffer, sink: DefectSink): readonly CpuBuffer[] {
+  if (ring.clock === buffer.clock) return ring.cpus;
   sink.defect({
     code: "marks-clock-differs",
     severity: "error",
-    file: `${marks.folder}/trace_clock`,
+    file: `${ring.folder}/trace_clock`,
     boot,
-    message: `The ring for marks is on the clock ${marks.clock}, the other on ${buffer.clock}: its events are left out.`,
-    advice: "Leave both persistent instances on the local clock.",
+    message: `The ring in ${ring.folder} is on the clock ${ring.clock}, the one in ${buffer.folder} on ${buffer.clock}: its events are left out.`,
+    advice: "Leave all persistent instances on the local clock.",
   });
   return [];
 }
@@ -138,15 +144,15 @@ function firstPageDefects(boot: Boot, { folder, cpus }: TraceBuffer, files: Capt
   });
 }
 
-/** Where the first ring can be read from its text alone, the second one's events have no pages to be merged from. */
-function marksUnread(boot: Boot, marks: TraceBuffer): DefectInput {
-  const counted = marks.cpus.reduce((sum, { stats }) => sum + (stats?.entries ?? 0), 0);
+/** Where the first ring can be read from its text alone, another one's events have no pages to be merged from. */
+function ringUnread(boot: Boot, ring: TraceBuffer): DefectInput {
+  const counted = ring.cpus.reduce((sum, { stats }) => sum + (stats?.entries ?? 0), 0);
   return {
     code: "events-unreadable",
     severity: "error",
-    file: marks.folder,
+    file: ring.folder,
     boot,
-    message: `The ring for marks cannot be read without the boot's event formats and pages: its ${counted} events are left out.`,
+    message: `The ring in ${ring.folder} cannot be read without the boot's event formats and pages: its ${counted} events are left out.`,
     advice: "Let the recorder save per_cpu/*/trace_pipe_raw, and the events' format files before the kexec.",
   };
 }
