@@ -49,3 +49,20 @@ test("where one CPU's pages were not saved and no text can be trusted, what ran 
   const unseen = update.defects.find(({ code }) => code === "vm-pause-unseen");
   assert.match(unseen?.advice ?? "", /see ring-cpu-missing/);
 });
+
+test("an update is the same whether its second ring is named as the one for marks or as a further one", async () => {
+  const path = join(traces, "dialects/systemd.tar.gz");
+  const named = await withFiles(path, (files) => updateOfCapture(files));
+  const further = await withFiles(path, (files) => {
+    const bytes: typeof files.bytes = (name, limit, sink) => {
+      const found = files.bytes(name, limit, sink);
+      if (name !== "capture.json" || found === null) return found;
+      return Buffer.from(Buffer.from(found).toString("utf8").replace('"marks": "marks"', '"rings": ["marks"]'));
+    };
+    return updateOfCapture({ ...files, paths: files.paths, open: files.open, close: () => {}, bytes });
+  });
+  assert.equal(further.capture.boots.old?.marks, null);
+  assert.equal(further.capture.boots.old?.rings.length, 1);
+  assert.deepEqual(further.update.document.phases, named.update.document.phases);
+  assert.deepEqual(further.update.document.blackout, named.update.document.blackout);
+});

@@ -49,6 +49,11 @@ test("faults of a manifest are named", () => {
     [manifest({ boots: { new: { files: "/etc" } } }), /^bad-json: .*new\.files/],
     [manifest({ boots: { old: { files: "old", ring: "a/../.." } } }), /^bad-json: .*ring/],
     [manifest({ boots: { old: { files: "b" }, new: { files: "b" } } }), /^bad-json: .*one folder/],
+    [manifest({ boots: { old: { files: "b", rings: "luo" } } }), /^bad-json: .*old\.rings is not a list/],
+    [manifest({ boots: { old: { files: "b", rings: ["../x"] } } }), /^bad-json: .*old\.rings is not a list/],
+    [manifest({ boots: { old: { files: "b", rings: "abcdefghi".split("") } } }), /^bad-json: .*at most 8/],
+    [manifest({ boots: { old: { files: "b", ring: "r", rings: ["l", "r"] } } }), /^bad-json: .*that of another ring/],
+    [manifest({ boots: { old: { files: "b", rings: ["l", "l"] } } }), /^bad-json: .*names a folder twice/],
   ] as const) {
     assert.match(refusal(json), expected, json);
   }
@@ -93,6 +98,34 @@ test("a buffer's CPUs come from its folder, in order; other names are ignored", 
       [2, "ring/per_cpu/cpu2/trace_pipe_raw", 7],
       [10, null, 4],
     ],
+  );
+});
+
+test("further rings are read beside the first, each with the kernel's size of it; one without files is missed", () => {
+  const found = read({
+    ...madeCapture({ old: { trace: "" } }),
+    "capture.json": manifest({
+      boots: { old: { files: "old", ring: "ring", rings: ["luo", "vcpus"] }, new: { files: "new" } },
+    }),
+    "luo/per_cpu/cpu0/stats": "entries: 4\n",
+    "luo/per_cpu/cpu0/buffer_size_kb": "19\n",
+    "luo/per_cpu/cpu1/buffer_size_kb": "7 (expanded: 1408)\n",
+    "luo/trace_clock": "[local] global\n",
+  });
+  assert.ok(found.ok);
+  const old = found.value.boots.old;
+  assert.deepEqual(
+    old?.rings.map(({ folder, clock }) => [folder, clock]),
+    [["luo", "local"]],
+  );
+  assert.deepEqual(
+    old?.rings[0]?.cpus.map(({ roomBytes }) => roomBytes),
+    [19 * 1024, null],
+  );
+  assert.ok(
+    found.value.defects.some(
+      ({ code, file, severity }) => `${code} ${file} ${severity}` === "file-missing vcpus error",
+    ),
   );
 });
 
