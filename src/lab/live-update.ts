@@ -70,6 +70,10 @@ export function openLab(options: LabOptions): Result<Lab, string> {
     return err(`The workload cannot be compiled (a C compiler with a static libc is needed): ${why}`);
   }
   const recording = options.level === "none" ? [] : ["--level", options.level];
+  // The rings are sized by the machine's CPUs.
+  const cpus = join(folder, "sys/devices/system/cpu");
+  mkdirSync(cpus, { recursive: true });
+  writeFileSync(join(cpus, "possible"), `0-${options.cpus - 1}\n`);
   const words = runRecorder(["kernel-cmdline", "--for", "old", ...recording, "--root", folder]);
   if (!words.ok || words.value.code !== 0) {
     close();
