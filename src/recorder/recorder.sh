@@ -484,8 +484,8 @@ saved_handlers() {
   HANDLERS=${found:-$HANDLERS}
 }
 
-# half, ring (luo: what LUO does, seldom; vcpus; noise: the rest), event or subsystem/, filter. No event goes to the ring
-# for marks, so that nothing can overwrite them.
+# half, ring (luo: what LUO does, seldom; vcpus; noise: the rest), event or subsystem/, filter. No event goes to the
+# ring for marks, so that nothing can overwrite them.
 # A timer's interrupt runs KVM's notifier at each tick: notifiers count outside hard interrupts (TRACE_FLAG_HARDIRQ, 8).
 # The exit of an ioctl does not name its command, and each KVM_RUN has one: threads that VMMs name as vCPUs are left out
 # (QEMU's `CPU 0/KVM`; `vcpu0`, `fc_vcpu 0`, `crosvm_vcpu0`, `kvm-vcpu-0`).
@@ -1804,7 +1804,7 @@ arm_old() {
       journal "clear${TAB}instances/$ring/trace"
       { printf '' > "$TRACING/instances/$ring/trace"; } 2> /dev/null
     fi
-    # VMMs' vCPUs are told apart by it (Linux 4.13).
+    # It distinguishes the vCPUs of several VMMs (Linux 4.13).
     if at_least events && [ "$ring" != "$MARKS" ] && [ -e "$TRACING/instances/$ring/options/record-tgid" ]; then
       set_value "instances/$ring/options/record-tgid" 1 'which process each thread is of'
     fi
@@ -2091,7 +2091,7 @@ ring_words() {
   done
   # Older kernels quote what comes of a bootconfig.
   case $kept in *\"*) kept=$(printf '%s' "$kept" | tr -d '"') ;; esac
-  # A first boot takes nothing over: if the kernel refused a ring, they are made anew, as large as they must be.
+  # A first boot takes nothing over: if the kernel refused a ring, new ones are made, as large as they must be.
   asked_rings
   if [ "$FOR" = old ] && [ -n "$REFUSED" ]; then
     others=''
@@ -3119,7 +3119,7 @@ missing() { # OPTION...: " (CONFIG_X is not set)" for the first that is known to
   for option in "$@"; do [ "$(config "$option")" = n ] && { printf ' (%s is not set)' "$option"; return; }; done
 }
 
-# examine_rings: what the rings take of memory, whether the kernel has made them, and whether each CPU's share is enough.
+# examine_rings: what the rings take of memory, whether the kernel has made them, and each CPU's share.
 examine_rings() {
   asked_rings
   choose_ring_sizes

@@ -1,4 +1,4 @@
-/** The rings: what is recorded into which, how large they are, and what a host is told whose kernel refused one. */
+/** The rings: what is recorded into which, how large they are, and what is printed if the kernel refused one. */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

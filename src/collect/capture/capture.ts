@@ -387,7 +387,7 @@ function readBoot(boot: Boot, buffers: BootFolders, reader: Reader): CaptureBoot
   };
 }
 
-/** All rings of a boot, the one for marks second where there is one. */
+/** All rings of a boot, the one for marks second, if there is one. */
 export function ringsOf({ buffer, marks, rings }: CaptureBoot): readonly TraceBuffer[] {
   return [buffer, marks, ...rings].filter((ring) => ring !== null);
 }

@@ -145,7 +145,7 @@ export function reservedBytes(cmdline: string): readonly number[] {
 
 /**
  * Bytes for data of a CPU's share of what the command line reserves for `buffer`, for captures without
- * `buffer_size_kb`; null where it does not show that. Such captures have at most two rings.
+ * `buffer_size_kb`; null if it does not show that. Such captures have at most two rings.
  */
 function reservedShare({ cmdline, marks, rings }: CaptureBoot, buffer: TraceBuffer): number | null {
   if (cmdline === null || rings.length > 0 || buffer.cpus.length === 0) return null;
