@@ -2006,6 +2006,7 @@ wanted_rings() {
   WANTED='ring marks'
   case $LEVEL,$WITH in
     markers,) WANTED=marks ;;
+    markers,*) ;;
     graph,* | *,*sched* | *,*irq*) WANTED='ring luo marks' ;;
   esac
   if with kvm; then WANTED="${WANTED%marks}vcpus marks"; fi
