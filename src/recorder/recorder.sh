@@ -2009,7 +2009,7 @@ wanted_rings() {
     markers,*) ;;
     graph,* | *,*sched* | *,*irq*) WANTED='ring luo marks' ;;
   esac
-  if with kvm; then WANTED="${WANTED%marks}vcpus marks"; fi
+  if with kvm && at_least events; then WANTED="${WANTED%marks}vcpus marks"; fi
 }
 # choose_ring_sizes: $WANTED, and $SIZES, lines of ring and KiB: what each wants, all halved until they fit.
 choose_ring_sizes() {
