@@ -15,7 +15,7 @@ import { integerOption, one, repeated, required, textOption } from "../frame/opt
 import { FILTER_HELP, filterFrom, filterOfTrace, filterOption } from "../input/event-filter-option.js";
 import { readerLimitOption } from "../input/reader-limit-option.js";
 import { escapeControls } from "../terminal/terminal-text.js";
-import { type TraceLines, traceLines } from "./trace-lines.js";
+import { type TraceBytes, traceBytes } from "./trace-lines.js";
 
 type Format = "pftrace" | "json" | "txt";
 const FORMATS: ReadonlyMap<string, Format> = new Map([
@@ -186,22 +186,21 @@ function converted(trace: TraceFile, format: Format, feed: ReturnType<typeof fee
     case "txt": {
       let written = 0;
       let current: string | null = null;
-      let lines: TraceLines | null = null;
+      let lines: TraceBytes | null = null;
       feed((chunk, axisNs, clock, part) => {
         if (part !== current || lines === null) {
           lines?.finish();
-          lines = traceLines(clock, (line) => putText(`${line}\n`));
+          lines = traceBytes(clock, (line) => line, put);
         }
-        if (part !== current && (trace.parts.length > 1 || part !== "")) putText(`# instance: ${part || "(top)"}\n`);
+        if (part !== current && (trace.parts.length > 1 || part !== "")) {
+          put(Buffer.from(`# instance: ${part || "(top)"}\n`));
+        }
         current = part;
-        for (let row = 0; row < chunk.count; row++) {
-          if (Number.isNaN(axisNs[row]) && !Number.isNaN(chunk.time[row])) continue;
-          lines.row(chunk, row);
-          written += 1;
-        }
+        const isWanted = (_: EventChunk, row: number): boolean =>
+          !Number.isNaN(axisNs[row]) || Number.isNaN(chunk.time[row]);
+        written += lines.rows(chunk, isWanted, Number.POSITIVE_INFINITY);
       });
-      (lines as TraceLines | null)?.finish();
-      put(Buffer.from(block));
+      (lines as TraceBytes | null)?.finish();
       return `${number(bytes)} bytes, ${number(written)} events`;
     }
   }

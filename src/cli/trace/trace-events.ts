@@ -1,18 +1,18 @@
 /** `blackout events` of a trace that is not a capture: its lines as the kernel prints them, or JSON. */
 
-import { type DefectInput, DefectLog } from "../../base/defect.js";
+import { type DefectInput, DefectLog, type DefectSink } from "../../base/defect.js";
 import { globMatcher } from "../../base/text/glob.js";
 import { didYouMean } from "../../base/text/suggest.js";
-import { eventNamesIn, type FilterExpression } from "../../collect/event-filter/event-filter.js";
+import { type BoundFilter, eventNamesIn, type FilterExpression } from "../../collect/event-filter/event-filter.js";
 import type { ReaderLimits } from "../../collect/files/reader-limits.js";
 import { openTraceFile } from "../../collect/readers/trace-file.js";
-import type { EventChunk } from "../../model/collected.js";
+import type { EventChunk, EventSource } from "../../model/collected.js";
 import type { TraceFile, TracePart } from "../../model/traces/trace-file.js";
 import { type Context, exit, misused, unusable } from "../frame/command.js";
 import { filterOfTrace } from "../input/event-filter-option.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 import { type EventLineFormat, EventLineWriter, eventJsonLine } from "./event-lines.js";
-import { traceLines } from "./trace-lines.js";
+import { traceBytes } from "./trace-lines.js";
 
 export interface WantedOfTrace {
   readonly filter: FilterExpression | null;
@@ -35,29 +35,16 @@ export function printTrace(context: Context, path: string, wanted: WantedOfTrace
     for (const part of trace.parts) {
       const filter = filterOfTrace(wanted.filter, part.clock);
       if (!filter.ok) return misused(context, filter.error);
-      const kernel = traceLines(part.clock, (line) => lines.line(safeLine(line)));
-      const later = (chunk: EventChunk, row: number): null => {
-        kernel.row(chunk, row);
-        return null;
-      };
-      const lines: EventLineWriter = new EventLineWriter(
-        wanted.json ? traceEventJson(part) : later,
-        filter.value === null ? null : filter.value.matches,
-        wanted.limit - written,
-        (block) => {
-          if (block !== "") context.stdout.write(block);
-          return !context.stdout.closed;
-        },
-      );
       if (!wanted.json && (trace.parts.length > 1 || part.name !== "")) {
         context.stdout.write(`${context.colour.quiet(escapeControls(`# instance: ${part.name || "(top)"}`))}\n`);
       }
-      const more = lines.run((write) => {
-        part.source(filter.value?.records).read({ ...sink, chunk: (chunk) => write(chunk, timesOf(chunk)) });
-      });
-      kernel.finish();
-      lines.flush();
-      written += lines.written;
+      const limit = wanted.limit - written;
+      const source = part.source(filter.value?.records);
+      const found = wanted.json
+        ? printJson(context, part, source, filter.value, limit, sink)
+        : printLines(context, part, source, filter.value, limit, sink);
+      written += found;
+      const more = !context.stdout.closed && found < limit;
       if (!more) break;
     }
     if (!context.stdout.closed) {
@@ -67,6 +54,60 @@ export function printTrace(context: Context, path: string, wanted: WantedOfTrace
     return exit.success;
   } finally {
     trace.close();
+  }
+}
+
+/** Prints a part's events as the kernel's lines; returns how many. */
+function printLines(
+  context: Context,
+  part: TracePart,
+  source: EventSource,
+  filter: BoundFilter | null,
+  limit: number,
+  sink: DefectSink,
+): number {
+  let written = 0;
+  const lines = traceBytes(part.clock, safeLine, (block) => context.stdout.write(block));
+  const matches = filter === null ? null : (chunk: EventChunk, row: number) => filter.matches(chunk, row, Number.NaN);
+  readWhile(source, sink, (chunk) => {
+    written += lines.rows(chunk, matches, limit - written);
+    return written < limit && !context.stdout.closed;
+  });
+  if (!context.stdout.closed) lines.finish();
+  return written;
+}
+
+function printJson(
+  context: Context,
+  part: TracePart,
+  source: EventSource,
+  filter: BoundFilter | null,
+  limit: number,
+  sink: DefectSink,
+): number {
+  const lines = new EventLineWriter(traceEventJson(part), filter === null ? null : filter.matches, limit, (block) => {
+    if (block !== "") context.stdout.write(block);
+    return !context.stdout.closed;
+  });
+  lines.run((write) => {
+    source.read({ ...sink, chunk: (chunk) => write(chunk, timesOf(chunk)) });
+  });
+  return lines.written;
+}
+
+const ENOUGH = Symbol("enough");
+
+/** Reads until `take` returns false. A reader pushes its chunks, so that an exception of our own ends it. */
+function readWhile(source: EventSource, sink: DefectSink, take: (chunk: EventChunk) => boolean): void {
+  try {
+    source.read({
+      ...sink,
+      chunk(chunk) {
+        if (!take(chunk)) throw ENOUGH;
+      },
+    });
+  } catch (thrown) {
+    if (thrown !== ENOUGH) throw thrown;
   }
 }
 

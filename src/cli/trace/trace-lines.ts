@@ -1,4 +1,6 @@
 /** A trace's events as lines like those of the kernel's `trace` file. */
+
+import { RecordLines } from "../../collect/event-bytes/record-lines.js";
 import { timeColumn } from "../../collect/event-text/columns.js";
 import { KernelLines } from "../../collect/ring-buffer/kernel-lines.js";
 import { RecordChunk } from "../../collect/ring-buffer/record-chunk.js";
@@ -10,6 +12,53 @@ export interface TraceLines {
   /** Emits what still waited for a row after it. */
   finish(): void;
 }
+
+/** Writes the lines of one part of a trace as bytes, in its rows' order. */
+export interface TraceBytes {
+  /** Writes the rows that `matches` accepts (null: all), up to `limit` of them; returns how many. */
+  rows(chunk: EventChunk, matches: ((chunk: EventChunk, row: number) => boolean) | null, limit: number): number;
+  /** Writes what still waited for a row after it. */
+  finish(): void;
+}
+
+/**
+ * Raw records take no string each. `safe` makes a line printable; `write` takes a block of lines, whose bytes are used
+ * again.
+ */
+export function traceBytes(
+  clock: string,
+  safe: (line: string) => string,
+  write: (block: Uint8Array) => void,
+): TraceBytes {
+  const records = new RecordLines({ clock, safe, write });
+  let block = "";
+  const flush = (): void => {
+    const lines = block;
+    block = "";
+    if (lines !== "") write(Buffer.from(lines));
+  };
+  return {
+    rows(chunk, matches, limit) {
+      if (chunk instanceof RecordChunk) return records.rows(chunk, matches, limit);
+      let written = 0;
+      for (let row = 0; row < chunk.count && written < limit; row++) {
+        if (matches !== null && !matches(chunk, row)) continue;
+        const since = chunk.time[row] as number;
+        const count = Number.isNaN(since) ? null : chunk.base + BigInt(Math.round(since));
+        block += `${safe(plainLine(chunk, row, count, clock))}\n`;
+        written += 1;
+        if (block.length >= BLOCK_CHARS) flush();
+      }
+      return written;
+    },
+    finish() {
+      records.finish();
+      flush();
+    },
+  };
+}
+
+const BLOCK_CHARS = 1 << 16;
 
 /** Raw records as the kernel prints them; rows of a dialect that does not hold the context, without that column. */
 export function traceLines(clock: string, emit: (line: string, count: bigint | null) => void): TraceLines {

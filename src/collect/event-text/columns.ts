@@ -11,7 +11,7 @@ const NMI = 0x40;
 const BH_OFF = 0x80;
 
 /** `d..2.`: interrupts, reschedule, hard or soft interrupt, preempt depth, migration disabled. */
-function latencyColumns(flags: number, preemptCount: number): string {
+export function latencyColumns(flags: number, preemptCount: number): string {
   const irqs = (flags & IRQS_OFF) !== 0 ? ((flags & BH_OFF) !== 0 ? "D" : "d") : (flags & BH_OFF) !== 0 ? "b" : ".";
   const resched = reschedColumn(flags);
   const hard = (flags & HARDIRQ) !== 0;

@@ -3,7 +3,7 @@
  * ftrace system, syscalls, probes), else by its `print fmt`, else, where that needs what only the kernel has, as a list
  * of fields. Sources: kernel/trace/trace_output.c, trace_syscalls.c, trace_probe.c, trace_kprobe.c, trace_events_*.c.
  */
-import type { EventFormat, ParsedFormats } from "../formats/event-format.js";
+import type { EventFormat, FieldFormat, ParsedFormats } from "../formats/event-format.js";
 import { binaryPrintText } from "./binary-print.js";
 import { flagsText } from "./evaluate.js";
 import { fieldListText } from "./field-list.js";
@@ -138,6 +138,11 @@ export class EventText {
   /** As #symbol, but code of user space is printed without zeros before it (trace_uprobe.c, print_uprobe_event). */
   #probed(address: bigint, offset: boolean): string {
     return address !== 0n && address < 0x1000_0000n ? `0x${address.toString(16)}` : this.#symbol(address, offset);
+  }
+
+  /** The symbol of an address that a field holds, as seq_print_ip_sym prints it. */
+  symbolOf({ offset, size }: FieldFormat, record: RecordBytes, withOffset: boolean): string {
+    return this.#symbol(unsignedAt(record, offset, size) ?? 0n, withOffset);
   }
 
   /** seq_print_ip_sym. */

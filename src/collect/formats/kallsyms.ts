@@ -98,7 +98,8 @@ function parseAddresses(bytes: Uint8Array): Addresses | null {
   const begins = new Uint32Array(most);
   let count = 0;
   let isHidden = true;
-  let isSorted = true;
+  /** How many entries from the first are in order: the kernel's own are, those of modules follow in any. */
+  let sorted = 0;
   for (let at = 0; at < bytes.length && count < most; ) {
     let end = bytes.indexOf(NEWLINE, at);
     if (end < 0) end = bytes.length;
@@ -109,7 +110,8 @@ function parseAddresses(bytes: Uint8Array): Addresses | null {
       if (ownHigh !== 0 || ownLow !== 0) isHidden = false;
       if (count > 0) {
         const aboveHigh = high[count - 1] as number;
-        if (ownHigh < aboveHigh || (ownHigh === aboveHigh && ownLow < (low[count - 1] as number))) isSorted = false;
+        const isAbove = ownHigh > aboveHigh || (ownHigh === aboveHigh && ownLow >= (low[count - 1] as number));
+        if (isAbove && sorted === count - 1) sorted = count;
       }
       count += 1;
     }
@@ -117,7 +119,23 @@ function parseAddresses(bytes: Uint8Array): Addresses | null {
   }
   if (isHidden) return null;
   const order = Uint32Array.from({ length: count }, (_, entry) => entry);
-  return new Addresses(count, high, low, begins, isSorted ? order : sortedBy([low, high], order));
+  if (count > 0 && sorted < count - 1) {
+    const tail = sortedBy([low, high], order.slice(sorted + 1));
+    order.set(merged([high, low], order.slice(0, sorted + 1), tail));
+  }
+  return new Addresses(count, high, low, begins, order);
+}
+
+/** Two sorted lists as one; of equal addresses those of the first list come first. */
+function merged([high, low]: readonly [Uint32Array, Uint32Array], a: Uint32Array, b: Uint32Array): Uint32Array {
+  const all = new Uint32Array(a.length + b.length);
+  const isBefore = (x: number, y: number): boolean =>
+    (high[x] as number) < (high[y] as number) || (high[x] === high[y] && (low[x] as number) < (low[y] as number));
+  for (let at = 0, i = 0, k = 0; at < all.length; at++) {
+    const fromB = i === a.length || (k < b.length && isBefore(b[k] as number, a[i] as number));
+    all[at] = (fromB ? b[k++] : a[i++]) as number;
+  }
+  return all;
 }
 
 function countLines(bytes: Uint8Array): number {
