@@ -1,5 +1,6 @@
 /** Rows of the event table as lines: for a person, and as JSON for a program. */
-import { type EventChunk, EventKind, type FieldValue } from "../../model/collected.js";
+import { fieldJson } from "../../collect/event-bytes/json-lines.js";
+import { type EventChunk, EventKind } from "../../model/collected.js";
 import { escapeControls } from "../terminal/terminal-text.js";
 
 /** What a row's line is; without the newline. `atNs` is NaN where the source shows order, but no time. */
@@ -8,7 +9,7 @@ export type EventLineFormat = (chunk: EventChunk, row: number, atNs: number) => 
 /** The same, or null where the line is handed to the writer's `line` when it is known. */
 export type LateEventFormat = (chunk: EventChunk, row: number, atNs: number) => string | null;
 
-const EVENT_KIND_NAMES: Readonly<Record<EventKind, string>> = {
+export const EVENT_KIND_NAMES: Readonly<Record<EventKind, string>> = {
   [EventKind.event]: "event",
   [EventKind.graphEntry]: "graph-entry",
   [EventKind.graphExit]: "graph-exit",
@@ -58,13 +59,6 @@ export const eventJsonLine: EventLineFormat = (chunk, row, atNs) => {
   for (const [key, value] of chunk.fields(row)) fields.push(`${JSON.stringify(key)}:${fieldJson(value)}`);
   return `{"atNs":${Number.isNaN(atNs) ? null : atNs},"boot":"${chunk.boot}","cpu":${cpu < 0 ? null : cpu},"pid":${pid < 0 ? null : pid},"task":${task === "" ? null : JSON.stringify(task)},"name":${JSON.stringify(name)},"kind":"${kind}","fields":{${fields.join(",")}},"file":${JSON.stringify(chunk.fileOf(row))},"place":${chunk.place[row]}}`;
 };
-
-/** Integers that a double cannot hold are texts; readers of JSON would round them unasked. */
-function fieldJson(value: FieldValue): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "number") return Number.isFinite(value) ? String(value) : "null";
-  return Number.isSafeInteger(Number(value)) ? String(value) : `"${value}"`;
-}
 
 /** Whether a row is wanted. */
 export type RowTest = (chunk: EventChunk, row: number, atNs: number) => boolean;

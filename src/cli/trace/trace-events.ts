@@ -3,15 +3,17 @@
 import { type DefectInput, DefectLog, type DefectSink } from "../../base/defect.js";
 import { globMatcher } from "../../base/text/glob.js";
 import { didYouMean } from "../../base/text/suggest.js";
+import { JsonLines } from "../../collect/event-bytes/json-lines.js";
 import { type BoundFilter, eventNamesIn, type FilterExpression } from "../../collect/event-filter/event-filter.js";
 import type { ReaderLimits } from "../../collect/files/reader-limits.js";
 import { openTraceFile } from "../../collect/readers/trace-file.js";
-import type { EventChunk, EventSource } from "../../model/collected.js";
+import { RecordChunk } from "../../collect/ring-buffer/record-chunk.js";
+import type { EventChunk, EventKind, EventSource } from "../../model/collected.js";
 import type { TraceFile, TracePart } from "../../model/traces/trace-file.js";
 import { type Context, exit, misused, unusable } from "../frame/command.js";
 import { filterOfTrace } from "../input/event-filter-option.js";
 import { escapeControls } from "../terminal/terminal-text.js";
-import { type EventLineFormat, EventLineWriter, eventJsonLine } from "./event-lines.js";
+import { EVENT_KIND_NAMES, type EventLineFormat, EventLineWriter, eventJsonLine } from "./event-lines.js";
 import { traceBytes } from "./trace-lines.js";
 
 export interface WantedOfTrace {
@@ -85,14 +87,30 @@ function printJson(
   limit: number,
   sink: DefectSink,
 ): number {
-  const lines = new EventLineWriter(traceEventJson(part), filter === null ? null : filter.matches, limit, (block) => {
-    if (block !== "") context.stdout.write(block);
-    return !context.stdout.closed;
+  const line = traceEventJson(part);
+  const records = new JsonLines({
+    tail: `,"clock":${JSON.stringify(part.clock)},"instance":${JSON.stringify(part.name)}}`,
+    kindOf: (kind) => EVENT_KIND_NAMES[kind as EventKind],
+    slow: (chunk, row) => line(chunk, row, Number.NaN),
+    write: (block) => context.stdout.write(block),
   });
-  lines.run((write) => {
-    source.read({ ...sink, chunk: (chunk) => write(chunk, timesOf(chunk)) });
+  const matches = filter === null ? null : (chunk: EventChunk, row: number) => filter.matches(chunk, row, Number.NaN);
+  let written = 0;
+  readWhile(source, sink, (chunk) => {
+    if (chunk instanceof RecordChunk) written += records.rows(chunk, matches, limit - written);
+    else {
+      const wanted = limit - written;
+      const lines = new EventLineWriter(line, matches, wanted, (block) => {
+        if (block !== "") context.stdout.write(block);
+        return !context.stdout.closed;
+      });
+      lines.run((write) => write(chunk, chunk.time));
+      written += lines.written;
+    }
+    return written < limit && !context.stdout.closed;
   });
-  return lines.written;
+  records.finish();
+  return written;
 }
 
 const ENOUGH = Symbol("enough");
@@ -109,11 +127,6 @@ function readWhile(source: EventSource, sink: DefectSink, take: (chunk: EventChu
   } catch (thrown) {
     if (thrown !== ENOUGH) throw thrown;
   }
-}
-
-/** Times for the lines of a trace, which print the rows' counts instead: this column only fills the place. */
-function timesOf(chunk: EventChunk): Float64Array {
-  return chunk.time;
 }
 
 /** Nearly every line is plain: one test is far cheaper than a replacement that finds nothing. */

@@ -34,6 +34,8 @@ export const PrintStep = {
   rest: 8,
   /** What `made[index]` makes, each time. */
   made: 9,
+  /** An integer of 8 bytes as JSON has it: in quotes beyond 2^53. */
+  json64: 10,
 } as const;
 export type PrintStep = (typeof PrintStep)[keyof typeof PrintStep];
 
@@ -193,6 +195,15 @@ export class Program {
           ({ bytes, view, at } = out);
           break;
         }
+        case PrintStep.json64:
+          at = writeJson64(
+            view,
+            at,
+            record.high(offset, size),
+            record.low(offset, size),
+            (code[pc + 7] as number) !== 0,
+          );
+          break;
         case PrintStep.characters:
           out.at = at;
           if (!copyText(out, record, offset, offset + size, (code[pc + 7] as number) !== 0)) return false;
@@ -282,6 +293,45 @@ export class Program {
     return writeDecimal(bytes, at + 1, -value, 0, fill);
   }
 }
+
+/** Decimal digits of a 64-bit integer, by divisions that stay on integers of 32 bits; in quotes beyond 2^53. */
+function writeJson64(view: DataView, from: number, high: number, low: number, isSigned: boolean): number {
+  let [h, l] = [high, low];
+  let at = from;
+  const isNegative = isSigned && high < 0;
+  if (isNegative) {
+    l = -low | 0;
+    h = l === 0 ? -high | 0 : ~high;
+  }
+  const isLarge = h >>> 0 >= 0x20_0000;
+  if (isLarge) view.setUint8(at++, 0x22);
+  if (isNegative) view.setUint8(at++, 0x2d);
+  let [a, b, c, d] = [h >>> 16, h & 0xffff, l >>> 16, l & 0xffff];
+  let count = 0;
+  do {
+    let rest = a;
+    a = (rest / 10_000) | 0;
+    rest = (rest - a * 10_000) * 65_536 + b;
+    b = (rest / 10_000) | 0;
+    rest = (rest - b * 10_000) * 65_536 + c;
+    c = (rest / 10_000) | 0;
+    rest = (rest - c * 10_000) * 65_536 + d;
+    d = (rest / 10_000) | 0;
+    GROUPS[count++] = rest - d * 10_000;
+  } while ((a | b | c | d) !== 0);
+  for (let group = count - 1; group >= 0; group--) {
+    const value = GROUPS[group] as number;
+    const isFirst = group === count - 1;
+    if (!isFirst || value >= 1000) view.setUint8(at++, 0x30 + ((value / 1000) | 0));
+    if (!isFirst || value >= 100) view.setUint8(at++, 0x30 + (((value / 100) | 0) % 10));
+    if (!isFirst || value >= 10) view.setUint8(at++, 0x30 + (((value / 10) | 0) % 10));
+    view.setUint8(at++, 0x30 + (value % 10));
+  }
+  if (isLarge) view.setUint8(at++, 0x22);
+  return at;
+}
+/** Scratch of four decimal digits each: a 64-bit integer has at most twenty. */
+const GROUPS = new Int32Array(5);
 
 /** Characters up to a NUL; false if one is not plain, or is a quote or a backslash within quotes. */
 function copyText(out: ByteWriter, record: RecordCursor, from: number, to: number, isQuoted: boolean): boolean {

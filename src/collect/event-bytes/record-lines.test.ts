@@ -2,12 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memorySource } from "../../base/bytes/byte-source.js";
 import { seededRandom } from "../../base/numbers/random.js";
+import { EVENT_KIND_NAMES } from "../../cli/trace/event-lines.js";
+import { traceEventJson } from "../../cli/trace/trace-events.js";
+import type { EventKind } from "../../model/collected.js";
 import { writeTraceDat6 } from "../../testing/fakes/trace-dat-writer.js";
 import { recordedTraceDat } from "../../testing/oracles/recorded-trace-dat.js";
 import { readTrace } from "../readers/trace-file.js";
 import { KernelLines } from "../ring-buffer/kernel-lines.js";
 import { RecordChunk } from "../ring-buffer/record-chunk.js";
 import { ByteWriter, writeDecimal, writeHex } from "./byte-writer.js";
+import { JsonLines } from "./json-lines.js";
 import { RecordLines } from "./record-lines.js";
 
 const content = await recordedTraceDat();
@@ -54,6 +58,52 @@ test("the bytes of damaged records are those of their text", () => {
       bytes[bytes.length - 1 - Math.floor(random.uniform() * pages)] = Math.floor(random.uniform() * 256);
     }
     const { asText, asBytes } = bothOf(bytes, "local");
+    assert.equal(asBytes, asText, `run ${run}`);
+  }
+});
+
+/** The same of JSON; `slow` counts the rows that were made as text. */
+function jsonOf(bytes: Uint8Array): { readonly asText: string; readonly asBytes: string; readonly slow: number } {
+  const found = readTrace(memorySource("x", bytes), { defect: () => {} });
+  assert.ok(found.ok);
+  let [asText, slow] = ["", 0];
+  const blocks: Buffer[] = [];
+  for (const part of found.value.parts) {
+    const line = traceEventJson(part);
+    const records = new JsonLines({
+      tail: `,"clock":${JSON.stringify(part.clock)},"instance":${JSON.stringify(part.name)}}`,
+      kindOf: (kind) => EVENT_KIND_NAMES[kind as EventKind],
+      slow: (chunk, row) => {
+        slow += 1;
+        return line(chunk, row, Number.NaN);
+      },
+      write: (block) => blocks.push(Buffer.from(block)),
+    });
+    part.source().read({
+      defect: () => {},
+      chunk(chunk) {
+        assert.ok(chunk instanceof RecordChunk);
+        for (let row = 0; row < chunk.count; row++) asText += `${line(chunk, row, Number.NaN)}\n`;
+        records.rows(chunk, null, Number.POSITIVE_INFINITY);
+      },
+    });
+    records.finish();
+  }
+  return { asText, asBytes: Buffer.concat(blocks).toString("utf8"), slow };
+}
+
+test("the bytes of JSON are those of its text, of whole and of damaged records", () => {
+  const whole = jsonOf(writeTraceDat6(content));
+  assert.equal(whole.asBytes, whole.asText);
+  assert.ok(whole.slow * 4 < whole.asText.split("\n").length, `${whole.slow} rows were made as text`);
+  const random = seededRandom(11);
+  for (let run = 0; run < 10; run++) {
+    const bytes = Uint8Array.from(writeTraceDat6(content));
+    const pages = content.buffers.flatMap(({ cpus }) => cpus).reduce((sum, { length }) => sum + length, 0);
+    for (let i = 0; i < 2_000; i++) {
+      bytes[bytes.length - 1 - Math.floor(random.uniform() * pages)] = Math.floor(random.uniform() * 256);
+    }
+    const { asText, asBytes } = jsonOf(bytes);
     assert.equal(asBytes, asText, `run ${run}`);
   }
 });

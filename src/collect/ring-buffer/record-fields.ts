@@ -33,6 +33,17 @@ export function recordFields(record: RecordBytes, format: EventFormat, facts: Ke
   return fields;
 }
 
+/** One field's value; null where the record is too short for it. */
+export function fieldOfRecord(record: RecordBytes, field: FieldFormat, facts: KernelFacts): FieldValue | null {
+  const value = fieldValue(record, field);
+  return value === null ? null : resolved(field, value, facts);
+}
+
+/** Whether the field holds an address of code, which is shown as a symbol. */
+export function isSymbolField({ name, size }: FieldFormat): boolean {
+  return size >= 4 && SYMBOL_FIELDS.has(name);
+}
+
 /** Addresses of code become symbols; without a symbol table they stay hexadecimal. */
 function resolved(field: FieldFormat, value: FieldValue, facts: KernelFacts): FieldValue {
   const style = SYMBOL_FIELDS.get(field.name);
