@@ -52,6 +52,8 @@ export interface EventChunk {
   fileOf(row: number): string;
   /** Decodes row `row`'s fields; valid only during the sink call. */
   fields(row: number): EventFields;
+  /** One of row `row`'s fields, where the source reads it without the others: `fields(row).get(name)`. */
+  field?(row: number, name: string): FieldValue | undefined;
   /** Row `row`'s payload as text, as the source prints it. */
   text(row: number): string;
   /**

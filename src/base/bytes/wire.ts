@@ -146,6 +146,7 @@ const decoder = new TextDecoder("utf-8");
 
 const LOW_BITS = 2 ** 28;
 const encoder = new TextEncoder();
+const SHORT_TEXT = 48;
 
 /**
  * Fields and values into one growing buffer. Lengths are written behind their message, so that nothing is sized twice.
@@ -249,12 +250,28 @@ export class WireBuffer {
     this.int(value);
   }
 
+  /** Writes text of ASCII; false, and nothing written, if it holds anything else. */
+  #ascii(text: string): boolean {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) return false;
+      bytes[at + i] = code;
+    }
+    this.#at = at + text.length;
+    return true;
+  }
+
   /** Text as UTF-8; a lone surrogate becomes U+FFFD. */
   textField(key: number, text: string): void {
     const mark = this.begin(key);
     const room = text.length * 3;
     if (this.#at + room > this.#bytes.length) this.#grow(room);
-    this.#at += encoder.encodeInto(text, this.#bytes.subarray(this.#at)).written;
+    // A call of the encoder costs more than a short text.
+    if (text.length > SHORT_TEXT || !this.#ascii(text)) {
+      this.#at += encoder.encodeInto(text, this.#bytes.subarray(this.#at)).written;
+    }
     this.end(mark);
   }
 

@@ -161,7 +161,8 @@ function compileTerm(term: FilterTerm, time: FilterTime): Test<Row> {
 
 /** `text` is a payload as the source prints it, where the event has no field of that name. */
 function fieldOf(chunk: EventChunk, row: number, field: string): FieldValue | undefined {
-  return chunk.fields(row).get(field) ?? (field === "text" ? chunk.text(row).trim() : undefined);
+  const value = chunk.field === undefined ? chunk.fields(row).get(field) : chunk.field(row, field);
+  return value ?? (field === "text" ? chunk.text(row).trim() : undefined);
 }
 
 /** What the kernel prints for a field of a raw record, so that the same ring is filtered alike as text and as pages. */

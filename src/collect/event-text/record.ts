@@ -41,6 +41,7 @@ export function textAt(record: RecordBytes, from: number, to: number): string {
     if ((bytes[stop] as number) > 0x7f) ascii = false;
     stop += 1;
   }
+  if (ascii && Buffer.isBuffer(bytes)) return bytes.toString("latin1", begin, stop);
   if (ascii && stop - begin <= 64) return String.fromCharCode(...bytes.subarray(begin, stop));
   return decoder.decode(bytes.subarray(begin, stop));
 }

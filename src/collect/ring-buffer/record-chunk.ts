@@ -4,16 +4,42 @@
  */
 import type { StringTable } from "../../base/bytes/string-table.js";
 import type { Boot } from "../../base/time.js";
-import type { EventChunk, EventFields } from "../../model/collected.js";
+import type { EventChunk, EventFields, FieldValue } from "../../model/collected.js";
 import { areOfInterrupt } from "../../model/traces/record-flags.js";
 import type { EventText } from "../event-text/event-text.js";
 import type { RecordBytes } from "../event-text/record.js";
+import type { FieldFormat, ParsedFormats } from "../formats/event-format.js";
 import type { PageCursor } from "./page-cursor.js";
-import { recordFields } from "./record-fields.js";
+import { fieldOfRecord, isSymbolField, recordFields } from "./record-fields.js";
 import { COMM_SLOTS, type RowMemory } from "./row-memory.js";
+
+/** Fields by name and event id, looked up once each. */
+export class FieldsByName {
+  readonly #known = new Map<string, (FieldFormat | null | undefined)[]>();
+
+  /** Null if the event has no such field; undefined if its fields are more than its format's. */
+  of(name: string, id: number, { byId }: ParsedFormats): FieldFormat | null | undefined {
+    let fields = this.#known.get(name);
+    if (fields === undefined) {
+      if (this.#known.size >= MOST_NAMES) this.#known.clear();
+      fields = [];
+      this.#known.set(name, fields);
+    }
+    const known = fields[id];
+    if (known !== undefined) return known;
+    const format = byId.get(id);
+    if (format?.system === "ftrace") return undefined;
+    const found = format?.fields.find((field) => field.name === name) ?? null;
+    fields[id] = found;
+    return found;
+  }
+}
+/** A filter names a few fields. */
+const MOST_NAMES = 256;
 
 /** What is the same for all chunks of a reader. */
 export interface RecordTable {
+  readonly fieldsByName: FieldsByName;
   readonly boot: Boot;
   readonly strings: StringTable;
   readonly eventText: EventText;
@@ -147,13 +173,24 @@ export class RecordChunk implements EventChunk {
     const format = formats.byId.get(this.id[row] as number);
     if (format === undefined) return new Map();
     const record = this.record(row);
-    const fields = recordFields(record, format, facts);
+    const fields = recordFields(record, format, facts, this.memory.symbols);
     if (format.system !== "ftrace" || !PRINTED.has(format.name)) return fields;
     // A mark as the kernel's text has it, without the newline that ends its line; a stack as symbols, not as bytes.
     const buf = fields.get("buf");
     if (typeof buf === "string") return buf.endsWith("\n") ? new Map([...fields, ["buf", buf.slice(0, -1)]]) : fields;
     const stack = this.table.eventText.body(format, record).text;
     return new Map([...fields, ["caller", stack.slice(stack.indexOf("\n") + 1).trim()]]);
+  }
+
+  field(row: number, name: string): FieldValue | undefined {
+    const id = this.id[row] as number;
+    const field = this.table.fieldsByName.of(name, id, this.table.eventText.formats);
+    if (field === undefined) return this.fields(row).get(name);
+    if (field === null) return undefined;
+    const { symbols } = this.memory;
+    const { facts } = this.table.eventText;
+    const record = this.record(row);
+    return (isSymbolField(field) ? symbols.of(record, field, facts) : fieldOfRecord(record, field, facts)) ?? undefined;
   }
 
   /** As the kernel prints it, without the event's name before it; a marker's is the marker alone. */

@@ -20,11 +20,16 @@ const SYMBOL_FIELDS: ReadonlyMap<string, "name" | "offset"> = new Map([
 ]);
 
 /** Field name to value, in the format's order; a field that the record is too short for is left out. */
-export function recordFields(record: RecordBytes, format: EventFormat, facts: KernelFacts): EventFields {
+export function recordFields(
+  record: RecordBytes,
+  format: EventFormat,
+  facts: KernelFacts,
+  symbols: SymbolTexts,
+): EventFields {
   const fields = new Map<string, FieldValue>();
   for (const field of format.fields) {
-    const value = fieldValue(record, field);
-    if (value !== null) fields.set(field.name, resolved(field, value, facts));
+    const value = isSymbolField(field) ? symbols.of(record, field, facts) : fieldValue(record, field);
+    if (value !== null) fields.set(field.name, value);
   }
   if (format.system === "ftrace" && format.name === "funcgraph_exit") {
     const [call, ret] = [fields.get("calltime"), fields.get("rettime")];
@@ -43,6 +48,30 @@ export function fieldOfRecord(record: RecordBytes, field: FieldFormat, facts: Ke
 export function isSymbolField({ name, size }: FieldFormat): boolean {
   return size >= 4 && SYMBOL_FIELDS.has(name);
 }
+
+/** Symbols by address, so that a field's is not looked up by a bigint for each record. */
+export class SymbolTexts {
+  readonly #high = new Int32Array(SYMBOL_SLOTS);
+  readonly #low = new Int32Array(SYMBOL_SLOTS);
+  readonly #texts: (FieldValue | undefined)[] = new Array<FieldValue | undefined>(SYMBOL_SLOTS).fill(undefined);
+
+  of(record: RecordBytes, field: FieldFormat, facts: KernelFacts): FieldValue | null {
+    const { view, begin, littleEndian, length } = record;
+    const { offset, size } = field;
+    if (size !== 8 || offset + size > length) return fieldOfRecord(record, field, facts);
+    const at = begin + offset;
+    const high = view.getInt32(littleEndian ? at + 4 : at, littleEndian);
+    const low = view.getInt32(littleEndian ? at : at + 4, littleEndian);
+    const slot = Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1) >>> 20;
+    if (this.#high[slot] !== high || this.#low[slot] !== low || this.#texts[slot] === undefined) {
+      this.#texts[slot] = fieldOfRecord(record, field, facts) ?? undefined;
+      this.#high[slot] = high;
+      this.#low[slot] = low;
+    }
+    return this.#texts[slot] ?? null;
+  }
+}
+const SYMBOL_SLOTS = 1 << 12;
 
 /** Addresses of code become symbols; without a symbol table they stay hexadecimal. */
 function resolved(field: FieldFormat, value: FieldValue, facts: KernelFacts): FieldValue {
@@ -86,6 +115,11 @@ function integerAt(record: RecordBytes, { offset, size, signed }: FieldFormat): 
     case 4:
       return signed ? view.getInt32(at, littleEndian) : view.getUint32(at, littleEndian);
     case 8: {
+      // Halves are numbers: most values need no bigint.
+      const upper = view.getInt32(littleEndian ? at + 4 : at, littleEndian);
+      if (upper >= 0 && upper < 0x20_0000) {
+        return upper * 0x1_0000_0000 + view.getUint32(littleEndian ? at : at + 4, littleEndian);
+      }
       const value = signed ? view.getBigInt64(at, littleEndian) : view.getBigUint64(at, littleEndian);
       const number = Number(value);
       return Number.isSafeInteger(number) ? number : value;

@@ -28,7 +28,7 @@ import type { EventFormat, ParsedFormats } from "../formats/event-format.js";
 import type { SymbolTable } from "../formats/kallsyms.js";
 import { type CursorReports, END_OF_TIME, IdUse, PageCursor, type RecordUse, TimeBase } from "./page-cursor.js";
 import { DEFAULT_LAYOUT, isLittleEndian, type PageLayout, parseHeaderPage } from "./page-layout.js";
-import { commOf, RecordChunk, type RecordTable } from "./record-chunk.js";
+import { commOf, FieldsByName, RecordChunk, type RecordTable } from "./record-chunk.js";
 import { RowMemory } from "./row-memory.js";
 
 export { DEFAULT_LAYOUT, END_OF_TIME, type PageLayout, parseHeaderPage };
@@ -377,6 +377,7 @@ function tableOf({ boot, formats, symbols, strings, comms, layout }: RingBufferI
   return {
     boot,
     strings: new StringTable(),
+    fieldsByName: new FieldsByName(),
     eventText: new EventText(formats, facts, comms),
     comms,
     commonOffsets: {

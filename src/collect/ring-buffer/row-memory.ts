@@ -2,6 +2,7 @@
  * What the raw readers work on: blocks of pages, one for each CPU; the rows of a chunk; and tables by event id.
  */
 import type { PageLayout } from "./page-layout.js";
+import { SymbolTexts } from "./record-fields.js";
 
 /** Rows of a chunk at most. */
 const CHUNK_ROWS = 16_384;
@@ -60,6 +61,9 @@ export class RowMemory {
   readonly slotPid = new Int32Array(COMM_SLOTS).fill(NO_PID);
   readonly slotComm = new Uint32Array(COMM_SLOTS);
 
+  /** Symbols of fields seen last. */
+  readonly symbols = new SymbolTexts();
+
   /** The blocks; `words` are the same, in the host's order. */
   readonly bytes: Uint8Array;
   readonly view: DataView;
@@ -88,7 +92,8 @@ export class RowMemory {
     this.names = new Uint32Array(ids);
     this.kinds = new Uint8Array(ids);
     const words = sizes.length << this.wordShift;
-    this.bytes = new Uint8Array(words * 4);
+    // A Buffer makes text of its bytes by one call.
+    this.bytes = Buffer.from(new ArrayBuffer(words * 4));
     this.view = new DataView(this.bytes.buffer);
     this.isSwapped = littleEndian !== HOST_IS_LITTLE;
     this.words = this.isSwapped ? new Uint32Array(words) : new Uint32Array(this.bytes.buffer);

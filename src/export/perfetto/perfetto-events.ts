@@ -8,7 +8,7 @@ import { type PerfettoEventFeed, writeFtrace } from "./packets/ftrace.js";
 import { TYPED_EVENTS } from "./packets/ftrace-events.js";
 import { PID_LIMIT } from "./packets/tasks.js";
 import type { TraceTime } from "./packets/trace-time.js";
-import { type Annotations, TraceWriter } from "./packets/trace-writer.js";
+import { TraceWriter } from "./packets/trace-writer.js";
 
 export interface PerfettoEventCounts {
   readonly bytes: number;
@@ -132,10 +132,10 @@ class OtherEvents {
         this.#writer.event("instant", at, track.uuid, String(fields.get("buf") ?? "").trimEnd(), "marker", []);
         return;
       default: {
-        const annotations: Annotations = [...fields].map(([key, value]) => [
-          key,
-          typeof value === "bigint" ? `0x${BigInt.asUintN(64, value).toString(16)}` : value,
-        ]);
+        const annotations: [string, string | number][] = [];
+        for (const [key, value] of fields) {
+          annotations.push([key, typeof value === "bigint" ? `0x${BigInt.asUintN(64, value).toString(16)}` : value]);
+        }
         this.#writer.event("instant", at, track.uuid, name, "event", annotations);
       }
     }

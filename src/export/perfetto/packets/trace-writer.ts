@@ -328,19 +328,20 @@ export class TraceWriter {
     flow: { readonly starts?: number; readonly ends?: number } = {},
   ): void {
     const { wire } = this;
-    const known = annotations.filter(([, value]) => value !== null);
-    const names = known.map(([key]) => this.intern("annotationName", key));
+    // Names are interned before the event is begun: they are packets of their own.
+    for (const [key, value] of annotations) if (value !== null) this.intern("annotationName", key);
     const event = this.beginEvent(what, at, track, 0, this.intern("category", category));
     wire.textField(EVENT_NAME, name);
-    known.forEach(([, value], i) => {
+    for (const [key, value] of annotations) {
+      if (value === null) continue;
       const mark = wire.begin(EVENT_ANNOTATION);
-      wire.varintField(ANNOTATION_NAME, names[i] as number);
+      wire.varintField(ANNOTATION_NAME, this.intern("annotationName", key));
       if (typeof value === "boolean") wire.varintField(ANNOTATION_BOOL, value ? 1 : 0);
       else if (typeof value === "string") wire.textField(ANNOTATION_TEXT, value);
       else if (Number.isSafeInteger(value)) wire.intField(ANNOTATION_INT, value as number);
       else wire.doubleField(ANNOTATION_DOUBLE, value as number);
       wire.end(mark);
-    });
+    }
     if (flow.starts !== undefined) wire.fixed64Field(EVENT_FLOW, flow.starts);
     if (flow.ends !== undefined) wire.fixed64Field(EVENT_TERMINATING_FLOW, flow.ends);
     this.endEvent(event);
