@@ -1,6 +1,6 @@
 /**
- * The commands beside trace-cmd, as a user runs them: CPU time (user and system) of whole processes, interleaved, on one
- * trace.dat of each version. The ratio comes first: it holds on other machines. See README.md.
+ * The commands beside trace-cmd, as a user runs them: CPU time (user and system) of whole processes, interleaved, on
+ * one trace.dat of each version. The ratio comes first: it holds on other machines. See README.md.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
