@@ -40,6 +40,7 @@ export function anonymiser(key: Uint8Array): (sample: UpdateSample) => UpdateSam
     outcomeReason: "Anonymised.",
     vms: sample.vms.map(({ id, durationNs }) => ({ id: hide("vm", id), durationNs })),
     causes: sample.causes?.map(cause) ?? null,
+    outsideCauses: sample.outsideCauses?.map(cause) ?? null,
     // A line of a log may name what it likes.
     health: sample.health?.map((each) => ({ ...each, text: "" })) ?? null,
     defectCodes:

@@ -36,7 +36,6 @@ function pathsOf(fields: Readonly<Record<string, FieldNode>>, place: string): re
 }
 
 test("every field of an update's sample is held by a column, or has rows of its own", () => {
-  // outsideCauses are not kept (store/document.ts).
   const rowsOfTheirOwn = /^(?:labels|phases\..*|work|vms|causes|outsideCauses|defectCodes|health|format|version)$/;
   const held = new Set(TABLES.updates.map(({ field }) => field));
   const fields = pathsOf(recordNode(updateSampleSchema.node).fields, "");

@@ -160,6 +160,13 @@ const OWN_COLUMNS = {
     sampleField("defect_notes", "defects.note", "defects of severity note"),
     made("defect_codes", "int", "null", "rows of it in defects; null if only the sums above are known"),
     made("health", "text", "null", "what both kernels complained about: a JSON list; null if not known", "recent"),
+    made(
+      "outside_causes",
+      "text",
+      "null",
+      "causes of phases outside the blackout, with detail `causes`: a JSON list; null if not kept",
+      "recent",
+    ),
     made("capture", "text", "null", "the capture's path in the archive, where it was kept"),
   ],
   phases: [
@@ -182,7 +189,7 @@ const OWN_COLUMNS = {
     made("kind", "few", "not null", "session, file, device, initcall, …, seam, unattributed"),
     made("cause", "text", "not null", "which: 0000:00:03.0, acpi_init"),
     made("phase", "few", "null", "in which phase; null between two"),
-    made("driver", "few", "not null", "a device's driver, else empty"),
+    made("driver", "few", "not null", "a device's driver, a file's systemd unit, else empty"),
     made("part", "few", "null", "what was done with it (shutdown, probe); null where that is not known"),
     made("duration_ns", "int", "not null", "what this part of the cause took of the blackout, ns; rows add up to it"),
     made("count", "int", "not null", "how often the cause ran: on its first part, 0 on the others, so that it adds up"),

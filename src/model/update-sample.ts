@@ -52,10 +52,12 @@ const cause = record({
     ),
     [],
   ),
-  detail: late(text("What is known beside the id (a device's driver), or empty."), ""),
+  detail: late(text("What is known beside the id (a device's driver, a file's systemd unit), or empty."), ""),
 });
 /** What one cause took of one update's blackout. Each nanosecond of the blackout belongs to exactly one cause. */
 export type CauseSample = Of<typeof cause>;
+
+export const causeList = list(cause);
 
 export const defectCount = record({ code: text("As listed in capture-format.md."), severity, count: count() });
 export type DefectCount = Of<typeof defectCount>;
@@ -128,8 +130,8 @@ export const updateSampleSchema = formatted(
     ),
     outsideCauses: lateAfterIds(
       nullable(
-        list(cause),
-        "The same of each phase that lies outside the blackout or reaches beyond it, whole. Null if not attributed; an archive does not keep it.",
+        causeList,
+        "The same of each phase that lies outside the blackout or reaches beyond it, whole. Null if not attributed, or not kept.",
       ),
       null,
       "never",

@@ -17,19 +17,29 @@ export interface UpdateCauses {
 
 export function causesOfUpdate(update: AttributedUpdate): UpdateCauses {
   const { blackout, outside } = buildTrees(update);
-  const drivers = new Map(update.devices.map(({ id, driver }) => [id, driver ?? ""]));
+  const details: Details = {
+    device: new Map(update.devices.map(({ id, driver }) => [id, driver ?? ""])),
+    file: new Map(
+      update.sessions.flatMap(({ name, unit: own, files }) =>
+        files.map(({ token, unit }) => [`${name} ${token}`, unit ?? own ?? ""] as const),
+      ),
+    ),
+  };
   const phases = outside.filter(({ kind }) => kind === "phase");
   return {
-    causes: blackout === null ? null : causesOfTree(blackout, drivers),
-    outsideCauses: phases.flatMap((tree) => causesOfTree(tree, drivers)),
+    causes: blackout === null ? null : causesOfTree(blackout, details),
+    outsideCauses: phases.flatMap((tree) => causesOfTree(tree, details)),
   };
 }
 
-function causesOfTree(tree: TreeNode, drivers: ReadonlyMap<string, string>): readonly CauseSample[] {
+/** Beside a cause's id: a device's driver, the systemd unit of a file. */
+type Details = Readonly<Record<"device" | "file", ReadonlyMap<string, string>>>;
+
+function causesOfTree(tree: TreeNode, details: Details): readonly CauseSample[] {
   const { causes, unattributedNs } = blame([tree], null, null);
   const samples = causes.map((cause): CauseSample => {
     const { kind, id, phase, totalNs, count } = cause;
-    const detail = kind === "device" ? (drivers.get(id) ?? "") : "";
+    const detail = kind === "device" || kind === "file" ? (details[kind].get(id) ?? "") : "";
     return { kind, id, phase, totalNs, count, parts: partsOf(cause), detail };
   });
   if (unattributedNs === 0) return samples;

@@ -28,7 +28,7 @@ export interface CauseDifference extends CauseIdentity {
   /** `new`: in no update of the baseline, and in at least half of the candidate's. */
   readonly presence: Presence;
   readonly parts: readonly { readonly name: string; readonly shiftNs: number }[];
-  /** Of each attributed update of the baseline and of the candidate; zero if the cause did not run. */
+  /** Of each update of the baseline and of the candidate that is broken down; zero if the cause did not run. */
   readonly values: readonly [Float64Array, Float64Array];
   /** Trimmed means. */
   readonly baseNs: number;
@@ -56,6 +56,23 @@ const RESAMPLES = 1_000;
 /** What is broken down: the blackout, or one phase. */
 export type CauseScope = "blackout" | PhaseName;
 
+/** Which updates of a cohort are broken down, and how they count. */
+export interface BreakdownPart {
+  /** How many of `size` updates, the longest ones. */
+  readonly counted: (size: number) => number;
+  /** Weights, summing to 1, of updates in ascending order with a count each. */
+  readonly weights: (times: Int32Array) => Float64Array;
+}
+
+/** All of them, both ends trimmed. */
+const TRIMMED: BreakdownPart = { counted: (size) => size, weights: trimmedWeights };
+
+/** Those beyond a percentile: what a tail is made of, of which a trimmed mean shows nothing. */
+export function beyond(percentile: number): BreakdownPart {
+  const counted = (size: number): number => Math.max(1, Math.ceil(size * (1 - percentile / 100) - 1e-9));
+  return { counted, weights: (times) => tailWeights(times, counted(times.length)) };
+}
+
 /** An update's total, and what each cause took of it. */
 interface Attributed {
   readonly totalNs: number;
@@ -82,13 +99,15 @@ export function breakdownOf(
   candidate: Cohort,
   options: { readonly listedFromNs: number; readonly seed: number },
   scope: CauseScope = "blackout",
+  part: BreakdownPart = TRIMMED,
 ): Breakdown | null {
   const updates = [attributed(base, scope), attributed(candidate, scope)] as const;
   if (updates[0].length === 0 || updates[1].length === 0) return null;
-  const { listed, restCauses } = listedCauses([...updates[0], ...updates[1]], options.listedFromNs);
+  const counted = updates.flatMap((side) => side.slice(side.length - part.counted(side.length)));
+  const { listed, restCauses } = listedCauses(counted, options.listedFromNs);
   const [from, to] = [sideOf(updates[0], listed), sideOf(updates[1], listed)];
 
-  const [fromWeights, toWeights] = [trimmedWeights(ones(from.size)), trimmedWeights(ones(to.size))];
+  const [fromWeights, toWeights] = [part.weights(ones(from.size)), part.weights(ones(to.size))];
   const difference = (a: Float64Array, b: Float64Array, wa: Float64Array, wb: Float64Array): number =>
     weighted(b, wb) - weighted(a, wa);
   const totalNs = difference(from.total, to.total, fromWeights, toWeights);
@@ -99,8 +118,8 @@ export function breakdownOf(
   const random = seededRandom(options.seed);
   const drawn = Array.from({ length: listed.length + 1 }, () => new Float64Array(resamples));
   for (let r = 0; r < resamples; r += 1) {
-    const wa = trimmedWeights(resampled(from.size, random.below));
-    const wb = trimmedWeights(resampled(to.size, random.below));
+    const wa = part.weights(resampled(from.size, random.below));
+    const wb = part.weights(resampled(to.size, random.below));
     drawn[listed.length]![r] = difference(from.total, to.total, wa, wb);
     for (let k = 0; k < listed.length; k += 1) {
       drawn[k]![r] = difference(from.totals[k]!, to.totals[k]!, wa, wb);
@@ -121,7 +140,10 @@ export function breakdownOf(
       upperNs,
       presence: presenceOf(from.present[k]! / from.size, to.present[k]! / to.size),
       parts: partShifts(from, to, k, fromWeights, toWeights),
-      values: [from.totals[k]!, to.totals[k]!],
+      values: [
+        from.totals[k]!.slice(from.size - part.counted(from.size)),
+        to.totals[k]!.slice(to.size - part.counted(to.size)),
+      ],
       baseNs: Math.round(weighted(from.totals[k]!, fromWeights)),
       candidateNs: Math.round(weighted(to.totals[k]!, toWeights)),
     };
@@ -235,6 +257,18 @@ function trimmedWeights(times: Int32Array): Float64Array {
     const after = before + times[i]!;
     weights[i] = Math.max(0, Math.min(after, size - cut) - Math.max(before, cut)) / (size - 2 * cut);
     before = after;
+  }
+  return weights;
+}
+
+/** Weights, summing to 1, of the longest `kept` of sorted updates with a count each. */
+function tailWeights(times: Int32Array, kept: number): Float64Array {
+  const weights = new Float64Array(times.length);
+  let left = kept;
+  for (let i = times.length - 1; i >= 0 && left > 0; i -= 1) {
+    const taken = Math.min(left, times[i]!);
+    weights[i] = taken / kept;
+    left -= taken;
   }
   return weights;
 }

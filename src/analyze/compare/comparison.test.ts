@@ -160,6 +160,37 @@ test("a tail that grew is a regression, although the median did not move", () =>
   assert.equal(compared(tailed("a", 200, 20, 3), tailed("b", 200, 20, 4)).verdict, "unchanged");
 });
 
+test("a tail that grew has its own causes: those of the updates beyond the percentile", () => {
+  const made = (name: string, slow: number, seed: number): Cohort => {
+    const random = seededRandom(seed);
+    const updates = Array.from({ length: 200 }, (_, i) => {
+      const own = [causeOf("usual_init", 5000 + 20 * random.normal()), causeOf("other_init", 20 + random.normal())];
+      const causes = i < slow ? [...own, causeOf("retry_init", 4000 + 20 * random.normal())] : own;
+      return madeSample(causes.reduce((sum, { totalNs }) => sum + totalNs, 0) / 1e6, { causes });
+    });
+    return cohortOf(name, updates);
+  };
+  for (const [base, candidate, sign] of [
+    [made("base", 0, 1), made("tail", 20, 2), 1],
+    [made("tail", 20, 3), made("base", 0, 4), -1],
+  ] as const) {
+    const { metrics, reason, causes } = compared(base, candidate);
+    const [blackout] = metrics;
+    assert.equal(blackout?.verdict, "unchanged");
+    assert.ok(blackout.causesPercentile === 90 || blackout.causesPercentile === 95);
+    const [first] = blackout.causes;
+    assert.deepEqual(
+      [first?.kind, first?.id, first?.verdict],
+      ["initcall", "retry_init", sign > 0 ? "regressed" : "improved"],
+    );
+    assert.ok(Math.abs((first?.shiftNs as number) - sign * 4e9) < 0.3e9, String(first?.shiftNs));
+    assert.match(reason, /; beyond it on average \S+ s in the initcall retry_init/);
+    // Over all updates, trimmed, the cause is in none that counts.
+    assert.equal(causes.find(({ id }) => id === "retry_init")?.verdict === "regressed", false);
+  }
+  assert.equal(compared(made("a", 20, 5), made("b", 20, 6)).metrics[0]?.causesPercentile, null);
+});
+
 test("a tail that so few updates cannot prove is never called unchanged", () => {
   const comparison = compared(tailed("base", 80, 0, 1), tailed("tail", 80, 8, 2));
   assert.notEqual(comparison.verdict, "unchanged");
@@ -194,6 +225,29 @@ test("a phase outside the blackout that changed is the headline, with its own ca
   );
   // A metric that did not change has nothing to explain.
   assert.deepEqual(comparison.metrics[0]?.causes, []);
+});
+
+test("files of one session, or of one systemd unit, are one reason", () => {
+  const made = (name: string, fileMs: number, unit: string): Cohort =>
+    cohortOf(
+      name,
+      Array.from({ length: 12 }, (_, i) => {
+        const file = (token: string) => ({
+          ...causeOf(`vm 7 ${token}`, fileMs + i / 100),
+          kind: "file" as const,
+          phase: "restore" as const,
+          detail: unit,
+        });
+        const causes = [file("0x1"), file("0x2"), file("0x3"), causeOf("a_init", 1000 + i / 10)];
+        return madeSample(causes.reduce((sum, { totalNs }) => sum + totalNs, 0) / 1e6, { causes });
+      }),
+    );
+  assert.match(compared(made("a", 10, ""), made("b", 90, "")).reason, /\+240\.\d ms in three files of session vm 7/);
+  const unit = "vm@7.service";
+  assert.match(
+    compared(made("a", 10, unit), made("b", 90, unit)).reason,
+    /\+240\.\d ms in three files of vm@7\.service/,
+  );
 });
 
 test("a cause that regressed by itself is in the headline, although the whole is inconclusive", () => {

@@ -23,12 +23,19 @@ import { cliffsDelta } from "../statistics/tests/cliffs-delta.js";
 import { detectableShift } from "../statistics/tests/detectable.js";
 import { shiftInterval } from "../statistics/tests/hodges-lehmann.js";
 import { kolmogorovSmirnov } from "../statistics/tests/kolmogorov-smirnov.js";
-import { type Breakdown, breakdownOf, type CauseDifference, type CauseScope } from "./breakdown.js";
+import {
+  type Breakdown,
+  type BreakdownPart,
+  beyond,
+  breakdownOf,
+  type CauseDifference,
+  type CauseScope,
+} from "./breakdown.js";
 import { driftWarnings, type TimedValue } from "./drift.js";
 import { ALARM_LEVELS } from "./levels.js";
 import { changedPercentiles, type Measurement, percentileShifts } from "./percentile-shifts.js";
 import { reasonText } from "./reason.js";
-import { hasChanged, type Judgement, judgeFamily, overallVerdict, type Pair, pairOf } from "./verdict.js";
+import { changedTail, hasChanged, type Judgement, judgeFamily, overallVerdict, type Pair, pairOf } from "./verdict.js";
 
 export interface CompareOptions {
   readonly floors: Floors;
@@ -57,8 +64,8 @@ export function compareCohorts(base: Cohort, candidate: Cohort, options: Compare
   const perMetric = ALARM_LEVELS.phases / Math.max(1, secondary.length);
   const tails = changedPercentiles(secondary, { level: ALARM_LEVELS.phasePercentiles, floors, seed });
   const ownTails = percentileShifts(primary, { level: ALARM_LEVELS.percentiles, floors, seed });
-  const why = (of: CauseScope, floorNs: number): Why => {
-    const breakdown = breakdownOf(base, candidate, { listedFromNs: floors.absoluteNs / 2, seed }, of);
+  const why = (of: CauseScope, floorNs: number, part?: BreakdownPart): Why => {
+    const breakdown = breakdownOf(base, candidate, { listedFromNs: floors.absoluteNs / 2, seed }, of, part);
     return { breakdown, causes: breakdown === null ? [] : compareCauses(breakdown, floorNs, floors) };
   };
   const whole = why("blackout", judged.floorNs);
@@ -69,7 +76,10 @@ export function compareCohorts(base: Cohort, candidate: Cohort, options: Compare
   const metrics = described.map((metric, i): MetricComparison => {
     const phase = PHASES.find((name) => name === metric.name);
     if (!hasChanged(metric) || (i > 0 && phase === undefined)) return metric;
-    return { ...metric, causes: i === 0 ? whole.causes : why(phase!, metric.floorNs).causes };
+    const causesPercentile = changedTail(metric);
+    if (causesPercentile === null && i === 0) return { ...metric, causes: whole.causes };
+    const part = causesPercentile === null ? undefined : beyond(causesPercentile);
+    return { ...metric, causes: why(phase ?? "blackout", metric.floorNs, part).causes, causesPercentile };
   });
   const { breakdown, causes } = whole;
   const unlike = unlikeTraits([base, candidate]);
@@ -149,6 +159,7 @@ function describe(
     spread: { d: spread.d, pValue: spread.p, atNs: Math.round(spread.at) },
     percentileShifts: tails,
     causes: [],
+    causesPercentile: null,
   };
 }
 

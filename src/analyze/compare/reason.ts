@@ -90,8 +90,18 @@ function tailText(metric: MetricComparison): { readonly clause: string; readonly
   const clause =
     shown === undefined
       ? `its p${percentile} may be ${how} (${sure}), which so few updates do not show`
-      : `its p${percentile} is ${how}, ${sure}`;
+      : `its p${percentile} is ${how}, ${sure}${tailCausesText(metric, percentile)}`;
   return { clause, sentence: ` ${clause.charAt(0).toUpperCase()}${clause.slice(1)}.` };
+}
+
+/** What the updates beyond the percentile have more, or less, of. */
+function tailCausesText({ causes, causesPercentile }: MetricComparison, percentile: number): string {
+  if (causesPercentile !== percentile) return "";
+  const totalNs = causes.reduce((sum, { shiftNs }) => sum + shiftNs, 0);
+  const groups = groupsOf(causes, totalNs).filter(({ share }) => share >= NAMED_FROM);
+  if (groups.length === 0) return "";
+  const named = groups.slice(0, NAMED_AT_MOST).map(({ text }) => text);
+  return `; beyond it on average ${named.join("; ")}`;
 }
 
 /** One sentence a phase that changed; short if the blackout's own change is explained already. */
@@ -143,13 +153,19 @@ function causesText(totalNs: number | null, causes: readonly CauseComparison[]):
   return `; of ${formatSigned(totalNs)} on average, ${named.join("; ")}`;
 }
 
-/** New, vanished and lasting causes of one kind and detail (driver) together: four new e1000s are one reason. */
+/** Of a file, whose id is `SESSION TOKEN`: a session's name may hold blanks, a token none. */
+function sessionOf({ kind, id }: CauseComparison): string {
+  return kind === "file" ? id.slice(0, Math.max(0, id.lastIndexOf(" "))) : "";
+}
+
+/** Files of one session or systemd unit together; new, vanished and lasting causes of one kind and driver together. */
 function groupsOf(causes: readonly CauseComparison[], totalNs: number): readonly Group[] {
   const grouped = new Map<string, CauseComparison[]>();
   for (const cause of causes) {
     const [low, high] = cause.shiftIntervalNs;
     if (low <= 0 && high >= 0) continue;
-    const key = cause.detail === "" ? `${cause.kind}:${cause.id}` : `${cause.kind} ${cause.detail} ${cause.presence}`;
+    const owner = cause.detail === "" ? sessionOf(cause) : cause.detail;
+    const key = owner === "" ? `${cause.kind}:${cause.id}` : `${cause.kind} ${owner} ${cause.presence}`;
     grouped.set(key, [...(grouped.get(key) ?? []), cause]);
   }
   return [...grouped.values()]
@@ -177,7 +193,11 @@ const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "e
 function whoText(members: readonly CauseComparison[]): string {
   const { detail, presence } = members[0]!;
   const adjective = presence === "both" ? "" : `${presence} `;
-  if (members.length > 1) return `${NUMBERS[members.length] ?? members.length} ${adjective}${detail}s`;
+  if (members.length > 1) {
+    const many = `${NUMBERS[members.length] ?? members.length} ${adjective}`;
+    if (members[0]!.kind !== "file") return `${many}${detail}s`;
+    return `${many}files of ${detail === "" ? `session ${sessionOf(members[0]!)}` : detail}`;
+  }
   const name = causeName(members[0]!);
   return `the ${adjective}${name}${detail === "" ? "" : ` (${detail})`}`;
 }

@@ -76,6 +76,15 @@ export function hasChanged({ verdict, percentileShifts }: MetricComparison): boo
   return isChange(verdict) || percentileShifts.some((shift) => isChange(shift.verdict));
 }
 
+/** The percentile above the median that changed most, of a metric whose place did not change; else null. */
+export function changedTail({ verdict, percentileShifts }: MetricComparison): number | null {
+  if (isChange(verdict)) return null;
+  const tails = percentileShifts.filter((shift) => isChange(shift.verdict) && shift.percentile > 50);
+  const regressed = tails.filter((shift) => shift.verdict === "regressed");
+  const most = (regressed.length > 0 ? regressed : tails).sort((a, b) => Math.abs(b.shiftNs) - Math.abs(a.shiftNs))[0];
+  return most?.percentile ?? null;
+}
+
 /**
  * A percentile whose interval excludes zero although its test does not reach the level: no change is shown, and
  * \`unchanged\` would contradict the interval.

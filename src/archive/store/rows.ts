@@ -9,6 +9,7 @@ import { PHASES } from "../../model/live-update.js";
 import {
   CAUSE_KINDS,
   type CauseSample,
+  causeList,
   countDefects,
   type DefectCount,
   defectCount,
@@ -95,6 +96,7 @@ export function rowsOf(updates: readonly Incoming[]): Readonly<Record<TableName,
       causes: sample.causes?.length ?? null,
       defect_codes: sample.defectCodes?.length ?? null,
       health: sample.health === null ? null : canonicalJson(sample.health),
+      outside_causes: sample.outsideCauses === null || detail !== "causes" ? null : canonicalJson(sample.outsideCauses),
       capture,
     };
     rows.updates.add(u, head, sample);
@@ -216,8 +218,11 @@ const UNHELD = {
   // Null if they were not kept, whatever the update had.
   causes: ({ update, causes }: StoredRows): UpdateSample["causes"] =>
     (update.causes ?? null) === null || update.detail !== "causes" ? null : causesOfRows(causes),
-  // An archive does not keep them.
-  outsideCauses: (): UpdateSample["outsideCauses"] => null,
+  outsideCauses: ({ update }: StoredRows): UpdateSample["outsideCauses"] => {
+    const text = (update.outside_causes ?? null) as string | null;
+    const read = text === null ? null : readCauses(JSON.parse(text));
+    return read?.ok === true ? read.value : null;
+  },
   // Engines order texts by their UTF-8, JavaScript by its UTF-16.
   defectCodes: ({ update, defects }: StoredRows): UpdateSample["defectCodes"] =>
     (update.defect_codes ?? null) === null ? null : countDefects(defects.map((row) => readDefect(row) as DefectCount)),
@@ -225,6 +230,7 @@ const UNHELD = {
 
 /** A list as it was written; `verify` compares the files' digests. */
 const readHealth = readerOf(healthList);
+const readCauses = readerOf(causeList);
 const readVm = recordReader(recordNode(vmSample.node).fields, columnsByField("vms"));
 const readDefect = recordReader(recordNode(defectCount.node).fields, columnsByField("defects"));
 

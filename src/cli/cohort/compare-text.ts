@@ -4,6 +4,7 @@ import { unlikeSentence, valuesText } from "../../analyze/cohort/cohort.js";
 import { partsText, pText } from "../../analyze/compare/reason.js";
 import { hasChanged } from "../../analyze/compare/verdict.js";
 import { formatDuration, formatNeeded, formatPercent, formatSigned } from "../../base/text/format.js";
+import { WORK_MEASURES } from "../../model/document-parts.js";
 import type { CountedValue, DistributionDocument, Verdict } from "../../model/documents/cohort.js";
 import type { CauseComparison, Comparison, Factor, MetricComparison } from "../../model/documents/comparison.js";
 import { causeName } from "../../model/update-sample.js";
@@ -32,7 +33,7 @@ export function comparisonText(comparison: Comparison, layout: TextLayout): stri
     metricTable(comparison, layout),
     percentileTable(comparison, layout),
     causeTable(comparison, layout),
-    ...phaseCauseTables(comparison, layout),
+    ...metricCauseTables(comparison, layout),
     footnotes(comparison, layout),
   ]
     .filter((part) => part !== "")
@@ -206,20 +207,27 @@ const causeColumns = (title: string) => [
   leftColumn("verdict"),
 ];
 
-/** Why each phase changed. The kexec's causes are in the blackout's table already if the blackout changed. */
-function phaseCauseTables({ metrics }: Comparison, layout: TextLayout): readonly string[] {
+/**
+ * Why each phase changed, and a tail whose median did not. If the blackout changed, its table has the kexec's causes
+ * already. LUO's work in a phase has no causes but those of its phase.
+ */
+function metricCauseTables({ metrics }: Comparison, layout: TextLayout): readonly string[] {
   const [blackout, ...phases] = metrics;
-  const isCovered = (name: string): boolean => name === "kexec" && blackout !== undefined && hasChanged(blackout);
-  return phases
-    .filter((metric) => hasChanged(metric) && !isCovered(metric.name))
-    .map(({ name, causes }) => {
-      if (causes.length === 0) return `  Why ${name}: its causes were not recorded in both cohorts.\n`;
-      const rows = causes.slice(0, CAUSES_SHOWN).map(causeCells);
-      if (causes.length > CAUSES_SHOWN) {
-        rows.push([{ text: `${causes.length - CAUSES_SHOWN} other causes`, style: "quiet" }, ""]);
-      }
-      return renderTable(causeColumns(`why ${name}`), rows, { ...layout, indent: 2 });
-    });
+  const isCovered = (name: string): boolean =>
+    (name === "kexec" && blackout !== undefined && hasChanged(blackout)) ||
+    (WORK_MEASURES as readonly string[]).includes(name);
+  return [
+    ...(blackout !== undefined && blackout.causesPercentile !== null ? [blackout] : []),
+    ...phases.filter((metric) => hasChanged(metric) && !isCovered(metric.name)),
+  ].map(({ name: metric, causes, causesPercentile }) => {
+    const name = causesPercentile === null ? metric : `${metric} beyond p${causesPercentile}`;
+    if (causes.length === 0) return `  Why ${name}: its causes were not recorded in both cohorts.\n`;
+    const rows = causes.slice(0, CAUSES_SHOWN).map(causeCells);
+    if (causes.length > CAUSES_SHOWN) {
+      rows.push([{ text: `${causes.length - CAUSES_SHOWN} other causes`, style: "quiet" }, ""]);
+    }
+    return renderTable(causeColumns(`why ${name}`), rows, { ...layout, indent: 2 });
+  });
 }
 
 function footnotes(comparison: Comparison, layout: TextLayout): string {

@@ -92,6 +92,10 @@ const metric = shared(
       cause,
       "Why, if the metric changed: for the blackout the list below, for a phase the causes within it. Empty otherwise.",
     ),
+    causesPercentile: nullable(
+      number(),
+      "If a percentile changed and the median did not: `causes` are the differences of the means of the updates beyond this percentile of either cohort, and its verdicts are of these updates. Null: `causes` are those of trimmed means over all updates.",
+    ),
   }),
 );
 export type MetricComparison = Of<typeof metric>;
