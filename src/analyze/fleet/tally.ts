@@ -42,6 +42,8 @@ export interface CohortTally {
   readonly key: FleetCohort;
   readonly outcomes: Readonly<Record<Outcome, number>>;
   readonly defects: Readonly<Record<"error" | "warning" | "note", number>>;
+  /** Complaints of both kernels by `CLASS SEVERITY`, of updates of every outcome. */
+  readonly complaints: ReadonlyMap<string, number>;
   /** Of completed updates whose blackout is known; in the order of `tallied`. */
   readonly histograms: readonly HistogramTally[];
   /** The times of its earliest and latest updates; null if none has a time. */
@@ -72,7 +74,8 @@ export interface EqualValues {
 }
 
 /** Updates of one cohort that somebody has added up; the values are of those that are measured (`isMeasured`). */
-export interface CountedUpdates extends Pick<CohortTally, "outcomes" | "defects" | "firstAtMs" | "last"> {
+export interface CountedUpdates
+  extends Pick<CohortTally, "outcomes" | "defects" | "complaints" | "firstAtMs" | "last"> {
   readonly values: readonly EqualValues[];
 }
 
@@ -116,6 +119,7 @@ export function nativeBucketOf(ns: Duration): number | null {
 interface MutableCohort extends CohortTally {
   readonly outcomes: Record<Outcome, number>;
   readonly defects: Record<"error" | "warning" | "note", number>;
+  readonly complaints: Map<string, number>;
   readonly histograms: readonly MutableHistogram[];
   firstAtMs: number | null;
   last: LastUpdate | null;
@@ -143,6 +147,7 @@ export class FleetTally {
     const cohort = this.#cohortOf(fleetCohortOf(sample));
     cohort.outcomes[sample.outcome] += 1;
     for (const severity of ["error", "warning", "note"] as const) cohort.defects[severity] += sample.defects[severity];
+    countComplaints(cohort.complaints, sample.health, 1);
     if (isMeasured(sample)) {
       for (const histogram of cohort.histograms) {
         const value = valueIn(sample, histogram.metric);
@@ -155,10 +160,11 @@ export class FleetTally {
   }
 
   /** Many updates of one cohort at once. */
-  addCounted(key: FleetCohort, { outcomes, defects, values, firstAtMs, last }: CountedUpdates): void {
+  addCounted(key: FleetCohort, { outcomes, defects, complaints, values, firstAtMs, last }: CountedUpdates): void {
     const cohort = this.#cohortOf(key);
     for (const outcome of OUTCOMES) cohort.outcomes[outcome] += outcomes[outcome];
     for (const severity of ["error", "warning", "note"] as const) cohort.defects[severity] += defects[severity];
+    for (const [name, count] of complaints) addTo(cohort.complaints, name, count);
     for (const { metric, ns, count, sumNs } of values) cohort.histograms[metric]?.add(ns, count, sumNs);
     if (firstAtMs !== null && (cohort.firstAtMs === null || firstAtMs < cohort.firstAtMs)) cohort.firstAtMs = firstAtMs;
     if (last !== null && (cohort.last === null || last.atMs >= cohort.last.atMs)) {
@@ -184,6 +190,7 @@ export class FleetTally {
       key,
       outcomes: { completed: 0, "partly-restored": 0, aborted: 0, failed: 0, incomplete: 0 },
       defects: { error: 0, warning: 0, note: 0 },
+      complaints: new Map(),
       histograms: this.#counted.map((counted) => new MutableHistogram(counted)),
       firstAtMs: null,
       last: null,
@@ -191,6 +198,15 @@ export class FleetTally {
     this.#cohorts.set(cohortId(key), made);
     return made;
   }
+}
+
+/** Adds what `updates` updates of this health complained about. */
+export function countComplaints(into: Map<string, number>, health: UpdateSample["health"], updates: number): void {
+  for (const { class: name, severity, count } of health ?? []) addTo(into, `${name} ${severity}`, count * updates);
+}
+
+function addTo(counts: Map<string, number>, name: string, count: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + count);
 }
 
 /** Of which all are that there is no room for. */

@@ -81,6 +81,14 @@ test("the engine counts what the tally of every update counts, to the nanosecond
       vms: Array.from({ length: random.below(4) }, (_v, v) => ({ id: `vm${v}`, durationNs: any([null, duration()]) })),
       causes: any([null, causes()]),
       defects: { error: random.below(2), warning: random.below(9), note: 1 },
+      health: any([
+        null,
+        [],
+        [
+          { class: "warning", severity: "severe", boot: "new", text: "WARNING: 'x'", count: 1 + random.below(3) },
+          { class: "acpi-error", severity: "minor", boot: "old", text: "", count: 2 },
+        ],
+      ] as const),
       takenAtMs: time === null ? null : time + i,
     });
   });

@@ -10,6 +10,7 @@ import {
   bucketOf,
   type Counted,
   type CountedUpdates,
+  countComplaints,
   type EqualValues,
   type FleetTally,
   type LastUpdate,
@@ -24,6 +25,7 @@ import { type Engine, sqlText } from "../engine.js";
 import type { Segment, TableName } from "../format.js";
 import { parquetRows } from "../store/parquet.js";
 import { streamUpdates } from "../store/read.js";
+import { healthOfText } from "../store/rows.js";
 import { filesOf } from "../store/segments.js";
 
 /** When an update was made, milliseconds since 1970. */
@@ -55,9 +57,10 @@ export async function countFleet(
   let updates = 0;
   for (const batch of batches(segments)) {
     await engine.run(
-      `CREATE OR REPLACE TEMP TABLE batch AS SELECT u.*, ${atMs(dating)} AS at_ms, c.cohort FROM (SELECT segment, update_id, probe_level, workload, basis, outcome, taken_ms, blackout_ns, causes, detail, defect_errors, defect_warnings, defect_notes FROM ${sourceOf(root, batch, "updates")}) u ${OF_COHORT} LEFT JOIN arrivals a ON a.update_id = u.update_id`,
+      `CREATE OR REPLACE TEMP TABLE batch AS SELECT u.*, ${atMs(dating)} AS at_ms, c.cohort FROM (SELECT segment, update_id, probe_level, workload, basis, outcome, taken_ms, blackout_ns, causes, detail, defect_errors, defect_warnings, defect_notes, health FROM ${sourceOf(root, batch, "updates")}) u ${OF_COHORT} LEFT JOIN arrivals a ON a.update_id = u.update_id`,
     );
     updates += await countUpdates(engine, open);
+    await countHealth(engine, open);
     for (const asked of readTogether(tally.counted)) await countValues(engine, root, batch, asked, open);
   }
   const last = await latestOfCohorts(engine, root, segments, open);
@@ -104,6 +107,7 @@ export async function latestUpdates(
 interface OpenCohort extends Omit<CountedUpdates, "last"> {
   readonly outcomes: Record<Outcome, number>;
   readonly defects: Record<"error" | "warning" | "note", number>;
+  readonly complaints: Map<string, number>;
   readonly values: EqualValues[];
   firstAtMs: number | null;
   lastAtMs: number;
@@ -117,6 +121,7 @@ function cohortIn(open: Map<number, OpenCohort>, cohort: number): OpenCohort {
   const made: OpenCohort = {
     outcomes: { completed: 0, "partly-restored": 0, aborted: 0, failed: 0, incomplete: 0 },
     defects: { error: 0, warning: 0, note: 0 },
+    complaints: new Map(),
     values: [],
     firstAtMs: null,
     lastAtMs: Number.NEGATIVE_INFINITY,
@@ -177,6 +182,14 @@ async function countUpdates(engine: Engine, open: Map<number, OpenCohort>): Prom
     counted.lastSegment = segment;
   }
   return updates;
+}
+
+/** Most updates have no complaint, and equal ones are read once. */
+async function countHealth(engine: Engine, open: Map<number, OpenCohort>): Promise<void> {
+  const rows = await engine.rows<{ readonly cohort: number; readonly health: string; readonly n: number }>(
+    "SELECT cohort, health, count(*) AS n FROM batch WHERE health IS NOT NULL AND health <> '[]' GROUP BY cohort, health",
+  );
+  for (const { cohort, health, n } of rows) countComplaints(cohortIn(open, cohort).complaints, healthOfText(health), n);
 }
 
 /** Metrics whose values are read in one pass. */

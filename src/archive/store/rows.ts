@@ -201,8 +201,7 @@ const WORK = "-work";
 const UNHELD = {
   health: ({ update }: StoredRows): UpdateSample["health"] => {
     const text = (update.health ?? null) as string | null;
-    const read = text === null ? null : readHealth(JSON.parse(text));
-    return read?.ok === true ? read.value : null;
+    return text === null ? null : healthOfText(text);
   },
   labels: ({ update }: StoredRows): UpdateSample["labels"] => JSON.parse(update.labels as string),
   phases: ({ phases }: StoredRows): UpdateSample["phases"] => {
@@ -230,6 +229,12 @@ const UNHELD = {
 
 /** A list as it was written; `verify` compares the files' digests. */
 const readHealth = readerOf(healthList);
+
+/** The complaints that a row's column holds. */
+export function healthOfText(text: string): UpdateSample["health"] {
+  const read = readHealth(JSON.parse(text));
+  return read.ok ? read.value : null;
+}
 const readCauses = readerOf(causeList);
 const readVm = recordReader(recordNode(vmSample.node).fields, columnsByField("vms"));
 const readDefect = recordReader(recordNode(defectCount.node).fields, columnsByField("defects"));

@@ -38,6 +38,14 @@ outcomes: {failed: 1}
 updates: {at-least: 5}
 `);
 
+const counted = budgetOf(`version: 1
+limits:
+  - outcomes partly-restored <= 0
+  - health severe <= 1
+  - health warning <= 0
+  - health any <= 3
+`);
+
 function rulesFile(name: string, budget: Budget, watched = true): string {
   const path = join(folder, name);
   writeFileSync(path, rulesText({ budget, budgetFile: "budget.yaml", windowSeconds: 2 * DAY, watched }));
@@ -49,9 +57,11 @@ test("promtool takes the rules of every kind of limit, without a complaint", { s
     ["watched.yml", true],
     ["textfile.yml", false],
   ] as const) {
-    const { code, out } = run("promtool", ["check", "rules", rulesFile(name, everyKind, watched)]);
-    assert.equal(code, 0, out);
-    assert.doesNotMatch(out, /FAILED|duplicate|error/i);
+    for (const budget of [everyKind, counted]) {
+      const { code, out } = run("promtool", ["check", "rules", rulesFile(name, budget, watched)]);
+      assert.equal(code, 0, out);
+      assert.doesNotMatch(out, /FAILED|duplicate|error/i);
+    }
   }
 });
 
@@ -261,6 +271,50 @@ test("updates that did not complete", { skip: noPromtool }, () => {
           annotations: {
             summary: "Live updates did not complete",
             description: "Probe level probes, workload idle: 2 updates within 2d did not complete, 1 may.",
+          },
+        },
+      ],
+    );
+  }
+});
+
+test("limits on an outcome and on complaints", { skip: noPromtool }, () => {
+  const series = (name: string, labels: Readonly<Record<string, string>>, to: number): Series => ({
+    name,
+    labels: { ...group, ...labels },
+    values: `5x179 ${5 + to}x60`,
+  });
+  for (const more of [1, 0]) {
+    holds(
+      `counts-${more}`,
+      counted,
+      [
+        series("blackout_updates_total", { outcome: "completed" }, 9),
+        series("blackout_updates_total", { outcome: "partly-restored" }, more),
+        series("blackout_complaints_total", { class: "warning", severity: "severe" }, more),
+        series("blackout_complaints_total", { class: "acpi-error", severity: "minor" }, 1),
+      ],
+      [
+        { alertname: "BlackoutOutcomeExceeded", atHours: 59, labels: null },
+        {
+          alertname: "BlackoutOutcomeExceeded",
+          atHours: 61,
+          labels:
+            more === 1
+              ? { severity: "critical", kind: "outcomes", check: "outcomes partly-restored <= 0", ...group }
+              : null,
+          annotations: {
+            summary: "Live updates exceed their budget: outcomes partly-restored <= 0",
+            description: "Probe level probes, workload idle: 1 updates: partly-restored within 2d, 0 may.",
+          },
+        },
+        {
+          alertname: "BlackoutHealthExceeded",
+          atHours: 61,
+          labels: more === 1 ? { severity: "critical", kind: "health", check: "health warning <= 0", ...group } : null,
+          annotations: {
+            summary: "Live updates exceed their budget: health warning <= 0",
+            description: "Probe level probes, workload idle: 1 complaints of class warning within 2d, 0 may.",
           },
         },
       ],

@@ -40,6 +40,12 @@ export const UPDATE_METRICS = {
     [...GROUP_LABELS, "severity"],
     "Records of captures that could not be decoded or are missing",
   ),
+  complaints: define(
+    "counter",
+    "blackout_complaints",
+    [...GROUP_LABELS, "class", "severity"],
+    "What both kernels of live updates complained about in their logs",
+  ),
   duration: define("histogram", "blackout_duration_seconds", COHORT_LABELS, "Blackouts of completed live updates"),
   phaseDuration: define(
     "histogram",
@@ -236,6 +242,14 @@ export function updateFamilies(cohorts: readonly CohortTally[], version: string)
     counter(
       m.defects,
       grouped(cohorts, "severity", (cohort) => cohort.defects),
+    ),
+    counter(
+      m.complaints,
+      grouped(cohorts, "complaint", (cohort) => Object.fromEntries(cohort.complaints)).map(({ labels, value }) => {
+        const { complaint = "", ...rest } = labels;
+        const [name = "", severity = ""] = complaint.split(" ");
+        return { labels: { ...rest, class: name, severity }, value };
+      }),
     ),
     histogramsIn(m.duration),
     histogramsIn(m.phaseDuration),

@@ -3,11 +3,12 @@
  * for each thing that the budget limits (docs/watch.md, "Rules"). Pure; the text is the same for the same budget.
  */
 import { Document } from "yaml";
-import type { Budget, Limit, Statistic } from "../../analyze/compare/budget.js";
+import type { Budget, CountLimit, Limit, Statistic } from "../../analyze/compare/budget.js";
 import { sizeForUpperBound } from "../../analyze/statistics/order-statistics.js";
 import { formatDuration } from "../../base/text/format.js";
 import { windowText } from "../../base/text/window.js";
 import type { Duration } from "../../base/time.js";
+import { HEALTH_SEVERITIES } from "../../model/kernel-lines.js";
 import {
   CHECK_METRICS,
   COHORT_LABELS,
@@ -70,6 +71,7 @@ export function ruleGroups(input: RulesInput): readonly RuleGroup[] {
   const alerts = [
     ...budget.limits.map((limit) => limitAlert(limit, budget.decideBy, window)),
     ...outcomeAlerts(budget, window),
+    ...budget.counts.map((limit) => countAlert(limit, window)),
     ...updateAlerts(budget, window),
     ...(watched ? regressionAlerts(budget) : []),
   ];
@@ -85,6 +87,7 @@ const recordedNames = (windowSeconds: number) => {
   const window = windowText(windowSeconds);
   return {
     updates: `cohort:blackout_updates:increase${window}`,
+    complaints: `cohort:blackout_complaints:increase${window}`,
     buckets: ({ name }: MetricDefinition) => `cohort:${name}_bucket:increase${window}`,
     quantile: ({ name }: MetricDefinition) => `cohort:${name}:quantile${window}`,
     budgetUpdates: `cohort:blackout_budget_updates:increase${window}`,
@@ -96,7 +99,7 @@ const recordedNames = (windowSeconds: number) => {
 
 function recordingRules({ budget, windowSeconds }: RulesInput, window: string): readonly RecordingRule[] {
   const names = recordedNames(windowSeconds);
-  const updates = UPDATE_METRICS.updates;
+  const { updates, complaints } = UPDATE_METRICS;
   const limited = budget.limits.map(({ metric }) => histogramOf(metric).definition);
   const histograms = [...new Set([UPDATE_METRICS.duration, UPDATE_METRICS.phaseDuration, ...limited])];
   return [
@@ -104,6 +107,14 @@ function recordingRules({ budget, windowSeconds }: RulesInput, window: string): 
       record: names.updates,
       expr: `sum by (${updates.labels.join(", ")}) (${inWindow(`${updates.name}_total`, ["probe_level", "workload"], windowSeconds, window)})`,
     },
+    ...(budget.counts.some(({ of }) => of.kind === "health")
+      ? [
+          {
+            record: names.complaints,
+            expr: `sum by (${complaints.labels.join(", ")}) (${inWindow(`${complaints.name}_total`, ["probe_level", "workload"], windowSeconds, window)})`,
+          },
+        ]
+      : []),
     ...histograms.map((definition) => ({
       record: names.buckets(definition),
       expr: `sum by (${[...definition.labels, "le"].join(", ")}) (${inWindow(`${definition.name}_bucket`, COHORT_LABELS, windowSeconds, window)})`,
@@ -239,6 +250,31 @@ function outcomeAlerts({ failedAtMost }: Budget, window: string): readonly Alert
       },
     },
   ];
+}
+
+/** A limit on complaints or on an outcome. What a budget allows by pattern is counted, too: metrics have no lines. */
+function countAlert({ of, atMost, text, why }: CountLimit, window: string): AlertingRule {
+  const shown = (what: string): Labels => ({
+    summary: literal(`Live updates exceed their budget: ${text}`),
+    description: `Probe level {{ $labels.probe_level }}, workload {{ $labels.workload }}: {{ $value }} ${what} within ${window}, ${atMost} may.${why === "" ? "" : ` ${literal(why)}`}`,
+  });
+  const labels = { severity: "critical", kind: of.kind, check: text };
+  if (of.kind === "outcomes") {
+    return {
+      alert: "BlackoutOutcomeExceeded",
+      expr: `round(sum without (outcome) (cohort:blackout_updates:increase${window}{outcome=${quoted(of.name)}})) > ${atMost}`,
+      labels,
+      annotations: shown(`updates: ${of.name}`),
+    };
+  }
+  const by = HEALTH_SEVERITIES.some((severity) => severity === of.name) ? "severity" : "class";
+  const matcher = of.name === "any" ? "" : `{${by}=${quoted(of.name)}}`;
+  return {
+    alert: "BlackoutHealthExceeded",
+    expr: `round(sum by (probe_level, workload) (cohort:blackout_complaints:increase${window}${matcher})) > ${atMost}`,
+    labels,
+    annotations: shown(of.name === "any" ? "complaints" : `complaints of ${by} ${of.name}`),
+  };
 }
 
 function updateAlerts({ updatesAtLeast }: Budget, window: string): readonly AlertingRule[] {

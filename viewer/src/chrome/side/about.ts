@@ -9,6 +9,7 @@ import { exactDuration, formatDuration, plural, visibleText } from "../../model/
 import type { Timeline } from "../../model/timeline.js";
 import { fill, h } from "../dom.js";
 import { defectsPart } from "./defects.js";
+import { integrityPart } from "./integrity.js";
 
 const MOST_SILENCES = 8;
 
@@ -21,6 +22,7 @@ export function renderAbout(root: Element, state: State, dispatch: Dispatch): vo
   const { document } = timeline.update;
   fill(
     root,
+    integrityPart(document),
     longestPart(state, timeline, dispatch),
     silencePart(state, timeline, dispatch),
     h("section", { id: "defects", class: "detail", "aria-label": "Defects" }, defectsPart(document, dispatch)),
