@@ -17,8 +17,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { err, ok, type Result } from "../base/result.js";
 import { runRecorder } from "../recorder/recorder.js";
 import { type LabGuest, makeGuest } from "./guest/guest.js";
-import { failFirstCall } from "./machine/debugger.js";
-import type { LabOptions } from "./machine/lab-options.js";
+import { failFirstCall, type Injection } from "./machine/debugger.js";
+import type { LabFault, LabOptions } from "./machine/lab-options.js";
 import { runMachine } from "./machine/machine.js";
 import type { Observation } from "./machine/observer.js";
 
@@ -91,7 +91,7 @@ export function openLab(options: LabOptions): Result<Lab, string> {
   const ways = `lab.by=${armBy} lab.carrier=${carrier} lab.probes=${probes ?? ""} lab.backup=${backup ? "yes" : "no"} lab.hash=${hashSessions ? "yes" : "no"}${same}`;
   // KHO's scratch areas are for what the next kernel allocates before it has read what is preserved.
   const recorded = level === "none" ? "kho=on liveupdate=on" : words.value.stdout.trim();
-  const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} ${guest.value.words} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault} ${ways}${cmdline === "" ? "" : ` ${cmdline}`}`;
+  const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} ${guest.value.words} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault}${fault === "abi" ? " nokaslr" : ""} ${ways}${cmdline === "" ? "" : ` ${cmdline}`}`;
   return ok({ options, folder, guest: guest.value, commandLine, close });
 }
 
@@ -130,13 +130,15 @@ async function attemptUpdate(
   const { options, guest } = lab;
   const share = mkdtempSync(join(lab.folder, "share-"));
   const consoleLog = `${share}.console`;
-  const gdb = options.fault === "refused" ? `${share}.gdb` : null;
+  const injected = INJECTED.get(options.fault);
+  const gdb = injected === undefined ? null : `${share}.gdb`;
   const ended = new AbortController();
   try {
     const laid = guest.layOut(share);
     if (!laid.ok) return err({ message: laid.error, neverArmed: false });
     const out = join(share, guest.out);
-    const refusal = gdb === null ? null : refuseFreeze(out, gdb, options.limitMs, ended.signal);
+    const refusal =
+      gdb === null || injected === undefined ? null : inject(injected, out, gdb, options.limitMs, ended.signal);
     const end = await runMachine({
       ...options,
       gdb,
@@ -186,25 +188,43 @@ async function attemptUpdate(
   }
 }
 
-/** The errno that VFIO's freeze gives (`Freeze failed! Interrupts are still enabled.`), the first that may refuse. */
-const EBUSY = -16;
+/** What is done at the function whose address the guest gives. */
+type Injected = Pick<Injection, "result" | "thirdArgument">;
+
+/**
+ * Faults that QEMU's debugger makes. `refused`: the errno of VFIO's freeze (`Freeze failed! Interrupts are still
+ * enabled.`). `abi`: the next kernel's fdt_node_check_compatible() answers that KHO's tree is not compatible.
+ * `retrieve`: what a memfd's retrieve gives without memory.
+ */
+const INJECTED: ReadonlyMap<LabFault, Injected> = new Map<LabFault, Injected>([
+  ["refused", { result: -16 }],
+  ["abi", { result: 1, thirdArgument: "kho" }],
+  ["retrieve", { result: -12 }],
+]);
 const LOOK_MS = 100;
 
 /**
- * Waits until the guest reports the address of a memfd's freeze, which never fails by itself, sets a breakpoint there,
- * and lets the guest continue. Null, or why the freeze was not refused.
+ * Waits until the guest reports the address of a function, sets a breakpoint there, and lets the guest continue. Null,
+ * or why the fault was not made.
  */
-async function refuseFreeze(out: string, gdb: string, limitMs: number, ended: AbortSignal): Promise<string | null> {
-  const asked = join(out, "refuse");
+async function inject(
+  injected: Injected,
+  out: string,
+  gdb: string,
+  limitMs: number,
+  ended: AbortSignal,
+): Promise<string | null> {
+  const asked = join(out, "inject");
   while (!existsSync(asked)) {
-    if (ended.aborted) return "the guest never requested that its freeze be refused";
+    if (ended.aborted) return "the guest never requested its fault";
     await sleep(LOOK_MS);
   }
-  const told = readFileSync(asked, "utf8").trim();
-  if (!/^[0-9a-f]{16}$/.test(told)) return "the guest's kernel does not show the address of its freeze";
-  const trap = await failFirstCall(gdb, { address: BigInt(`0x${told}`), result: EBUSY }, limitMs);
+  const address = readFileSync(asked, "utf8").trim();
+  if (!/^[0-9a-f]{16}$/.test(address))
+    return "the guest's kernel does not show the address of the function that is to fail";
+  const trap = await failFirstCall(gdb, { address: BigInt(`0x${address}`), ...injected }, limitMs);
   if (!trap.ok) return trap.error;
-  writeFileSync(join(out, "refuse.set"), "");
+  writeFileSync(join(out, "inject.set"), "");
   const done = await trap.value.done;
   return done.ok ? null : done.error;
 }

@@ -1,6 +1,7 @@
 /** What one boot's events, log and files say of its trace clock, gathered from where each was read. */
 
 import type { DefectInput } from "../../base/defect.js";
+import { formatDuration } from "../../base/text/format.js";
 import type { Boot } from "../../base/time.js";
 import type { EventSource, PrintkLine, TraceClock } from "../../model/collected.js";
 import { clockReading } from "../../model/marks.js";
@@ -105,15 +106,28 @@ export function heldTraceClock(read: RecordedBoot, own: CaptureBoot | null): Tra
   return traceClockOfEvidence(evidenceOf(read, own, read.source.clock));
 }
 
-/** What is wrong with the clock's name; null if it is right. */
+/** A mark that waited for its CPU: 48 ms at most in the recordings. */
+const LATE_NS = 100_000_000;
+
+/** What is wrong with the clock's name, or with marks on it; null if it is right. */
 export function traceClockDefect(
   { boot, source }: RecordedBoot,
   own: CaptureBoot | null,
-  { clock, against }: TraceClockVerdict,
+  { clock, against, lateNs }: TraceClockVerdict,
 ): DefectInput | null {
-  if (against.length === 0 || source === null) return null;
+  if (source === null) return null;
   const named = source.clock;
   const shared = { file: `${own?.buffer?.folder ?? ""}/trace_clock`, boot };
+  if (against.length === 0 && lateNs > LATE_NS) {
+    return {
+      ...shared,
+      code: "trace-clock-late",
+      severity: "warning",
+      message: `A mark or a line of the log comes ${formatDuration(lateNs)} later than the time that it shows: its CPU was busy for so long, or events around it have wrong times.`,
+      advice: "Compare with another recording; record on a quieter host.",
+    };
+  }
+  if (against.length === 0) return null;
   const found = `It names ${named}, but ${against.join("; ")}`;
   if (clock === "unknown") {
     return {

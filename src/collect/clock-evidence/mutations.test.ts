@@ -42,6 +42,17 @@ function silentlyWrong(right: LiveUpdateDocument, found: LiveUpdateDocument): st
   return `off by ${off} ns, ± ${uncertaintyNs} ns, ${found.blackout.basis}, ${found.clock.method}`;
 }
 
+test("a page whose stamp was moved by a fifth of a second is not taken in silence", async () => {
+  const [own, other] = await Promise.all(
+    ["dialects/pstore.tar.gz", "cohorts/base/01.tar.gz"].map((name) => heldFiles(join(traces, name))),
+  );
+  const mutated = mutation(own as HeldFiles, other as HeldFiles, 5_016_985);
+  assert.equal(mutated?.what, "new/per_cpu/cpu0/trace_pipe_raw: stamp of the page at 8192");
+  const found = heldUpdate(mutated.files).update.document;
+  assert.equal(silentlyWrong(heldUpdate(own as HeldFiles).update.document, found), null);
+  assert.ok(found.defects.some(({ code }) => code === "trace-clock-late"));
+});
+
 test("a recording with one thing changed gives no wrong blackout in silence", async (context) => {
   const recordings: Recording[] = [];
   for (const name of RECORDINGS) {

@@ -49,6 +49,8 @@ export interface TraceClockVerdict {
   readonly clock: TraceClock;
   /** What contradicts the name; empty if it is right. */
   readonly against: readonly string[];
+  /** How far marks lie behind the time that they show, beyond a usual wait, although no other clock fits; else 0. */
+  readonly lateNs: number;
 }
 
 /** Clocks that the recorder reads at collection, so that their names can be distinguished. */
@@ -214,25 +216,27 @@ function logOffset(
  */
 export function traceClockOfEvidence(evidence: TraceClockEvidence): TraceClockVerdict {
   const { named, pairs, tscKhz } = evidence;
-  if (named === "unknown") return { clock: named, against: [] };
+  if (named === "unknown") return { clock: named, against: [], lateNs: 0 };
   const moment = momentOf(pairs, tscKhz);
   const own = tryClock(named, evidence, moment);
   const counts = nsPerCountOf(named, tscKhz) !== null;
-  if (own.against.length === 0 && own.misfitNs === 0 && counts) return { clock: named, against: [] };
+  if (own.against.length === 0 && own.misfitNs === 0 && counts) return { clock: named, against: [], lateNs: 0 };
   const others = CANDIDATES.filter((clock) => clock !== named)
     .map((clock) => ({ clock, ...tryClock(clock, evidence, moment) }))
     .filter(({ against, readings }) => against.length === 0 && readings > 0)
     .sort((a, b) => a.misfitNs - b.misfitNs);
   const best = others[0];
-  if (own.against.length > 0) return { clock: best?.clock ?? "unknown", against: own.against };
-  if (best === undefined || best.misfitNs > 0) return { clock: named, against: [] };
+  if (own.against.length > 0) return { clock: best?.clock ?? "unknown", against: own.against, lateNs: 0 };
+  if (best === undefined || best.misfitNs > 0) return { clock: named, against: [], lateNs: own.misfitNs };
   if (!counts)
     return {
       clock: best.clock,
+      lateNs: 0,
       against: [`how fast ${named} counts is not known, and its readings fit ${best.clock}`],
     };
   return {
     clock: best.clock,
+    lateNs: 0,
     against: [
       `on ${named} its readings would lie ${formatDuration(own.misfitNs)} beyond a usual wait, on ${best.clock} they fit`,
     ],

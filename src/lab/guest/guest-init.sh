@@ -43,6 +43,13 @@ if [ "$CARRIER" = memfd ]; then
   [ "$(word lab.boot 1)" = 1 ] || verb=$collect
   export LAB_CARRIER="sh /recorder.sh $verb --state $STATE --carrier"
 fi
+# inject_at FUNCTION: the host's debugger sets its trap there (live-update.ts), before this returns.
+inject_at() {
+  awk -v of="$1" '$3 == of { print $1; exit }' /proc/kallsyms > /out/inject.new
+  mv /out/inject.new /out/inject
+  waited=0
+  until [ -e /out/inject.set ] || [ $waited -ge 600 ]; do usleep 100000; waited=$((waited + 1)); done
+}
 marker=-
 # Without a recorder: the same update, only for the clock outside.
 if [ "$LEVEL" = none ]; then
@@ -71,11 +78,12 @@ if [ "$(word lab.boot 1)" = 1 ]; then
   fi
   next="$next $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.workload=$WORKLOAD lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL lab.fault=$FAULT lab.by=$BY lab.carrier=$CARRIER lab.probes=$PROBES lab.backup=$BACKUP lab.hash=$(word lab.hash no) $(cat /cmdline)"
   case $FAULT in
-    refused)
-      awk '$3 == "memfd_luo_freeze" { print $1; exit }' /proc/kallsyms > /out/refuse.new
-      mv /out/refuse.new /out/refuse
-      waited=0
-      until [ -e /out/refuse.set ] || [ $waited -ge 600 ]; do usleep 100000; waited=$((waited + 1)); done ;;
+    refused) inject_at memfd_luo_freeze ;;
+    # The next kernel's function is where this one's is: neither chooses its place at random.
+    abi)
+      next="$next nokaslr"
+      inject_at fdt_node_check_compatible ;;
+    agent-killed) /workload abandon "$SESSIONS" 1 "$MIB" "$(sed -n 's/^marker=//p' $STATE/armed)" 2>> /out/workload.old ;;
     not-loaded) kernel=- ;;
     panic) next="$next rdinit=/nowhere" ;;
     hang) next="$next rdinit=/nowhere root=/dev/nowhere rootwait" ;;
@@ -109,6 +117,7 @@ else
     grep -c 'recorded again' /sys/kernel/tracing/instances/blackout/trace > /out/recorded-again
   fi
   [ "$LEVEL" = none ] || marker=/sys/kernel/tracing/trace_marker
+  [ "$FAULT" != retrieve ] || inject_at memfd_luo_retrieve
   if [ "$WORKLOAD" = selftests ]; then
     for program in /selftests/*; do
       "$program" -s 2 > "/out/${program##*/}.new" 2>&1

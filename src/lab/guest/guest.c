@@ -143,8 +143,10 @@ int luo_session(int device, unsigned long request, const char *name)
 int luo_retrieve(int session_fd, uint64_t token)
 {
 	struct luo_file wanted = { .size = sizeof wanted, .fd = -1, .token = token };
-	if (ioctl(session_fd, RETRIEVE_FD, &wanted))
-		fail("RETRIEVE_FD");
+	if (ioctl(session_fd, RETRIEVE_FD, &wanted)) {
+		perror("RETRIEVE_FD");
+		return -1;
+	}
 	return wanted.fd;
 }
 
@@ -193,6 +195,8 @@ void preserve(int session_fd, const char *name, int session, int file, size_t by
 
 void verify(int fd, int session, int file, size_t bytes, long *pages, long *bad)
 {
+	if (fd < 0)
+		return;
 	char *memory = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		fail("mmap");

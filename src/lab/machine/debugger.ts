@@ -11,6 +11,7 @@ import { err, ok, type Result } from "../../base/result.js";
 /** In QEMU's 'g' packet of x86-64, eight bytes each: rax 0, rbx, rcx, rdx, rsi, rdi, rbp, rsp 7, r8 to r15, rip 16. */
 const REGISTER_BYTES = 8;
 const RAX = 0;
+const RDX = 3;
 const RSP = 7;
 const RIP = 16;
 
@@ -60,7 +61,7 @@ class Connection {
 
   /**
    * Sends, and waits for the answer; null after `limitMs`, or if the machine has ended. Stop messages also come
-   * unsolicited, as when a debugger connects: only `c` is answered by one.
+   * unsolicited, as when a debugger connects: only `c` and `s` are answered by one.
    */
   async ask(text: string, limitMs: number): Promise<string | null> {
     this.socket.write(packetOf(text));
@@ -71,7 +72,7 @@ class Connection {
         this.#received = this.#received.slice(packet.index + packet[0].length);
         this.socket.write("+");
         const answer = packet[1] as string;
-        if (STOPPED.test(answer) !== (text === "c")) continue;
+        if (STOPPED.test(answer) !== (text === "c" || text === "s")) continue;
         return answer;
       }
       const leftMs = until - Date.now();
@@ -99,6 +100,8 @@ export interface Injection {
   readonly address: bigint;
   /** What it returns: a negative errno. */
   readonly result: number;
+  /** Only the call whose third argument points to a text that begins so; absent: the first call. */
+  readonly thirdArgument?: string;
 }
 
 export interface Injected {
@@ -120,7 +123,7 @@ function connected(path: string): Promise<Socket | string> {
  */
 export async function failFirstCall(
   path: string,
-  { address, result }: Injection,
+  { address, result, thirdArgument }: Injection,
   limitMs: number,
 ): Promise<Result<Injected, string>> {
   const socket = await connected(path);
@@ -132,12 +135,31 @@ export async function failFirstCall(
     gdb.end();
     return err("QEMU's debugger refuses the breakpoint.");
   }
+  /** Whether this is the call that is to fail, by its third argument. */
+  const isMeant = async (all: string): Promise<boolean> => {
+    if (thirdArgument === undefined) return true;
+    const wanted = Buffer.from(thirdArgument, "latin1").toString("hex");
+    const found = await gdb.ask(`m${integerOf(register(all, RDX)).toString(16)},${thirdArgument.length}`, ANSWER_MS);
+    return found === wanted;
+  };
+  /** The registers at the call that is to fail; other calls go on. */
+  const atCall = async (): Promise<string | null> => {
+    const until = Date.now() + limitMs;
+    while (Date.now() < until) {
+      const stopped = await gdb.ask("c", limitMs);
+      if (stopped === null || !/^.05/.test(stopped)) return null;
+      const all = await gdb.ask("g", ANSWER_MS);
+      if (all === null || all.length < (RIP + 1) * REGISTER_BYTES * 2) return null;
+      if (await isMeant(all)) return all;
+      await gdb.ask(`z1,${at},1`, ANSWER_MS);
+      await gdb.ask("s", ANSWER_MS);
+      await gdb.ask(`Z1,${at},1`, ANSWER_MS);
+    }
+    return null;
+  };
   const spring = async (): Promise<Result<void, string>> => {
-    const stopped = await gdb.ask("c", limitMs);
-    if (stopped === null || !/^.05/.test(stopped)) return err("The function was not called.");
-    const all = await gdb.ask("g", ANSWER_MS);
-    if (all === null || all.length < (RIP + 1) * REGISTER_BYTES * 2)
-      return err("QEMU's debugger does not return the registers.");
+    const all = await atCall();
+    if (all === null) return err("The function was not called.");
     const stack = integerOf(register(all, RSP)).toString(16);
     const returnTo = await gdb.ask(`m${stack},${REGISTER_BYTES}`, ANSWER_MS);
     if (returnTo?.length !== REGISTER_BYTES * 2) return err("QEMU's debugger cannot read the stack.");

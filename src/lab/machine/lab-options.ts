@@ -3,7 +3,18 @@ import { PROBE_LEVELS } from "../../recorder/recorder.js";
 import type { Accelerator } from "./machine.js";
 
 /** The fault to inject: docs/lab.md describes how each update then ends. */
-export const FAULTS = ["none", "refused", "not-loaded", "panic", "hang", "kho-off", "cpus"] as const;
+export const FAULTS = [
+  "none",
+  "refused",
+  "not-loaded",
+  "agent-killed",
+  "panic",
+  "hang",
+  "kho-off",
+  "cpus",
+  "abi",
+  "retrieve",
+] as const;
 export type LabFault = (typeof FAULTS)[number];
 
 /** `none`: an unrecorded update, the reference for the cost of the other levels. */

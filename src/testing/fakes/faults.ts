@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { LabFault } from "../../lab/machine/lab-options.js";
+import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { labWanted, whyNoLab, withLiveUpdate } from "../lab.js";
 import { readUpdate } from "../samples/captures.js";
 
@@ -10,12 +11,38 @@ interface Ending {
   readonly reason: RegExp;
   /** Codes of the defects that are more than notes. */
   readonly defects: readonly string[];
+  /** What else the report shows. */
+  readonly shows?: (document: LiveUpdateDocument) => void;
 }
 
 const LOST = ["events-missing", "events-missing"];
+const RESTORED = /^The new kernel restored what the old one preserved/;
 const ENDINGS: Readonly<Record<Exclude<LabFault, "none">, Ending>> = {
   refused: { outcome: "aborted", reason: /^liveupdate_reboot returned -16: /, defects: [] },
   "not-loaded": { outcome: "aborted", reason: /^reboot returned -22: /, defects: [] },
+  "agent-killed": {
+    outcome: "completed",
+    reason: RESTORED,
+    defects: [],
+    shows: ({ abandoned, sessions }) => {
+      assert.deepEqual(
+        abandoned?.map(({ session, task, files }) => [session, task, files]),
+        [["7f994553-0000-4000-8000-000000000003", "workload", 1]],
+      );
+      assert.equal(sessions.length, 2, "what was given up is not among what was handed over");
+    },
+  },
+  abi: {
+    outcome: "failed",
+    reason: /^The new kernel, 7\.3\.4-luo, does not have the ABI of what the old one, 7\.3\.4-luo, handed over: 'KHO: /,
+    defects: LOST,
+  },
+  retrieve: {
+    outcome: "partly-restored",
+    reason:
+      /^3 of 4 files came back\. Lost: session \S+0001, token 0x100, handler memfd-v\d: retrieve failed with ENOMEM/,
+    defects: [],
+  },
   panic: { outcome: "failed", reason: /^The new kernel panicked: .*Unable to mount root fs/, defects: LOST },
   hang: { outcome: "failed", reason: /^The new kernel never reached user space: .*\/dev\/nowhere/, defects: LOST },
   "kho-off": { outcome: "failed", reason: /^The new kernel ran without KHO/, defects: [] },
@@ -43,6 +70,7 @@ export function testFault(fault: Exclude<LabFault, "none">): void {
       const codes = defects.filter(({ severity }) => severity !== "note").map(({ code }) => code);
       assert.deepEqual(codes, ending.defects);
       assert.equal(capture.labels.fault, fault);
+      ending.shows?.(update.document);
     });
   });
 }

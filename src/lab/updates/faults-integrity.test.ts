@@ -1,0 +1,5 @@
+import { testFault } from "../../testing/fakes/faults.js";
+
+testFault("agent-killed");
+testFault("abi");
+testFault("retrieve");
