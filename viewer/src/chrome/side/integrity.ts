@@ -25,7 +25,7 @@ export function integrityPart({ losses, notSeen, health }: LiveUpdateDocument): 
 function list<T>(name: string, items: readonly T[], row: (item: T) => HTMLElement): HTMLElement | null {
   if (items.length === 0) return null;
   const more = items.length - SHOWN;
-  return h(
+  const rows = h(
     "ul",
     { class: name },
     ...items.slice(0, SHOWN).map(row),
@@ -33,6 +33,7 @@ function list<T>(name: string, items: readonly T[], row: (item: T) => HTMLElemen
       ? h("li", { class: "note" }, `${more.toLocaleString("en")} more; “blackout analyze --json” lists them.`)
       : null,
   );
+  return h("div", { class: "defects" }, rows);
 }
 
 /** What, how it failed, when and where that is recorded. */
