@@ -72,6 +72,7 @@ async function makeRounds() {
         probes: null,
         backup: false,
         hashSessions: false,
+        stamp: false,
       },
       ...{ level, fault: "none", cmdline, memoryMib: 1024, accelerator, busybox: "/bin/busybox" },
       limitMs: Number(values.limit) * 1000,

@@ -15,6 +15,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { err, ok, type Result } from "../base/result.js";
+import { stampImage } from "../recorder/image/image-stamp.js";
+import { readKernelImage } from "../recorder/image/kernel-image.js";
 import { runRecorder } from "../recorder/recorder.js";
 import { type LabGuest, makeGuest } from "./guest/guest.js";
 import { failFirstCall, type Injection } from "./machine/debugger.js";
@@ -81,7 +83,12 @@ export function openLab(options: LabOptions): Result<Lab, string> {
       words.ok ? `The recorder cannot print the kernel's command line: ${words.value.stderr.trim()}` : words.error,
     );
   }
-  const guest = makeGuest(options, folder, workload);
+  const next = options.stamp ? stampedCopy(options.next, folder) : ok(options.next);
+  if (!next.ok) {
+    close();
+    return next;
+  }
+  const guest = makeGuest({ ...options, next: next.value }, folder, workload);
   if (!guest.ok) {
     close();
     return guest;
@@ -93,6 +100,16 @@ export function openLab(options: LabOptions): Result<Lab, string> {
   const recorded = level === "none" ? "kho=on liveupdate=on" : words.value.stdout.trim();
   const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} ${guest.value.words} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault}${fault === "abi" ? " nokaslr" : ""} ${ways}${cmdline === "" ? "" : ` ${cmdline}`}`;
   return ok({ options, folder, guest: guest.value, commandLine, close });
+}
+
+/** The path of a stamped copy of the image in `folder`. The error is a sentence for the user. */
+function stampedCopy(path: string, folder: string): Result<string, string> {
+  const image = readKernelImage(readFileSync(path));
+  const stamped = image.ok ? stampImage(image.value) : image;
+  if (!stamped.ok) return err(`${path} cannot be stamped. ${stamped.error}`);
+  const copy = join(folder, "stamped");
+  writeFileSync(copy, stamped.value.bytes);
+  return ok(copy);
 }
 
 /** On a machine with a load of 25, an emulated kernel crashed at 0.06 s, in common_startup_64. */
@@ -236,11 +253,11 @@ function lastWords(consoleLog: string): string {
 }
 
 /** Labels only of updates that are not recorded in the usual way; older captures have no such label. */
-export const UNUSUAL_LABELS = ["arm_by", "carrier", "probes", "backup"] as const;
+export const UNUSUAL_LABELS = ["arm_by", "carrier", "probes", "backup", "stamp"] as const;
 
 /** The labels of a capture of this lab, whichever kernel wrote it. */
 export function labelsOf({ options, guest }: Pick<Lab, "options" | "guest">): Readonly<Record<string, string>> {
-  const { level, mib, fault, nics, cpus, armBy, carrier, probes, backup } = options;
+  const { level, mib, fault, nics, cpus, armBy, carrier, probes, backup, stamp } = options;
   const sizes = { mib: String(mib), nics: String(nics), cpus: String(cpus) };
   return {
     ...{ probe_level: level, workload: guest.label, ...sizes, fault },
@@ -248,6 +265,7 @@ export function labelsOf({ options, guest }: Pick<Lab, "options" | "guest">): Re
     ...(carrier === "folder" ? {} : { carrier }),
     ...(probes === null ? {} : { probes }),
     ...(backup ? { backup: "yes" } : {}),
+    ...(stamp ? { stamp: "yes" } : {}),
   };
 }
 

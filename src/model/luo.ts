@@ -19,7 +19,7 @@ export interface Deed {
  * What a traced function is to an update. `reboot`: the path to the kexec; `open`: the device is opened; `session`,
  * `file`: LUO's own work on one of them; `handler`: a file handler's callback; `host`: work for all sessions at once;
  * `state`: a step of the state machine; `device`: a device is stopped or probed; `boot`: the new kernel's own work;
- * `wait`: its caller waits for what others do.
+ * `wait`: its caller waits for what others do; `load`: the next kernel is loaded.
  */
 export type FunctionRole =
   | "reboot"
@@ -31,7 +31,8 @@ export type FunctionRole =
   | "state"
   | "device"
   | "boot"
-  | "wait";
+  | "wait"
+  | "load";
 
 export interface KernelFunction {
   readonly name: string;
@@ -129,6 +130,14 @@ export const FUNCTIONS = {
   }),
   /** Release of a session's fd; in the new kernel it finishes what was not finished. */
   sessionRelease: row("luo_session_release", SESSION, { boot: "old", role: "session", deed: session("release") }),
+  /** One segment of the next kernel: the image, the initramfs, what KHO hands over; placed when it returns. */
+  kexecAddBuffer: path("kexec_add_buffer", "kernel/kexec_file.c", {
+    boot: "old",
+    role: "load",
+    returns: "status",
+    args: ["bufsz", "mem", "memsz"],
+    recorded: PROBE,
+  }),
   kernelKexec: path("kernel_kexec", KEXEC, { boot: "old", role: "reboot", returns: "never", recorded: BOTH }),
   liveupdateReboot: row("liveupdate_reboot", CORE, { boot: "old", role: "reboot", recorded: BOTH }),
   sessionSerialize: row("luo_session_serialize", SESSION, { boot: "old", role: "host", recorded: BOTH }),

@@ -43,7 +43,7 @@ test("the loaded image's release is saved: of x86's header, of the kernel's firs
       const armed = runRecord(on, ["arm", "--level", "markers", "--kernel", fileOf(image)], by);
       assert.equal(armed.code, 0, armed.stderr);
       const facts = join(on.root, "var/lib/blackout/old/facts");
-      assert.equal(readFileSync(facts, "utf8"), `image_release ${release}\n`);
+      assert.ok(readFileSync(facts, "utf8").split("\n").includes(`image_release ${release}`));
       assert.equal(runRecord(on, ["disarm"], by).code, 0);
     }
   }
@@ -94,5 +94,5 @@ test("real images name their release", (t) => {
   if (!existsSync(image)) return t.skip(`there is no ${image}`);
   const on = host();
   assert.equal(runRecord(on, ["arm", "--level", "markers", "--kernel", image]).code, 0);
-  assert.equal(readFileSync(join(on.root, "var/lib/blackout/old/facts"), "utf8"), "image_release 7.3.4-luo\n");
+  assert.match(readFileSync(join(on.root, "var/lib/blackout/old/facts"), "utf8"), /^image_release 7\.3\.4-luo\n/);
 });

@@ -30,7 +30,7 @@ const LIMIT_MS = 270_000;
 export const usualLab: LabOptions = {
   ...{ kernel: "", next: "", workload: "memfd", selftests: null, rootfs: null, level: "events", fault: "none" },
   ...{ sessions: 2, files: 2, mib: 1, nics: 1, cpus: 2, memoryMib: 1024, busybox: "/bin/busybox" },
-  ...{ armBy: "cmdline", carrier: "folder", probes: null, backup: false, hashSessions: false },
+  ...{ armBy: "cmdline", carrier: "folder", probes: null, backup: false, hashSessions: false, stamp: false },
   ...{ accelerator: "tcg", limitMs: LIMIT_MS, cmdline: "" },
 };
 
@@ -45,7 +45,10 @@ export async function withLiveUpdate(
   to: string,
   options: Pick<LabOptions, "level" | "fault"> &
     Partial<
-      Pick<LabOptions, "workload" | "selftests" | "rootfs" | "armBy" | "carrier" | "probes" | "backup" | "hashSessions">
+      Pick<
+        LabOptions,
+        "workload" | "selftests" | "rootfs" | "armBy" | "carrier" | "probes" | "backup" | "hashSessions" | "stamp"
+      >
     >,
   use: (made: MadeUpdate) => Promise<void>,
 ): Promise<void> {

@@ -60,7 +60,10 @@ function endsOf(events: readonly KeyEvent[], calls: readonly Call[]): ReadonlyMa
 }
 
 /** A call of the update's own, which no session's end undoes. */
-const isHosts = (name: string): boolean => functionRow(name)?.role === "reboot" || name === "reboot";
+const isHosts = (name: string): boolean => {
+  const role = functionRow(name)?.role;
+  return role === "reboot" || role === "load" || name === "reboot";
+};
 
 /** The abandoned sessions, by begin. A session that is frozen later, or returns in the new kernel, is not abandoned. */
 export function abandonedLives(events: readonly KeyEvent[]): readonly AbandonedLife[] {

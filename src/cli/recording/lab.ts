@@ -146,6 +146,7 @@ export const labCommand = defineCommand({
     ),
     probes: choiceOption("KIND", PROBE_KINDS, "Make probes of this kind (default: the recorder's choice)"),
     backup: flagOption("Have the next kernel copy the rings at boot and record into the first one again"),
+    stamp: flagOption("Stamp the kernel that is updated to, so that the seam is opened exactly"),
     "hash-sessions": flagOption("Hash the sessions' names in the captures"),
     cpus: withDefault(integerOption("N", { min: 1, max: 64 }, "Number of CPUs"), 2),
     memory: withDefault(integerOption("MIB", { min: 512, max: 1048576 }, "Memory of the machine in MiB"), 1024),

@@ -66,15 +66,15 @@ if [ "$(word lab.boot 1)" = 1 ]; then
   recorder doctor --level "$LEVEL" > /out/doctor
   recorder arm --level "$LEVEL" --kernel /next/kernel 2> /out/arm.log || echo "arm: $?" >> /out/failed
   kernel=/next/kernel initrd=/next/initrd
+  same=$(word lab.same "")
   if [ "$BY" = bootconfig ]; then
-    same=$(word lab.same "")
     # shellcheck disable=SC2086 # a word or none
     recorder bootconfig --level "$LEVEL" $same ${backup-} --initrd $initrd -o $initrd.bootconfig 2>> /out/arm.log || echo "bootconfig: $?" >> /out/failed
     initrd=$initrd.bootconfig
     next="bootconfig kho=on liveupdate=on kho_scratch=$(word kho_scratch)"
   else
     # shellcheck disable=SC2086
-    next="$(recorder kernel-cmdline --level "$LEVEL" --for next ${backup-} 2>> /out/arm.log)"
+    next="$(recorder kernel-cmdline --level "$LEVEL" --for next $same ${backup-} 2>> /out/arm.log)"
   fi
   next="$next $(word lab.console console=ttyS0) panic=-1 lab.boot=2 lab.workload=$WORKLOAD lab.sessions=$SESSIONS lab.files=$FILES lab.mib=$MIB lab.level=$LEVEL lab.fault=$FAULT lab.by=$BY lab.carrier=$CARRIER lab.probes=$PROBES lab.backup=$BACKUP lab.hash=$(word lab.hash no) $(cat /cmdline)"
   case $FAULT in
@@ -90,7 +90,7 @@ if [ "$(word lab.boot 1)" = 1 ]; then
     kho-off) next="$(echo "$next" | sed 's/kho=on/kho=off/')" ;;
     cpus) next="$next nr_cpus=1" ;;
   esac
-  [ "$CARRIER" = memfd ] || recorder save
+  [ "$CARRIER" = memfd ] || recorder save --kernel /next/kernel --initrd $initrd
   [ "$LEVEL" = none ] || marker=$(sed -n 's/^marker=//p' $STATE/armed)
   sync
   if [ "$WORKLOAD" = selftests ]; then

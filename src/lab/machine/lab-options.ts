@@ -59,6 +59,8 @@ export interface LabOptions {
   readonly backup: boolean;
   /** The capture has hashes instead of the sessions' names. */
   readonly hashSessions: boolean;
+  /** The image that is updated to gets stamps (docs/image-stamp.md). */
+  readonly stamp: boolean;
   readonly cpus: number;
   readonly memoryMib: number;
   readonly accelerator: Accelerator;
