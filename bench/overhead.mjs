@@ -73,6 +73,7 @@ async function makeRounds() {
         backup: false,
         hashSessions: false,
         stamp: false,
+        truth: false,
       },
       ...{ level, fault: "none", cmdline, memoryMib: 1024, accelerator, busybox: "/bin/busybox" },
       limitMs: Number(values.limit) * 1000,

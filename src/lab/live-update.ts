@@ -23,6 +23,7 @@ import { failFirstCall, type Injection } from "./machine/debugger.js";
 import type { LabFault, LabOptions } from "./machine/lab-options.js";
 import { runMachine } from "./machine/machine.js";
 import type { Observation } from "./machine/observer.js";
+import { makeTruthPlugin, readTruth, TRUTH_WORDS, type TruthPlugin } from "./truth/truth.js";
 
 export interface LabResult {
   /** Pages that were restored, and those with wrong content; null if none was restored. */
@@ -48,11 +49,14 @@ export interface Lab {
   readonly folder: string;
   readonly guest: LabGuest;
   readonly commandLine: string;
+  /** Counts the stages of the seam; null if not requested. */
+  readonly truth: TruthPlugin | null;
   close(): void;
 }
 
 /** Compiles the workload and packs both boots' initramfs. The error is a sentence for the user. */
-export function openLab(options: LabOptions): Result<Lab, string> {
+export function openLab(asked: LabOptions): Result<Lab, string> {
+  const options = asked.truth ? { ...asked, cmdline: `${TRUTH_WORDS} ${asked.cmdline}`.trim() } : asked;
   for (const kernel of new Set([options.kernel, options.next])) {
     if (!existsSync(kernel)) return err(`There is no kernel at ${kernel}.`);
   }
@@ -93,13 +97,18 @@ export function openLab(options: LabOptions): Result<Lab, string> {
     close();
     return guest;
   }
+  const truth = options.truth ? makeTruthPlugin(folder, options) : ok(null);
+  if (!truth.ok) {
+    close();
+    return truth;
+  }
   const { sessions, files, mib, level, fault, armBy, carrier, probes, backup, hashSessions, cmdline } = options;
   const same = options.kernel === options.next ? " lab.same=--same-build" : "";
   const ways = `lab.by=${armBy} lab.carrier=${carrier} lab.probes=${probes ?? ""} lab.backup=${backup ? "yes" : "no"} lab.hash=${hashSessions ? "yes" : "no"}${same}`;
   // KHO's scratch areas are for what the next kernel allocates before it has read what is preserved.
   const recorded = level === "none" ? "kho=on liveupdate=on" : words.value.stdout.trim();
   const commandLine = `console=ttyS0 panic=-1 kho_scratch=64M,128M,64M ${recorded} ${guest.value.words} lab.sessions=${sessions} lab.files=${files} lab.mib=${mib} lab.level=${level} lab.fault=${fault}${fault === "abi" ? " nokaslr" : ""} ${ways}${cmdline === "" ? "" : ` ${cmdline}`}`;
-  return ok({ options, folder, guest: guest.value, commandLine, close });
+  return ok({ options, folder, guest: guest.value, commandLine, truth: truth.value, close });
 }
 
 /** The path of a stamped copy of the image in `folder`. The error is a sentence for the user. */
@@ -147,6 +156,7 @@ async function attemptUpdate(
   const { options, guest } = lab;
   const share = mkdtempSync(join(lab.folder, "share-"));
   const consoleLog = `${share}.console`;
+  const counted = `${share}.counted`;
   const injected = INJECTED.get(options.fault);
   const gdb = injected === undefined ? null : `${share}.gdb`;
   const ended = new AbortController();
@@ -164,6 +174,7 @@ async function attemptUpdate(
       share,
       console: consoleLog,
       observer: `${share}.observer`,
+      plugin: lab.truth?.argument(counted) ?? null,
       lastWords: options.fault === "hang" ? "root-awaited" : null,
       signal,
     });
@@ -188,6 +199,8 @@ async function attemptUpdate(
     writeFileSync(join(capture, "capture.json"), `${JSON.stringify(manifest, null, 1)}\n`);
     copyFileSync(consoleLog, join(capture, "console.log"));
     const observedNs = writeObserved(capture, end.observed);
+    const truth = readTruth(counted);
+    if (truth !== null) writeFileSync(join(capture, "truth.json"), `${JSON.stringify(truth)}\n`);
     move(capture, to);
     const stopped = end.kind === "powered-off" ? null : end.kind;
     const { failures, ...result } = readResult(out);
@@ -202,6 +215,7 @@ async function attemptUpdate(
     ended.abort();
     rmSync(share, { recursive: true, force: true });
     rmSync(consoleLog, { force: true });
+    rmSync(counted, { force: true });
   }
 }
 

@@ -30,7 +30,15 @@ const LIMIT_MS = 270_000;
 export const usualLab: LabOptions = {
   ...{ kernel: "", next: "", workload: "memfd", selftests: null, rootfs: null, level: "events", fault: "none" },
   ...{ sessions: 2, files: 2, mib: 1, nics: 1, cpus: 2, memoryMib: 1024, busybox: "/bin/busybox" },
-  ...{ armBy: "cmdline", carrier: "folder", probes: null, backup: false, hashSessions: false, stamp: false },
+  ...{
+    armBy: "cmdline",
+    carrier: "folder",
+    probes: null,
+    backup: false,
+    hashSessions: false,
+    stamp: false,
+    truth: false,
+  },
   ...{ accelerator: "tcg", limitMs: LIMIT_MS, cmdline: "" },
 };
 
@@ -47,7 +55,17 @@ export async function withLiveUpdate(
     Partial<
       Pick<
         LabOptions,
-        "workload" | "selftests" | "rootfs" | "armBy" | "carrier" | "probes" | "backup" | "hashSessions" | "stamp"
+        | "workload"
+        | "selftests"
+        | "rootfs"
+        | "armBy"
+        | "carrier"
+        | "probes"
+        | "backup"
+        | "hashSessions"
+        | "stamp"
+        | "truth"
+        | "accelerator"
       >
     >,
   use: (made: MadeUpdate) => Promise<void>,

@@ -146,6 +146,9 @@ export const labCommand = defineCommand({
     ),
     probes: choiceOption("KIND", PROBE_KINDS, "Make probes of this kind (default: the recorder's choice)"),
     backup: flagOption("Have the next kernel copy the rings at boot and record into the first one again"),
+    truth: flagOption(
+      "With --accel icount: count the instructions of the seam's stages, into truth.json of each capture",
+    ),
     stamp: flagOption("Stamp the kernel that is updated to, so that the seam is opened exactly"),
     "hash-sessions": flagOption("Hash the sessions' names in the captures"),
     cpus: withDefault(integerOption("N", { min: 1, max: 64 }, "Number of CPUs"), 2),
@@ -188,6 +191,8 @@ export const labCommand = defineCommand({
       return misused(context, "--level none records nothing: it takes no --arm-by, --carrier or --backup.");
     if (options.carrier === "memfd" && options.fault !== "none")
       return misused(context, "--carrier memfd: what a failed update leaves is only in a folder; it takes no --fault.");
+    if (options.truth && options.accel !== "icount")
+      return misused(context, "--truth counts instructions, which are time only with --accel icount.");
     const unfit = unfitFor(options);
     if (unfit !== null) return misused(context, unfit);
     if (kernel === null) return misused(context, "Give the kernel that is started: --kernel BZIMAGE.");

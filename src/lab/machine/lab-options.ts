@@ -61,6 +61,8 @@ export interface LabOptions {
   readonly hashSessions: boolean;
   /** The image that is updated to gets stamps (docs/image-stamp.md). */
   readonly stamp: boolean;
+  /** Stages of the seam by instruction count, beside the capture; needs `icount`. */
+  readonly truth: boolean;
   readonly cpus: number;
   readonly memoryMib: number;
   readonly accelerator: Accelerator;

@@ -67,6 +67,8 @@ export interface MachineOptions {
   readonly observer: string;
   /** Path of the debugger's socket (debugger.ts), with the same limit; null without a debugger. */
   readonly gdb: string | null;
+  /** QEMU's argument for a plugin; null without one. */
+  readonly plugin: string | null;
   readonly limitMs: number;
   /** The last line of a new kernel that hangs: the machine is stopped then. Null: only the limit stops it. */
   readonly lastWords: KernelLineId | null;
@@ -97,6 +99,7 @@ function argumentsOf(options: MachineOptions): readonly string[] {
     ...["-chardev", `socket,id=observer,path=${options.observer}`, "-serial", "chardev:observer"],
     ...["-virtfs", `local,path=${options.share},mount_tag=out,security_model=none`],
     ...["-device", "virtio-rng-pci"],
+    ...(options.plugin === null ? [] : ["-plugin", options.plugin]),
     ...(options.gdb === null ? [] : ["-gdb", `unix:path=${options.gdb},server=on,wait=off`]),
     ...Array.from({ length: options.nics }, () => nic).flat(),
     ...["-kernel", options.kernel, "-append", options.commandLine],
