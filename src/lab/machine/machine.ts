@@ -92,7 +92,8 @@ function argumentsOf(options: MachineOptions): readonly string[] {
   const nic = ["-device", "e1000,romfile="];
   return [
     ...["-accel", ACCELERATORS[options.accelerator]],
-    ...(options.accelerator === "icount" ? ["-icount", "shift=0,sleep=on"] : []),
+    // Without it the RTC is the host's: realtime passes faster than the guest runs, which contradicts its clock link.
+    ...(options.accelerator === "icount" ? ["-icount", "shift=0,sleep=on", "-rtc", "clock=vm"] : []),
     ...["-cpu", options.accelerator === "kvm" ? "host" : "max"],
     ...["-m", String(options.memoryMib), "-smp", String(options.cpus)],
     ...["-nographic", "-nodefaults", "-no-reboot", "-serial", `file:${options.console}`],

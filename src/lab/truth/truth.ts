@@ -6,10 +6,11 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { err, ok, type Result } from "../../base/result.js";
+import { FUNCTIONS } from "../../model/luo.js";
 import { bootOnce } from "./short-boot.js";
 
 /** In the old kernel: where counting begins. */
-const BEGIN = "machine_kexec";
+const BEGIN = FUNCTIONS.machineKexec.name;
 /** In the new kernel: where it ends. */
 const END = "run_init_process";
 /** Functions of the new kernel whose first call begins a stage (init/main.c, mm/mm_init.c, arch/x86/kernel/tsc.c). */
