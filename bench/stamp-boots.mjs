@@ -26,7 +26,7 @@ const { stampImage } = await load("recorder/image/image-stamp.js");
 const { bootOnce } = await load("lab/truth/short-boot.js");
 
 const folder = mkdtempSync(join(tmpdir(), "blackout-stamp-boots-"));
-const valueOf = (result) => {
+const unwrap = (result) => {
   if (!result.ok) throw new Error(result.error);
   return result.value;
 };
@@ -39,9 +39,9 @@ grep -m 1 ' _text$' /proc/kallsyms`;
 const rows = [];
 try {
   for (const path of positionals) {
-    const image = valueOf(withoutSignature(valueOf(readKernelImage(readFileSync(path)))));
+    const image = unwrap(withoutSignature(unwrap(readKernelImage(readFileSync(path)))));
     const kernel = join(folder, "stamped");
-    writeFileSync(kernel, valueOf(stampImage(image)).bytes);
+    writeFileSync(kernel, unwrap(stampImage(image)).bytes);
     const places = new Set();
     let booted = 0;
     let release = "-";
