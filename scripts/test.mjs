@@ -4,7 +4,9 @@
  */
 import { availableParallelism } from "node:os";
 import { build } from "./build.mjs";
+import { announceTools } from "./lib/debian-tools.mjs";
 import { filesUnder } from "./lib/dist.mjs";
+import { isInstalled } from "./lib/node-modules.mjs";
 import { inProject } from "./lib/project.mjs";
 import { exitCodeOf, main, StepFailure, say, step } from "./lib/step.mjs";
 import { lint } from "./lint.mjs";
@@ -28,6 +30,11 @@ function testFiles(patterns) {
 }
 
 async function test(patterns) {
+  if (patterns.length === 0) {
+    say("all tests: about 10 minutes on two idle cores; 'npm test -- NAME' runs the files whose path contains NAME");
+    if (!isInstalled()) say("the packages of package-lock.json will be installed (npm ci, in node_modules)");
+    await announceTools();
+  }
   await setup({ forTests: true });
   await build();
   const files = testFiles(patterns);
@@ -38,13 +45,17 @@ async function test(patterns) {
     if ((await step("lint", lint)) !== 0) failed.push("lint");
   }
   const tests = await step(`${files.length} test files`, () =>
-    exitCodeOf(process.execPath, [
-      "--test",
-      `--test-concurrency=${Math.min(2, availableParallelism())}`,
-      `--test-timeout=${testTimeoutMs}`,
-      `--test-reporter=${inProject("scripts/lib/test-reporter.mjs")}`,
-      ...files,
-    ]),
+    exitCodeOf(
+      process.execPath,
+      [
+        "--test",
+        `--test-concurrency=${Math.min(2, availableParallelism())}`,
+        `--test-timeout=${testTimeoutMs}`,
+        `--test-reporter=${inProject("scripts/lib/test-reporter.mjs")}`,
+        ...files,
+      ],
+      { env: { BLACKOUT_TEST_FILES: String(files.length) } },
+    ),
   );
   if (tests !== 0) failed.push("tests");
   if (failed.length > 0) throw new StepFailure(failed.join(" and "));

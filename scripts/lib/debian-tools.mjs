@@ -96,6 +96,14 @@ async function asRoot() {
   return null;
 }
 
+/** Prints what `installTools` would install, before anything else is done. */
+export async function announceTools() {
+  const packages = missingTools().map((tool) => tool.package);
+  if (packages.length === 0) return;
+  const how = isOnPath("apt-get") && (await asRoot()) !== null ? "will be installed by apt-get" : "are not installed";
+  say(`Debian packages that the tests compare with ${how}: ${packages.join(" ")}`);
+}
+
 /**
  * Installs the missing tools, if possible. Prints one line for each that cannot be installed (no apt-get, no root,
  * archive not reachable); the tests that need it skip themselves. If the archive answers and the installation still

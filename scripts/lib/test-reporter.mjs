@@ -1,6 +1,7 @@
 /**
- * Reporter for node:test. A line for each file; each failure whole, where it happens; at the end what was skipped and
- * why, the failures once more by name, and the runner's own summary (`# tests N`, `# pass N`, …).
+ * Reporter for node:test. A line when a file's first test ends, as progress; each failure whole, where it happens; at
+ * the end a table of the files, what was skipped and why, the failures once more by name, and the runner's own summary
+ * (`# tests N`, `# pass N`, …).
  */
 import { relative } from "node:path";
 import { inspect } from "node:util";
@@ -22,6 +23,7 @@ export default async function* report(events) {
       yield data.message;
     } else if (type === "test:pass" || type === "test:fail") {
       const path = relative(root, data.file ?? data.name);
+      if (!files.has(path)) yield `${progress(files.size + 1)} ${path}\n`;
       const file = files.get(path) ?? { tests: 0, ms: 0 };
       files.set(path, { tests: file.tests + 1, ms: file.ms + (data.nesting === 0 ? data.details.duration_ms : 0) });
       const title = `${path}:${data.line ?? 1}: ${data.name}`;
@@ -42,6 +44,12 @@ export default async function* report(events) {
   if (skipped.length > 0) yield `\nskipped:\n${indented(skipped.join("\n"))}\n`;
   if (failures.length > 0) yield `\nfailed:\n${indented(failures.join("\n"))}\n`;
   yield `\n${summary.map((line) => `# ${line}\n`).join("")}`;
+}
+
+/** `[12/210]`, if the caller states how many files there are. */
+function progress(count) {
+  const total = process.env.BLACKOUT_TEST_FILES;
+  return total === undefined ? `[${count}]` : `[${String(count).padStart(total.length)}/${total}]`;
 }
 
 /** The runner wraps the test's error in its own. */

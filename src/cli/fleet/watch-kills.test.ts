@@ -1,6 +1,6 @@
 /**
- * `blackout watch`, killed (SIGKILL) at random times while captures arrive: each capture is in the archive once, and the
- * archive is sound. WATCH_KILLS for more: 1,000 take 15 minutes.
+ * `blackout watch`, killed (SIGKILL) at random times while captures arrive: each capture is in the archive once, and
+ * the archive is sound. WATCH_KILLS for more.
  */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";

@@ -1,7 +1,8 @@
 /**
- * Whole captures, changed in one to three places (files, lines, records, bytes, pages, clocks, parts of another update),
- * through every command that reads captures. No exception, no run of more than 2 s of processor time, bounded memory, no
- * number that is not one; and on whole recordings no `completed` whose blackout is off by more than its ± in silence.
+ * Whole captures, changed in one to three places (files, lines, records, bytes, pages, clocks, parts of another
+ * update), through every command that reads captures. No exception, no run of more than 2 s of processor time, bounded
+ * memory, no number that is not one; and on whole recordings no `completed` whose blackout is off by more than its ±
+ * in silence.
  *
  * 20,000 changes, or as many as fit into 160 s of processor time. FUZZ_CAPTURES and FUZZ_SECONDS for more, FUZZ_SEED
  * for others.
@@ -25,7 +26,7 @@ import { runCli } from "../frame/command-run.js";
 
 const RUNS = Number(process.env.FUZZ_CAPTURES ?? 20_000);
 const SEED = Number(process.env.FUZZ_SEED ?? 1_202_612);
-/** Every so many runs, a whole recording: 20 times as slow, and the only ones with all the evidence. */
+/** Each run of this many is on a whole recording: slow, but with all the evidence. */
 const WHOLE_EVERY = Number(process.env.FUZZ_WHOLE_EVERY ?? 25);
 const MOST_CPU_MS = 2_000;
 /** The runs end early on a slow or busy machine: seconds of processor time, and of the clock. FUZZ_SECONDS for more. */
