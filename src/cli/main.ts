@@ -54,7 +54,8 @@ process.on("uncaughtException", (thrown) => {
   process.exit(exit.bug);
 });
 
-const code = await runCli(
+// Not awaited at the top level: the single-file build is a script, which cannot.
+void runCli(
   process.argv.slice(2),
   {
     stdout,
@@ -64,6 +65,7 @@ const code = await runCli(
     nowMs: () => performance.now(),
   },
   commands,
-);
-// Not process.exit(): what is still to be written must be written. A failed write has been reported already.
-process.exitCode ??= code;
+).then((code) => {
+  // Not process.exit(): what is still to be written must be written. A failed write has been reported already.
+  process.exitCode ??= code;
+});
