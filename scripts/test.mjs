@@ -31,7 +31,7 @@ function testFiles(patterns) {
 
 async function test(patterns) {
   if (patterns.length === 0) {
-    say("all tests: about 10 minutes on two idle cores; 'npm test -- NAME' runs the files whose path contains NAME");
+    say("all tests: about 15 minutes on two idle cores; 'npm test -- NAME' runs the files whose path contains NAME");
     if (!isInstalled()) say("the packages of package-lock.json will be installed (npm ci, in node_modules)");
     await announceTools();
   }
