@@ -2,9 +2,9 @@
 
 import type { CompactResult } from "../../archive/upkeep/compact.js";
 import type { Verification } from "../../archive/upkeep/verify.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { formatSize } from "../../base/text/format.js";
 import type { TerminalPalette } from "../terminal/terminal-style.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 
 export function verifyText(path: string, found: Verification, palette: TerminalPalette): string {
   const { commit, updates, segments, files, bytes, documents, problems, leftovers } = found;

@@ -167,6 +167,23 @@ test("query: table, CSV, JSON, Parquet", async () => {
   assert.equal(readFileSync(out).subarray(0, 4).toString(), "PAR1");
 });
 
+test("CSV for a spreadsheet or a terminal: no formula, no control", async () => {
+  const csv = async (value: string): Promise<string> => {
+    const text = [...value].map((each) => `chr(${each.codePointAt(0)})`).join(" || ");
+    return (await cli("query", "--csv", path, `SELECT ${text} AS a, -5 AS n`)).out;
+  };
+  assert.equal(await csv('=HYPERLINK("x")'), `a,n\r\n"'=HYPERLINK(""x"")",-5\r\n`);
+  for (const begin of ["+", "-", "@", "＝", "＋", "－", "＠"]) {
+    assert.equal(await csv(`${begin}1`), `a,n\r\n'${begin}1,-5\r\n`);
+  }
+  assert.equal(await csv("\t=1"), "a,n\r\n\\t=1,-5\r\n");
+  assert.equal(await csv("\r\n=1"), "a,n\r\n\\x0d\\n=1,-5\r\n");
+  assert.equal(await csv("\x1b[2J\x9b\u202e"), "a,n\r\n\\x1b[2J\\x9b\\u202e,-5\r\n");
+  assert.equal(await csv("a=b"), "a,n\r\na=b,-5\r\n");
+  const { out } = await cli("query", "--json", path, "SELECT chr(155) || chr(8238) AS a");
+  assert.equal(out, '{"a":"\\u009b\\u202e"}\n');
+});
+
 test("every query of the docs is answered, and the first is the one that the tool prints", async () => {
   const queries = documentedQueries();
   assert.ok(queries.size >= 8);

@@ -11,6 +11,7 @@ import {
 } from "../../archive/query/query.js";
 import { openArchive } from "../../archive/store/archive.js";
 import { syncFile, temporaryName } from "../../archive/store/durable.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration } from "../../base/text/format.js";
 import { outputProblem } from "../files/output-file.js";
 import { type Context, defineCommand, misused } from "../frame/command.js";
@@ -87,9 +88,18 @@ function parquetProblem(output: string, root: string): string | null {
   return outputProblem(output, []);
 }
 
+/**
+ * A text for a spreadsheet or a terminal: controls are shown, and what a spreadsheet would take for a formula (OWASP,
+ * CSV injection) begins with an apostrophe.
+ */
+function csvText(text: string): string {
+  const shown = escapeControls(text);
+  return /^[=+\-@\uff0b\uff0d\uff1d\uff20]/.test(shown) ? `'${shown}` : shown;
+}
+
 async function writeCsv(context: Context, { columns, rows }: QueryAnswer): Promise<void> {
   const field = (value: QueryValue): string => {
-    const written = value === null ? "" : String(value);
+    const written = value === null ? "" : typeof value === "string" ? csvText(value) : String(value);
     // An empty text is quoted, so that it differs from null.
     return /[",\r\n]/.test(written) || value === "" ? `"${written.replaceAll('"', '""')}"` : written;
   };

@@ -3,6 +3,7 @@
 import { unlikeSentence, valuesText } from "../../analyze/cohort/cohort.js";
 import { partsText, pText } from "../../analyze/compare/reason.js";
 import { hasChanged } from "../../analyze/compare/verdict.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration, formatNeeded, formatPercent, formatSigned } from "../../base/text/format.js";
 import { WORK_MEASURES } from "../../model/document-parts.js";
 import type { CountedValue, DistributionDocument, Verdict } from "../../model/documents/cohort.js";
@@ -10,7 +11,7 @@ import type { CauseComparison, Comparison, Factor, MetricComparison } from "../.
 import { causeName } from "../../model/update-sample.js";
 import type { Style } from "../terminal/terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
-import { escapeControls, wrap } from "../terminal/terminal-text.js";
+import { wrap } from "../terminal/terminal-text.js";
 import type { TextLayout } from "../update/analyze-text.js";
 
 const VERDICT_STYLE: Readonly<Record<Verdict, Style>> = {

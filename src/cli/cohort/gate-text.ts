@@ -1,12 +1,13 @@
 /** A gate as text for a person. Pure. */
 
 import { unlikeSentence } from "../../analyze/cohort/cohort.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration, formatNeeded, formatSigned } from "../../base/text/format.js";
 import type { Check, CheckStatus } from "../../model/documents/cohort.js";
 import type { GateDocument } from "../../model/documents/gate.js";
 import type { Style } from "../terminal/terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
-import { escapeControls, wrap } from "../terminal/terminal-text.js";
+import { wrap } from "../terminal/terminal-text.js";
 import type { TextLayout } from "../update/analyze-text.js";
 
 const STATUS_STYLE: Readonly<Record<CheckStatus, Style>> = {

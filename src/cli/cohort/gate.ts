@@ -136,6 +136,6 @@ function writeOutputs(
       return unusable(context, `${path} cannot be written: ${(error as Error).message}`);
     }
   }
-  if (options.github) context.stdout.write(gateAnnotations(document));
+  if (options.github) context.annotations.write(gateAnnotations(document));
   return null;
 }

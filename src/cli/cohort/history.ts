@@ -3,6 +3,7 @@ import { parseMetric, unseenCauses } from "../../analyze/cohort/metrics.js";
 import { pText, signedPercent } from "../../analyze/compare/reason.js";
 import { historyOf } from "../../analyze/history/history.js";
 import { parseSeriesKey, type SeriesKey, seriesKeyName, seriesOf } from "../../analyze/history/series.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration, formatSigned } from "../../base/text/format.js";
 import type { HistoryChange, HistoryDocument } from "../../model/documents/history.js";
 import { defineCommand, exit, misused, unusable } from "../frame/command.js";
@@ -10,7 +11,7 @@ import { flagOption, integerOption, oneOrMore, textOption, withDefault } from ".
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { fittedToColumns, sparkline } from "../terminal/sparkline.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
-import { escapeControls, wrap } from "../terminal/terminal-text.js";
+import { wrap } from "../terminal/terminal-text.js";
 import type { TextLayout } from "../update/analyze-text.js";
 import { COHORT_FORMS } from "../workers/cohort-load.js";
 import { loadCohorts, refuseUnlike } from "../workers/cohorts.js";

@@ -1,6 +1,7 @@
 /** Percentiles as text for a person. Pure. */
 
 import { COHORT_TRAITS, NOT_RECORDED, traitText } from "../../analyze/cohort/cohort-key.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration, formatNeeded } from "../../base/text/format.js";
 import { WORK_MEASURES } from "../../model/document-parts.js";
 import type {
@@ -10,7 +11,6 @@ import type {
   PercentilesDocument,
 } from "../../model/documents/percentiles.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 import type { TextLayout } from "../update/analyze-text.js";
 
 /** Beyond this many, the rest is counted. */

@@ -12,6 +12,7 @@ import { durationHistogram, sampleUpdates, type UpdateSamples } from "../../anal
 import { exactPercentiles, histogramPercentiles } from "../../analyze/cohort/percentiles.js";
 import { HISTOGRAM_HIGHEST_NS } from "../../analyze/statistics/distributions/histogram-layout.js";
 import { err, ok, type Result } from "../../base/result.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { type Hlog, type HlogEntry, writeHlog } from "../../export/hlog.js";
 import { type CohortDifference, MEASURES, type PercentilesDocument } from "../../model/documents/percentiles.js";
 import type { UpdateSample } from "../../model/update-sample.js";
@@ -22,7 +23,6 @@ import { flagOption, oneOrMore, textOption } from "../frame/options.js";
 import type { CaptureOptions } from "../input/capture-options.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { isLogPath, readLog } from "../input/percentiles-input.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 import { COHORT_FORMS, loadCohort } from "../workers/cohort-load.js";
 import { percentilesText } from "./percentiles-text.js";
 

@@ -1,7 +1,7 @@
 /** Where captures lie: a folder with a manifest or an archive is one, any other folder may hold many. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { namesIn, naturalOrder } from "./glob.js";
+import { basename, join } from "node:path";
+import { nameProblem, namesIn, naturalOrder } from "./glob.js";
 import { statsOf } from "./path-stats.js";
 
 const ARCHIVE = /\.(?:tar|tgz|tar\.gz|tar\.zst|tzst)$/;
@@ -9,6 +9,11 @@ const ARCHIVE = /\.(?:tar|tgz|tar\.gz|tar\.zst|tzst)$/;
 /** Whether a file of this name is taken for a packed capture. */
 export function isArchiveName(path: string): boolean {
   return ARCHIVE.test(path);
+}
+
+/** By the name alone: an archive's, or one without an ending, as folders have. */
+function mayBeCapture(path: string): boolean {
+  return isArchiveName(path) || !basename(path).includes(".");
 }
 
 /** By its manifest, or by an archive's name. False if the path does not exist. */
@@ -21,10 +26,13 @@ export function isCapturePath(path: string): boolean {
 /** The captures directly in a folder, in natural order; none where it is itself a capture, or no folder. */
 export function capturesIn(path: string): readonly string[] {
   if (isCapturePath(path) || !statsOf(path)?.isDirectory()) return [];
-  return namesIn(path)
-    .sort(naturalOrder)
-    .map((name) => join(path, name))
-    .filter(isCapturePath);
+  return (
+    namesIn(path)
+      .sort(naturalOrder)
+      .map((name) => join(path, name))
+      // One whose name cannot be decoded is passed on: its reader reports it.
+      .filter((path) => isCapturePath(path) || (mayBeCapture(path) && nameProblem(path) !== null))
+  );
 }
 
 /** Expands a folder of captures into its captures. Other paths are passed through; their reader rejects them. */

@@ -87,6 +87,14 @@ function matches(name: string, segment: string): boolean {
   }
 }
 
+/** What a name's bytes that are not UTF-8 are decoded as: no path with it can be opened. */
+const UNDECODED = "\ufffd";
+
+/** Why a path cannot be read whose name is not UTF-8, or null. */
+export function nameProblem(path: string): string | null {
+  return path.includes(UNDECODED) && statsOf(path) === null ? "its name is not UTF-8: rename it" : null;
+}
+
 /** The names in a folder, in no order; an empty list if it cannot be read. */
 export function namesIn(folder: string): string[] {
   try {

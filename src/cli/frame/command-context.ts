@@ -1,5 +1,7 @@
 /** Makes a command's context from what the process was given. */
 
+import { escapeInvisible } from "../../base/text/controls.js";
+import { ciEscaper, isCi } from "../terminal/ci-log.js";
 import { colourful, plain, wantsColour } from "../terminal/terminal-style.js";
 import type { Context, Writer } from "./command.js";
 import { type ProgressLine, progressLine, silentProgress } from "./progress.js";
@@ -26,6 +28,8 @@ export interface ContextChoices {
   readonly noColour: boolean;
   /** Output is for a program: no progress, whatever the streams are. */
   readonly forProgram: boolean;
+  /** Output goes to the log of a CI system although no variable shows it (--github). */
+  readonly forCi?: boolean;
 }
 
 /** Where a terminal does not say how wide it is: the width they all began with. */
@@ -38,19 +42,26 @@ export function contextOf(surroundings: Surroundings, choices: ContextChoices): 
   const line: ProgressLine | null = watched
     ? progressLine((text) => stderr.write(text), surroundings.nowMs, stderr.columns ?? usualColumns)
     : null;
-  const clear = (output: Output): Writer => ({
+  const inCi = choices.forCi === true || isCi(env);
+  const clear = (output: Output, safe: (text: string) => string): Writer => ({
     write: (data) => {
       line?.hide();
-      output.write(data);
+      output.write(typeof data === "string" ? safe(data) : data);
     },
     get closed() {
       return output.closed;
     },
   });
+  // What any name may hold, the last one that prints it makes harmless.
+  const guarded = (output: Output): Writer => {
+    const safe = inCi ? ciEscaper() : (text: string) => text;
+    return clear(output, (text) => safe(escapeInvisible(text)));
+  };
   const paletteFor = (output: Output) => (wantsColour(env, output.isTerminal, choices.noColour) ? colourful : plain);
   return {
-    stdout: clear(stdout),
-    stderr: clear(stderr),
+    stdout: guarded(stdout),
+    stderr: guarded(stderr),
+    annotations: clear(stdout, (text) => text),
     env,
     isTerminal: stdout.isTerminal,
     colour: paletteFor(stdout),

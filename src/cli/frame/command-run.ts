@@ -1,7 +1,7 @@
 /** From arguments to an exit code: finds the command, parses its options, runs it, and speaks for it when it fails. */
 import { MissingPackage } from "../../base/missing-package.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { didYouMean } from "../../base/text/suggest.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 import { type CommandEntry, type Context, type Example, exit, fail } from "./command.js";
 import { contextOf, type Surroundings } from "./command-context.js";
 import { commandHelp, mainHelp } from "./command-help.js";
@@ -81,6 +81,7 @@ export async function runCli(
   const commandContext = contextOf(surroundings, {
     noColour: noColour || parsed.value.options["no-color"],
     forProgram: options.json === true,
+    forCi: options.github === true,
   });
   try {
     return await command.run(commandContext, parsed.value);

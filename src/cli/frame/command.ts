@@ -1,7 +1,7 @@
 /** A command and its context. A command's file exports one; `commands.ts` lists them and imports each on demand. */
 
+import { escapeControls } from "../../base/text/controls.js";
 import type { TerminalPalette } from "../terminal/terminal-style.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 import type { Options, Positionals } from "./options.js";
 import type { Parsed } from "./options-parse.js";
 import type { Progress } from "./progress.js";
@@ -38,6 +38,8 @@ export interface Context {
   readonly stdout: Writer;
   /** Messages about the answer: warnings, errors, where a file was written. */
   readonly stderr: Writer;
+  /** Standard output for commands to a CI system that are ours: elsewhere what looks like one is escaped. */
+  readonly annotations: Writer;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether stdout is a terminal. */
   readonly isTerminal: boolean;

@@ -4,8 +4,8 @@
  * look like options. Options and positionals mix freely.
  */
 import { err, ok, type Result } from "../../base/result.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { didYouMean } from "../../base/text/suggest.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 import type { Option, Options, OptionValues, Positionals, PositionalValues } from "./options.js";
 
 export interface Parsed<O extends Options, P extends Positionals> {

@@ -1,5 +1,6 @@
 /** One line that says what is being done, on a terminal's stderr, gone when it is done. */
-import { escapeControls, truncate } from "../terminal/terminal-text.js";
+import { escapeControls } from "../../base/text/controls.js";
+import { truncate } from "../terminal/terminal-text.js";
 
 export interface Progress {
   /** How much is done, in the units of the total (any units without one), and a word on what is being done. */

@@ -2,10 +2,10 @@
 
 import { buildTrees, type UpdateTrees } from "../../analyze/attribution/build.js";
 import type { AnchoredUpdate } from "../../analyze/update/analyze.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration, formatUncertainty } from "../../base/text/format.js";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
 import { type Context, unusable } from "../frame/command.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 import type { CaptureOptions } from "./capture-options.js";
 import { withCapture } from "./load.js";
 

@@ -1,6 +1,8 @@
 /** Tables in columns, for a terminal or a pipe. Pure: rows in, text out. */
+
+import { escapeControls } from "../../base/text/controls.js";
 import { plain, type Style, type TerminalPalette } from "./terminal-style.js";
-import { type Cut, displayWidth, escapeControls, truncate } from "./terminal-text.js";
+import { type Cut, displayWidth, truncate } from "./terminal-text.js";
 
 export interface TableColumn {
   /** The empty string in every column: no head line. */

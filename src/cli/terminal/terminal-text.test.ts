@@ -1,31 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { displayWidth, escapeControls, truncate, wrap } from "./terminal-text.js";
-
-test("nothing in untrusted text reaches the terminal as a command", () => {
-  assert.equal(escapeControls("vfio-pci 0000:3b:00.0 (größe)"), "vfio-pci 0000:3b:00.0 (größe)");
-  assert.equal(escapeControls("\x1b]0;owned\x07"), "\\x1b]0;owned\\x07");
-  assert.equal(escapeControls("\x9b31m"), "\\x9b31m", "the eight-bit CSI");
-  assert.equal(escapeControls("a\r\nb\tc"), "a\\x0d\\nb\\tc");
-  assert.equal(escapeControls("\x7f\0"), "\\x7f\\x00");
-  assert.equal(escapeControls("gate\u202etxt.exe"), "gate\\u202etxt.exe", "right-to-left override");
-  assert.equal(escapeControls("\u2066\u2028\ufeff"), "\\u2066\\u2028\\ufeff");
-  assert.equal(escapeControls("\u{e0041}"), "\\u{e0041}", "a tag character");
-  assert.equal(escapeControls("\ud800x"), "\\ud800x", "half a surrogate pair");
-  assert.equal(escapeControls("🙂"), "🙂");
-});
-
-test("property: escaped text has no control and stays as it is when escaped again", () => {
-  fc.assert(
-    fc.property(fc.string({ unit: "binary" }), (text) => {
-      const escaped = escapeControls(text);
-      assert.doesNotMatch(escaped, /\p{Cc}|\p{Cs}|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/u);
-      assert.equal(escapeControls(escaped), escaped);
-    }),
-    { numRuns: 500 },
-  );
-});
+import { escapeControls } from "../../base/text/controls.js";
+import { displayWidth, truncate, wrap } from "./terminal-text.js";
 
 test("width counts columns, not code units", () => {
   assert.equal(displayWidth("plain"), 5);

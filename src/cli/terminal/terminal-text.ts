@@ -1,20 +1,5 @@
 /** Text on its way to a terminal: what is not to be trusted is escaped, what is too wide is cut. All pure. */
 
-import { replaceObeyed } from "../../base/text/obeyed.js";
-
-/**
- * Makes text of a capture, or of anyone else, safe to print on one line: each character that would act instead of
- * being shown becomes `\n`, `\t`, `\x1b` or `\u202e`. Text without them is returned as it is.
- */
-export function escapeControls(text: string): string {
-  return replaceObeyed(text, (found, code) => {
-    if (found === "\n") return "\\n";
-    if (found === "\t") return "\\t";
-    if (code <= 0xff) return `\\x${code.toString(16).padStart(2, "0")}`;
-    return code <= 0xffff ? `\\u${code.toString(16).padStart(4, "0")}` : `\\u{${code.toString(16)}}`;
-  });
-}
-
 /** Marks that are drawn over the character before them, joiners and variation selectors: no column of their own. */
 const zeroWidth = /[\p{Mn}\p{Me}\u200c\u200d]/u;
 

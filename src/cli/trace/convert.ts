@@ -2,6 +2,7 @@ import { extname } from "node:path";
 import type { Defect, DefectInput } from "../../base/defect.js";
 import { DefectLog } from "../../base/defect.js";
 import { ok, type Result } from "../../base/result.js";
+import { escapeControls } from "../../base/text/controls.js";
 import type { BoundFilter, FilterExpression } from "../../collect/event-filter/event-filter.js";
 import { openTraceFile } from "../../collect/readers/trace-file.js";
 import { ChromeJson } from "../../export/chrome-json.js";
@@ -14,7 +15,6 @@ import { type Context, defineCommand, exit, misused, unusable } from "../frame/c
 import { integerOption, one, repeated, required, textOption } from "../frame/options.js";
 import { FILTER_HELP, filterFrom, filterOfTrace, filterOption } from "../input/event-filter-option.js";
 import { readerLimitOption } from "../input/reader-limit-option.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 import { type TraceBytes, traceBytes } from "./trace-lines.js";
 
 type Format = "pftrace" | "json" | "txt";

@@ -1,7 +1,8 @@
 /** Rows of the event table as lines: for a person, and as JSON for a program. */
+
+import { escapeControls } from "../../base/text/controls.js";
 import { fieldJson } from "../../collect/event-bytes/json-lines.js";
 import { type EventChunk, EventKind } from "../../model/collected.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 
 /** What a row's line is; without the newline. `atNs` is NaN where the source shows order, but no time. */
 export type EventLineFormat = (chunk: EventChunk, row: number, atNs: number) => string;

@@ -1,3 +1,4 @@
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration } from "../../base/text/format.js";
 import type { Boot } from "../../base/time.js";
 import { allOf, type BoundFilter, type FilterExpression } from "../../collect/event-filter/event-filter.js";
@@ -17,7 +18,6 @@ import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { bound, FILTER_HELP, filterFrom, filterOption } from "../input/event-filter-option.js";
 import { eventFeedOf, type LoadedCapture, withCapture } from "../input/load.js";
 import { isCapture } from "../input/trace-input.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 import { EVENT_LINE_HEADER, EventLineWriter, eventJsonLine, eventTextLine } from "./event-lines.js";
 import { printMerged } from "./merged-traces.js";
 import { addNames, noSuchEvent, printTrace } from "./trace-events.js";

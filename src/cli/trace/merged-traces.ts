@@ -4,11 +4,11 @@
  */
 import { basename } from "node:path";
 import { type DefectInput, DefectLog } from "../../base/defect.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { type PrivateFolder, privateFolder } from "../../collect/files/private-folder.js";
 import { type OpenTrace, openTraceFile } from "../../collect/readers/trace-file.js";
 import { type Context, exit, misused, unusable } from "../frame/command.js";
 import { filterOfTrace } from "../input/event-filter-option.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 import { LineMerge } from "./line-merge.js";
 import { safeLine, sayDefects, type WantedOfTrace } from "./trace-events.js";
 import { traceLines } from "./trace-lines.js";

@@ -1,6 +1,7 @@
 /** `blackout events` of a trace that is not a capture: its lines as the kernel prints them, or JSON. */
 
 import { type DefectInput, DefectLog, type DefectSink } from "../../base/defect.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { globMatcher } from "../../base/text/glob.js";
 import { didYouMean } from "../../base/text/suggest.js";
 import { JsonLines } from "../../collect/event-bytes/json-lines.js";
@@ -12,7 +13,6 @@ import type { EventChunk, EventKind, EventSource } from "../../model/collected.j
 import type { TraceFile, TracePart } from "../../model/traces/trace-file.js";
 import { type Context, exit, misused, unusable } from "../frame/command.js";
 import { filterOfTrace } from "../input/event-filter-option.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 import { EVENT_KIND_NAMES, type EventLineFormat, EventLineWriter, eventJsonLine } from "./event-lines.js";
 import { traceBytes } from "./trace-lines.js";
 

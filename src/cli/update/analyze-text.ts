@@ -1,10 +1,10 @@
 /** A live update as text for a person: how long, how sure, where it went. Pure. */
 
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration, formatSigned, formatUncertainty } from "../../base/text/format.js";
 import type { DefectDocument, Evidence, LiveUpdateDocument, PhaseDocument } from "../../model/live-update.js";
 import type { TerminalPalette } from "../terminal/terminal-style.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 
 export interface TextLayout {
   readonly palette: TerminalPalette;

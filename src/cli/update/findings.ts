@@ -1,12 +1,12 @@
 import { findingsDocument } from "../../analyze/attribution/views/documents.js";
 import type { Finding } from "../../analyze/findings/finding.js";
 import { findings as findAll } from "../../analyze/findings/findings.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration } from "../../base/text/format.js";
 import { type Context, defineCommand, exit, unusable } from "../frame/command.js";
 import { flagOption, one } from "../frame/options.js";
 import { answerFrom, headLines, noBlackout, shareText } from "../input/attributed.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 
 function findingText(finding: Finding, totalNs: number, { colour }: Context): string {
   const [least, most] = finding.gainNs;

@@ -5,6 +5,7 @@ import { sampleOfGuests } from "../../analyze/guest/guest-sample.js";
 import { tickGap } from "../../analyze/guest/guest-ticks.js";
 import { DefectLog } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration, formatSigned, formatUncertainty } from "../../base/text/format.js";
 import type { Duration } from "../../base/time.js";
 import { parseTicks } from "../../collect/agents/guest-ticks.js";
@@ -25,7 +26,6 @@ import { headLines } from "../input/attributed.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { withCapture } from "../input/load.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 
 /** Of a tick log: 5,000,000 stamps of 30 characters. */
 const TICK_BYTES = 160 << 20;

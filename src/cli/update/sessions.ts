@@ -1,3 +1,4 @@
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration, formatSize } from "../../base/text/format.js";
 import type { LuoFacts, SessionState, SessionsDocument } from "../../model/documents/sessions.js";
 import type { LiveUpdateDocument } from "../../model/live-update.js";
@@ -6,7 +7,6 @@ import { flagOption, one } from "../frame/options.js";
 import { answerFrom, headLines } from "../input/attributed.js";
 import { captureOptions, captureOptionsOf } from "../input/capture-options.js";
 import { type Cell, leftColumn, renderTable, rightColumn } from "../terminal/terminal-table.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 
 const MIB = 1_048_576;
 

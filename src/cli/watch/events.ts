@@ -1,9 +1,9 @@
 /** The service's log events: a line of text or of JSON each. */
 
 import { cohortName } from "../../analyze/fleet/fleet-cohort.js";
+import { escapeControls } from "../../base/text/controls.js";
 import { formatDuration } from "../../base/text/format.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { escapeControls } from "../terminal/terminal-text.js";
 import type { KillReason } from "../workers/worker-pool.js";
 import type { Alert } from "./intake/alerts.js";
 

@@ -33,7 +33,11 @@ export async function openCaptureFiles(
   below: string | null = null,
 ): Promise<Result<CaptureFiles, CaptureError>> {
   const stat = lstatOrNull(path);
-  if (stat === null) return err(captureError("not-found", `There is nothing at ${path}.`, "Check the path."));
+  if (stat === null) {
+    // Bytes that are not UTF-8 were replaced when the folder was listed.
+    const advice = path.includes("\ufffd") ? "Its name is not UTF-8: rename it." : "Check the path.";
+    return err(captureError("not-found", `There is nothing at ${path}.`, advice));
+  }
   // A link given on the command line is the user's own; links inside a capture are refused.
   const isFolder = stat.isDirectory() || (stat.isSymbolicLink() && isDirectory(path));
   if (isFolder) {

@@ -1,4 +1,6 @@
 /** Why a capture cannot be used at all. Codes are listed in docs/capture-format.md. */
+import { hasObeyed } from "../../base/text/obeyed.js";
+
 export interface CaptureError {
   readonly code: CaptureErrorCode;
   /** What was found, and where. */
@@ -64,12 +66,6 @@ export const RATIO_FREE_BYTES = 64 * 2 ** 20;
 const PART_BYTES = 255;
 
 /**
- * C0 and C1 controls and DEL, separators and marks that reorder text, the byte order mark; and U+FFFD, which stands for
- * bytes that are not UTF-8, so that two different names could look the same.
- */
-const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffd]/;
-
-/**
  * What is wrong with a member's path, or null: it must be relative, of printable characters, and free of `..`, `.`,
  * empty parts and backslashes.
  */
@@ -83,7 +79,8 @@ export function pathFault(
   }
   if (path.startsWith("/") || /^[a-zA-Z]:/.test(path)) return "it is absolute";
   if (path.includes("\\")) return "it holds a backslash";
-  if (UNPRINTABLE.test(path)) return "it holds a character that cannot be printed";
+  if (path.includes("\ufffd")) return "it is not UTF-8";
+  if (hasObeyed(path)) return "it holds a character that cannot be printed, or that is not seen";
   const parts = path.split("/");
   if (parts.length - 1 > depth) return `it lies more than ${depth} folders deep`;
   if (parts.some((part) => part === "..")) return "it leads out of the capture (..)";

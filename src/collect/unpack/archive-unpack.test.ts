@@ -105,6 +105,10 @@ const hostile: readonly (readonly [string, readonly TarMember[], string, RegExp]
   ["a backslash", [{ name: "c\\..\\evil", data: "x" }], "bad-path", /backslash/],
   ["an empty part", [{ name: "c//evil", data: "x" }], "bad-path", /empty part/],
   ["a terminal escape", [{ name: "c/\u001b[2Jevil", data: "x" }], "bad-path", /cannot be printed/],
+  ["a character that is not seen", [{ name: "c/capture.json\u200b", data: "x" }], "bad-path", /not seen/],
+  ["an Arabic letter mark", [{ name: "c/\u061cx", data: "x" }], "bad-path", /not seen/],
+  ["a tag character", [{ name: "c/x\u{e0041}", data: "x" }], "bad-path", /not seen/],
+  ["a Hangul filler", [{ name: "c/\u3164", data: "x" }], "bad-path", /not seen/],
   ["text that runs backwards", [{ name: "c/\u202egpj.exe", data: "x" }], "bad-path", /cannot be printed/],
   ["a symlink to /", [{ name: "c/root", type: "2", link: "/" }], "link", /"c\/root" is a link to "\/"/],
   [

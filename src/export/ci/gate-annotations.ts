@@ -2,6 +2,7 @@
  * A gate's checks as GitHub workflow commands: `::error file=…,line=…,title=…::message`. Escaped as
  * actions/toolkit's core.command does, so that no text of a capture can issue a command of its own.
  */
+import { escapeInvisible } from "../../base/text/controls.js";
 import type { Check } from "../../model/documents/cohort.js";
 import type { GateDocument } from "../../model/documents/gate.js";
 
@@ -33,8 +34,8 @@ function levelOf({ status }: Check, requireData: boolean): "error" | "warning" |
 
 /** Other control characters would affect a terminal that shows the log. */
 function data(text: string): string {
-  return text
-    .replace(/[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, "\ufffd")
+  return escapeInvisible(text)
+    .replace(/[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]/g, "\ufffd")
     .replaceAll("%", "%25")
     .replaceAll("\r", "%0D")
     .replaceAll("\n", "%0A");

@@ -1,4 +1,5 @@
 /** The webhook bodies of a gate and of an alert. Pure: src/cli/web/webhook.ts sends them. */
+import { escapeInvisible } from "../../base/text/controls.js";
 import type { Check } from "../../model/documents/cohort.js";
 import type { GateDocument } from "../../model/documents/gate.js";
 
@@ -82,7 +83,7 @@ function headline(gate: GateDocument): string {
 
 /** Slack interprets `&`, `<` and `>`; no text of a capture may mention a channel or forge a link. */
 function slackText(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return escapeInvisible(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 /** Of one text in a block, Slack's limit is 3,000 characters. */

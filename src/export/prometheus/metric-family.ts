@@ -1,6 +1,10 @@
 /** Metrics as data, before any exposition format: families of OpenMetrics, with integer counts where counts are. */
+import { escapeControls } from "../../base/text/controls.js";
 
 export type Labels = Readonly<Record<string, string>>;
+
+/** A label's value as it is exposed: a name of a capture holds no control, but line breaks, which formats escape. */
+export const exposedValue = (value: string): string => value.split("\n").map(escapeControls).join("\n");
 
 export interface HistogramPoint {
   readonly labels: Labels;

@@ -6,7 +6,7 @@ import { FleetTally } from "../../analyze/fleet/tally.js";
 import { missing, run } from "../../testing/oracles/debian-programs.js";
 import { causeOf, madeSample } from "../../testing/samples/samples.js";
 import { ALL_METRICS, checkFamilies, counter, gauge, histogram, sampleNames, updateFamilies } from "./fleet-metrics.js";
-import type { HistogramPoint, MetricFamily } from "./metric-family.js";
+import { exposedValue, type HistogramPoint, type MetricFamily } from "./metric-family.js";
 import { boundText, openMetricsText, prometheusText } from "./open-metrics.js";
 
 const noPromtool = missing("promtool", "prometheus");
@@ -46,7 +46,7 @@ test("promtool accepts the metrics without a complaint, whatever the labels cont
 });
 
 /** Families of made-up numbers, and the same given to prom-client. */
-const labelText = fc.string({ unit: "binary", maxLength: 12 });
+const labelText = fc.string({ unit: "binary", maxLength: 12 }).map(exposedValue);
 const madeUp = fc.record({
   count: fc.nat(1e9),
   level: fc.double({ noNaN: true, min: -1e12, max: 1e12 }),
@@ -165,4 +165,16 @@ test("causes are counted if a limit names them, and its bound is a bucket's", ()
   const text = prometheusText(updateFamilies(tally.cohorts(), "1"));
   const line = /^blackout_causes_duration_seconds_bucket\{.*causes="device:e1000",le="0\.042"\} (\d+)$/m;
   assert.equal(line.exec(text)?.[1], "2");
+});
+
+test("controls of a name are shown, in all formats alike", () => {
+  const family = {
+    name: "made_level",
+    help: "Level",
+    type: "gauge" as const,
+    points: [{ labels: { a: "x\x1b[31m\x9b\u202e\u200by\nz" }, value: 1 }],
+  };
+  for (const text of [prometheusText([family]), openMetricsText([family])]) {
+    assert.ok(text.includes('a="x\\\\x1b[31m\\\\x9b\\\\u202e\\\\u200by\\nz"'), text);
+  }
 });

@@ -3,7 +3,7 @@
  * format 0.0.4 (prometheus.io, "Exposition formats"). Both write a bucket's bound as a canonical float (`5.0`), so that
  * a rule's `le` matches whichever was scraped.
  */
-import type { HistogramPoint, Labels, MetricFamily } from "./metric-family.js";
+import { exposedValue, type HistogramPoint, type Labels, type MetricFamily } from "./metric-family.js";
 
 export const TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 export const OPEN_METRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -43,7 +43,7 @@ function histogramLines(name: string, { labels, bounds, counts, sum, count }: Hi
 }
 
 function sampleLine(name: string, labels: Labels, value: number): string {
-  const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`);
+  const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(exposedValue(text))}"`);
   return `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${floatText(value)}\n`;
 }
 

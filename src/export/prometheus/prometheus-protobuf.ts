@@ -4,7 +4,7 @@
  * --enable-feature=native-histograms (2.40 and later).
  */
 import protobuf from "protobufjs/minimal.js";
-import type { HistogramPoint, Labels, MetricFamily } from "./metric-family.js";
+import { exposedValue, type HistogramPoint, type Labels, type MetricFamily } from "./metric-family.js";
 
 export const PROTOBUF_TYPE =
   "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited";
@@ -51,7 +51,7 @@ function writeMetric(writer: Writer, labels: Labels, field: number, write: () =>
   for (const [name, value] of Object.entries(labels)) {
     writer.uint32(tag(1, BYTES)).fork();
     writer.uint32(tag(1, BYTES)).string(name);
-    writer.uint32(tag(2, BYTES)).string(value);
+    writer.uint32(tag(2, BYTES)).string(exposedValue(value));
     writer.ldelim();
   }
   writer.uint32(tag(field, BYTES)).fork();

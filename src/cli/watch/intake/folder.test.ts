@@ -4,6 +4,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileS
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import test, { after } from "node:test";
+import { capturesIn } from "../../files/capture-paths.js";
 import { lookThrough } from "./folder.js";
 
 const folder = mkdtempSync(join(tmpdir(), "blackout-folder-"));
@@ -54,6 +55,21 @@ test("a fingerprint changes with any file of a capture, and with nothing else", 
   const archive = of("a.tar");
   appendFileSync(place("a.tar"), "y");
   assert.notEqual(of("a.tar"), archive);
+});
+
+test("a name that is not UTF-8 is reported, not passed over", () => {
+  const own = join(folder, "undecoded");
+  mkdirSync(own);
+  writeFileSync(Buffer.concat([Buffer.from(`${own}/a`), Buffer.from([0xff, 0xfe]), Buffer.from(".tar.gz")]), "x");
+  mkdirSync(Buffer.concat([Buffer.from(`${own}/host`), Buffer.from([0xe9])]));
+  writeFileSync(join(own, "größe.tar"), "x");
+  const view = lookThrough(own, 100);
+  assert.deepEqual(names(view), ["größe.tar"]);
+  assert.deepEqual(
+    view.unusable.map(({ reason }) => reason),
+    ["its name is not UTF-8: rename it", "its name is not UTF-8: rename it"],
+  );
+  assert.equal(capturesIn(own).length, 3, "a command reports them too");
 });
 
 test("a folder that is not there is an error", () => {

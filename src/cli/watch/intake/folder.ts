@@ -3,7 +3,7 @@ import { existsSync, lstatSync, opendirSync, readdirSync, type Stats } from "nod
 import { join } from "node:path";
 import { DEFAULT_LIMITS } from "../../../collect/files/capture-error.js";
 import { isArchiveName } from "../../files/capture-paths.js";
-import { naturalOrder } from "../../files/glob.js";
+import { nameProblem, naturalOrder } from "../../files/glob.js";
 import type { Sighting } from "./intake.js";
 
 /** An entry that has a capture's name but cannot be one; it is not opened. */
@@ -36,7 +36,11 @@ export function lookThrough(folder: string, most: number): FolderView {
       const path = join(place, name);
       // It may be gone since it was listed.
       const stats = lstatSync(path, { throwIfNoEntry: false });
-      if (stats === undefined) continue;
+      if (stats === undefined) {
+        const reason = nameProblem(path);
+        if (reason !== null) unusable.push({ path, fingerprint: "undecoded", reason });
+        continue;
+      }
       if (stats.isDirectory()) {
         if (existsSync(join(path, "capture.json"))) sightings.push(sightingOf(path, treeFingerprint(path)));
         else if (depth === 0) lookInto(path);

@@ -16,15 +16,15 @@ export function renderWhatIf(root: Element, state: State, dispatch: Dispatch): v
     fill(root, later ?? h("p", { class: "hint" }, "The blackout is unknown, so there is nothing to change."));
     return;
   }
-  const known = root.querySelector<HTMLElement>(
-    `.what-if[data-update="${visibleText(timeline.update.document.capture.name)}"]`,
-  );
-  if (known === null) {
+  const name = visibleText(timeline.update.document.capture.name);
+  // A name in a selector could end its string.
+  const known = [...root.querySelectorAll<HTMLElement>(".what-if")].find((each) => each.dataset.update === name);
+  if (known === undefined) {
     fill(
       root,
       h(
         "div",
-        { class: "what-if", "data-update": visibleText(timeline.update.document.capture.name) },
+        { class: "what-if", "data-update": name },
         h("section", { class: "detail what-if-answer", "aria-live": "polite" }),
         h(
           "section",
