@@ -207,10 +207,10 @@ function teller(context: Context, forProgram: boolean): (event: WatchEvent) => v
   };
 }
 
-function notifier(target: WebhookTarget, body: WebhookBody): (alert: Alert) => Promise<boolean> {
-  return async (alert) => {
+function notifier(target: WebhookTarget, body: WebhookBody): (alert: Alert, ended: AbortSignal) => Promise<boolean> {
+  return async (alert, ended) => {
     const told = { ...alert, labels: labelsOfKey(alert.key), cohort: cohortName(alert.key) };
-    return (await sendWebhook(target, alertBody(told, body), RETRIES, deliveryKeyOf(alert))).ok;
+    return (await sendWebhook(target, alertBody(told, body), RETRIES, deliveryKeyOf(alert), ended)).ok;
   };
 }
 

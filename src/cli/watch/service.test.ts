@@ -74,7 +74,11 @@ const pool = {
   close: () => {},
 } as unknown as WorkerPool;
 
-function serviceIn(name: string, store: UpdateStore, notify: ((alert: Alert) => Promise<boolean>) | null = null) {
+function serviceIn(
+  name: string,
+  store: UpdateStore,
+  notify: ((alert: Alert, ended: AbortSignal) => Promise<boolean>) | null = null,
+) {
   const place = join(folder, name);
   const spool = join(place, "spool");
   mkdirSync(spool, { recursive: true });
@@ -176,6 +180,21 @@ test("without its journal the service analyses again, and counts nothing twice",
   assert.equal(cohort?.outcomes.completed, 2);
   assert.equal(second.service.window.size, 0, "not dated, and the journal that knew when it came is gone");
   await second.close();
+});
+
+test("a webhook that hangs ends with the service, and its alert is kept for the next one", async () => {
+  const { store } = memoryStore();
+  const { service } = serviceIn("hanging", store, (_alert, ended) => {
+    return new Promise((done) => ended.addEventListener("abort", () => done(false)));
+  });
+  for (let i = 0; i < 6; i += 1) service.window.add(madeSample(5e9, { name: `u${i}` }), Date.now(), Date.now());
+  const evaluated = service.evaluate();
+  assert.equal(service.alerts.length, 1);
+  const begin = performance.now();
+  await service.stop();
+  await evaluated;
+  assert.ok(performance.now() - begin < 4_000);
+  assert.equal(service.alerts.length, 1);
 });
 
 test("damage of the archive is a trouble until the file is restored", async () => {

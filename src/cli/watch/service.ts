@@ -30,8 +30,11 @@ export interface ServiceParts {
   readonly store: UpdateStore;
   readonly pool: WorkerPool;
   readonly state: StateFolder;
-  /** Sends an alert to its receiver; false: it was not received. Null: no receiver, alerts are only raised. */
-  readonly notify: ((alert: Alert) => Promise<boolean>) | null;
+  /**
+   * Sends an alert to its receiver until `ended`; false: it was not received. Null: there is no receiver, alerts are
+   * only raised.
+   */
+  readonly notify: ((alert: Alert, ended: AbortSignal) => Promise<boolean>) | null;
   readonly tell: (event: WatchEvent) => void;
   readonly nowMs: () => number;
 }
@@ -56,6 +59,8 @@ const RETRY_MS = { first: 1_000, longest: 60_000 } as const;
 const EVALUATE_EVERY_MS = 10_000;
 /** Other engines see an addition after so long. */
 const UPKEEP_EVERY_MS = 10_000;
+/** At the end an alert has so long to arrive. */
+const LAST_ALERT_MS = 1_000;
 const DAY_MS = 86_400_000;
 
 interface Pending {
@@ -69,6 +74,8 @@ export class WatchService {
   readonly #parts: ServiceParts;
   readonly #intake: Intake;
   readonly #journal: Map<string, Finished>;
+  /** Changes of the journal that are not on disk yet. */
+  readonly #unsaved = new Map<string, Finished | null>();
   readonly #counters: ServiceCounters = {
     captures: { taken: 0, duplicate: 0, refused: 0, late: 0 },
     killed: { time: 0, memory: 0, crash: 0 },
@@ -101,8 +108,9 @@ export class WatchService {
     this.startedAtMs = parts.nowMs();
     const { journal, alerts, problems } = parts.state.read();
     this.#journal = new Map(journal);
+    const { notify } = parts;
     this.#outbox = new AlertOutbox(alerts, {
-      notify: parts.notify,
+      notify: notify === null ? null : (alert) => notify(alert, this.#ended.signal),
       save: (changed) => this.#write(() => parts.state.writeAlerts(changed)),
       report: parts.tell,
       trouble: (what) => this.#setTrouble("webhook", what),
@@ -205,10 +213,13 @@ export class WatchService {
     this.#stopping = true;
     for (const stop of this.#stops.splice(0)) stop();
     this.#parts.pool.close();
+    // An alert that is on its way may arrive; one that does not is sent again by the next service.
+    const lastAlert = setTimeout(() => this.#ended.abort(), LAST_ALERT_MS);
     if (this.#gathering !== null) clearTimeout(this.#gathering);
     while (this.#adding) await new Promise((done) => setTimeout(done, 20));
     await this.#addPending();
     while (this.#outbox.isSending) await new Promise((done) => setTimeout(done, 20));
+    clearTimeout(lastAlert);
     this.#ended.abort();
     await this.#keptUp;
     await this.keepUp();
@@ -276,7 +287,7 @@ export class WatchService {
     for (const [path, { atMs }] of this.#journal) {
       // What is gone from the folder is remembered for as long as the window may need its time.
       if (complete && !seen.has(path) && atMs < nowMs() - Math.max(this.#settings.windowMs, intake.settleMs)) {
-        this.#journal.delete(path);
+        this.#note(path, null);
         changed = true;
       }
     }
@@ -345,7 +356,7 @@ export class WatchService {
   #refuse(path: string, fingerprint: string, reason: string, killed: KillReason | null): void {
     this.#intake.finish(path);
     this.#counters.captures.refused += 1;
-    this.#journal.set(path, { fingerprint, atMs: this.#parts.nowMs(), result: { kind: "refused", reason } });
+    this.#note(path, { fingerprint, atMs: this.#parts.nowMs(), result: { kind: "refused", reason } });
     this.#parts.tell({ event: "refused", path, reason, killed });
   }
 
@@ -368,7 +379,7 @@ export class WatchService {
         this.#counters.captures[kind] += 1;
         // One that has changed meanwhile has another fingerprint than the journal's, and is analysed again.
         this.#intake.finish(path);
-        this.#journal.set(path, { fingerprint, atMs: nowMs(), result: { kind, id: result.id } });
+        this.#note(path, { fingerprint, atMs: nowMs(), result: { kind, id: result.id } });
         if (kind === "taken") this.#count(sample, nowMs(), nowMs());
         tell({ event: kind, path, id: result.id, sample });
       });
@@ -408,8 +419,17 @@ export class WatchService {
     await this.#outbox.deliver();
   }
 
+  #note(path: string, entry: Finished | null): void {
+    if (entry === null) this.#journal.delete(path);
+    else this.#journal.set(path, entry);
+    this.#unsaved.set(path, entry);
+  }
+
   #save(): void {
-    this.#write(() => this.#parts.state.writeJournal(this.#journal));
+    this.#write(() => {
+      this.#parts.state.record(this.#unsaved, this.#journal);
+      this.#unsaved.clear();
+    });
   }
 
   #write(write: () => void): void {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import test, { type TestContext } from "node:test";
-import { sendWebhook, webhookTarget } from "./webhook.js";
+import { RETRIES, sendWebhook, webhookTarget } from "./webhook.js";
 
 const QUICK = { attempts: 4, firstPauseMs: 5, timeoutMs: 20_000 };
 
@@ -79,6 +79,20 @@ test("a server that does not answer costs bounded time, and no secret is printed
     /^127\.0\.0\.1:\d+ did not take the webhook in 2 attempts: no answer in time$/,
   );
   assert.equal(received.length, 2);
+});
+
+test("the end of the service ends an attempt, and a pause", async (t) => {
+  const hanging = await server(t, () => {});
+  const failing = await server(t, (_, response) => response.writeHead(503, { "retry-after": "20" }).end());
+  for (const { url } of [hanging, failing]) {
+    const ended = new AbortController();
+    setTimeout(() => ended.abort(), 100);
+    const begin = performance.now();
+    const sent = await sendWebhook(target(url), {}, RETRIES, "key", ended.signal);
+    assert.ok(performance.now() - begin < 3_000);
+    assert.match(sent.ok ? "" : sent.error, /did not take the webhook before the end/);
+  }
+  assert.equal(failing.received.length, 1);
 });
 
 test("targets: a URL, or one in the environment; never one with a password", () => {

@@ -49,13 +49,14 @@ export function webhookTarget(
 /**
  * Resolves to how many attempts it took, or to why it was not delivered; never to anything of the URL but its host. A
  * receiver may get it more than once: `deliveryKey` is the same each time (Idempotency-Key, draft-ietf-httpapi-
- * idempotency-key-header).
+ * idempotency-key-header). Once `ended` is aborted, the attempt or the pause ends, and it is not delivered.
  */
 export async function sendWebhook(
   { url, token }: WebhookTarget,
   body: unknown,
   retries: Retries = RETRIES,
   deliveryKey: string = randomUUID(),
+  ended: AbortSignal = new AbortController().signal,
 ): Promise<Result<number, string>> {
   const headers: Record<string, string> = {
     "content-type": "application/json",
@@ -75,7 +76,7 @@ export async function sendWebhook(
         body: JSON.stringify(body),
         // A redirect would carry body and token to an address that the user did not give.
         redirect: "manual",
-        signal: AbortSignal.timeout(retries.timeoutMs),
+        signal: AbortSignal.any([AbortSignal.timeout(retries.timeoutMs), ended]),
       });
       await response.body?.cancel();
       if (response.ok) return ok(attempt);
@@ -87,8 +88,11 @@ export async function sendWebhook(
     } catch (error) {
       problem = reasonOf(error);
     }
+    if (ended.aborted) return err(`${url.host} did not take the webhook before the end: ${problem}`);
     if (attempt === retries.attempts) break;
-    await pause(Math.min(LONGEST_PAUSE_MS, Math.max(pauseMs, askedMs)));
+    // An abort ends the pause; the next look at the signal ends the rest.
+    await pause(Math.min(LONGEST_PAUSE_MS, Math.max(pauseMs, askedMs)), null, { signal: ended }).catch(() => {});
+    if (ended.aborted) return err(`${url.host} did not take the webhook before the end: ${problem}`);
     pauseMs *= 2;
   }
   return err(`${url.host} did not take the webhook in ${retries.attempts} attempts: ${problem}`);

@@ -1,9 +1,10 @@
 /**
  * What the service keeps over restarts beside the archive: which of the folder's entries it is done with, and which
- * alerts are raised. Two files of JSON, each replaced in one step. Losing them costs work, and nothing else: the
- * archive identifies each update by its content.
+ * alerts are raised. The alerts are a file of JSON, replaced in one step. The journal is such a file and a log of what
+ * changed since, one line each, so that one more entry costs one more line. Losing them costs work, and nothing else:
+ * the archive identifies each update by its content.
  */
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, rmSync, truncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { err, ok, type Result } from "../../../base/result.js";
 import { writeAtomically } from "../../files/write-atomically.js";
@@ -27,13 +28,21 @@ export interface Remembered {
   readonly problems: readonly string[];
 }
 
+/** A change of the journal: null where the entry is gone. */
+export type JournalChanges = ReadonlyMap<string, Finished | null>;
+
 const JOURNAL = "journal.json";
+const JOURNAL_LOG = "journal.log";
+/** The log is folded into the journal when it has more lines than this, and more than twice the journal's entries. */
+const LOG_LINES = 1_000;
 const ALERTS = "alerts.json";
 const LOCK = "lock";
 const VERSION = 1;
 
 export class StateFolder {
   readonly path: string;
+  /** Lines of the log. */
+  #lines = 0;
 
   private constructor(path: string) {
     this.path = path;
@@ -68,15 +77,54 @@ export class StateFolder {
     const problems: string[] = [];
     const journal = this.#readFile(JOURNAL, problems);
     const alerts = this.#readFile(ALERTS, problems);
+    const entries = new Map(Object.entries((journal?.entries ?? {}) as Record<string, Finished>));
+    this.#replay(entries, problems);
     return {
-      journal: new Map(Object.entries((journal?.entries ?? {}) as Record<string, Finished>)),
+      journal: entries,
       alerts: (alerts?.alerts ?? []) as readonly Alert[],
       problems,
     };
   }
 
-  writeJournal(journal: Journal): void {
-    this.#writeFile(JOURNAL, { version: VERSION, entries: Object.fromEntries(journal) });
+  /** Writes what changed in the journal; `journal` is all of it, changes included. */
+  record(changes: JournalChanges, journal: Journal): void {
+    if (changes.size === 0) return;
+    if (this.#lines + changes.size > Math.max(LOG_LINES, 2 * journal.size)) {
+      this.#writeFile(JOURNAL, { version: VERSION, entries: Object.fromEntries(journal) });
+      // A crash before this only has lines read that the journal holds already.
+      rmSync(join(this.path, JOURNAL_LOG), { force: true });
+      this.#lines = 0;
+      return;
+    }
+    const lines = [...changes].map((change) => `${JSON.stringify(change)}\n`).join("");
+    appendFileSync(join(this.path, JOURNAL_LOG), lines, { mode: 0o600 });
+    this.#lines += changes.size;
+  }
+
+  /** Reads the log into the journal. The last line may be torn, by a crash in the middle of a write. */
+  #replay(entries: Map<string, Finished>, problems: string[]): void {
+    const path = join(this.path, JOURNAL_LOG);
+    let lines: readonly string[];
+    try {
+      const bytes = readFileSync(path);
+      const whole = bytes.subarray(0, bytes.lastIndexOf("\n") + 1);
+      if (whole.length < bytes.length) truncateSync(path, whole.length);
+      lines = whole.toString("utf8").split("\n");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
+        problems.push(`${path} cannot be read (${(error as Error).message}): going on without it`);
+      }
+      return;
+    }
+    this.#lines = lines.length - 1;
+    let damaged = 0;
+    for (const line of lines) {
+      const change = parseChange(line);
+      if (change === null) damaged += line === "" ? 0 : 1;
+      else if (change[1] === null) entries.delete(change[0]);
+      else entries.set(change[0], change[1]);
+    }
+    if (damaged > 0) problems.push(`${path}: ${damaged} lines are damaged: their entries are analysed again`);
   }
 
   writeAlerts(alerts: readonly Alert[]): void {
@@ -103,6 +151,17 @@ export class StateFolder {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
       problems.push(`${path} cannot be read (${(error as Error).message}): starting again with an empty one`);
     }
+    return null;
+  }
+}
+
+function parseChange(line: string): readonly [string, Finished | null] | null {
+  try {
+    const change: unknown = JSON.parse(line);
+    if (!Array.isArray(change) || change.length !== 2 || typeof change[0] !== "string") return null;
+    const [path, entry] = change as [string, Finished | null];
+    return entry === null || (typeof entry === "object" && typeof entry.result === "object") ? [path, entry] : null;
+  } catch {
     return null;
   }
 }
