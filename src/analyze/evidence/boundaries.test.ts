@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { EventFields, KeyEvent } from "../../model/collected.js";
-import { type Boundary, boundaryTable, type FoundBoundary, findBoundary } from "./boundaries.js";
+import { type Boundary, boundaryTable, EventIndex, type FoundBoundary, findBoundary } from "./boundaries.js";
 import { luoDialect } from "./dialect.js";
 
 function event(
@@ -22,7 +22,7 @@ function event(
 }
 const fields = (values: Record<string, string | number>): EventFields => new Map(Object.entries(values));
 const find = (boundary: Boundary, events: readonly KeyEvent[], wentOn = true): FoundBoundary =>
-  findBoundary(boundary, boundaryTable(undefined, luoDialect(events)), events, wentOn);
+  findBoundary(boundary, boundaryTable(undefined, luoDialect(events)), new EventIndex(events), wentOn);
 
 test("the best evidence wins, whatever comes first in time", () => {
   const events = [

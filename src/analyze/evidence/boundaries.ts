@@ -379,6 +379,29 @@ function pickOf(row: BoundaryRow, events: readonly KeyEvent[]): KeyEvent | undef
   }
 }
 
+/** Key events by what they are, so that a row of the table looks at no others. Order stays. */
+export class EventIndex {
+  readonly #groups = new Map<string, KeyEvent[]>();
+
+  constructor(events: readonly KeyEvent[]) {
+    for (const event of events) {
+      const kind = `${event.at.boot} ${event.what}`;
+      // Marks and lines are recognised by patterns, all others by their whole name.
+      const key = BY_PATTERN.has(event.what) ? kind : `${kind} ${event.name}`;
+      const group = this.#groups.get(key);
+      if (group === undefined) this.#groups.set(key, [event]);
+      else group.push(event);
+    }
+  }
+
+  /** The events that the row may match. */
+  candidates({ boot, what, name }: BoundaryRow): readonly KeyEvent[] {
+    return this.#groups.get(BY_PATTERN.has(what) ? `${boot} ${what}` : `${boot} ${what} ${name}`) ?? [];
+  }
+}
+
+const BY_PATTERN: ReadonlySet<KeyEvent["what"]> = new Set(["marker", "printk"] as const);
+
 /**
  * Reads one boundary from the table. `wentOn`: something that only follows a successful freeze was seen. Probes beat
  * function graph within a row because they are recorded first and carry the arguments; rows are tried in order.
@@ -386,7 +409,7 @@ function pickOf(row: BoundaryRow, events: readonly KeyEvent[]): KeyEvent | undef
 export function findBoundary(
   boundary: Boundary,
   table: readonly BoundaryRow[],
-  events: readonly KeyEvent[],
+  events: EventIndex,
   wentOn: boolean,
 ): FoundBoundary {
   const own = table.filter((row) => row.boundary === boundary);
@@ -394,7 +417,7 @@ export function findBoundary(
   let earliest: number | null = null;
   let latest: number | null = null;
   for (const row of own) {
-    const matching = events.filter((event) => matches(row, event, wentOn));
+    const matching = events.candidates(row).filter((event) => matches(row, event, wentOn));
     const probes = matching.filter((event) => event.source !== "function-graph");
     const event = pickOf(row, probes.length > 0 ? probes : matching);
     if (event === undefined) continue;

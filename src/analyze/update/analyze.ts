@@ -26,6 +26,7 @@ import {
   type Boundary,
   boundaryTable,
   DEFAULT_SPELLING,
+  EventIndex,
   type FoundBoundary,
   findBoundary,
   type MarkSpelling,
@@ -104,8 +105,9 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   const dialect = luoDialect(collected.keyEvents);
   const table = boundaryTable(spelling, dialect);
   const events = namedStateEvents(collected.keyEvents, dialect);
+  const indexed = new EventIndex(events);
   const on = wentOn(collected);
-  const find = (boundary: Boundary): FoundBoundary => findBoundary(boundary, table, events, on);
+  const find = (boundary: Boundary): FoundBoundary => findBoundary(boundary, table, indexed, on);
   const found = {
     pause: find("pause"),
     resume: find("resume"),

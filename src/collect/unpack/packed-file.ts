@@ -11,6 +11,7 @@ import type { DefectSink } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { formatBytes } from "../../base/text/format.js";
 import { fileSource } from "../files/file-source.js";
+import { openFile } from "../files/open-file.js";
 import { privateFolder } from "../files/private-folder.js";
 import { unpackZstd } from "./zstd.js";
 import { isZstd } from "./zstd-header.js";
@@ -70,7 +71,8 @@ export function unpackFile(
     folder.remove();
     return err(why);
   };
-  const [from, to] = [openSync(path, "r"), openSync(into, "w", 0o600)];
+  const { fd: from } = openFile(path);
+  const to = openSync(into, "wx", 0o600);
   // One byte more than is allowed shows that there is more. `head` ends the program, whose exit code is then of no use.
   const run = spawnSync("/bin/sh", ["-c", `{ ${packer} -dc; echo $? >&3; } | head -c ${most + 1}`], {
     stdio: [from, to, "pipe", "pipe"],
