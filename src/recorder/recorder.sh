@@ -2410,12 +2410,17 @@ with_bootconfig() {
   printf '#BOOTCONFIG\n'
 }
 
-# One write; a caller that must not wait gets no error either, only a word on standard error.
+# One write; if it fails, a caller that must not wait gets no error, only a word on standard error. If nothing is armed
+# and no recording came from an earlier kernel, nothing would keep the mark: nothing is touched.
 mark() {
   [ -n "$MARK" ] || misused 'mark needs a text'
   if read_armed && [ "$ARMED_BOOT" = "$BOOT_ID" ]; then target=$ARMED_MARKER
-  elif [ -n "$TRACING" ]; then target=$TRACING/trace_marker
-  else say 'no tracefs: the mark is lost'; return 0; fi
+  elif [ -z "$TRACING" ]; then say 'no tracefs: the mark is lost'; return 0
+  else
+    find_ring
+    [ -e "$STATE/armed" ] || came_by_kexec || die "nothing is armed in $STATE: the mark is not written"
+    target=$TRACING/trace_marker
+  fi
   { printf '%s' "$MARK" >> "$target"; } 2> /dev/null || say "$target cannot be written: the mark is lost"
   return 0
 }

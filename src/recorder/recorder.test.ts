@@ -197,9 +197,24 @@ test("a ring that another program records into is left alone", () => {
   assert.equal(on.snapshot(), before);
 });
 
-test("marks go to their own ring, and never fail", () => {
+test("if nothing is armed, a mark and a collection touch nothing, and end with 3 and a sentence", () => {
+  for (const by of shells) {
+    const on = host(HOSTS["6.19"] as HostKind);
+    const before = on.snapshot();
+    for (const args of [
+      ["mark", "luo: vm_pause"],
+      ["collect", "-o", join(on.root, "capture")],
+    ]) {
+      const run = runRecord(on, args, by);
+      assert.equal(run.code, 3, args[0]);
+      assert.match(run.stderr, /nothing is armed in /);
+      assert.equal(on.snapshot(), before);
+    }
+  }
+});
+
+test("marks go to their own ring, and do not fail if one cannot be written", () => {
   const on = host(HOSTS["6.19"] as HostKind);
-  assert.equal(runRecord(on, ["mark", "luo: vm_pause"]).code, 0);
   runRecord(on, ["arm"]);
   assert.equal(runRecord(on, ["mark", "luo:", "vm_pause", "vm=7"]).code, 0);
   const marked = readFileSync(join(on.tracing, "instances/blackout_marks/trace_marker"), "utf8");
