@@ -67,7 +67,8 @@ test("a bootconfig is printed, or stands at the end of a copy of an initrd", asy
 for (const options of [
   ["--plan", "--backup"],
   ["--plan", "--first-boot"],
-  ["--kernel-cmdline", "--same-build"],
+  ["--plan", "--same-build"],
+  ["--kernel-cmdline", "--first-boot", "--same-build"],
   ["--kernel-cmdline", "--first-boot", "--bootconfig"],
   ["--kernel-cmdline", "--bootconfig", "--initrd", "x"],
   ["--kernel-cmdline", "--initrd", "x", "-o", "y"],

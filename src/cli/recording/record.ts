@@ -48,7 +48,8 @@ function misplacedOption(asked: Asked): string | null {
   if (asked.backup && asked["first-boot"]) return "--backup: before any live update there is nothing to copy.";
   if (asked.bootconfig && !words) return "--bootconfig: is of --kernel-cmdline, which is not given.";
   if (asked.bootconfig && asked["first-boot"]) return "--bootconfig: is for the next kernel, not with --first-boot.";
-  if (asked["same-build"] && !asked.bootconfig) return "--same-build: is of --bootconfig, which is not given.";
+  if (asked["same-build"] && (!words || asked["first-boot"]))
+    return "--same-build: is of --kernel-cmdline for the next kernel.";
   if (asked.probes !== null && !asked.plan) return "--probes: is of --plan, which is not given.";
   if ((asked.initrd === null) !== (asked.output === null)) return "--initrd FILE and --output FILE go together.";
   if (asked.initrd !== null && !asked.bootconfig) return "--initrd: is of --bootconfig, which is not given.";
@@ -63,7 +64,14 @@ function recorderArguments(asked: Asked): readonly string[] {
   const backup = given("--backup", asked.backup);
   if (!asked.bootconfig) {
     const boot = ["--for", asked["first-boot"] ? "old" : "next"];
-    return ["kernel-cmdline", ...boot, ...level, ...backup, ...given("--reuse-cmdline", asked["reuse-cmdline"])];
+    return [
+      "kernel-cmdline",
+      ...boot,
+      ...level,
+      ...backup,
+      ...given("--same-build", asked["same-build"]),
+      ...given("--reuse-cmdline", asked["reuse-cmdline"]),
+    ];
   }
   const files = [...value("--initrd", asked.initrd), ...value("-o", asked.output)];
   return ["bootconfig", ...level, ...backup, ...given("--same-build", asked["same-build"]), ...files];
@@ -88,7 +96,9 @@ export const recordCommand = defineCommand({
     verify: flagOption("With stamp: print whether the image is stamped, and where"),
     remove: flagOption("With stamp: write a copy without the stamps"),
     "drop-signature": flagOption("With stamp: accept a signed image, and write the copy unsigned"),
-    "same-build": flagOption("With --bootconfig: assume that the next kernel is this build, with the same structures"),
+    "same-build": flagOption(
+      "With --kernel-cmdline: the next kernel is this build, with the same structures and functions",
+    ),
     backup: flagOption(
       "With --kernel-cmdline: have the next kernel copy the rings at boot and record into them at once",
     ),
