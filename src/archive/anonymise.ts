@@ -87,4 +87,5 @@ function hiddenId({ kind, id }: CauseSample, hide: (what: Named, name: string) =
 }
 
 /** The tool's own phrases. */
-const FIXED = /^(?:seam|seam (?:before|after) sched_clock|idle|printk|unattributed)$/;
+const FIXED =
+  /^(?:seam(?: (?:before|after|up|to|sched_clock|relocation|unpack|entry|memory|map|kho|ftrace|tracing|boot|kernel|\+))*|idle|printk|unattributed)$/;

@@ -141,6 +141,7 @@ const OWN_COLUMNS = {
     sampleField("name", "name", "the capture's name"),
     sampleField("taken_ms", "takenAtMs", "when, by the host's realtime clock: milliseconds since 1970"),
     made("labels", "text", "not null", "all labels: a JSON object of texts, sorted by name"),
+    made("image", "text", "null", "the image that was started: a JSON object; null if not known", "recent"),
     sampleField("memory_kib", "memoryKiB", "the new kernel's memory, KiB"),
     sampleField("outcome_reason", "outcomeReason", "one sentence"),
     sampleField("blackout_ns", "blackout.durationNs", "the blackout, ns"),

@@ -30,7 +30,7 @@ import { placeVmmLogs, readVmmLogs, vmmSources, withVmmSpans } from "./agents/vm
 import { type Capture, ringsOf } from "./capture/capture.js";
 import { checkParts, type PartFolders } from "./capture/parts.js";
 import { clockMarks, countOfEvent, heldTraceClock, traceClockDefect } from "./clock-evidence/boot-evidence.js";
-import { type HeldBoot, judgeOf, linkDefects } from "./clock-evidence/link-evidence.js";
+import { countedDefect, type HeldBoot, judgeOf, linkDefects } from "./clock-evidence/link-evidence.js";
 import {
   type BootClocks,
   type LinkedClocks,
@@ -38,6 +38,7 @@ import {
   type RealtimeAnchor,
   taiAnchors,
 } from "./clocks/clock-link.js";
+import { placeImageStamps } from "./clocks/image-stamps.js";
 import { placeByStamp, placeLines } from "./clocks/printk-clock.js";
 import { EventCollector, type UnplacedKeyEvent } from "./events/event-collector.js";
 import type { CaptureFiles } from "./files/files.js";
@@ -84,6 +85,11 @@ export function collectCapture(
   const maps = { old: linked.old, new: linked.new };
   for (const read of boots) for (const found of placeDefects(read, maps[read.boot])) sink.defect(found);
   for (const found of linkDefects(linked, parts.apart)) sink.defect(found);
+  const counted = countedDefect(old, fresh);
+  if (counted !== null) sink.defect(counted);
+  const extents = { old: extentOf(old, maps.old), new: extentOf(fresh, maps.new) };
+  const stamps = placeImageStamps(capture.nextImage.stamps, linked, extents);
+  if (stamps.defect !== null) sink.defect(stamps.defect);
   const logged = boots.map((boot) => placeLog(boot, maps[boot.boot], linked));
   const agents = readAgents(files, sink);
   const vmms = readVmmLogs(files, sink);
@@ -113,7 +119,7 @@ export function collectCapture(
     link: linked.link,
     newBootReached: capture.boots.new !== null,
     keyEvents: placed.flatMap(({ keyEvents }) => keyEvents),
-    extents: { old: extentOf(old, maps.old), new: extentOf(fresh, maps.new) },
+    extents,
     spans: withVmmSpans(
       placeSpans(boots, maps, linked),
       placed.flatMap(({ spans }) => spans),
@@ -122,6 +128,8 @@ export function collectCapture(
     vcpus: boots.flatMap((boot) => placeVcpus(boot, maps[boot.boot])),
     agents: agents.facts,
     schedClockZero: { old: schedClockZero(linked, "old"), new: schedClockZero(linked, "new") },
+    nextImage: capture.nextImage.image,
+    imageStamps: stamps.placed,
     printk: logged.flat(),
     verdicts: logs.verdicts,
     sources: [
@@ -419,7 +427,7 @@ function placeLog({ boot, events, log }: ReadBoot, map: TraceMap | null, linked:
     log.facts.markedStable === null || schedClock === null
       ? null
       : { ...log.facts.markedStable, axisNs: schedClock.axisNs, uncertaintyNs: schedClock.uncertaintyNs };
-  return placeLines(log.lines, consoleEvents, stable);
+  return placeLines(log.lines, consoleEvents, stable, schedClock);
 }
 
 function placeSpans(

@@ -332,6 +332,57 @@ export interface RecordingCosts {
   readonly returnNs: number | null;
 }
 
+/** How a kernel's image may be compressed (init/Kconfig, KERNEL_GZIP and its siblings). */
+export const COMPRESSIONS = ["gzip", "lz4", "xz", "zstd", "bzip2", "lzma", "lzo", "none"] as const;
+export type ImageCompression = (typeof COMPRESSIONS)[number];
+
+/** The image that was started, and what it was handed. Null: the capture does not show it. Sizes are in bytes. */
+export interface NextImage {
+  readonly compression: ImageCompression | null;
+  /** The compressed kernel inside the image. */
+  readonly payloadBytes: number | null;
+  /** Memory that the image needs (`init_size`): what is copied into place, and what the purgatory hashes. */
+  readonly initBytes: number | null;
+  readonly initrdBytes: number | null;
+  readonly kaslr: boolean | null;
+  readonly cpus: number | null;
+  /** What KHO hands over. */
+  readonly preservedBytes: number | null;
+  readonly preservedFolios: number | null;
+  /** Distinguishes configurations: the first 12 hexadecimal digits of a SHA-256 of the sorted options. */
+  readonly config: string | null;
+  /** What the host took to copy a MiB, in nanoseconds, as the recorder measured it. */
+  readonly copyNsPerMiB: number | null;
+}
+
+/** The image's stamps as recorded: counts of the TSC; null: not stamped. */
+export interface RecordedStamps {
+  readonly file: string;
+  readonly entry: bigint | null;
+  readonly exit: bigint | null;
+}
+
+/** The image's stamps on the axis; null: the image has no such stamp, or it cannot be placed. */
+export interface ImageStamps {
+  /** The image is entered: relocation and purgatory are over. */
+  readonly entryNs: number | null;
+  /** The unpacked kernel is entered. */
+  readonly exitNs: number | null;
+}
+
+export const UNKNOWN_IMAGE: NextImage = {
+  compression: null,
+  payloadBytes: null,
+  initBytes: null,
+  initrdBytes: null,
+  kaslr: null,
+  cpus: null,
+  preservedBytes: null,
+  preservedFolios: null,
+  config: null,
+  copyNsPerMiB: null,
+};
+
 /** A defect and where it lies on its boot's axis, where that is known. */
 export interface PlacedDefect {
   readonly defect: Defect;
@@ -358,6 +409,9 @@ export interface Collected {
   readonly agents: AgentFacts;
   /** Where each boot's sched_clock read zero, on its axis; null if it cannot be placed. */
   readonly schedClockZero: Readonly<Record<Boot, { readonly ns: number; readonly uncertaintyNs: number } | null>>;
+  readonly nextImage: NextImage;
+  /** On the joint axis; null: the image is not stamped, or its stamps contradict the trace. */
+  readonly imageStamps: ImageStamps | null;
   readonly printk: readonly PlacedLine[];
   readonly verdicts: readonly LogVerdict[];
   readonly sources: readonly SourceCounts[];

@@ -152,6 +152,14 @@ const ROWS = {
     ["pit", "other"],
     X86,
   ),
+  // Reading the PIT takes up to 50 ms (MAX_QUICK_PIT_MS); a rate from CPUID or an MSR takes nothing.
+  "tsc-by-pit": row(
+    "arch/x86/kernel/tsc.c, quick_pit_calibrate",
+    ["clock"],
+    /^tsc: (?:Fast TSC calibration|Using PIT calibration value)/,
+    [],
+    X86,
+  ),
   "tsc-unstable": row(
     "arch/x86/kernel/tsc.c, kernel/time/clocksource.c",
     ["clock", "health"],
@@ -183,6 +191,10 @@ const ROWS = {
     ["ns"],
     X86,
   ),
+  // Until then printk's clock is raw sched_clock: sched_clock_init() comes right before (init/main.c, start_kernel).
+  "delay-calibrated": row("init/calibrate.c, calibrate_delay", ["clock"], /^Calibrating delay /),
+  // QEMU's own CPU: with -icount its TSC counts instructions, 1,000,000 kHz of them.
+  "emulated-cpu": row("arch/x86/kernel/smpboot.c", ["clock"], /^smpboot: CPU0: .{0,32}\bQEMU TCG CPU\b/, [], X86),
   "rtc-read": row("drivers/rtc/class.c", ["host"], /: setting system clock to .{1,40} UTC \((?<seconds>\d{1,12})\)/, [
     "seconds",
   ]),
@@ -193,6 +205,13 @@ const ROWS = {
     ["boundary", "stage", "boot"],
     /^kexec(?:_core)?: Starting new kernel/,
   ),
+  // With initcall_debug each device; else the drivers that report it: disks, mlx5, nvme.
+  "device-shut-down": row(
+    "drivers/base/core.c, device_shutdown; drivers/scsi/sd.c, sd_shutdown; drivers/net/ethernet/mellanox/mlx5",
+    ["stage"],
+    /^(?:\S{1,64} \S{1,64}: (?:shutdown(?:_pre)?$|Shutdown was called)|sd \S{1,32}: \[\w{1,32}\] Synchronizing SCSI cache)/,
+  ),
+  "syscore-shut-down": row("virt/kvm/kvm_main.c, kvm_shutdown", ["stage"], /^kvm: exiting hardware virtualization/),
   "cpus-stopped-by-nmi": row(
     "arch/x86/kernel/smp.c",
     ["boot", "health"],
@@ -349,11 +368,41 @@ const ROWS = {
   }),
 
   // The new kernel's way to user space.
+  // Where the new kernel's start_kernel has got to (init/main.c), before anything is traced.
+  ramdisk: row(
+    "arch/x86/kernel/setup.c, reserve_initrd",
+    ["host"],
+    /^RAMDISK: \[mem 0x(?<from>[0-9a-f]{8,16})-0x(?<to>[0-9a-f]{8,16})\]/,
+    ["from", "to"],
+    X86,
+  ),
+  "memory-mapped": row("mm/mm_init.c, report_meminit", ["stage"], /^mem auto-init: /),
+  "slabs-made": row("mm/slub.c, kmem_cache_init", ["stage"], /^SLUB: HWalign=/),
+  "ftrace-records": row(
+    "kernel/trace/ftrace.c, ftrace_init",
+    ["finding"],
+    /^ftrace: allocating (?<records>\d{1,9}) entries/,
+    ["records"],
+  ),
+  "rcu-begun": row(
+    "kernel/rcu/tree_plugin.h, rcu_bootup_announce",
+    ["stage"],
+    /^rcu: (?:Preemptible h|H)ierarchical RCU implementation/,
+  ),
+  "irqs-set-up": row("kernel/irq/irqdesc.c, early_irq_init", ["stage"], /^NR_IRQS: /),
+  "cpus-up": row("kernel/smp.c, smp_init", ["host"], /^smp: Brought up \d{1,5} nodes?, (?<cpus>\d{1,6}) CPUs?/, [
+    "cpus",
+  ]),
   "smp-begin": row("kernel/smp.c, smp_init", ["stage"], /^smp: Bringing up secondary CPUs/),
   // driver_init() prints it in do_basic_setup(), right before do_initcalls().
   "devtmpfs-ready": row("drivers/base/devtmpfs.c", ["stage"], /^devtmpfs: initialized/),
   // mem_init_print_info(): "Memory: 946276K/1048056K available (…".
-  memory: row("mm/mm_init.c", ["host"], /^Memory: \d{1,15}K\/(?<kib>\d{1,15})K available/, ["kib"]),
+  memory: row(
+    "mm/mm_init.c",
+    ["host"],
+    /^Memory: \d{1,15}K\/(?<kib>\d{1,15})K available(?: \((?<code>\d{1,9})K kernel code, (?<rwdata>\d{1,9})K rwdata, (?<rodata>\d{1,9})K rodata, (?<init>\d{1,9})K init, (?<bss>\d{1,9})K bss)?/,
+    ["kib", "code", "rwdata", "rodata", "init", "bss"],
+  ),
   "deferred-pages": row(
     "mm/mm_init.c, deferred_init_memmap",
     ["finding"],

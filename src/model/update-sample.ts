@@ -8,16 +8,19 @@ import {
   choice,
   count,
   each,
+  flag,
   formatted,
   integer,
   late,
   lateAfterIds,
   list,
+  matching,
   nullable,
   type Of,
   record,
   text,
 } from "../base/schema.js";
+import { COMPRESSIONS } from "./collected.js";
 import {
   BASES,
   CAUSE_KINDS,
@@ -83,6 +86,24 @@ export const healthList = list(healthSample);
 /** Complaints of one kernel with one text. */
 export type HealthSample = Of<typeof healthSample>;
 
+const imageSample = record({
+  compression: nullable(choice(COMPRESSIONS)),
+  payloadBytes: nullable(count(), "Of the compressed kernel."),
+  initBytes: nullable(count(), "Memory that the image needs."),
+  initrdBytes: nullable(count()),
+  kaslr: nullable(flag()),
+  cpus: nullable(count()),
+  preservedBytes: nullable(count(), "What KHO hands over."),
+  preservedFolios: nullable(count()),
+  config: nullable(matching("^[0-9a-f]{12}$"), "Distinguishes configurations."),
+});
+export const imageOrNone = nullable(
+  imageSample,
+  "The image that was started, and what it was handed; null if the capture does not show it.",
+);
+/** What may differ between updates in the image and in what it is handed. */
+export type ImageSample = Of<typeof imageSample>;
+
 /** Distinct texts that a sample keeps; further complaints are counted by class. */
 const HEALTH_TEXTS = 100;
 
@@ -141,6 +162,7 @@ export const updateSampleSchema = formatted(
       nullable(list(defectCount), "The same by code and severity; null where only the sums are known."),
       null,
     ),
+    image: lateAfterIds(imageOrNone, null, "never"),
     health: lateAfterIds(
       nullable(healthList, "What both kernels complained about; null where it is not known."),
       null,
@@ -189,8 +211,19 @@ export function countHealth({
   return [...byText.values(), ...rest];
 }
 
-/** For people: `device 0000:00:03.0`, `seam before sched_clock`. */
+/** What the seam's leaves hold, for people: their ids are words of this tool. */
+const SEAM_LEAVES: Readonly<Record<string, string>> = {
+  "seam relocation": "relocation and purgatory",
+  "seam unpack": "the image unpacks itself",
+  "seam entry": "entry to the clock",
+  "seam kho": "KHO and free memory",
+  "seam ftrace": "ftrace records",
+};
+
+/** For people: `device 0000:00:03.0`, `seam unpack (the image unpacks itself)`. */
 export function causeName({ kind, id }: Pick<CauseSample, "kind" | "id">): string {
+  const held = kind === "seam" ? SEAM_LEAVES[id] : undefined;
+  if (held !== undefined) return `${id} (${held})`;
   return id === kind || id.startsWith(`${kind} `) ? id : `${kind} ${id}`;
 }
 
@@ -258,6 +291,7 @@ export function sampleOfDocument(document: SampledDocument, source: string): Upd
     outsideCauses: null,
     defects,
     defectCodes: countDefects(document.defects),
+    image: null,
     health: document.health === null ? null : countHealth(document.health),
   };
 }

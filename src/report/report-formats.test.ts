@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { AttributedUpdate } from "../analyze/attribution/update.js";
+import { UNKNOWN_IMAGE } from "../model/collected.js";
 import type { LiveUpdate } from "../model/live-update.js";
 import { SPAN_KINDS, type Span, SpanTableBuilder, spanAt } from "../model/span-table.js";
 import { packReportIndex, parseReportIndex, reportIndex } from "./report-index.js";
@@ -91,6 +92,8 @@ test("what attribution needs comes back as it was", () => {
         path: [{ boot: "old", pid: 7, task: "</script>", role: "reboots" }],
         restorerSinceNs: null,
         schedClockZeroNs: { ns: 1, uncertaintyNs: 2 },
+        imageStampsNs: { entryNs: 3, exitNs: null },
+        nextImage: UNKNOWN_IMAGE,
         armsGraphAtBoot: true,
         recording: null,
         devices: [{ id: "0000:00:03.0", bus: "pci", driver: "e1000", model: null }],

@@ -16,6 +16,7 @@
 import type { AttributedUpdate, Wakeups } from "../analyze/attribution/update.js";
 import { unzigzag, VarintReader, WireBuffer, zigzag } from "../base/bytes/wire.js";
 import { err, ok, type Result } from "../base/result.js";
+import { UNKNOWN_IMAGE } from "../model/collected.js";
 import type { LiveUpdate, LiveUpdateDocument, PlacedPrintk } from "../model/live-update.js";
 import { SPAN_KINDS, type SpanTable } from "../model/span-table.js";
 
@@ -77,15 +78,26 @@ export function encodeLiveUpdate(update: LiveUpdate): Uint8Array {
 
 type AttributionHeader = Pick<
   AttributedUpdate,
-  "path" | "restorerSinceNs" | "schedClockZeroNs" | "armsGraphAtBoot" | "recording" | "devices" | "sessions"
+  | "path"
+  | "restorerSinceNs"
+  | "schedClockZeroNs"
+  | "imageStampsNs"
+  | "nextImage"
+  | "armsGraphAtBoot"
+  | "recording"
+  | "devices"
+  | "sessions"
 > & { readonly wakeups: number };
 
 function attributionHeader(update: AttributedUpdate): AttributionHeader {
-  const { path, restorerSinceNs, schedClockZeroNs, armsGraphAtBoot, recording, devices, sessions, wakeups } = update;
+  const { path, restorerSinceNs, schedClockZeroNs, imageStampsNs, nextImage } = update;
+  const { armsGraphAtBoot, recording, devices, sessions, wakeups } = update;
   return {
     path,
     restorerSinceNs,
     schedClockZeroNs,
+    imageStampsNs,
+    nextImage,
     armsGraphAtBoot,
     recording,
     devices,
@@ -158,9 +170,17 @@ function decode(reader: UpdateReader): LiveUpdate {
   const update: LiveUpdate = { document: header.document, printk: header.printk, spans };
   if (header.attribution === null) return update;
   const { wakeups, ...attribution } = header.attribution;
-  const attributed: AttributedUpdate = { ...update, ...attribution, wakeups: readWakeups(reader, wakeups) };
+  const attributed: AttributedUpdate = {
+    ...update,
+    ...NO_IMAGE,
+    ...attribution,
+    wakeups: readWakeups(reader, wakeups),
+  };
   return attributed;
 }
+
+/** A report from before the image was recorded. */
+const NO_IMAGE = { imageStampsNs: null, nextImage: UNKNOWN_IMAGE };
 
 function readWakeups(reader: UpdateReader, count: number): Wakeups {
   if (count * WAKEUP_COLUMNS.length > reader.left) {

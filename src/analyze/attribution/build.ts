@@ -1,8 +1,8 @@
 /** Builds an update's span trees: the blackout's, and those of what lies outside it. */
 import type { Boot } from "../../base/time.js";
 import type { PhaseDocument, PhaseName } from "../../model/live-update.js";
-import { MACHINES, machineWithTsc } from "../../model/machine.js";
-import { type CauseRows, causeRows, fillWindow, type Setting } from "./fill.js";
+import { type CauseRows, causeRows, fillWindow, gapsIn, type Setting } from "./fill.js";
+import { seamLeaves } from "./seam.js";
 import { FIRST_STAGE, findStages, INITCALL_LEVELS, STAGES, type StageBegin, type StageRow } from "./stages.js";
 import { structureNode, type TreeNode } from "./tree.js";
 import type { AttributedUpdate } from "./update.js";
@@ -203,13 +203,18 @@ function kexecStages(
   const side = boot ?? bootAt(update, beginNs);
   const oldEnd = joined ? Math.max(beginNs, seam.beginNs) : side === "old" ? endNs : beginNs;
   const newBegin = joined ? Math.min(endNs, seam.endNs) : oldEnd;
-  const found = findStages(update.spans, update.printk, {
-    old: oldEnd > beginNs ? [beginNs, oldEnd] : null,
-    new: endNs > newBegin ? [newBegin, endNs] : null,
-  });
+  const found = findStages(
+    update.spans,
+    update.printk,
+    {
+      old: oldEnd > beginNs ? [beginNs, oldEnd] : null,
+      new: endNs > newBegin ? [newBegin, endNs] : null,
+    },
+    update.path.find(({ role }) => role === "reboots")?.pid ?? null,
+  );
   const nodes = [
     ...oldSide(update, rows, own, beginNs, oldEnd, found),
-    ...(joined ? [seamNode(update, own, oldEnd, newBegin)] : []),
+    ...(joined ? [seamNode(update, rows, own, oldEnd, newBegin, unseenBeforeJump(found))] : []),
     ...newSide(update, rows, own, newBegin, endNs, found),
   ];
   const seen = new Set(found.map(({ stage }) => stage.id));
@@ -236,7 +241,9 @@ function oldSide(
       : ({ kind: "function", id: "reboot", evidence: `reboot(KEXEC) by ${carrier.task}` } as const);
   const add = (id: string, name: string, from: number, to: number, begin: StageBegin | null): void => {
     if (to <= from) return;
-    const setting: Setting = { boot: "old", phase: own, stage: id, mode: "kernel", base };
+    const named = begin?.stage.base ?? null;
+    const running = named === null || begin?.inferred !== true ? base : { ...named, evidence: begin.evidence };
+    const setting: Setting = { boot: "old", phase: own, stage: id, mode: "kernel", base: running };
     nodes.push(
       structureNode(
         {
@@ -265,39 +272,70 @@ function oldSide(
   begins.forEach((begin, i) => {
     const from = Math.max(beginNs, begin.ns);
     const next = begins[i + 1];
-    add(begin.stage.id, begin.stage.id, from, Math.min(endNs, next?.ns ?? endNs), begin);
+    // Where a later stage was not seen to begin, it lies in this one.
+    const to = next === undefined ? order.indexOf(begin.stage) + 1 : order.indexOf(next.stage);
+    const id = joinedId(order.slice(order.indexOf(begin.stage), to));
+    const name = to - order.indexOf(begin.stage) > 1 ? `${id}, not seen apart` : id;
+    add(id, name, from, Math.min(endNs, next?.ns ?? endNs), begin);
   });
   return nodes;
 }
 
-/** Neither kernel is traced here. Where the new kernel's sched_clock began is known from its clock pairs. */
-function seamNode(update: AttributedUpdate, own: PhaseName | null, beginNs: number, endNs: number): TreeNode {
-  const zero = update.schedClockZeroNs;
-  const { steps } = (machineWithTsc(update.document.clock.tscKhz) ?? MACHINES.x86_64).seam;
-  const part = {
-    kind: "seam",
-    phase: own,
-    stage: "seam",
-    evidence: "between the old kernel's last event and the new one's first",
-  } as const;
-  const split = zero !== null && zero.ns > beginNs && zero.ns < endNs;
-  const leaf = (id: string, name: string, from: number, to: number, inferred: boolean): TreeNode => ({
-    ...structureNode({ ...part, id, name, beginNs: from, endNs: to, inferred }, []),
-    unattributedNs: 0,
+/** What of the old kernel runs after its last event: the stages behind the last one that was seen to begin. */
+function unseenBeforeJump(found: readonly StageBegin[]): readonly string[] {
+  const order = STAGES.filter(({ boot }) => boot === "old");
+  const last = found.findLast(({ stage }) => stage.boot === "old");
+  if (last === undefined) return [order.map(({ id }) => id).join(" + ")];
+  const at = order.indexOf(last.stage);
+  // machine_kexec itself takes no time: the stage before it lies in the seam where it was not seen.
+  return at === order.length - 1 ? [] : order.slice(at, -1).map(({ id }) => id);
+}
+
+/** Neither kernel is traced here: its leaves are read from the image's stamps, the clock and the log. */
+function seamNode(
+  update: AttributedUpdate,
+  rows: CauseRows,
+  own: PhaseName | null,
+  beginNs: number,
+  endNs: number,
+  oldStages: readonly string[],
+): TreeNode {
+  const leaves = seamLeaves(update, beginNs, endNs, oldStages);
+  const part = { kind: "seam", phase: own, stage: "seam" } as const;
+  const nodes = leaves.map(({ bounds, ...leaf }): TreeNode => {
+    const { evidence, beginNs: from, endNs: to } = leaf;
+    const node = structureNode({ ...part, ...leaf, inferred: evidence !== "stamp" }, []);
+    const bounded = bounds.length === 0 ? {} : { bounds };
+    return {
+      ...node,
+      ...bounded,
+      unattributedNs: 0,
+      children: OPENED.has(leaf.id) ? seamLines(rows, node, from, to) : [],
+    };
   });
-  if (!split) return leaf("seam", `the seam: ${steps}, early set-up`, beginNs, endNs, false);
-  const recorder = update.armsGraphAtBoot ? ", and the recorder's own arming of the function graph" : "";
-  const children = [
-    leaf("seam before sched_clock", `${steps}, the new kernel before its clock`, beginNs, zero.ns, true),
-    leaf(
-      "seam after sched_clock",
-      `the new kernel from its clock's zero to its first event${recorder}`,
-      zero.ns,
-      endNs,
-      true,
-    ),
-  ];
-  return structureNode({ ...part, id: "seam", name: "the seam", beginNs, endNs }, children);
+  const [only] = nodes;
+  if (nodes.length === 1 && only !== undefined)
+    return { ...only, id: "seam", name: `the seam: ${only.name}`, inferred: false };
+  const evidence = "between the old kernel's last event and the new one's first";
+  return structureNode({ ...part, id: "seam", name: "the seam", beginNs, endNs, evidence }, nodes);
+}
+
+/** Leaves that hold much of the new kernel's boot: its log shows what took long in them. */
+const OPENED: ReadonlySet<string> = new Set(["seam boot", "seam after sched_clock"]);
+
+/** What followed which log line, and between such lines the leaf's own. Empty where no line is placed well enough. */
+function seamLines(rows: CauseRows, leaf: TreeNode, beginNs: number, endNs: number): readonly TreeNode[] {
+  const setting: Setting = { boot: "new", phase: leaf.phase, stage: "seam", mode: "kernel", base: null };
+  const lines = fillWindow(rows, setting, beginNs, endNs);
+  if (lines.length === 0) return [];
+  const gaps = gapsIn(beginNs, endNs, lines).map(([from, to]) => ({
+    ...leaf,
+    beginNs: from,
+    endNs: to,
+    durationNs: to - from,
+    unattributedNs: 0,
+  }));
+  return [...lines, ...gaps].sort((a, b) => a.beginNs - b.beginNs);
 }
 
 interface Piece {

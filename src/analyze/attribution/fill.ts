@@ -37,8 +37,11 @@ const KERNEL_THREAD =
 
 const isKernelThread = (task: string): boolean => KERNEL_THREAD.test(task);
 
-/** A log line must be placed this well to name what ran between it and the next. */
-const MAX_LINE_UNCERTAINTY_NS = 10_000;
+/** A log line that is placed this well may name what ran between it and the next. */
+const SURE_LINE_NS = 10_000;
+/** Another one may if its ± and the next line's are at most this share of what lies between them. */
+const SURE_SHARE = 0.1;
+const MAX_LINE_UNCERTAINTY_NS = 2_000_000;
 /** And what it names must have taken this long: the log is not a profile. */
 const MIN_LINE_NS = 500_000;
 
@@ -58,6 +61,8 @@ interface BootRows {
   readonly boots: number[];
   /** Log lines that are placed well enough to name what ran after them, by time. */
   readonly lines: readonly SureLine[];
+  /** Where about the others lie. */
+  readonly unsureNs: readonly number[];
 }
 
 type SureLine = PlacedPrintk & { readonly atNs: number };
@@ -91,6 +96,7 @@ export function causeRows(
     lines: printk
       .filter((line): line is SureLine => line.boot === boot && isSure(line))
       .sort((a, b) => a.atNs - b.atNs),
+    unsureNs: printk.flatMap((line) => (line.boot !== boot || line.atNs === null || isSure(line) ? [] : [line.atNs])),
   });
   const rows = { old: bootRows("old"), new: bootRows("new") };
   const taskKind = SPAN_KINDS.indexOf("task");
@@ -285,7 +291,7 @@ function nodesOf(spans: SpanTable, setting: Setting, tops: readonly Draft[]): re
 }
 
 /** The intervals of [beginNs, endNs) that `covered` (in order, apart from one another) leaves. */
-function gapsIn(
+export function gapsIn(
   beginNs: number,
   endNs: number,
   covered: readonly { readonly beginNs: number; readonly endNs: number }[],
@@ -370,7 +376,7 @@ export function fillWindow(rows: CauseRows, setting: Setting, beginNs: number, e
         inGaps((gaps) => waitedFor(gaps.flatMap(([from, to]) => gapsIn(from, to, clipped(ran, [[from, to]])))));
       }
     }
-    inGaps((gaps) => gaps.flatMap(([from, to]) => lineNodes(own.lines, setting, from, to)));
+    inGaps((gaps) => gaps.flatMap(([from, to]) => lineNodes(own, setting, from, to)));
   }
   if (base === null) return nodes;
   // pid 1 is the only task that the new kernel boots through: where the scheduler shows it running, its function is sure.
@@ -423,17 +429,25 @@ function waitNodes(
   return nodes;
 }
 
+/** Whether what lies between two lines is long against how well they are placed. */
+function isApart(from: SureLine, to: SureLine | undefined, lengthNs: number): boolean {
+  const unsure = [from, to].map((line) => line?.uncertaintyNs ?? 0).filter((ns) => ns > SURE_LINE_NS);
+  return unsure.reduce((sum, ns) => sum + ns, 0) <= lengthNs * SURE_SHARE;
+}
+
 /**
  * From a log line to the next, where that took long: the kernel did what the earlier line began, or the later one
  * reports.
  */
-function lineNodes(lines: readonly SureLine[], setting: Setting, from: number, to: number): readonly TreeNode[] {
+function lineNodes({ lines, unsureNs }: BootRows, setting: Setting, from: number, to: number): readonly TreeNode[] {
   const nodes: TreeNode[] = [];
   for (let i = firstIndexWhere(lines, ({ atNs }) => atNs >= from); i < lines.length; i++) {
     const { atNs: begin, text, boot } = lines[i] as SureLine;
     if (begin >= to) break;
     const end = Math.min(to, lines[i + 1]?.atNs ?? to);
-    if (end - begin < MIN_LINE_NS) continue;
+    // Up to the interval's end it is what followed the line only if the log has no line in between.
+    if (end === to && unsureNs.some((ns) => ns > begin && ns < to)) continue;
+    if (end - begin < MIN_LINE_NS || !isApart(lines[i] as SureLine, lines[i + 1], end - begin)) continue;
     const part = { kind: "printk", id: text, name: `after "${text}"`, evidence: "printk", inferred: true } as const;
     nodes.push(causeNode(setting, { ...part, boot, beginNs: begin, endNs: end }, []));
   }

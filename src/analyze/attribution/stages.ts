@@ -14,6 +14,8 @@ import { type AttributedKind, SPAN_KINDS, type SpanTable, spanAt } from "../../m
 /** A record that shows where a stage begins. */
 export type StageRecord =
   | { readonly what: "call"; readonly function: string }
+  /** The first or the last callback of the chain that the old kernel runs on its way down. */
+  | { readonly what: "reboot-notifier"; readonly which: "first" | "last" }
   | { readonly what: "initcall-level"; readonly level: string; readonly edge: "begin" | "end" }
   | { readonly what: "printk"; readonly line: KernelLineId };
 
@@ -35,16 +37,33 @@ const level = (name: string, edge: "begin" | "end" = "begin"): StageRecord => ({
   level: name,
   edge,
 });
+const notified = (which: "first" | "last"): StageRecord => ({ what: "reboot-notifier", which });
 const printed = (line: KernelLineId): StageRecord => ({ what: "printk", line });
 
 /** include/linux/init.h, in the order of init/main.c's initcall_level_names. */
 export const INITCALL_LEVELS = ["pure", "core", "postcore", "arch", "subsys", "fs", "device", "late"] as const;
 
 const OLD_STAGES: readonly StageRow[] = [
-  { id: "reboot notifiers", boot: "old", begins: [called(FUNCTIONS.restartPrepare.name)], base: null },
-  { id: "device shutdown", boot: "old", begins: [called(FUNCTIONS.deviceShutdown.name)], base: null },
+  {
+    id: "reboot notifiers",
+    boot: "old",
+    begins: [called(FUNCTIONS.restartPrepare.name), notified("first")],
+    base: null,
+  },
+  {
+    id: "device shutdown",
+    boot: "old",
+    // kernel_restart_prepare() runs the notifiers' chain and then device_shutdown().
+    begins: [called(FUNCTIONS.deviceShutdown.name), printed("device-shut-down"), notified("last")],
+    base: { kind: "function", id: FUNCTIONS.deviceShutdown.name },
+  },
   { id: "CPU migration", boot: "old", begins: [called(FUNCTIONS.migrateCpu.name)], base: null },
-  { id: "syscore shutdown", boot: "old", begins: [called(FUNCTIONS.syscoreShutdown.name)], base: null },
+  {
+    id: "syscore shutdown",
+    boot: "old",
+    begins: [called(FUNCTIONS.syscoreShutdown.name), printed("syscore-shut-down")],
+    base: null,
+  },
   {
     id: "stopping CPUs",
     boot: "old",
@@ -111,6 +130,17 @@ export interface StageBegin {
   readonly inferred: boolean;
 }
 
+function keyOf(record: Exclude<StageRecord, { readonly what: "printk" }>): string {
+  switch (record.what) {
+    case "call":
+      return `call ${record.function}`;
+    case "reboot-notifier":
+      return `notifier ${record.which}`;
+    case "initcall-level":
+      return `level ${record.level} ${record.edge}`;
+  }
+}
+
 /** A line that places a stage must itself be placed at least this well. */
 const MAX_LINE_UNCERTAINTY_NS = 20_000_000;
 
@@ -122,9 +152,11 @@ export function findStages(
   spans: SpanTable,
   printk: readonly PlacedPrintk[],
   window: Readonly<Record<Boot, readonly [fromNs: number, toNs: number] | null>>,
+  rebootPid: number | null = null,
 ): readonly StageBegin[] {
   const functions = SPAN_KINDS.indexOf("function");
   const initcalls = SPAN_KINDS.indexOf("initcall");
+  const notifiers = SPAN_KINDS.indexOf("notifier");
   const begins = new Map<string, { ns: number; evidence: string }>();
   const keep = (key: string, boot: Boot, ns: number, evidence: string): void => {
     const [from, to] = window[boot] ?? [1, 0];
@@ -133,9 +165,15 @@ export function findStages(
   };
   for (let row = 0; row < spans.count; row++) {
     const kind = spans.kind[row];
-    if (kind !== functions && kind !== initcalls) continue;
+    if (kind !== functions && kind !== initcalls && kind !== notifiers) continue;
     const span = spanAt(spans, row);
     if (span.boot === null) continue;
+    if (kind === notifiers) {
+      if (span.boot !== "old" || span.pid !== rebootPid) continue;
+      if (!begins.has("old notifier first")) keep("notifier first", "old", span.beginNs, `notifier_run ${span.id}`);
+      keep("notifier last", "old", span.beginNs, `the last reboot notifier, ${span.id}`);
+      continue;
+    }
     if (kind === functions) keep(`call ${span.id}`, span.boot, span.beginNs, `${span.evidence} ${span.id}`);
     else if (span.id.startsWith("level ")) {
       const name = span.id.slice("level ".length);
@@ -145,9 +183,9 @@ export function findStages(
   }
   const find = (boot: Boot, record: StageRecord): { ns: number; evidence: string; inferred: boolean } | null => {
     if (record.what !== "printk") {
-      const key = record.what === "call" ? `call ${record.function}` : `level ${record.level} ${record.edge}`;
-      const found = begins.get(`${boot} ${key}`);
-      return found === undefined ? null : { ...found, inferred: false };
+      const found = begins.get(`${boot} ${keyOf(record)}`);
+      const inferred = record.what === "reboot-notifier" && record.which === "last";
+      return found === undefined ? null : { ...found, inferred };
     }
     const [from, to] = window[boot] ?? [1, 0];
     const line = printk.find(

@@ -8,6 +8,7 @@ import type { Boot } from "../../base/time.js";
 import type { NodeKind } from "../../model/documents/attribution.js";
 import type { PhaseName } from "../../model/live-update.js";
 import { SPAN_ROLES, type SpanKind } from "../../model/span-table.js";
+import type { SeamBound } from "./seam-bounds.js";
 
 export interface TreeNode {
   readonly kind: NodeKind;
@@ -39,6 +40,8 @@ export interface TreeNode {
   readonly row: number;
   /** Stages of this phase that the capture does not show. */
   readonly notSeen: readonly string[];
+  /** Of a leaf of the seam: what its stages take at least and at most, modelled. */
+  readonly bounds?: readonly SeamBound[];
   readonly children: readonly TreeNode[];
 }
 

@@ -1,3 +1,4 @@
+import type { ImageStamps, NextImage } from "../../model/collected.js";
 import type { SessionState } from "../../model/documents/sessions.js";
 import type { LiveUpdate } from "../../model/live-update.js";
 import type { DeviceFacts } from "../evidence/devices.js";
@@ -27,6 +28,9 @@ export interface AttributedUpdate extends LiveUpdate {
   readonly restorerSinceNs: number | null;
   /** Where the new kernel's sched_clock read zero. */
   readonly schedClockZeroNs: { readonly ns: number; readonly uncertaintyNs: number } | null;
+  /** The stamps of the image that was started, if it has any that fit the trace. */
+  readonly imageStampsNs: ImageStamps | null;
+  readonly nextImage: NextImage;
   /** The new kernel's command line starts the function-graph tracer, which takes time inside the seam. */
   readonly armsGraphAtBoot: boolean;
   /** What the new kernel's events and the probes in the blackout cost, where the recorder has measured costs. */

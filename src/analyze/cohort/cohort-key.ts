@@ -1,7 +1,9 @@
 /** Like with like: what live updates must have in common before their durations are looked at together. */
+import { formatSize } from "../../base/text/format.js";
 import type { Unlike } from "../../model/documents/cohort.js";
+import type { ImageFactor } from "../../model/documents/comparison.js";
 import type { CohortDifference, CohortProperty } from "../../model/documents/percentiles.js";
-import type { UpdateSample } from "../../model/update-sample.js";
+import type { ImageSample, UpdateSample } from "../../model/update-sample.js";
 
 /** What must be equal; null: not recorded. Whether that differs from a recorded value, the trait declares. */
 export interface CohortKey {
@@ -47,6 +49,26 @@ export const COHORT_TRAITS: readonly CohortTrait[] = [
     why: "the blackout from VM to VM is longer than the one the kernel observes",
     absent: "ignored",
   },
+];
+
+/** A trait of the image that is started: what may be under test, so that it explains a difference and refuses none. */
+export interface ImageTrait {
+  readonly name: ImageFactor;
+  readonly of: (image: ImageSample) => string | null;
+}
+
+const sized = (bytes: number | null): string | null => (bytes === null ? null : formatSize(bytes));
+
+export const IMAGE_TRAITS: readonly ImageTrait[] = [
+  { name: "compressor", of: ({ compression }) => compression },
+  { name: "image size", of: ({ payloadBytes }) => sized(payloadBytes) },
+  { name: "image memory", of: ({ initBytes }) => sized(initBytes) },
+  { name: "initramfs", of: ({ initrdBytes }) => sized(initrdBytes) },
+  { name: "configuration", of: ({ config }) => config },
+  { name: "KASLR", of: ({ kaslr }) => (kaslr === null ? null : kaslr ? "on" : "off") },
+  { name: "CPUs", of: ({ cpus }) => (cpus === null ? null : `${cpus}`) },
+  { name: "preserved memory", of: ({ preservedBytes }) => sized(preservedBytes) },
+  { name: "preserved folios", of: ({ preservedFolios }) => (preservedFolios === null ? null : `${preservedFolios}`) },
 ];
 
 /** `probe level`: a trait for people. */

@@ -4,7 +4,7 @@ import type { Factor } from "../../model/documents/comparison.js";
 import type { Outcome } from "../../model/live-update.js";
 import { doubtOf } from "../../model/trusted-durations.js";
 import type { UpdateSample } from "../../model/update-sample.js";
-import { cohortKeyOf, NOT_RECORDED, traitDifferences } from "./cohort-key.js";
+import { cohortKeyOf, IMAGE_TRAITS, NOT_RECORDED, traitDifferences } from "./cohort-key.js";
 
 export interface Cohort {
   /** As its user named it. */
@@ -84,6 +84,9 @@ export function factorsOf(cohorts: readonly Cohort[]): readonly Factor[] {
     factor("new kernel", (update) => update.kernel.new),
     factor("memory", (update) => (update.memoryKiB === null ? null : memoryText(update.memoryKiB))),
     factor("devices", devicesText),
+    ...IMAGE_TRAITS.map(({ name, of }) =>
+      factor(name, ({ image }) => (image === null ? NOT_RECORDED : (of(image) ?? NOT_RECORDED))),
+    ).filter(({ differs }) => differs),
     ...[...labels]
       .sort()
       .map((label) => factor(`labels.${label}`, (update) => update.labels[label] ?? NOT_RECORDED))

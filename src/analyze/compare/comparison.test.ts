@@ -276,3 +276,39 @@ test("cohorts of thousands are compared in steps that grow with their number, no
   // Of processor time, not of a busy machine's: 7 s, and minutes with the jackknife of 40,000 updates.
   assert.ok(user < 60e6, `${user / 1e6} s`);
 });
+
+test("ten updates of a gzip image against ten of LZ4: the image's unpacking is the cause, the compressor the factor", () => {
+  const of = (name: string, unpackMs: number, compression: "gzip" | "lz4"): Cohort =>
+    cohortOf(
+      name,
+      noisy(10, unpackMs, 0.01, unpackMs).map((ms) =>
+        madeSample(1_270 + ms, {
+          causes: [
+            causeOf("seam unpack", ms, { kind: "seam" }),
+            causeOf("seam kho", 21, { kind: "seam" }),
+            causeOf("acpi_init", 1_249),
+          ],
+          image: {
+            compression,
+            payloadBytes: compression === "gzip" ? 6_641_780 : 8_200_000,
+            initBytes: 20_996_096,
+            initrdBytes: 1_467_949,
+            kaslr: true,
+            cpus: 2,
+            preservedBytes: null,
+            preservedFolios: null,
+            config: null,
+          },
+        }),
+      ),
+    );
+  const comparison = compared(of("gzip", 289.5, "gzip"), of("lz4", 49.4, "lz4"));
+  assert.equal(comparison.verdict, "improved");
+  assert.match(comparison.reason, /-240.* ms in the seam unpack \(the image unpacks itself\)/);
+  const [cause] = comparison.causes;
+  assert.equal(cause?.id, "seam unpack");
+  const [low, high] = cause?.shiftIntervalNs ?? [0, 0];
+  assert.ok(low < -240_100_000 && high > -240_100_000 && high < 0 && high - low < 10_000_000, `${low} to ${high}`);
+  const differs = comparison.factors.filter(({ differs: own }) => own).map(({ name }) => name);
+  assert.deepEqual(differs, ["compressor", "image size"]);
+});

@@ -14,12 +14,14 @@ export interface FindingSpan {
 
 /** Every rule's name: stable; docs/findings.md says what each rests on. */
 export const FINDING_RULES = [
+  "boot-filter",
   "console-output",
   "cpu-bring-up",
   "deferred-memory-init",
+  "image-compression",
+  "kho-revival",
   "late-open",
   "long-initcall",
-  "opaque-seam",
   "prepare-in-blackout",
   "purgatory-digest",
   "recorder-cost",

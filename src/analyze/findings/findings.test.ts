@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import test from "node:test";
+import { type NextImage, UNKNOWN_IMAGE } from "../../model/collected.js";
 import type { NodeKind } from "../../model/documents/attribution.js";
 import type { PlacedPrintk } from "../../model/live-update.js";
 import { projectRoot, shippedCohort, singleCaptures, traces } from "../../testing/places.js";
@@ -49,7 +50,7 @@ test("no finding about decompression rests on a seam in which the recorder armed
   const { list } = await found(join(traces, "v72-v73.tar.gz"));
   const rules = list.map(({ rule }) => rule);
   assert.ok(rules.includes("recorder-cost"));
-  assert.ok(!rules.includes("opaque-seam") && !rules.includes("purgatory-digest"));
+  assert.ok(!rules.includes("image-compression") && !rules.includes("purgatory-digest"));
 });
 
 const SECOND = 1e9;
@@ -75,20 +76,20 @@ function madeUp(part: {
   readonly kernel?: string;
   readonly details?: readonly string[];
   readonly recordingNs?: number;
+  readonly image?: Partial<NextImage>;
 }): readonly FindingRule[] {
   const { children, printk = [], kernel = "7.3.4", details = [] } = part;
   const strings = ["", ...details];
   const update = {
     printk,
     armsGraphAtBoot: false,
+    nextImage: { ...UNKNOWN_IMAGE, ...part.image },
     recording: part.recordingNs === undefined ? null : { events: 1_000, probes: 10, ns: part.recordingNs },
     document: { clock: { tscKhz: null }, capture: { kernel: { old: kernel, new: "7.3.4" } } },
-    spans: { strings, detail: Uint32Array.from(details, (_, i) => i + 1) },
+    spans: { count: 0, strings, detail: Uint32Array.from(details, (_, i) => i + 1) },
   } as unknown as AttributedUpdate;
   return findings({ update, root: node("blackout", "blackout", 0, 10 * SECOND, { children }) }).map(({ rule }) => rule);
 }
-
-const seam = node("seam", "seam", 0, SECOND);
 
 test("what no recording shows: each rule speaks where it should, and not a little below", () => {
   const retrieved = (session: string, from: number, to: number): TreeNode =>
@@ -107,9 +108,27 @@ test("what no recording shows: each rule speaks where it should, and not a littl
   assert.deepEqual(madeUp({ children: [], recordingNs: SECOND / 10 }), ["recording-estimate"]);
   assert.deepEqual(madeUp({ children: [], recordingNs: SECOND / 10 - 1 }), []);
 
-  assert.deepEqual(madeUp({ children: [seam] }), ["opaque-seam"]);
-  assert.deepEqual(madeUp({ children: [seam], kernel: "7.2.13-luo" }), ["opaque-seam", "purgatory-digest"]);
-  assert.deepEqual(madeUp({ children: [node("seam", "seam", 0, SECOND / 10)] }), []);
+  const part = (id: string, length: number, bounds: TreeNode["bounds"] = []): TreeNode => ({
+    ...node("seam", id, 0, length),
+    evidence: "stamp",
+    unattributedNs: 0,
+    bounds,
+  });
+  const copy = { step: "copy", leastNs: 1, mostNs: SECOND / 10 } as const;
+  assert.deepEqual(madeUp({ children: [part("seam unpack", SECOND)] }), ["image-compression"]);
+  assert.deepEqual(madeUp({ children: [part("seam unpack", SECOND / 10)] }), []);
+  assert.deepEqual(madeUp({ children: [part("seam relocation", SECOND, [copy])] }), []);
+  assert.deepEqual(madeUp({ children: [part("seam relocation", SECOND, [copy])], kernel: "7.2.13-luo" }), [
+    "purgatory-digest",
+  ]);
+  assert.deepEqual(madeUp({ children: [part("seam kho", SECOND)] }), ["kho-revival"]);
+  assert.deepEqual(
+    madeUp({ children: [part("seam kho", SECOND)], image: { preservedBytes: 2 ** 30, preservedFolios: 512 } }),
+    [],
+  );
+  const filter = line("Kernel command line: ftrace_filter=luo_open,pci_device_probe");
+  assert.deepEqual(madeUp({ children: [part("seam ftrace", SECOND)], printk: [filter] }), ["boot-filter"]);
+  assert.deepEqual(madeUp({ children: [part("seam ftrace", SECOND)] }), []);
 
   const smp = (length: number): TreeNode => node("stage", "SMP bring-up", 0, length);
   assert.deepEqual(madeUp({ children: [smp(SECOND / 2)] }), ["cpu-bring-up"]);

@@ -4,7 +4,7 @@ import { cpuBringUp, deferredMemory } from "./cpus.js";
 import type { Finding, FindingInput, Rule } from "./finding.js";
 import { longInitcalls } from "./initcalls.js";
 import { recorderCost, recordingEstimate } from "./recorder.js";
-import { decompression, purgatoryDigest } from "./seam.js";
+import { bootFilter, imageCompression, khoRevival, purgatoryDigest } from "./seam.js";
 import { serialDevices } from "./serial-devices.js";
 import { lateOpen, prepareInBlackout, serialRetrieve, smallFolios } from "./user-space.js";
 
@@ -17,7 +17,9 @@ export const RULES_OF_FINDINGS: readonly Rule[] = [
   cpuBringUp,
   deferredMemory,
   purgatoryDigest,
-  decompression,
+  imageCompression,
+  khoRevival,
+  bootFilter,
   prepareInBlackout,
   serialRetrieve,
   smallFolios,

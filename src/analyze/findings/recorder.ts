@@ -1,7 +1,7 @@
 import { formatDuration } from "../../base/text/format.js";
-import type { TreeNode } from "../attribution/tree.js";
+import { leavesOf, type TreeNode } from "../attribution/tree.js";
 import { RECORDER } from "../causes/causes.js";
-import { type Finding, nodesWhere, type Rule, spanOf } from "./finding.js";
+import { type Finding, nodesWhere, type Rule, spanOf, sumNs } from "./finding.js";
 
 const MIN_SHARE = 0.01;
 
@@ -12,6 +12,15 @@ const RECORDERS_OWN = new Set([
   "init_function_trace",
   "init_kprobe_trace",
   "trace_rb_cpu_prepare",
+]);
+
+/** Leaves of the seam in which the new kernel may arm the function graph: it starts from an initcall. */
+const ARMED_IN: ReadonlySet<string> = new Set([
+  "seam",
+  "seam after sched_clock",
+  "seam kernel",
+  "seam boot",
+  "seam tracing",
 ]);
 
 /** The recorder, arming in the new kernel while the VMs wait. */
@@ -50,19 +59,21 @@ export const recorderCost: Rule = ({ update, root }): readonly Finding[] => {
       isArming(node),
   );
   const cost = nodes.reduce((sum, { durationNs }) => sum + durationNs, 0);
-  const seam = nodesWhere(root, ({ kind }) => kind === "seam")[0];
+  const armed = update.armsGraphAtBoot
+    ? leavesOf(root).filter(({ kind, id }) => kind === "seam" && ARMED_IN.has(id))
+    : [];
   if (cost < root.durationNs * MIN_SHARE && !update.armsGraphAtBoot) return [];
-  const spans = [...nodes, ...(update.armsGraphAtBoot && seam !== undefined ? [seam] : [])];
+  const spans = [...nodes, ...armed];
   if (spans.length === 0) return [];
-  const most = cost + (update.armsGraphAtBoot ? (seam?.durationNs ?? 0) : 0);
+  const most = cost + sumNs(armed);
   const arming = nodes.filter(isArming).reduce((sum, { durationNs }) => sum + durationNs, 0);
-  const armed =
+  const byHand =
     arming === 0 ? "" : `, ${formatDuration(arming)} of it to arm in the new kernel, which a bootconfig saves`;
-  const more = update.armsGraphAtBoot ? ", and arming the function graph takes more inside the seam, unseen" : "";
+  const more = armed.length > 0 ? ", and arming the function graph takes more inside the seam, unseen" : "";
   return [
     {
       rule: "recorder-cost",
-      title: `The recording itself takes ${formatDuration(cost)} of the blackout in spans of its own${armed}${more}.`,
+      title: `The recording itself takes ${formatDuration(cost)} of the blackout in spans of its own${byHand}${more}.`,
       phase: "kexec",
       boot: "new",
       costNs: cost,

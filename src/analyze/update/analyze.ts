@@ -1,7 +1,7 @@
 /** From a collected capture to a live update: boundaries, phases, blackout, sessions, outcome, spans. Pure. */
 import { formatDuration } from "../../base/text/format.js";
 import type { Boot } from "../../base/time.js";
-import type { Collected, KeyEvent, Placed, PlacedDefect } from "../../model/collected.js";
+import type { Collected, ImageStamps, KeyEvent, Placed, PlacedDefect } from "../../model/collected.js";
 import type { LuoFacts, StateChangeDocument } from "../../model/documents/sessions.js";
 import { captured, isKernelLine } from "../../model/kernel-lines.js";
 import type {
@@ -12,6 +12,7 @@ import type {
   LiveUpdateDocument,
   PhaseDocument,
   PhaseName,
+  PlacedPrintk,
 } from "../../model/live-update.js";
 import { FUNCTIONS } from "../../model/luo.js";
 import { isMark } from "../../model/marks.js";
@@ -186,7 +187,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
       ...(isNegative ? [negativeDefect(begin, end, -(measured.durationNs as number))] : []),
     ],
   };
-  const printk = collected.printk.map(({ line, ns, uncertaintyNs }) => ({
+  const logged = collected.printk.map(({ line, ns, uncertaintyNs }) => ({
     boot: line.boot,
     atNs: ns === null ? null : ns - zero[line.boot],
     uncertaintyNs,
@@ -194,6 +195,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     level: line.level,
     text: line.text,
   }));
+  const printk = withTracedLines(logged, collected.keyEvents, zero);
   const devices = findDevices(collected.printk);
   const sources = {
     raw: collected.spans,
@@ -222,6 +224,8 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
     path,
     restorerSinceNs: firstOf(collected, path, zero),
     schedClockZeroNs: schedClock === null ? null : { ...schedClock, ns: schedClock.ns - zero.new },
+    imageStampsNs: collected.imageStamps === null ? null : anchoredStamps(collected.imageStamps, zero.new),
+    nextImage: collected.nextImage,
     armsGraphAtBoot: printk.some(({ boot, text }) => boot === "new" && armsGraph(text)),
     recording: recordingEstimate(collected, document, zero),
     wakeups: anchoredWakeups(collected, zero),
@@ -285,6 +289,38 @@ function recordingEstimate(
     0,
   );
   return { events, probes: probes.length, ns: Math.round(events * costs.eventNs + probeNs) };
+}
+
+/** A kernel prints on when its log has been saved: the old one's last lines may be in its trace alone. */
+function withTracedLines(
+  logged: readonly PlacedPrintk[],
+  keyEvents: readonly KeyEvent[],
+  zero: Zero,
+): readonly PlacedPrintk[] {
+  const left = new Map<string, number>();
+  for (const { boot, text } of logged) {
+    const key = `${boot} ${text.trim()}`;
+    left.set(key, (left.get(key) ?? 0) + 1);
+  }
+  const traced = keyEvents.flatMap(({ what, name, at }): readonly PlacedPrintk[] => {
+    if (what !== "printk") return [];
+    const text = (name.split("\n")[0] ?? "").trim();
+    const key = `${at.boot} ${text}`;
+    const known = left.get(key) ?? 0;
+    if (known > 0) left.set(key, known - 1);
+    if (known > 0 || text === "") return [];
+    const { boot, ns, uncertaintyNs = 0 } = at;
+    return [{ boot, atNs: ns - zero[boot], uncertaintyNs, stampNs: null, level: null, text }];
+  });
+  if (traced.length === 0) return logged;
+  const of = (boot: Boot, lines: readonly PlacedPrintk[]): readonly PlacedPrintk[] =>
+    lines.filter((line) => line.boot === boot);
+  return (["old", "new"] as const).flatMap((boot) => [...of(boot, logged), ...of(boot, traced)]);
+}
+
+function anchoredStamps({ entryNs, exitNs }: ImageStamps, zeroNs: number): ImageStamps {
+  const from = (ns: number | null): number | null => (ns === null ? null : ns - zeroNs);
+  return { entryNs: from(entryNs), exitNs: from(exitNs) };
 }
 
 /** The function-graph tracer started from the command line, and the line that the kernel then prints. */

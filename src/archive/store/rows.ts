@@ -14,6 +14,7 @@ import {
   type DefectCount,
   defectCount,
   healthList,
+  imageOrNone,
   type UpdateSample,
   updateSampleSchema,
   vmSample,
@@ -92,6 +93,7 @@ export function rowsOf(updates: readonly Incoming[]): Readonly<Record<TableName,
       day: dayOf(sample.takenAtMs),
       workload: sample.labels.workload ?? null,
       detail,
+      image: sample.image === null ? null : canonicalJson(sample.image),
       labels: canonicalJson(sample.labels),
       causes: sample.causes?.length ?? null,
       defect_codes: sample.defectCodes?.length ?? null,
@@ -203,6 +205,11 @@ const UNHELD = {
     const text = (update.health ?? null) as string | null;
     return text === null ? null : healthOfText(text);
   },
+  image: ({ update }: StoredRows): UpdateSample["image"] => {
+    const text = (update.image ?? null) as string | null;
+    const read = text === null ? null : readImage(JSON.parse(text));
+    return read?.ok === true ? read.value : null;
+  },
   labels: ({ update }: StoredRows): UpdateSample["labels"] => JSON.parse(update.labels as string),
   phases: ({ phases }: StoredRows): UpdateSample["phases"] => {
     const durations = new Map(phases.map((row) => [row.phase, row.duration_ns as number]));
@@ -238,6 +245,7 @@ export function healthOfText(text: string): UpdateSample["health"] {
 const readCauses = readerOf(causeList);
 const readVm = recordReader(recordNode(vmSample.node).fields, columnsByField("vms"));
 const readDefect = recordReader(recordNode(defectCount.node).fields, columnsByField("defects"));
+const readImage = readerOf(imageOrNone);
 
 const SAMPLE_READERS = Object.entries(recordNode(updateSampleSchema.node).fields)
   .filter(([name]) => name !== "format" && name !== "version")

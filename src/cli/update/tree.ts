@@ -1,3 +1,4 @@
+import { boundsText } from "../../analyze/attribution/seam-bounds.js";
 import { STRUCTURE, type TreeNode } from "../../analyze/attribution/tree.js";
 import { treeDocument, treeTotals } from "../../analyze/attribution/views/documents.js";
 import { formatDuration } from "../../base/text/format.js";
@@ -47,6 +48,19 @@ function labelOf(node: TreeNode): string {
   return `${node.kind} ${node.name}${action}`;
 }
 
+const SEAM_EVIDENCE: Readonly<Record<string, string>> = {
+  stamp: "by the image's stamp",
+  "clock-pairs": "by the clocks' pairs",
+  printk: "by the log",
+  bound: "not divided",
+};
+
+/** What a leaf of the seam rests on, and what bounds its parts. */
+function seamNote({ kind, evidence, bounds = [] }: TreeNode): string {
+  if (kind !== "seam") return "";
+  return [SEAM_EVIDENCE[evidence] ?? "", boundsText(bounds)].filter((part) => part !== "").join("; ");
+}
+
 function linesOf(nodes: readonly TreeNode[], depth: number, deepest: number, totalNs: number): readonly Line[] {
   const lines: Line[] = [];
   addLines(lines, nodes, depth, deepest, totalNs);
@@ -63,7 +77,8 @@ function addLines(lines: Line[], nodes: readonly TreeNode[], depth: number, deep
       : "";
   const notes = [
     times,
-    first.inferred ? "inferred" : "",
+    first.inferred && first.kind !== "seam" ? "inferred" : "",
+    seamNote(first),
     first.notSeen.length > 0 ? `not seen: ${first.notSeen.join(", ")}` : "",
   ];
   lines.push({
@@ -82,8 +97,8 @@ function addLines(lines: Line[], nodes: readonly TreeNode[], depth: number, deep
     group.durationNs >= totalNs * MIN_SHOWN_SHARE || STRUCTURE.has(group.nodes[0]?.kind as never);
   const shown = groups.filter(isShown);
   const folded = groups.filter((group) => !isShown(group));
-  // Structure stands in the order of time, causes by what they took.
-  const ordered = shown.some(({ nodes: own }) => STRUCTURE.has((own[0] as TreeNode).kind))
+  // Structure and the seam's leaves stand in the order of time, causes by what they took.
+  const ordered = shown.some(({ nodes: [own] }) => STRUCTURE.has((own as TreeNode).kind) || own?.stage === own?.kind)
     ? shown
     : [...shown].sort((a, b) => b.durationNs - a.durationNs);
   for (const group of ordered) addLines(lines, group.nodes, depth + 1, deepest, totalNs);
@@ -141,7 +156,7 @@ export const treeCommand = defineCommand({
         const { attributedNs, inferredNs, identityInferredNs, seamNs, unattributedNs } = treeTotals(trees.blackout);
         const total = trees.blackout.durationNs;
         context.stdout.write(
-          `${context.colour.quiet(`Attributed: ${shareText(attributedNs, total)}, of it ${shareText(inferredNs, total)} by the kernel's order or log alone, ${shareText(identityInferredNs, total)} recorded but with its device or begin inferred, and ${shareText(seamNs, total)} the seam, in which nothing is traced. Unattributed: ${shareText(unattributedNs, total)}.`)}\n`,
+          `${context.colour.quiet(`Attributed: ${shareText(attributedNs, total)}, of it ${shareText(inferredNs, total)} by the kernel's order or log alone, ${shareText(identityInferredNs, total)} recorded but with its device or begin inferred, and ${shareText(seamNs, total)} in the seam, undivided. Unattributed: ${shareText(unattributedNs, total)}.`)}\n`,
         );
         context.stdout.write(`\n${treeText([trees.blackout], options.depth, context)}`);
       }

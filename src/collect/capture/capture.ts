@@ -9,6 +9,7 @@ import { type CaptureError, captureError, DEFAULT_LIMITS, pathFault } from "../f
 import type { CaptureFiles } from "../files/files.js";
 import { PSTORE_FOLDER, pstoreName } from "../kernel-log/pstore.js";
 import { type BufferStats, parseBufferStats } from "./buffer-stats.js";
+import { type RecordedImage, readNextImage } from "./next-image.js";
 import { type StatedParts, statedParts } from "./parts.js";
 
 /** One CPU's part of a trace buffer: pages, and the kernel's own counters, where present. */
@@ -81,6 +82,7 @@ export interface Capture {
   /** What capture.json states of the ids and digests of its parts. */
   readonly parts: StatedParts;
   readonly observed: OutsideClock | null;
+  readonly nextImage: RecordedImage;
   readonly defects: readonly DefectInput[];
 }
 
@@ -184,6 +186,16 @@ export function readCapture(files: CaptureFiles): Result<Capture, CaptureError> 
     console: has("console.log"),
     parts: manifest.value.parts,
     observed: readObserved(reader),
+    nextImage: readNextImage(
+      {
+        old: boots.old?.files ?? null,
+        new: boots.new?.files ?? null,
+        has: (path) => has(path) !== null,
+        text: (path) => textOf(path, reader),
+        bytes: (path) => files.bytes(path, SMALL_BYTES, sink),
+      },
+      sink,
+    ),
     defects: defects.all(),
   });
 }

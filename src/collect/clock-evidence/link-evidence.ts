@@ -63,11 +63,41 @@ const ENTERS_KEXEC: ReadonlySet<string> = new Set(
   [FUNCTIONS.kernelKexec, FUNCTIONS.machineKexec, FUNCTIONS.liveupdateReboot].map(({ name }) => name),
 );
 
+/** QEMU with -icount: the TSC counts instructions, 1 GHz of them, whatever time passes outside. */
+const COUNTED_KHZ = 1_000_000;
+const COUNTED_PPM = 100;
+
+/**
+ * Whether the machine is QEMU counting instructions. Its RTC runs on the host's clock then (unless started with
+ * `-rtc clock=vm`): readings of it do not show how much time passed inside.
+ */
+function countsInstructions(read: HeldBoot): boolean {
+  const khz = khzOf(read);
+  const near = khz !== null && Math.abs(khz - COUNTED_KHZ) <= (COUNTED_KHZ * COUNTED_PPM) / 1e6;
+  return near && read.log.facts.all.some(({ id }) => id === "emulated-cpu");
+}
+
+/** A note where the link was not checked against the realtime clock, because that is not the machine's own. */
+export function countedDefect(old: HeldBoot, fresh: HeldBoot): DefectInput | null {
+  if (!countsInstructions(old) || !countsInstructions(fresh)) return null;
+  return {
+    code: "realtime-not-checked",
+    severity: "note",
+    file: "capture.json",
+    message:
+      "The machine is QEMU counting instructions (-icount): its TSC does not count the host's time, on which its RTC runs. The clock link is not checked against the realtime clock.",
+    advice: "Start QEMU with -rtc clock=vm, so that the RTC counts the machine's own time.",
+  };
+}
+
 /** Holds each link against the two boots' events, logs and readings; `apart` is what the ids say against any. */
 export function judgeOf(old: HeldBoot, fresh: HeldBoot, capture: Capture, apart: string | null): LinkJudge {
   const tsc = tscVerdict(old, fresh, capture);
   const uptimeNs = momentOf(capture.boots.old?.pairs ?? [], khzOf(old))?.uptimeNs ?? 0;
   const kexecTraced = old.events.keyEvents.some(({ name }) => ENTERS_KEXEC.has(name));
+  const counted = countsInstructions(old) && countsInstructions(fresh);
+  const wallOf = (read: HeldBoot, map: TraceMap | null): readonly WallReading[] =>
+    counted ? [] : wallReadings(read, map, capture);
   const shifted = firstEventFault(old, capture) ?? firstEventFault(fresh, capture);
   const ofAny: LinkFault | null =
     apart !== null ? { by: "apart", reason: apart } : shifted !== null ? { by: "order", reason: shifted } : null;
@@ -77,7 +107,7 @@ export function judgeOf(old: HeldBoot, fresh: HeldBoot, capture: Capture, apart:
       {
         method: linked.link.method,
         uncertaintyNs: linked.link.uncertaintyNs ?? 0,
-        wall: { old: wallReadings(old, linked.old, capture), new: wallReadings(fresh, linked.new, capture) },
+        wall: { old: wallOf(old, linked.old), new: wallOf(fresh, linked.new) },
         oldLastNs: ofEvents(old, linked.old, old.events.last),
         newFirstNs: ofEvents(fresh, linked.new, fresh.events.first),
         newBeganNs: linked.schedClock.new?.axisNs(0) ?? null,

@@ -40,6 +40,8 @@ export interface LinkedClocks {
   readonly new: ClockMap<"new:trace"> | null;
   /** Each boot's sched_clock on the same axis, where that is known; function-graph durations and printk count in it. */
   readonly schedClock: Readonly<Record<Boot, SchedClock | null>>;
+  /** Nanoseconds on the joint axis of a reading of the TSC that the two boots share; null where it is not known. */
+  readonly tscAxisNs: ((count: bigint) => number) | null;
   /** Links that there was evidence for, and other evidence against, best first. */
   readonly faults: readonly ContradictedLink[];
 }
@@ -355,6 +357,7 @@ export function linkClocks(
           old: schedClockOf(old, attempts.old.relation, usesTsc ? rate : null, tscOrigin(boots, firstCounts)),
           new: schedClockOf(fresh, attempts.new.relation, usesTsc ? rate : null, tscOrigin(boots, firstCounts)),
         },
+        tscAxisNs: tscAxis(fresh, b.relation, usesTsc ? rate : null, tscOrigin(boots, firstCounts)),
         faults,
       };
       const fault = judge(linked);
@@ -379,6 +382,7 @@ export function linkClocks(
     old: ownAxis("old:trace", old, rate, firstCounts.old),
     new: ownAxis("new:trace", fresh, rate, firstCounts.new),
     schedClock: { old: null, new: null },
+    tscAxisNs: null,
     faults,
   };
 }
@@ -407,6 +411,14 @@ function schedClockOf(boot: BootClocks, own: Relation, rate: Rate | null, tscZer
     nsPerNs: (axisNs) => at((candidate) => candidate.axisNs <= axisNs).nsPerCount,
     uncertaintyNs: sum(parts),
   };
+}
+
+/** The TSC on the joint axis: the axis is its own, or the new boot's events are counts of it. */
+function tscAxis(fresh: BootClocks, own: Relation, rate: Rate | null, tscZero: bigint): LinkedClocks["tscAxisNs"] {
+  if (rate !== null) return (count) => Math.round((Number(count - tscZero) * 1e6) / rate.khz);
+  const first = own.segments[0];
+  if (fresh.traceClock !== "x86-tsc" || first === undefined) return null;
+  return (count) => first.axisNs + Math.round(Number(count - first.fromCount) * first.nsPerCount);
 }
 
 /** One boot's clock alone, its zero at the boot's first event; null where even the clock's rate is not known. */
@@ -450,6 +462,7 @@ function loggedKvmClock(old: BootClocks, fresh: BootClocks): LinkedClocks | null
       old: schedClockOf({ ...old, traceClock: "local" }, a.relation, null, 0n),
       new: schedClockOf({ ...fresh, traceClock: "local" }, b.relation, null, 0n),
     },
+    tscAxisNs: null,
     faults: [],
   };
 }
@@ -476,6 +489,7 @@ function singleBoot(
     old: boot?.boot === "old" ? ownAxis("old:trace", boot, rate, firstCounts.old) : null,
     new: boot?.boot === "new" ? ownAxis("new:trace", boot, rate, firstCounts.new) : null,
     schedClock: { old: null, new: null },
+    tscAxisNs: null,
     faults: [],
   };
 }

@@ -114,3 +114,61 @@ test("any lines and events: what is placed is a whole number with a ±, and anch
     ),
   );
 });
+
+const CALIBRATING = "Calibrating delay loop (skipped), value calculated using timer frequency.. 1999.96 BogoMIPS";
+const DETECTED = "tsc: Detected 999.984 MHz processor";
+const raw = { axisNs: (ns: number): number => ns + 3_000 * MS, uncertaintyNs: 40_000 };
+
+test("lines up to the delay loop's are placed by raw sched_clock itself, with its ±", () => {
+  const lines = [
+    line(0, DETECTED),
+    line(12 * MS, "mem auto-init:"),
+    line(40 * MS, "SLUB:"),
+    line(80 * MS, CALIBRATING),
+  ];
+  const placed = placeLines(lines, [], null, raw).map(({ ns, uncertaintyNs }) => [ns, uncertaintyNs]);
+  assert.deepEqual(placed.slice(0, 3), [
+    [null, null],
+    [3_012 * MS, 41_000],
+    [3_040 * MS, 41_000],
+  ]);
+  // The clock wanders from there on.
+  assert.ok((placed[3]?.[1] ?? 0) >= 60 * MS, `${placed[3]}`);
+});
+
+test("an event of a line of the same clock places such lines better than the clock's zero, if it is near", () => {
+  const lines = [
+    line(1 * MS, DETECTED),
+    line(70 * MS, "rcu:"),
+    line(71 * MS, "console on"),
+    line(80 * MS, CALIBRATING),
+  ];
+  const events = [{ ns: 3_071 * MS + 5_000, text: "console on" }];
+  const [, rcu] = placeLines(lines, events, null, raw);
+  assert.deepEqual([rcu?.ns, rcu?.uncertaintyNs], [3_070 * MS + 5_000, 3_000]);
+  const [, alone] = placeLines(lines, events, null);
+  assert.deepEqual([alone?.ns, alone?.uncertaintyNs], [3_070 * MS + 5_000, 3_000]);
+});
+
+test("stamps of a clock that counted jiffies, before the TSC's rate was known, are never raw sched_clock", () => {
+  const lines = [
+    line(4 * MS, "APIC: Switch"),
+    line(48 * MS, DETECTED),
+    line(50 * MS, "tsc-early"),
+    line(52 * MS, CALIBRATING),
+  ];
+  assert.deepEqual(
+    placeLines(lines, [], null, raw).map(({ ns }) => ns),
+    [null, null, 3_050 * MS, 3_052 * MS],
+  );
+  const again = [line(48 * MS, DETECTED), line(1 * MS, "tsc-early"), line(2 * MS, CALIBRATING)];
+  assert.equal(placeLines(again, [], null, raw)[1]?.ns, 3_001 * MS);
+});
+
+test("without the delay loop's line nothing shows where raw sched_clock ends", () => {
+  const lines = [line(12 * MS, "mem auto-init:"), line(40 * MS, "SLUB:")];
+  assert.deepEqual(
+    placeLines(lines, [], null, raw).map(({ ns }) => ns),
+    [null, null],
+  );
+});

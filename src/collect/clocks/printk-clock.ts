@@ -6,12 +6,14 @@
  */
 import { AXIS_EDGE_NS } from "../../base/clock-map.js";
 import type { PlacedLine, PrintkLine } from "../../model/collected.js";
+import { isKernelLine } from "../../model/kernel-lines.js";
 
-/** A log line that is also a trace event: its stamp, and where the event lies on the axis. */
+/** A log line whose place on the axis is known: it is also a trace event, or was stamped with raw sched_clock. */
 interface Anchor {
   readonly index: number;
   readonly stampNs: number;
   readonly ns: number;
+  readonly uncertaintyNs: number;
 }
 
 export interface ConsoleEvent {
@@ -28,6 +30,9 @@ export interface StableSchedClock {
   readonly uncertaintyNs: number;
 }
 
+/** A boot's sched_clock on the axis. */
+export type RawSchedClock = Pick<StableSchedClock, "axisNs" | "uncertaintyNs">;
+
 /** printk stamps are printed with six decimals. */
 const STAMP_RESOLUTION_NS = 1_000;
 /** In the recordings printk wandered by up to this against sched_clock before it was marked stable. */
@@ -39,26 +44,84 @@ const EARLY_DRIFT_PPM = 2_000;
 
 /**
  * Lines in log order, console events in time order, of one boot. `stable` is null where the log has no such line or the
- * boot's sched_clock is on no axis.
+ * boot's sched_clock is on no axis; `raw` where it is on no axis.
  */
 export function placeLines(
   lines: readonly PrintkLine[],
   events: readonly ConsoleEvent[],
   stable: StableSchedClock | null,
+  raw: RawSchedClock | null = null,
 ): readonly PlacedLine[] {
-  const anchors = monotone(match(lines, events));
+  const ofEvents = monotone(match(lines, events));
+  const early = earlyLines(lines);
+  const placedRaw = new Map<number, PlacedLine>();
+  for (let i = early.from; i < early.to; i++) {
+    const found = rawPlace(lines[i] as PrintkLine, i, early.to, ofEvents, raw);
+    if (found !== null) placedRaw.set(i, found);
+  }
+  const anchors = withRawAnchor(lines, ofEvents, placedRaw);
   const lastReset = lastResetOf(lines);
   let next = 0;
   return lines.map((line, i) => {
     while ((anchors[next]?.index ?? Number.POSITIVE_INFINITY) < i) next++;
     const anchor = anchors[next];
-    if (anchor?.index === i) return { line, ns: anchor.ns, uncertaintyNs: STAMP_RESOLUTION_NS };
+    if (anchor?.index === i) return { line, ns: anchor.ns, uncertaintyNs: anchor.uncertaintyNs };
     const unplaced = { line, ns: null, uncertaintyNs: null };
     // Stamps before the clock ran are zero or unordered: they do not show a time.
     if (line.stampNs === null || line.stampNs === 0 || i < lastReset) return unplaced;
-    const placed = between(line, line.stampNs, anchors[next - 1], anchor, stable);
+    // Before sched_clock ran on the TSC, its place shows nothing.
+    const later = i < early.from && anchor !== undefined && placedRaw.has(anchor.index) ? anchors[next + 1] : anchor;
+    const placed = placedRaw.get(i) ?? between(line, line.stampNs, anchors[next - 1], later, stable);
     return placed?.ns != null && Math.abs(placed.ns) <= AXIS_EDGE_NS ? placed : unplaced;
   });
+}
+
+/**
+ * Lines [from, to) that are stamped with raw sched_clock, which runs on the TSC already: printk's local_clock() is that
+ * until sched_clock_init(), right before "Calibrating delay loop" (kernel/sched/clock.c, sched_clock_running).
+ */
+function earlyLines(lines: readonly PrintkLine[]): { readonly from: number; readonly to: number } {
+  const to = lines.findIndex(({ text }) => isKernelLine(text, "delay-calibrated"));
+  if (to < 0) return { from: 0, to: 0 };
+  // Before the TSC's rate is known sched_clock counts jiffies, or stands still.
+  const detected = lines.findLastIndex(({ text }, i) => i < to && isKernelLine(text, "tsc-detected"));
+  return { from: Math.max(detected + 1, lastResetOf(lines.slice(0, to))), to };
+}
+
+/** By sched_clock's own place, or by a trace event of a line of the same clock: the surer one. */
+function rawPlace(
+  line: PrintkLine,
+  index: number,
+  to: number,
+  anchors: readonly Anchor[],
+  raw: RawSchedClock | null,
+): PlacedLine | null {
+  const { stampNs } = line;
+  if (stampNs === null || stampNs === 0) return null;
+  const byClock: PlacedLine | null =
+    raw === null ? null : { line, ns: raw.axisNs(stampNs), uncertaintyNs: raw.uncertaintyNs + STAMP_RESOLUTION_NS };
+  const anchor = anchors.find((each) => each.index >= index && each.index < to);
+  if (anchor === undefined) return byClock;
+  const distance = anchor.stampNs - stampNs;
+  const drift = Math.ceil((Math.abs(distance) * EARLY_DRIFT_PPM) / 1e6);
+  const byEvent = { line, ns: anchor.ns - distance, uncertaintyNs: STAMP_RESOLUTION_NS + drift };
+  return byClock !== null && (byClock.uncertaintyNs as number) < byEvent.uncertaintyNs ? byClock : byEvent;
+}
+
+/** Lines after the last one that raw sched_clock places, up to the first trace event, lie between the two. */
+function withRawAnchor(
+  lines: readonly PrintkLine[],
+  anchors: readonly Anchor[],
+  placedRaw: ReadonlyMap<number, PlacedLine>,
+): readonly Anchor[] {
+  const [index, placed] = [...placedRaw].at(-1) ?? [-1, null];
+  const later = anchors.findIndex((each) => each.index > index);
+  if (placed === null || placed.ns === null || placed.uncertaintyNs === null) return anchors;
+  const stampNs = (lines[index] as PrintkLine).stampNs as number;
+  const next = anchors[later];
+  if (anchors.some((each) => each.index === index) || (next !== undefined && next.ns < placed.ns)) return anchors;
+  const own: Anchor = { index, stampNs, ns: placed.ns, uncertaintyNs: placed.uncertaintyNs };
+  return later < 0 ? [...anchors, own] : [...anchors.slice(0, later), own, ...anchors.slice(later)];
 }
 
 /** The last line whose stamp is below the one before it: earlier lines have no usable time. */
@@ -80,13 +143,15 @@ export function placeByStamp(
   axisNs: ((schedClockNs: number) => number) | null = null,
 ): readonly PlacedLine[] {
   const lastReset = lastResetOf(lines);
+  const early = axisNs === null ? { from: 0, to: 0 } : earlyLines(lines);
   return lines.map((line, i) => {
     if (line.stampNs === null || line.stampNs === 0 || line.stampNs > AXIS_EDGE_NS || i < lastReset) {
       return { line, ns: null, uncertaintyNs: null };
     }
     const settled = stable !== null && line.stampNs >= stable.stampNs;
     const ns = axisNs === null ? line.stampNs : axisNs(settled ? line.stampNs - stable.offsetNs : line.stampNs);
-    return { line, ns, uncertaintyNs: STAMP_RESOLUTION_NS + (settled ? 0 : EARLY_WANDER_NS) };
+    const sure = settled || (i >= early.from && i < early.to);
+    return { line, ns, uncertaintyNs: STAMP_RESOLUTION_NS + (sure ? 0 : EARLY_WANDER_NS) };
   });
 }
 
@@ -109,7 +174,8 @@ function match(lines: readonly PrintkLine[], events: readonly ConsoleEvent[]): r
     const index = indexes[nth];
     used.set(key, nth + 1);
     const stampNs = index === undefined ? null : (lines[index]?.stampNs ?? null);
-    if (index !== undefined && stampNs !== null) anchors.push({ index, stampNs, ns: event.ns });
+    if (index !== undefined && stampNs !== null)
+      anchors.push({ index, stampNs, ns: event.ns, uncertaintyNs: STAMP_RESOLUTION_NS });
   }
   return anchors;
 }
@@ -137,7 +203,7 @@ function between(
     const stamps = later.stampNs - earlier.stampNs;
     const axis = later.ns - earlier.ns;
     const ns = stamps === 0 ? earlier.ns : earlier.ns + Math.round(((stampNs - earlier.stampNs) * axis) / stamps);
-    return { line, ns, uncertaintyNs: Math.abs(axis - stamps) + STAMP_RESOLUTION_NS };
+    return { line, ns, uncertaintyNs: Math.abs(axis - stamps) + earlier.uncertaintyNs };
   }
   if (stable !== null && stampNs >= stable.stampNs) {
     return {
@@ -154,6 +220,6 @@ function between(
   return {
     line,
     ns: nearest.ns + (stampNs - nearest.stampNs),
-    uncertaintyNs: STAMP_RESOLUTION_NS + drift + (settled ? 0 : EARLY_WANDER_NS),
+    uncertaintyNs: nearest.uncertaintyNs + drift + (settled ? 0 : EARLY_WANDER_NS),
   };
 }

@@ -49,11 +49,21 @@ const NODE_FIELDS = {
   durationNs: count(),
   unattributedNs: count("What no child covers. The children's durations and this add up to durationNs."),
   inferred: flag("It follows from the kernel's order, its log or a driver's order, and has no record of its own."),
-  evidence: text(),
+  evidence: text("What it was read from. Of a leaf of the seam: stamp, clock-pairs, printk, or bound (not divided)."),
   cpu: integer("-1: unknown."),
   pid: integer("-1: unknown."),
   task: text(),
   notSeen: list(text(), "Stages that the capture does not show; what they took lies in those around."),
+  bounds: optional(
+    list(
+      record({
+        step: choice(["copy", "digest", "unpack", "kernel", "boot filter"]),
+        leastNs: count(),
+        mostNs: count(),
+      }),
+      "Of a leaf of the seam: what stages in it take at least and at most. Modelled (docs/seam.md), never measured.",
+    ),
+  ),
 };
 
 const nodeFields = record(NODE_FIELDS);
@@ -68,7 +78,7 @@ const totals = record({
   attributedNs: count("All but unattributedNs."),
   inferredNs: count("Of it: known by the kernel's order or log alone."),
   identityInferredNs: count("Of it: recorded, but its device or its begin is inferred."),
-  seamNs: count("Of it: the seam, in which nothing is traced."),
+  seamNs: count("Of it: leaves of the seam that hold several stages, which nothing divides (their evidence is bound)."),
   unattributedNs: count("What no cause covers."),
 });
 /** How sure the attribution is, in all. */

@@ -100,9 +100,21 @@ const metric = shared(
 );
 export type MetricComparison = Of<typeof metric>;
 
+/** Traits of the image that is started, which may be under test. */
+export type ImageFactor =
+  | "compressor"
+  | "image size"
+  | "image memory"
+  | "initramfs"
+  | "configuration"
+  | "KASLR"
+  | "CPUs"
+  | "preserved memory"
+  | "preserved folios";
+
 const factor = record({
-  name: text<"old kernel" | "new kernel" | "memory" | "devices" | `labels.${string}`>(
-    "What may be under test: old kernel, new kernel, memory, devices, or labels.NAME.",
+  name: text<"old kernel" | "new kernel" | "memory" | "devices" | ImageFactor | `labels.${string}`>(
+    "What may be under test: old kernel, new kernel, memory, devices; if they differ compressor, image size, image memory, initramfs, configuration, KASLR, CPUs, preserved memory, preserved folios, labels.NAME.",
   ),
   values: list(counted, "Of each cohort, in the order given."),
   differs: flag(),

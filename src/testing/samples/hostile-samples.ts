@@ -52,6 +52,19 @@ export const hostileSample: fc.Arbitrary<UpdateSample> = fc.record({
   probeLevel: fc.option(hostileText),
   labels: fc.dictionary(fc.oneof(hostileText, fc.constant("workload")), hostileText, { maxKeys: 4 }),
   memoryKiB: nsOrNull,
+  image: fc.option(
+    fc.record({
+      compression: fc.constantFrom("gzip" as const, "none" as const, null),
+      payloadBytes: nsOrNull,
+      initBytes: nsOrNull,
+      initrdBytes: nsOrNull,
+      kaslr: fc.option(fc.boolean()),
+      cpus: nsOrNull,
+      preservedBytes: nsOrNull,
+      preservedFolios: nsOrNull,
+      config: fc.constantFrom("0123456789ab", null),
+    }),
+  ),
   outcome: fc.constantFrom("completed" as const, "aborted" as const, "failed" as const, "incomplete" as const),
   outcomeReason: hostileText,
   blackout: fc.record({

@@ -33,6 +33,7 @@ export function madeSample(ms: number, more: Partial<UpdateSample> = {}): Update
     outsideCauses: null,
     defects: { error: 0, warning: 0, note: 0 },
     defectCodes: [],
+    image: null,
     health: null,
     ...more,
   };

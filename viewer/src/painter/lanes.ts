@@ -1,4 +1,5 @@
 /** Draws the lanes: headings, labels, spans, instants. */
+import { isOpaque } from "../../../src/analyze/attribution/seam.js";
 import { SPAN_KINDS, SpanFlag } from "../../../src/model/span-table.js";
 import { layoutLane, layoutPoints, WHOLE } from "../layout/level-of-detail.js";
 import { HEAD_HEIGHT, indexInLane, METRICS, type SceneItem, visibleItems } from "../layout/scene.js";
@@ -212,7 +213,7 @@ function paintBands(tools: Tools, frame: Frame, item: Extract<SceneItem, { what:
     if (node === undefined || (to - x < 0.5 && to <= drawnTo)) continue;
     drawnTo = Math.max(drawnTo, x + 1);
     const wide = Math.max(1, to - x);
-    const opaque = remainder[i] === 1 || node.kind === "seam" || node.kind === "idle";
+    const opaque = remainder[i] === 1 || isOpaque(node) || node.kind === "idle";
     const kind = SPAN_KINDS.indexOf(colourKind(node));
     const shade = (Math.imul(textHash(node.id), 0x9e3779b1) >>> 16) % SHADES;
     context.fillStyle = opaque

@@ -19,6 +19,7 @@ import type {
 import type { LiveUpdateDocument, PhaseName } from "../../../model/live-update.js";
 import type { Finding } from "../../findings/finding.js";
 import type { UpdateTrees } from "../build.js";
+import { isOpaque } from "../seam.js";
 import { leavesOf, type TreeNode, unattributedIn } from "../tree.js";
 import type { Blame } from "./blame.js";
 import type { CriticalChain } from "./chain.js";
@@ -65,7 +66,7 @@ export function treeTotals(root: TreeNode): TreeTotals {
   let identityInferredNs = 0;
   let seamNs = 0;
   for (const leaf of leavesOf(root)) {
-    if (leaf.kind === "seam") seamNs += leaf.durationNs;
+    if (isOpaque(leaf)) seamNs += leaf.durationNs;
     else if (leaf.inferred && leaf.row >= 0) identityInferredNs += leaf.durationNs;
     else if (leaf.inferred && leaf.unattributedNs === 0) inferredNs += leaf.durationNs;
   }

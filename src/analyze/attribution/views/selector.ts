@@ -44,10 +44,16 @@ export function parseSelector(text: string): Result<Selector, string> {
 /** Whether a node is what the selector names: by identity, by name, or by a word of the name (a device's driver). */
 export function selectorTest({ kind, glob, action }: Selector): (node: TreeNode) => boolean {
   const matches = globMatcher(glob);
-  return (node) =>
-    node.kind === kind &&
-    (action === null || node.action === action) &&
-    [node.id, node.name, ...node.name.split(" "), ...node.id.split(" ")].some(matches);
+  return (node) => node.kind === kind && (action === null || node.action === action) && namesOf(node).some(matches);
+}
+
+/**
+ * What a selector may call a node. A leaf of the seam has its id without `seam `, and no words of it: `unpack` is not
+ * all of what could not be divided from it.
+ */
+function namesOf({ kind, id, name }: TreeNode): readonly string[] {
+  if (kind === "seam") return [id, name, ...(id.startsWith("seam ") ? [id.slice("seam ".length)] : [])];
+  return [id, name, ...name.split(" "), ...id.split(" ")];
 }
 
 /** The selector of a node in the tree that one which selects nothing was most likely meant to be, or null. */
@@ -55,7 +61,7 @@ export function nearestSelector(root: TreeNode, { kind, glob, action }: Selector
   const names = new Set<string>();
   walk(root, (node) => {
     if (node.kind !== kind) return;
-    for (const name of [node.id, node.name, ...node.name.split(" "), ...node.id.split(" ")]) names.add(name);
+    for (const name of namesOf(node)) names.add(name);
   });
   const near = names.has(glob) ? glob : suggest(glob, names);
   const spelt = near === null || action === null || near === glob ? near : `${near}/${action}`;

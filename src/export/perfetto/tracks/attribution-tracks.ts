@@ -2,6 +2,7 @@
 
 import { buildTrees, type UpdateTrees } from "../../../analyze/attribution/build.js";
 import { silences } from "../../../analyze/attribution/on-cpu.js";
+import { boundsText } from "../../../analyze/attribution/seam-bounds.js";
 import { STRUCTURE, type TreeNode } from "../../../analyze/attribution/tree.js";
 import type { AttributedUpdate } from "../../../analyze/attribution/update.js";
 import { type CriticalChain, criticalChain } from "../../../analyze/attribution/views/chain.js";
@@ -138,6 +139,7 @@ function writeTrees(
         ["unattributed_ns", STRUCTURE.has(kind) ? unattributedNs : null],
         ["evidence", evidence === "" ? null : evidence],
         ["inferred", inferred ? true : null],
+        ["bounds", boundsText(node.bounds ?? []) || null],
         ["not_seen", notSeen.length === 0 ? null : notSeen.join(", ")],
       ];
       slice(track, boot, beginNs, endNs, labelOf(node), "attribution", known, () => {
