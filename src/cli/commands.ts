@@ -147,6 +147,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./recording/record.js")).recordCommand,
   },
   {
+    name: "drive",
+    group: "Recording",
+    summary: "Drive a host through live updates over ssh: record, fetch, compare",
+    load: async () => (await import("./drive/drive.js")).driveCommand,
+  },
+  {
     name: "lab",
     group: "Recording",
     summary: "Make real live updates in QEMU, with a workload, an observer and faults",
