@@ -93,7 +93,7 @@ test("as JSON it keeps to its schema, with and without ticks", async () => {
 test("a log without ticks is refused with what to do; lines left out of a good one are reported", async () => {
   for (const [args, message] of [
     [["--ticks", join(folder, "none")], /none: it cannot be read \(ENOENT\)\n {2}Check the path/],
-    [["--ticks", folder], /not a regular file/],
+    [["--ticks", folder], /it is a folder, expected a file/],
     [["--ticks", ticks("empty", "")], /no two ticks in a row/],
     [["--ticks", ticks("header", "# interval=soon\n1.0\n2.0\n")], /interval=soon, which is not a duration/],
     [["--ticks", ticks("long", "1.0\n100.0\n"), "--interval", "1us"], /check --interval/],
