@@ -96,7 +96,7 @@ function perfettoOf(dat: Uint8Array): Uint8Array {
           ),
       });
     },
-    { name: "x", release: null, machine: null },
+    { name: "x", release: null, machine: null, clockNote: null },
     (bytes) => parts.push(Uint8Array.from(bytes)),
   );
   return Buffer.concat(parts);

@@ -94,8 +94,9 @@ test("a trace.dat becomes the text, the JSON and the Perfetto trace of the same 
   const pftrace = join(folder, "new.pftrace");
   const { code, said } = await convert(dat, "-o", pftrace);
   assert.equal(code, 0);
-  const [, scheduler, slices, others] =
-    /, ([\d,]+) scheduler and interrupt events, ([\d,]+) slices, ([\d,]+) other/.exec(said) ?? [];
+  const [, scheduler, others, slices] =
+    /, ([\d,]+) scheduler and interrupt events, ([\d,]+) other events, ([\d,]+) slices, ([\d,]+) marks/.exec(said) ??
+    [];
   const number = (value: string | undefined): number => Number(value?.replaceAll(",", ""));
   const graphExits = parsed.traceEvents.filter(({ ph }) => ph === "E").length;
   assert.equal(number(scheduler) + number(slices) + number(others) + graphExits, entries);

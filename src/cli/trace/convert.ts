@@ -9,6 +9,7 @@ import { ChromeJson } from "../../export/chrome-json.js";
 import { writePerfettoEvents } from "../../export/perfetto/perfetto-events.js";
 import type { EventChunk } from "../../model/collected.js";
 import type { TraceFile } from "../../model/traces/trace-file.js";
+import { systemOfUname } from "../../model/traces/uname.js";
 import { outputProblem } from "../files/output-file.js";
 import { type Put, writingAtomically } from "../files/write-atomically.js";
 import { type Context, defineCommand, exit, misused, unusable } from "../frame/command.js";
@@ -78,6 +79,11 @@ export const convertCommand = defineCommand({
     }
     const progress = context.progress("Converting");
     try {
+      const note = format === "txt" ? null : clockNoteOf(opened.value);
+      if (note !== null) {
+        const advice = "put the boot's dmesg, from which the clock's rate is read, beside the pages";
+        context.stderr.write(`${context.errorColour.warning("warning")} ${positionals.trace}: ${note}: ${advice}\n`);
+      }
       const said = write(opened.value, format, options.output, filters.value, (input) => log.add(input));
       progress.end();
       sayDefects(context, log.all());
@@ -119,6 +125,7 @@ function feedOf(trace: TraceFile, filters: Filters, defect: (input: DefectInput)
     let axisNs = new Float64Array(0);
     for (const [i, part] of trace.parts.entries()) {
       const filter = filters[i] ?? null;
+      const scale = part.nsPerCount ?? 1;
       part.source(filter?.records).read({
         // A second reading finds the same again.
         defect: (input) => {
@@ -128,10 +135,11 @@ function feedOf(trace: TraceFile, filters: Filters, defect: (input: DefectInput)
           if (axisNs.length < chunk.count) axisNs = new Float64Array(chunk.count);
           origin ??= chunk.base > BigInt(Number.MAX_SAFE_INTEGER) ? chunk.base : 0n;
           const base = Number(chunk.base - origin);
-          const { count, time } = chunk;
-          for (let row = 0; row < count; row++) {
+          const { count: rows, time } = chunk;
+          for (let row = 0; row < rows; row++) {
             const leave = filter !== null && !filter.matches(chunk, row, Number.NaN);
-            axisNs[row] = leave ? Number.NaN : base + (time[row] as number);
+            const count = base + (time[row] as number);
+            axisNs[row] = leave ? Number.NaN : scale === 1 ? count : Math.round(count * scale);
           }
           sink(chunk, axisNs, part.clock, part.name);
         },
@@ -139,6 +147,12 @@ function feedOf(trace: TraceFile, filters: Filters, defect: (input: DefectInput)
     }
     told = true;
   };
+}
+
+/** Of a trace with a clock whose rate is not known; null: all times are nanoseconds. */
+function clockNoteOf({ parts }: TraceFile): string | null {
+  const clock = parts.find(({ nsPerCount }) => nsPerCount === null)?.clock;
+  return clock === undefined ? null : `times are counts of the clock ${clock}, not nanoseconds`;
 }
 
 const BLOCK_CHARS = 1 << 18;
@@ -172,9 +186,11 @@ function converted(trace: TraceFile, format: Format, feed: ReturnType<typeof fee
   const number = (value: number): string => value.toLocaleString("en");
   switch (format) {
     case "pftrace": {
-      const [, release = null, machine = null] = /^Linux \S+ (\S+) (\S+)/.exec(trace.uname ?? "") ?? [];
-      const counts = writePerfettoEvents(feed, { name: trace.what, release, machine }, put);
-      return `${number(bytes)} bytes, ${number(counts.ftraceEvents)} scheduler and interrupt events, ${number(counts.slices)} slices, ${number(counts.instants)} other events`;
+      const { release, machine } = systemOfUname(trace.uname);
+      const clockNote = clockNoteOf(trace);
+      const name = clockNote === null ? trace.what : `${trace.what} (${clockNote})`;
+      const counts = writePerfettoEvents(feed, { name, release, machine, clockNote }, put);
+      return `${number(bytes)} bytes, ${number(counts.ftraceEvents)} scheduler and interrupt events, ${number(counts.genericEvents)} other events, ${number(counts.slices)} slices, ${number(counts.instants)} marks`;
     }
     case "json": {
       const json = new ChromeJson(putText);

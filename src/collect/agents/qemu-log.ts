@@ -187,7 +187,7 @@ export function openQemuLog(source: ByteSource): Result<TraceFile, string> {
     what: "QEMU log",
     uname: null,
     session: null,
-    parts: [{ name: "", clock: "realtime", source: (filter) => qemuLogSource(source, "old", filter) }],
+    parts: [{ name: "", clock: "realtime", nsPerCount: 1, source: (filter) => qemuLogSource(source, "old", filter) }],
   });
 }
 

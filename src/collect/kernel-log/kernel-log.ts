@@ -112,6 +112,7 @@ export function openKernelLog(source: ByteSource, sample: readonly string[]): Re
       {
         name: "",
         clock,
+        nsPerCount: 1,
         source: (filter) => stampedTextSource({ boot: "old", source, dialect: dialectOf(sample), filter }),
       },
     ],

@@ -770,8 +770,9 @@ class PerfettoReader {
         const pid = this.#pid[i] as number;
         chunk.pid[row] = pid;
         chunk.comm[row] = pid < 0 ? 0 : this.#strings.idOf(this.#comms.get(pid) ?? "<...>");
-        chunk.name[row] = this.#strings.idOf(this.#nameOf(i));
-        chunk.kind[row] = KINDS.get(what) ?? EventKind.event;
+        const name = this.#nameOf(i);
+        chunk.name[row] = this.#strings.idOf(name);
+        chunk.kind[row] = name === "print" ? EventKind.marker : (KINDS.get(what) ?? EventKind.event);
         chunk.place[row] = this.#place[i] as number;
       }
       sink.chunk({
@@ -786,7 +787,7 @@ class PerfettoReader {
         text: (row) => {
           const i = order[from + row] as number;
           const fields = this.#fields(i);
-          if (this.#what[i] === PRINT) return String(fields.get("buf") ?? "").trimEnd();
+          if (this.#nameOf(i) === "print") return String(fields.get("buf") ?? "").trimEnd();
           return [...fields].map(([key, value]) => `${key}=${value}`).join(" ");
         },
       });

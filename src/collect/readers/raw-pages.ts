@@ -6,9 +6,11 @@
 
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
+import { memorySource } from "../../base/bytes/byte-source.js";
 import type { DefectInput, DefectSink } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
 import { type EventSource, traceClockOf } from "../../model/collected.js";
+import { COUNTING_CLOCKS } from "../../model/machine.js";
 import type { RecordFilter } from "../../model/traces/trace-file.js";
 import { parsePrintkFormats } from "../event-text/kernel-facts.js";
 import { type FileSource, fileSource } from "../files/file-source.js";
@@ -17,6 +19,8 @@ import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.j
 import { wholeFile } from "../files/whole-file.js";
 import { type ParsedFormats, parseFormatFiles, parseFormats } from "../formats/event-format.js";
 import { parseKallsyms, type SymbolTable } from "../formats/kallsyms.js";
+import { kernelLogFacts, tscKhzFor } from "../kernel-log/kernel-log-facts.js";
+import { readKmsg } from "../kernel-log/kmsg.js";
 import { DEFAULT_LAYOUT, parseHeaderPage, parseSavedCmdlines, ringBufferSource } from "../ring-buffer/ring-buffer.js";
 import { activeClockName } from "../trace-dat/options.js";
 
@@ -26,6 +30,8 @@ const PAGES = "trace_pipe_raw";
 
 export interface RawPages {
   readonly clock: string;
+  /** As TracePart's: of a clock that counts, by the rate in the kernel's log beside the pages. */
+  readonly nsPerCount: number | null;
   readonly uname: string | null;
   source(filter?: RecordFilter): EventSource;
   close(): void;
@@ -93,6 +99,7 @@ export function openRawPages(
   const strings = parsePrintkFormats(textIn(sink, places, ["printk_formats"], tableBytes) ?? "");
   return ok({
     clock,
+    nsPerCount: COUNTING_CLOCKS.has(clock) ? nsPerCountBeside(clock, places, sink, limits) : 1,
     uname: textIn(sink, places, ["uname"], tableBytes)?.trim() ?? null,
     source: (filter) =>
       ringBufferSource({
@@ -114,6 +121,20 @@ export function openRawPages(
       }),
     close,
   });
+}
+
+/** By the rate that the boot's own log states, as `dmesg` or `dmesg.gz` beside the pages; null if there is none. */
+function nsPerCountBeside(
+  clock: string,
+  places: readonly string[],
+  sink: DefectSink,
+  limits: ReaderLimits,
+): number | null {
+  const bytes = bytesIn(sink, places, ["dmesg", "dmesg.gz"], limits["table-bytes"]);
+  if (bytes === null) return null;
+  const lines = readKmsg(memorySource("dmesg", bytes), "old", { defect: () => {} });
+  const khz = tscKhzFor(traceClockOf(clock), kernelLogFacts(lines));
+  return khz === null ? null : 1e6 / khz;
 }
 
 /** A captured ring has its formats in the old kernel's part beside it. */

@@ -9,7 +9,8 @@ import type { ByteSource } from "../../base/bytes/byte-source.js";
 import type { DefectSink } from "../../base/defect.js";
 import { err, ok, type Result } from "../../base/result.js";
 import type { EventSource } from "../../model/collected.js";
-import type { RecordFilter, TraceFile } from "../../model/traces/trace-file.js";
+import { COUNTING_CLOCKS } from "../../model/machine.js";
+import type { RecordFilter, TraceFile, TracePart } from "../../model/traces/trace-file.js";
 import { openQemuLog } from "../agents/qemu-log.js";
 import { fileSource } from "../files/file-source.js";
 import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.js";
@@ -37,20 +38,35 @@ function openDat(source: ByteSource, sink: DefectSink, limits: ReaderLimits): Op
   const { version, facts, instances } = found.value;
   const { traceId, timeShift } = facts;
   const session = traceId === null ? null : { id: traceId, peer: timeShift?.peer ?? null };
-  return ok({ what: `trace.dat, version ${version}`, uname: facts.uname, parts: instances, session });
+  return ok({ what: `trace.dat, version ${version}`, uname: facts.uname, parts: instances.map(withRate), session });
+}
+
+/** A trace.dat holds no kernel's log, so that the rate of a clock that counts is not known. */
+function withRate<T extends { readonly clock: string }>(part: T): T & Pick<TracePart, "nsPerCount"> {
+  return { ...part, nsPerCount: COUNTING_CLOCKS.has(part.clock) ? null : 1 };
 }
 
 function openFtraceText(source: ByteSource, before: number): Opened {
   const part = (filter?: RecordFilter): EventSource =>
     ftraceTextSource({ boot: "old", source, clock: "local", eventNames: null, linesBefore: before, filter });
-  return ok({ what: "ftrace text", uname: null, session: null, parts: [{ name: "", clock: "local", source: part }] });
+  return ok({
+    what: "ftrace text",
+    uname: null,
+    session: null,
+    parts: [{ name: "", clock: "local", nsPerCount: 1, source: part }],
+  });
 }
 
 function openPerfettoTrace(source: ByteSource, limits: ReaderLimits): Opened {
   const found = openPerfetto(source, "old", limits);
   if (!found.ok) return found;
   const events = found.value;
-  const part = { name: "", clock: events.clock, source: (filter?: RecordFilter) => events.source(filter) };
+  const part = {
+    name: "",
+    clock: events.clock,
+    nsPerCount: 1,
+    source: (filter?: RecordFilter) => events.source(filter),
+  };
   return ok({ what: "Perfetto trace", uname: null, session: null, parts: [part] });
 }
 
@@ -90,8 +106,8 @@ function openPages(
 ): Result<OpenTrace, string> {
   const found = openRawPages(path, formats, sink, limits);
   if (!found.ok) return found;
-  const { clock, uname, source, close } = found.value;
-  return ok({ what: "raw pages", uname, session: null, parts: [{ name: "", clock, source }], close });
+  const { clock, nsPerCount, uname, source, close } = found.value;
+  return ok({ what: "raw pages", uname, session: null, parts: [{ name: "", clock, nsPerCount, source }], close });
 }
 
 /** A regular file's bytes, unpacked where it is packed. */

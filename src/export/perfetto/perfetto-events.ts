@@ -1,11 +1,12 @@
 /**
  * Any trace's events as a Perfetto trace, without an analysis: events with a Perfetto message as ftrace events, so that
- * it draws CPUs and threads; function graphs as slices of their task; every other event as an instant of its task, with
- * its fields. `docs/perfetto-export.md` describes the file of a live update, which has more.
+ * it draws CPUs and threads, and all others as ftrace events with their names and fields; function graphs as slices of
+ * their task; marks, and events without a CPU or a task, as instants. `docs/perfetto-export.md` describes the file of a
+ * live update, which has more.
  */
 import { type EventChunk, EventKind } from "../../model/collected.js";
-import { type PerfettoEventFeed, writeFtrace } from "./packets/ftrace.js";
-import { TYPED_EVENTS } from "./packets/ftrace-events.js";
+import { isFtraceRow, type PerfettoEventFeed, writeFtrace } from "./packets/ftrace.js";
+import { isAtrace } from "./packets/ftrace-events.js";
 import { PID_LIMIT } from "./packets/tasks.js";
 import type { TraceTime } from "./packets/trace-time.js";
 import { TraceWriter } from "./packets/trace-writer.js";
@@ -13,7 +14,9 @@ import { TraceWriter } from "./packets/trace-writer.js";
 export interface PerfettoEventCounts {
   readonly bytes: number;
   readonly packets: number;
+  /** Ftrace events in a message of their own, and all others. */
   readonly ftraceEvents: number;
+  readonly genericEvents: number;
   readonly slices: number;
   readonly instants: number;
 }
@@ -23,6 +26,8 @@ export interface PerfettoEventsOptions {
   readonly name: string;
   readonly release: string | null;
   readonly machine: string | null;
+  /** What is unusual about its times; null: they are nanoseconds. */
+  readonly clockNote: string | null;
 }
 
 /** The process of all tasks: traces do not record which thread belongs to which process. Beyond every thread's id. */
@@ -37,6 +42,7 @@ export function writePerfettoEvents(
 ): PerfettoEventCounts {
   const writer = new TraceWriter(out);
   writer.systemInfo(options.release, options.machine);
+  if (options.clockNote !== null) writer.attributes([["blackout.clock_note", options.clockNote]]);
   writer.track({ parent: 0, name: "", process: { pid: PROCESS, name: options.name } });
   const names = new Map<number, string>();
   const tasks = {
@@ -47,8 +53,8 @@ export function writePerfettoEvents(
     },
   };
   const placed = (_boot: unknown, ns: number): number | null => (Number.isSafeInteger(ns) && ns >= 0 ? ns : null);
-  const time: TraceTime = { joint: true, zeroNs: { old: 0, new: 0 }, at: placed, nearTraced: () => true };
-  const ftrace = writeFtrace(writer, feed, tasks, time);
+  const time: TraceTime = { joint: true, zeroNs: { old: 0, new: 0 }, bounds: null, at: placed, nearTraced: () => true };
+  const ftrace = writeFtrace(writer, feed, tasks, time, false);
   const others = new OtherEvents(writer);
   feed((chunk, axisNs) => others.chunk(chunk, axisNs));
   others.finish();
@@ -57,6 +63,7 @@ export function writePerfettoEvents(
     bytes: writer.bytes,
     packets: writer.packets,
     ftraceEvents: ftrace.written,
+    genericEvents: ftrace.generic,
     slices: writer.slices,
     instants: writer.instants,
   };
@@ -98,7 +105,7 @@ class OtherEvents {
       if (!Number.isSafeInteger(at) || at < 0) continue;
       const name = chunk.strings.stringOf(chunk.name[row] as number);
       const kind = chunk.kind[row];
-      if (kind === EventKind.event && TYPED_EVENTS.has(name)) continue;
+      if (kind === EventKind.event && isFtraceRow(chunk, row)) continue;
       const comm = chunk.strings.stringOf(chunk.comm[row] as number);
       const track = this.#track(chunk.pid[row] as number, chunk.cpu[row] as number, comm);
       this.#row(chunk, row, at, name, track);
@@ -129,6 +136,7 @@ class OtherEvents {
         return;
       }
       case EventKind.marker:
+        if (isFtraceRow(chunk, row) && isAtrace(String(fields.get("buf") ?? ""))) return;
         this.#writer.event("instant", at, track.uuid, String(fields.get("buf") ?? "").trimEnd(), "marker", []);
         return;
       default: {

@@ -1,6 +1,10 @@
-/** How the Perfetto UI shows a trace when it opens it: pinned tracks, notes, tables, and the part in view. */
+/**
+ * How the Perfetto UI shows a trace when it opens it: a workspace with the tracks that answer the question, notes, a
+ * table, and the part in view. All commands are on the UI's list of those that an address may run.
+ */
+import { formatDuration } from "../../base/text/format.js";
 import type { LiveUpdate } from "../../model/live-update.js";
-import { traceTimeOf } from "./packets/trace-time.js";
+import { type TraceTime, traceTimeOf } from "./packets/trace-time.js";
 
 /** A startup command of the Perfetto UI: its identifier is stable (six months' notice before it breaks). */
 export interface StartupCommand {
@@ -10,43 +14,98 @@ export interface StartupCommand {
 
 export const PERFETTO_UI = "https://ui.perfetto.dev";
 
-const PHASE_TABLE = `select s.name as phase, (s.ts - z.int_value) / 1e6 as begin_ms, s.dur / 1e6 as duration_ms
-from slice s join track t on s.track_id = t.id,
-  (select int_value from metadata where name = 'trace_attribute.blackout.axis_zero_ns') z
-where t.name = 'Phases' order by s.ts`;
+const WORKSPACE = "Live update";
+/** In the order in which they are shown; a device's track has its PCI address in its name. */
+const TRACKS = [
+  "Blackout",
+  "Phases",
+  "Seam",
+  "Where it went",
+  "Critical chain",
+  "VM .*",
+  "Defects",
+  "Kernel log.*",
+  ".*[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-9]",
+];
+const CPU_TRACKS = "^CPU [0-9]+ Scheduling$";
 
-/** Commands for `update`: tracks pinned, notes at pause, freeze and resume, the phases as a table. */
+const DURATION = "(select int_value from metadata where name = 'trace_attribute.blackout.duration_ns')";
+/** Everything of at least a hundredth of the blackout, indented by its depth in the tree. */
+const ACCOUNT_TABLE = `select iif(depth = 0, '', substr('                ', 1, depth * 2)) || s.name as what,
+  round(s.dur / 1e6, 3) as ms, round(100.0 * s.dur / ${DURATION}, 1) as percent
+from slice s join track t on t.id = s.track_id
+where t.name = 'Where it went' and s.dur * 100 >= ${DURATION} order by s.ts, s.depth`;
+/** For an update without a known blackout. */
+const PHASE_TABLE = `select s.name as phase, s.dur / 1e6 as ms
+from slice s join track t on s.track_id = t.id where t.name = 'Phases' order by s.ts`;
+
+/** Notes nearer to each other than this share of the view overprint. */
+const NOTE_DISTANCE = 0.03;
+
+/** The part in view, in trace time; null if nothing is drawn. Always inside the trace: the UI ignores all else. */
+function viewOf({ document }: LiveUpdate, { joint, zeroNs, bounds }: TraceTime): readonly [number, number] | null {
+  if (bounds === null) return null;
+  const { beginNs, endNs } = document.blackout;
+  if (!joint || beginNs === null || endNs === null || endNs <= beginNs) return [bounds.firstNs, bounds.lastNs];
+  const air = (endNs - beginNs) / 20;
+  const from = Math.max(bounds.firstNs, Math.round(zeroNs.old + beginNs - air));
+  const to = Math.min(bounds.lastNs, Math.round(zeroNs.old + endNs + air));
+  return from < to ? [from, to] : [bounds.firstNs, bounds.lastNs];
+}
+
+/** Commands for `update`: its workspace, notes at pause, freeze and resume, and where the time went as a table. */
 export function startupCommands(update: LiveUpdate): readonly StartupCommand[] {
   const { document } = update;
   const time = traceTimeOf(update, { old: null, new: null });
-  const pinned: StartupCommand = {
-    id: "dev.perfetto.PinTracksByRegex",
-    args: ["^(Blackout|Phases|Seam|Sessions|VMs)$"],
-  };
-  if (!time.joint) return [pinned];
-  const at = (ns: number): string => String(BigInt(time.zeroNs.old) + BigInt(Math.round(ns)));
-  const note = (ns: number | null | undefined, text: string): readonly StartupCommand[] =>
-    ns === null || ns === undefined ? [] : [{ id: "dev.perfetto.AddNoteAtTimestamp", args: [at(ns), text] }];
-  const freeze = document.phases.find(({ name }) => name === "freeze");
-  const marked = document.blackout.basis === "vm-marks";
+  const copied = (pattern: string): StartupCommand => ({
+    id: "dev.perfetto.CopyTracksToWorkspaceByRegexWithAncestors",
+    args: [pattern, WORKSPACE, "name"],
+  });
   return [
-    pinned,
-    ...note(document.blackout.beginNs, marked ? "VMs paused" : "blackout begins"),
-    ...note(freeze?.beginNs, "freeze"),
-    ...note(document.blackout.endNs, marked ? "VMs resumed" : "blackout ends"),
-    { id: "dev.perfetto.RunQueryAndShowTab", args: [PHASE_TABLE, "Phases"] },
+    copied(`^(${TRACKS.join("|")})$`),
+    copied(CPU_TRACKS),
+    { id: "dev.perfetto.SwitchWorkspace", args: [WORKSPACE] },
+    { id: "dev.perfetto.ExpandTracksByRegex", args: [".*", "name"] },
+    ...notes(update, time),
+    document.blackout.durationNs === null
+      ? { id: "dev.perfetto.RunQueryAndShowTab", args: [PHASE_TABLE, "Phases"] }
+      : { id: "dev.perfetto.RunQueryAndShowTab", args: [ACCOUNT_TABLE, "Where it went"] },
   ];
 }
 
-/** The UI's address with the commands, and the view set to the blackout with a margin of a twentieth on both sides. */
+function notes(update: LiveUpdate, time: TraceTime): readonly StartupCommand[] {
+  const { blackout, phases } = update.document;
+  const view = viewOf(update, time);
+  if (!time.joint || view === null) return [];
+  const marked = blackout.basis === "vm-marks";
+  const freeze = phases.find(({ name }) => name === "freeze")?.beginNs ?? null;
+  const wanted = [
+    { ns: blackout.beginNs, text: marked ? "VMs paused" : "blackout begins" },
+    { ns: freeze, text: "freeze" },
+    { ns: blackout.endNs, text: marked ? "VMs resumed" : "blackout ends" },
+  ];
+  const placed: { ns: number; text: string }[] = [];
+  for (const { ns, text } of wanted) {
+    if (ns === null) continue;
+    const before = placed.at(-1);
+    const apart = before === undefined ? Number.POSITIVE_INFINITY : ns - before.ns;
+    if (before !== undefined && apart < (view[1] - view[0]) * NOTE_DISTANCE) {
+      before.text += apart === 0 ? `; ${text}` : `; ${text} ${formatDuration(apart)} later`;
+    } else placed.push({ ns, text });
+  }
+  return placed.map(({ ns, text }) => ({
+    id: "dev.perfetto.AddNoteAtTimestamp",
+    args: [String(BigInt(time.zeroNs.old) + BigInt(Math.round(ns))), text],
+  }));
+}
+
+/** The UI's address with the commands, and the view set to the blackout, or else to all that was recorded. */
 export function handoverUrl(update: LiveUpdate, ui: string): string {
-  const { beginNs, endNs } = update.document.blackout;
-  const time = traceTimeOf(update, { old: null, new: null });
+  const view = viewOf(update, traceTimeOf(update, { old: null, new: null }));
   const parameters = new URLSearchParams();
-  if (time.joint && beginNs !== null && endNs !== null) {
-    const air = (endNs - beginNs) / 20;
-    parameters.set("visStart", String(BigInt(time.zeroNs.old) + BigInt(Math.round(beginNs - air))));
-    parameters.set("visEnd", String(BigInt(time.zeroNs.old) + BigInt(Math.round(endNs + air))));
+  if (view !== null) {
+    parameters.set("visStart", String(view[0]));
+    parameters.set("visEnd", String(view[1]));
   }
   parameters.set("startupCommands", JSON.stringify(startupCommands(update)));
   // The UI decodes its hash with decodeURIComponent, which leaves `+` as it is.

@@ -358,7 +358,7 @@ const feed: PerfettoEventFeed = (sink) => {
   sink(...chunkOf("new", newRows.slice(2)));
 };
 
-test("typed events become bundles by CPU, with separate tasks for the two boots; all others are counted", () => {
+test("typed events become bundles by CPU, with separate tasks for the two boots; all others keep their names and fields", () => {
   const trace = read(plain, feed);
   const zero = zeroOf(trace);
   const lines = trace.ftrace
@@ -370,22 +370,28 @@ test("typed events become bundles by CPU, with separate tasks for the two boots;
     "0 30 77 irq_handler_entry 25,virtio0-requests",
     "0 40 77 irq_handler_exit 25,1",
     "0 50 77 softirq_entry 9",
+    "0 55 77 print luo: vm_pause",
     // Not recorded: what was open when the old kernel's records end.
     "0 55 77 softirq_exit 9",
     "0 55 0 sched_switch luolab,77,16,swapper/0,0",
-    `0 1000 ${20 + NEW_TIDS} cpuhp_enter 0,fgraph_cpu_init,194,235`,
+    `0 1000 ${20 + NEW_TIDS} cpuhp_enter 0,194,235`,
     `0 1010 ${20 + NEW_TIDS} cpuhp_exit 0,194,-22,235`,
     `0 1020 0 sched_switch swapper/0,0,0,cpuhp/0,${20 + NEW_TIDS}`,
     `0 1020 ${20 + NEW_TIDS} sched_switch cpuhp/0,${20 + NEW_TIDS},120,1,swapper/0,0,120`,
-    "1 25 33 workqueue_execute_start 4096,vmstat_update+0x0/0x70",
+    "1 25 33 workqueue_execute_start 4096,vmstat_update",
+    "1 57 33 kmem_cache_alloc ",
     `1 1030 ${77 + NEW_TIDS} sched_switch <...>,${77 + NEW_TIDS},120,256,other,${78 + NEW_TIDS},120`,
+    `1 1030 ${77 + NEW_TIDS} softirq_raise RCU`,
+    // Not recorded: what ran when the new kernel's records end.
+    `1 1030 0 sched_switch other,${78 + NEW_TIDS},16,swapper/1,0`,
   ]);
   assert.equal(trace.counts.ftraceEvents, 10);
-  assert.equal(trace.counts.ftraceClosing, 3);
-  assert.equal(trace.counts.ftraceUntyped, 2);
-  assert.equal(trace.counts.ftraceUndecoded, 3);
+  assert.equal(trace.counts.ftraceClosing, 4);
+  assert.equal(trace.counts.ftraceGeneric, 3);
+  assert.equal(trace.counts.ftraceGraph, 0);
+  assert.equal(trace.counts.ftraceUndecoded, 2);
   assert.equal(
-    trace.counts.ftraceEvents + trace.counts.ftraceUntyped + trace.counts.ftraceUndecoded,
+    trace.counts.ftraceEvents + trace.counts.ftraceGeneric + trace.counts.ftraceGraph + trace.counts.ftraceUndecoded,
     oldRows.length + newRows.length,
   );
   assert.deepEqual(Object.fromEntries([...trace.threads].map(([tid, { name }]) => [tid, name])), {

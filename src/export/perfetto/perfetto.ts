@@ -23,9 +23,11 @@ export interface PerfettoCounts {
   readonly slices: number;
   readonly instants: number;
   readonly ftraceEvents: number;
-  /** Rows of events without a Perfetto message; their spans are in the slices. */
-  readonly ftraceUntyped: number;
-  /** Rows of typed events without a CPU, task, time, or a needed field. */
+  /** Events without a message of their own, each with its name and fields. */
+  readonly ftraceGeneric: number;
+  /** Rows of the function graph; their calls are in the slices. */
+  readonly ftraceGraph: number;
+  /** Rows without a CPU, task or time. */
   readonly ftraceUndecoded: number;
   /** Added ftrace records, which end or begin what runs on a CPU on either side of the seam. */
   readonly ftraceClosing: number;
@@ -63,14 +65,16 @@ export function writePerfetto(
   const tracks = writeDocument(writer, update, time);
   const spansUnplaced = writeSpans(writer, update.spans, tracks, tasks, time);
   const ftrace =
-    events === null ? { written: 0, untyped: 0, undecoded: 0, closing: 0 } : writeFtrace(writer, events, tasks, time);
+    events === null
+      ? { written: 0, generic: 0, graph: 0, undecoded: 0, closing: 0 }
+      : writeFtrace(writer, events, tasks, time, true);
   const attributionUnplaced =
     attribution === null ? 0 : writeAttribution(writer, attribution, update.spans, tracks.roots, time);
   const unplaced = tracks.unplaced + spansUnplaced + attributionUnplaced;
   writer.attributes([
     ["blackout.left_out.unplaced", unplaced],
     ["blackout.left_out.printk_outside", tracks.printkOutside],
-    ["blackout.left_out.events_untyped", ftrace.untyped],
+    ["blackout.left_out.events_graph", ftrace.graph],
     ["blackout.left_out.events_undecoded", ftrace.undecoded],
     ["blackout.added.closing_events", ftrace.closing],
   ]);
@@ -82,7 +86,8 @@ export function writePerfetto(
     slices: writer.slices,
     instants: writer.instants,
     ftraceEvents: ftrace.written,
-    ftraceUntyped: ftrace.untyped,
+    ftraceGeneric: ftrace.generic,
+    ftraceGraph: ftrace.graph,
     ftraceUndecoded: ftrace.undecoded,
     ftraceClosing: ftrace.closing,
     unplaced,

@@ -24,6 +24,8 @@ export interface TracePart {
   readonly name: string;
   /** As the file names it. */
   readonly clock: string;
+  /** Nanoseconds a count of its clock; null for a clock that counts at a rate which nothing beside the trace shows. */
+  readonly nsPerCount: number | null;
   /** The reader leaves out what the filter rejects if it can; the caller must still check. */
   source(filter?: RecordFilter): EventSource;
 }

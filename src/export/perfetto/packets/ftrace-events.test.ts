@@ -4,7 +4,7 @@ import { test } from "node:test";
 import protobuf from "protobufjs";
 import { numberOfField } from "../../../model/traces/perfetto-ftrace.js";
 import { projectRoot } from "../../../testing/places.js";
-import { handledOf, integerOf, TYPED_EVENTS, taskStateOf } from "./ftrace-events.js";
+import { flagOf, integerOf, TYPED_EVENTS, taskStateOf } from "./ftrace-events.js";
 
 test("integers are read as every dialect prints them", () => {
   assert.equal(integerOf(25), 25);
@@ -30,9 +30,9 @@ test("a task's state is read from bits and from letters", () => {
 });
 
 test("an interrupt's result is read from the word or the number", () => {
-  assert.equal(handledOf("handled"), 1);
-  assert.equal(handledOf("unhandled"), 0);
-  assert.equal(handledOf("0x1 (1)"), 1);
+  assert.equal(flagOf("handled"), 1);
+  assert.equal(flagOf("unhandled"), 0);
+  assert.equal(flagOf("0x1 (1)"), 1);
 });
 
 test("the schema that other programs read our traces by has the numbers that we write, and no others", () => {
@@ -42,7 +42,7 @@ test("the schema that other programs read our traces by has the numbers that we 
   const events = schema.lookupType("perfetto.protos.FtraceEvent").fields;
   assert.deepEqual(
     new Set(Object.keys(events)),
-    new Set(["timestamp", "pid", ...TYPED_EVENTS.keys()]),
+    new Set(["timestamp", "pid", "print", "generic", ...TYPED_EVENTS.keys()]),
     "each event that is written has its message",
   );
   for (const [name, { field, parts }] of TYPED_EVENTS) {

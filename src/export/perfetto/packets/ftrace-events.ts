@@ -6,7 +6,8 @@
 import type { EventFields, FieldValue } from "../../../model/collected.js";
 import { numberOfEvent, numberOfField } from "../../../model/traces/perfetto-ftrace.js";
 
-export type PartType = "int" | "text" | "pid" | "state" | "symbol" | "handled";
+/** `hex`: an integer that text prints in hexadecimal without `0x`, as %p and %lx do. */
+export type PartType = "int" | "hex" | "text" | "pid" | "state" | "symbol" | "flag";
 
 export interface EventPart {
   readonly field: number;
@@ -27,6 +28,8 @@ export interface TypedEvent {
   readonly names: readonly (readonly [pid: string, comm: string])[];
   readonly opens?: Bracket;
   readonly closes?: Bracket;
+  /** The fields by name in the kernel's own text, if it has no `key=value`. */
+  readonly fromText?: RegExp;
 }
 
 /** `name` is Perfetto's, and the kernel's in most cases; `printed`: what the kernel's text calls it. */
@@ -51,7 +54,7 @@ const extra = (type: PartType, name: string, ...printed: readonly string[]): Par
 function typed(
   event: string,
   parts: readonly PartSpec[],
-  more: Partial<Pick<TypedEvent, "names" | "opens" | "closes">> = {},
+  more: Partial<Pick<TypedEvent, "names" | "opens" | "closes" | "fromText">> = {},
 ): [string, TypedEvent] {
   return [
     event,
@@ -72,10 +75,12 @@ function typed(
 const TASK = { names: [["pid", "comm"]] } as const;
 const WAKEUP = [extra("text", "comm"), part("pid", "pid"), extra("int", "prio"), extra("int", "target_cpu")];
 const VECTOR = [part("int", "vec")];
-const WORK = [extra("int", "work"), extra("symbol", "function")];
-const CPUHP = [part("int", "cpu"), extra("symbol", "fun"), part("int", "idx", "step"), extra("int", "target")];
+const WORK = [extra("hex", "work"), extra("symbol", "function")];
+const WORK_TEXT = { fromText: /^work struct (?<work>(?:0x)?[0-9a-f]{1,16})(?:: function (?<function>\S.*))?$/ };
+// Without `fun`: trace_processor resolves an interned symbol in a few fields only, and this is not one of them.
+const CPUHP = [part("int", "cpu"), part("int", "idx", "step"), extra("int", "target")];
 
-/** By the event's name. Plain text (`print`) is not here: Perfetto takes it for atrace's syntax and reports errors. */
+/** By the event's name. `print` is apart, below. */
 export const TYPED_EVENTS: ReadonlyMap<string, TypedEvent> = new Map([
   typed(
     "sched_switch",
@@ -117,14 +122,29 @@ export const TYPED_EVENTS: ReadonlyMap<string, TypedEvent> = new Map([
     ],
     TASK,
   ),
+  typed("cpu_frequency", [part("int", "state"), part("int", "cpu_id")]),
+  typed("sched_blocked_reason", [part("pid", "pid"), extra("symbol", "caller"), part("int", "io_wait", "iowait")]),
+  typed(
+    "task_newtask",
+    [part("pid", "pid"), extra("text", "comm"), extra("hex", "clone_flags"), extra("int", "oom_score_adj")],
+    TASK,
+  ),
+  typed(
+    "task_rename",
+    [part("pid", "pid"), extra("text", "oldcomm"), extra("text", "newcomm"), extra("int", "oom_score_adj")],
+    { names: [["pid", "newcomm"]] },
+  ),
+  typed("suspend_resume", [part("text", "action"), part("int", "val"), part("flag", "start")], {
+    fromText: /^(?<action>.*)\[(?<val>-?\d{1,10})\] (?<start>begin|end)$/,
+  }),
   typed("cpu_idle", [part("int", "state"), part("int", "cpu_id")]),
   typed("softirq_entry", VECTOR, { opens: "softirq" }),
   typed("softirq_exit", VECTOR, { closes: "softirq" }),
   typed("softirq_raise", VECTOR),
   typed("irq_handler_entry", [part("int", "irq"), extra("text", "name")], { opens: "irq" }),
-  typed("irq_handler_exit", [part("int", "irq"), extra("handled", "ret")], { closes: "irq" }),
-  typed("workqueue_execute_start", WORK),
-  typed("workqueue_execute_end", WORK),
+  typed("irq_handler_exit", [part("int", "irq"), extra("flag", "ret")], { closes: "irq" }),
+  typed("workqueue_execute_start", WORK, WORK_TEXT),
+  typed("workqueue_execute_end", WORK, WORK_TEXT),
   typed("sys_enter", [part("int", "id", "NR")]),
   typed("sys_exit", [part("int", "id", "NR"), extra("int", "ret")]),
   typed("cpuhp_enter", CPUHP, { opens: "cpuhp" }),
@@ -132,14 +152,23 @@ export const TYPED_EVENTS: ReadonlyMap<string, TypedEvent> = new Map([
   typed("cpuhp_exit", [part("int", "cpu"), part("int", "idx", "step"), extra("int", "ret"), extra("int", "state")], {
     closes: "cpuhp",
   }),
-  typed("hrtimer_expire_entry", [part("int", "hrtimer"), extra("int", "now"), extra("symbol", "function")], {
+  typed("hrtimer_expire_entry", [part("hex", "hrtimer"), extra("int", "now"), extra("symbol", "function")], {
     opens: "hrtimer",
   }),
-  typed("hrtimer_expire_exit", [part("int", "hrtimer")], { closes: "hrtimer" }),
+  typed("hrtimer_expire_exit", [part("hex", "hrtimer")], { closes: "hrtimer" }),
 ]);
 
 /** `25`, `-1`, `0x19`, `0019` (decimal), `0x19 (25)`. */
 const INTEGER = /^(-?)(0x[0-9a-f]{1,16}|\d{1,19})(?: \(-?\d+\))?$/i;
+
+/** A field as an integer whose text is hexadecimal, with `0x` or without; null if it is not one. */
+export function hexOf(value: FieldValue | undefined): number | bigint | null {
+  if (typeof value !== "string") return integerOf(value);
+  if (!/^(?:0x)?[0-9a-f]{1,16}$/i.test(value)) return null;
+  const big = BigInt(value.startsWith("0x") || value.startsWith("0X") ? value : `0x${value}`);
+  const small = Number(big);
+  return Number.isSafeInteger(small) ? small : big;
+}
 
 /** A field as an integer; null if it is not one. */
 export function integerOf(value: FieldValue | undefined): number | bigint | null {
@@ -182,9 +211,24 @@ export function taskStateOf(value: FieldValue | undefined): number | bigint | nu
   return bits;
 }
 
-/** irq_handler_exit's ret: the kernel prints any non-zero as `handled`. */
-export function handledOf(value: FieldValue | undefined): number | bigint | null {
-  return value === "handled" ? 1 : value === "unhandled" ? 0 : integerOf(value);
+/** The kernel's words for a field that is zero or not: irq_handler_exit's ret, suspend_resume's start. */
+const FLAG_WORDS: ReadonlyMap<FieldValue | undefined, number> = new Map([
+  ["handled", 1],
+  ["unhandled", 0],
+  ["begin", 1],
+  ["end", 0],
+]);
+
+/** A field that the kernel's text prints as a word, and all others as a number. */
+export function flagOf(value: FieldValue | undefined): number | bigint | null {
+  return FLAG_WORDS.get(value) ?? integerOf(value);
+}
+
+/** The fields that an event's message is made of: as they were read, or taken from the kernel's own text. */
+export function typedFields({ fromText }: TypedEvent, fields: EventFields): EventFields {
+  const text = fields.get("text");
+  const groups = fromText === undefined || typeof text !== "string" ? undefined : fromText.exec(text)?.groups;
+  return groups === undefined ? fields : new Map(Object.entries(groups));
 }
 
 /** The first of a part's fields that the event has. */
@@ -194,4 +238,19 @@ export function fieldOf(fields: EventFields, part: EventPart): FieldValue | unde
     if (value !== undefined) return value;
   }
   return undefined;
+}
+
+/** `print`, for text in atrace's syntax only: Perfetto takes every print for that, and reports all else as errors. */
+export const ATRACE_PRINT: TypedEvent = {
+  field: numberOfEvent("print"),
+  parts: [{ field: numberOfField("print", "buf"), type: "text", keys: ["buf"], required: true }],
+  names: [],
+};
+
+/** What makes slices, counters and instants of user space: `B|PID|NAME`, `E|PID`, `C|PID|NAME|VALUE`, `E` alone. */
+const ATRACE = /^(?:[BCSFNIGHE]\|\d{1,10}(?:\||\s*$)|E\s*$)/;
+
+/** Whether what user space wrote to the marker file is in atrace's syntax. */
+export function isAtrace(text: string): boolean {
+  return ATRACE.test(text);
 }

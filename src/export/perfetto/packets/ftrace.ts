@@ -6,17 +6,22 @@ import type { StringTable } from "../../../base/bytes/string-table.js";
 import { lengthKey, varintKey, WireBuffer } from "../../../base/bytes/wire.js";
 import type { Boot } from "../../../base/time.js";
 import { type EventChunk, type EventFields, EventKind } from "../../../model/collected.js";
+import { GENERIC } from "../../../model/traces/perfetto-ftrace.js";
 import {
+  ATRACE_PRINT,
   type Bracket,
   type EventPart,
   fieldOf,
-  handledOf,
+  flagOf,
+  hexOf,
   integerOf,
+  isAtrace,
   TYPED_EVENTS,
   type TypedEvent,
   taskStateOf,
+  typedFields,
 } from "./ftrace-events.js";
-import { type Tasks, tidOf } from "./tasks.js";
+import { PID_LIMIT, type Tasks, tidOf } from "./tasks.js";
 import type { Extents, TraceTime } from "./trace-time.js";
 import type { TraceWriter } from "./trace-writer.js";
 
@@ -27,12 +32,15 @@ import type { TraceWriter } from "./trace-writer.js";
 export type PerfettoEventFeed = (sink: (chunk: EventChunk, axisNs: Float64Array) => void) => void;
 
 export interface FtraceCounts {
+  /** Events in a message of their own. */
   readonly written: number;
-  /** Rows of events without a Perfetto message. */
-  readonly untyped: number;
-  /** Rows without a CPU, a task, a time, or a field that the message needs. */
+  /** Events in Perfetto's message for all others, with their names and fields. */
+  readonly generic: number;
+  /** Rows of the function graph, which are not written as events: their calls are slices. */
+  readonly graph: number;
+  /** Rows without a CPU, a task or a time. */
   readonly undecoded: number;
-  /** Added records: they end, at the old boot's last event, what was running on a CPU. */
+  /** Added records: they end, at its boot's last event, what was running on a CPU. */
   readonly closing: number;
 }
 
@@ -44,6 +52,12 @@ const BUNDLE_LAG = 16_384;
 const EVENT = lengthKey(2);
 const EVENT_TIMESTAMP = varintKey(1);
 const EVENT_PID = varintKey(2);
+const GENERIC_NAME = lengthKey(1);
+const GENERIC_FIELD = lengthKey(2);
+const GENERIC_TEXT = lengthKey(3);
+const GENERIC_SIGNED = varintKey(4);
+const GENERIC_UNSIGNED = varintKey(5);
+const LARGEST_SIGNED = 2n ** 63n - 1n;
 /** Entries open at the same time on one CPU; more are entries whose exits were lost. */
 const MAX_OPEN = 64;
 /** Dead, in prev_state's bits: the state of a task whose kernel is gone. */
@@ -96,16 +110,28 @@ export function extentsOf(feed: PerfettoEventFeed): Extents {
   return extents;
 }
 
-/** Writes the rows that have a typed form. */
+/** Whether a row becomes an ftrace event, if its time can be written: one of a CPU and of a task, not of the graph. */
+export function isFtraceRow(chunk: EventChunk, row: number): boolean {
+  const cpu = chunk.cpu[row] as number;
+  const pid = chunk.pid[row] as number;
+  const kind = chunk.kind[row];
+  return (kind === EventKind.event || kind === EventKind.marker) && cpu >= 0 && cpu <= MAX_CPU && pid < PID_LIMIT;
+}
+
+/**
+ * Writes all rows but the function graph's. `ends`: whether what ran on a CPU ended with the boot's last event, as
+ * where other parts of the trace go on after it.
+ */
 export function writeFtrace(
   writer: TraceWriter,
   feed: PerfettoEventFeed,
   tasks: Pick<Tasks, "name">,
   time: TraceTime,
+  ends: boolean,
 ): FtraceCounts {
   const bundles = new FtraceBundles(writer, tasks, time);
   feed((chunk, axisNs) => bundles.add(chunk, axisNs));
-  return bundles.end();
+  return bundles.end(ends);
 }
 
 class FtraceBundles {
@@ -115,7 +141,7 @@ class FtraceBundles {
   readonly #cpus = new Map<number, CpuState>();
   /** By string table and name's id. */
   readonly #typed = new Map<StringTable, (TypedEvent | null)[]>();
-  readonly #counts = { written: 0, untyped: 0, undecoded: 0, closing: 0 };
+  readonly #counts = { written: 0, generic: 0, graph: 0, undecoded: 0, closing: 0 };
   /** Trace time of the last row of each CPU, typed or not. */
   readonly #lastSeen = new Float64Array(MAX_CPU + 1);
   #oldEnded = false;
@@ -138,7 +164,11 @@ class FtraceBundles {
     for (let row = 0; row < chunk.count; row++) this.#row(chunk, row, axisNs[row] as number, known);
   }
 
-  end(): FtraceCounts {
+  end(closes: boolean): FtraceCounts {
+    if (closes) {
+      const last = this.#lastSeen.reduce((latest, at) => Math.max(latest, at), 0);
+      for (const state of this.#cpus.values()) this.#close(state, state.boot ?? "new", last);
+    }
     for (const state of this.#cpus.values()) this.#flush(state);
     return this.#counts;
   }
@@ -148,12 +178,18 @@ class FtraceBundles {
     const cpu = chunk.cpu[row] as number;
     const at = this.#time.at(boot, axisNs);
     if (at !== null && cpu >= 0 && cpu <= MAX_CPU) this.#lastSeen[cpu] = at;
-    const event = chunk.kind[row] === EventKind.event ? typedEvent(chunk, row, known) : null;
-    if (event === null) {
-      this.#counts.untyped += 1;
+    const kind = chunk.kind[row];
+    if (kind !== EventKind.event && kind !== EventKind.marker) {
+      this.#counts.graph += 1;
       return;
     }
     const fields = chunk.fields(row);
+    const event =
+      kind === EventKind.event
+        ? typedEvent(chunk, row, known)
+        : isAtrace(String(fields.get("buf") ?? ""))
+          ? ATRACE_PRINT
+          : null;
     const pid = chunk.pid[row] as number;
     const tid = tidOf(boot, pid < 0 ? Number(integerOf(fields.get("prev_pid")) ?? -1) : pid);
     if (at === null || tid === null || cpu < 0 || cpu > MAX_CPU) {
@@ -163,13 +199,13 @@ class FtraceBundles {
     const state = this.#stateOf(cpu);
     const isSwitch = event === SCHED_SWITCH;
     if (isSwitch && boot === "new" && state.boot === "old") this.#enterNewBoot(state, at, fields);
-    if (!this.#encode(state, boot, at, tid, event, fields)) {
-      this.#counts.undecoded += 1;
-      return;
-    }
-    this.#counts.written += 1;
+    // An event whose message lacks a field that it needs is written as all events without a message are.
+    const isTyped = event !== null && this.#encode(state, boot, at, tid, event, fields);
+    if (isTyped) this.#counts.written += 1;
+    else this.#generic(state, at, tid, strings.stringOf(chunk.name[row] as number), fields);
     this.#sweep();
     this.#tasks.name(boot, tid, strings.stringOf(chunk.comm[row] as number), at);
+    if (!isTyped) return;
     for (const [pidKey, commKey] of event.names) {
       const named = tidOf(boot, Number(integerOf(fields.get(pidKey)) ?? -1));
       if (named !== null) this.#tasks.name(boot, named, String(fields.get(commKey) ?? ""), at);
@@ -198,7 +234,7 @@ class FtraceBundles {
 
   /** Writes the bundles that lag behind. */
   #sweep(): void {
-    const { written } = this.#counts;
+    const written = this.#counts.written + this.#counts.generic;
     if (written - this.#swept < BUNDLE_LAG) return;
     this.#swept = written;
     for (const state of this.#cpus.values()) if (written - state.since >= BUNDLE_LAG) this.#flush(state);
@@ -206,25 +242,54 @@ class FtraceBundles {
 
   /** Encodes one event into its CPU's bundle; false, and nothing written, if a needed field is missing. */
   #encode(state: CpuState, boot: Boot, at: number, tid: number, event: TypedEvent, fields: EventFields): boolean {
-    // Within a bundle times ascend: a row from before begins another.
-    if (at < state.lastAt || state.bundle.length >= BUNDLE_BYTES) this.#flush(state);
     const { bundle } = state;
-    const start = bundle.length;
-    if (start === 0) state.since = this.#counts.written;
-    const outer = bundle.begin(EVENT);
-    bundle.varintField(EVENT_TIMESTAMP, at);
-    bundle.varintField(EVENT_PID, tid);
+    const outer = this.#beginEvent(state, at, tid);
+    const start = outer.start;
     const body = bundle.begin(lengthKey(event.field));
+    const named = typedFields(event, fields);
     for (const part of event.parts) {
-      if (!encodePart(this.#writer, bundle, boot, part, fields) && part.required) {
+      if (!encodePart(this.#writer, bundle, boot, part, named) && part.required) {
         bundle.rewind(start);
         return false;
       }
     }
     bundle.end(body);
-    bundle.end(outer);
+    bundle.end(outer.mark);
     state.lastAt = at;
     return true;
+  }
+
+  #beginEvent(state: CpuState, at: number, tid: number): { readonly start: number; readonly mark: number } {
+    // Within a bundle times ascend: a row from before begins another.
+    if (at < state.lastAt || state.bundle.length >= BUNDLE_BYTES) this.#flush(state);
+    const { bundle } = state;
+    const start = bundle.length;
+    if (start === 0) state.since = this.#counts.written + this.#counts.generic;
+    const mark = bundle.begin(EVENT);
+    bundle.varintField(EVENT_TIMESTAMP, at);
+    bundle.varintField(EVENT_PID, tid);
+    return { start, mark };
+  }
+
+  /** An event without a message of its own: its name, and each field's name and value. */
+  #generic(state: CpuState, at: number, tid: number, name: string, fields: EventFields): void {
+    const { bundle } = state;
+    const { mark } = this.#beginEvent(state, at, tid);
+    const body = bundle.begin(lengthKey(GENERIC));
+    bundle.textField(GENERIC_NAME, name);
+    for (const [key, value] of fields) {
+      const field = bundle.begin(GENERIC_FIELD);
+      bundle.textField(lengthKey(1), key);
+      if (typeof value === "bigint" && value > LARGEST_SIGNED) bundle.intField(GENERIC_UNSIGNED, value);
+      else if (typeof value === "bigint" || Number.isSafeInteger(value))
+        bundle.intField(GENERIC_SIGNED, value as number);
+      else bundle.textField(GENERIC_TEXT, String(value));
+      bundle.end(field);
+    }
+    bundle.end(body);
+    bundle.end(mark);
+    state.lastAt = at;
+    this.#counts.generic += 1;
   }
 
   /** A switch that was not recorded. */
@@ -245,16 +310,20 @@ class FtraceBundles {
   #endOldBoot(): void {
     this.#oldEnded = true;
     for (const state of this.#cpus.values()) {
-      const at = Math.max(state.lastAt, this.#lastSeen[state.cpu] as number);
-      for (const { closing, fields, pid } of state.open.reverse()) {
-        this.#counts.closing += 1;
-        this.#encode(state, "old", at, pid, closing, fields);
-      }
-      state.open = [];
-      if (state.boot === "old" && state.running > 0) {
-        this.#switchTo(state, "old", at, { comm: state.comm, pid: state.running, state: STATE_DEAD }, idle(state.cpu));
-      }
+      this.#close(state, "old", Math.max(state.lastAt, this.#lastSeen[state.cpu] as number));
       this.#flush(state);
+    }
+  }
+
+  /** Nothing that a CPU was running, and no interrupt that it was in, goes on after its boot's end. */
+  #close(state: CpuState, boot: Boot, at: number): void {
+    for (const { closing, fields, pid } of state.open.reverse()) {
+      this.#counts.closing += 1;
+      this.#encode(state, boot, at, pid, closing, fields);
+    }
+    state.open = [];
+    if (state.boot === boot && state.running > 0) {
+      this.#switchTo(state, boot, at, { comm: state.comm, pid: state.running, state: STATE_DEAD }, idle(state.cpu));
     }
   }
 
@@ -322,10 +391,10 @@ function encodePart(
       return true;
     }
     case "int":
+    case "hex":
     case "state":
-    case "handled": {
-      const number =
-        part.type === "state" ? taskStateOf(value) : part.type === "handled" ? handledOf(value) : integerOf(value);
+    case "flag": {
+      const number = INTEGERS[part.type](value);
       if (number === null) return false;
       bundle.intField(varintKey(part.field), number);
       return true;
@@ -333,8 +402,11 @@ function encodePart(
   }
 }
 
-/** `name+0x0/0x110 (-1269421872)` to `name+0x0/0x110`; a number in hexadecimal. */
+const INTEGERS = { int: integerOf, hex: hexOf, state: taskStateOf, flag: flagOf } as const;
+
+/** `name+0x0/0x110 [module] (-1269421872)` to `name`, as Perfetto's own recordings have it; a number in hexadecimal. */
 function symbolText(value: string | number | bigint): string {
   if (typeof value !== "string") return `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`;
-  return value.replace(/ \(-?\d+\)$/, "");
+  const end = value.search(/\+0x| \[| \(-?\d+\)$/);
+  return end <= 0 ? value : value.slice(0, end);
 }

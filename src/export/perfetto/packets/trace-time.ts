@@ -20,6 +20,8 @@ export interface TraceTime {
   readonly zeroNs: Readonly<Record<Boot, number>>;
   /** Trace time of an instant on the boot's axis; null unless it is an integer from 0 to 2^53. */
   at(boot: Boot, ns: number): number | null;
+  /** Trace time of the first and the last thing that is drawn, the events of the CPUs aside; null if nothing is. */
+  readonly bounds: Extent | null;
   /** Whether a printk line of that time is near enough to traced events to be drawn. */
   nearTraced(boot: Boot, ns: number): boolean;
 }
@@ -119,9 +121,16 @@ export function traceTimeOf(update: LiveUpdate, events: Extents): TraceTime {
       ? old
       : old + Math.ceil((drawn.old.known ? drawn.old.lastNs : 0) + UNJOINED_GAP_NS - drawn.new.firstNs);
   const zeroNs = { old, new: fresh };
+  const bounds = new Range();
+  for (const boot of ["old", "new"] as const) {
+    if (!drawn[boot].known) continue;
+    bounds.add(zeroNs[boot] + drawn[boot].firstNs);
+    bounds.add(zeroNs[boot] + drawn[boot].lastNs);
+  }
   return {
     joint,
     zeroNs,
+    bounds: bounds.known ? { firstNs: bounds.firstNs, lastNs: bounds.lastNs } : null,
     at: (boot, ns) => {
       const at = zeroNs[boot] + ns;
       return Number.isSafeInteger(at) && at >= 0 ? at : null;

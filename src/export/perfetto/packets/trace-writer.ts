@@ -4,6 +4,7 @@
  * own before the first packet that uses it, after the packet that clears the sequence's state.
  */
 import { fixed64Key, lengthKey, varintKey, WireBuffer } from "../../../base/bytes/wire.js";
+import { readableRelease } from "./system-release.js";
 
 const PACKET = lengthKey(1);
 const FTRACE_EVENTS = lengthKey(1);
@@ -213,13 +214,14 @@ export class TraceWriter {
     this.endPacket(packet);
   }
 
+  /** `release`: as the capture has it; null if unknown. */
   systemInfo(release: string | null, machine: string | null): void {
     const { wire } = this;
     const packet = this.#beginDescriptor();
     const body = wire.begin(SYSTEM_INFO);
     const uname = wire.begin(lengthKey(1));
     wire.textField(lengthKey(1), "Linux");
-    if (release !== null) wire.textField(lengthKey(3), release);
+    wire.textField(lengthKey(3), readableRelease(release));
     if (machine !== null) wire.textField(lengthKey(4), machine);
     wire.end(uname);
     wire.end(body);
