@@ -129,7 +129,7 @@ async function ask() {
   const { percentilesSql } = await from("archive/query/sql.js");
   const archive = await openArchive(options.path);
   const begin = performance.now();
-  const engine = await openForQueries(archive, null);
+  const engine = await openForQueries(archive, null, null);
   const openMs = performance.now() - begin;
   const sql = percentilesSql({ by: ["kernel_new"], where: "outcome = 'completed'" });
   const runs = [];
