@@ -8,7 +8,8 @@ import { EventKind, type FieldValue, type ReadCounts } from "../../model/collect
 import { concat, ftrace, message, type PacketPart, packed, packet } from "../../testing/fakes/perfetto-packets.js";
 import { USUAL_READER_LIMITS } from "../files/reader-limits.js";
 import { readTrace } from "../readers/trace-file.js";
-import { isPerfetto, openPerfetto } from "./perfetto-trace.js";
+import { isPerfetto } from "./packets.js";
+import { openPerfetto } from "./perfetto-trace.js";
 
 interface Row {
   readonly time: bigint;

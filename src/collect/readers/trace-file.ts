@@ -17,7 +17,8 @@ import { type ReaderLimits, USUAL_READER_LIMITS } from "../files/reader-limits.j
 import { CaptureReadError } from "../files/whole-file.js";
 import { ftraceTextSource } from "../ftrace-text/ftrace-text.js";
 import { openKernelLog } from "../kernel-log/kernel-log.js";
-import { isChainOfPackets, isPerfetto, openPerfetto } from "../perfetto-trace/perfetto-trace.js";
+import { isChainOfPackets, isPerfetto } from "../perfetto-trace/packets.js";
+import { openPerfetto } from "../perfetto-trace/perfetto-trace.js";
 import { isTraceDat, openTraceDat } from "../trace-dat/trace-dat.js";
 import { packerOf, packerOfFile, type UnpackedFile, unpackFile, unpackInMemory } from "../unpack/packed-file.js";
 import { isPagesFile, openRawPages } from "./raw-pages.js";

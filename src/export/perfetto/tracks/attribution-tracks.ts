@@ -11,7 +11,7 @@ import type { Silence } from "../../../model/documents/attribution.js";
 import { SPAN_KINDS, SpanFlag, type SpanTable } from "../../../model/span-table.js";
 import type { TraceTime } from "../packets/trace-time.js";
 import type { Annotations, TraceWriter } from "../packets/trace-writer.js";
-import { Rank, type Roots } from "./document-tracks.js";
+import { Rank, type Roots } from "./track-order.js";
 
 /** An update's attribution, for the file. */
 export interface Attribution {

@@ -7,8 +7,10 @@ import { SPAN_KINDS, SpanFlag, type SpanKind, type SpanTable } from "../../../mo
 import { type Tasks, tidOf } from "../packets/tasks.js";
 import type { TraceTime } from "../packets/trace-time.js";
 import type { TraceWriter, TrackInput } from "../packets/trace-writer.js";
-import { type DocumentTracks, fileKey, Rank } from "./document-tracks.js";
+import type { DocumentTracks } from "./document-tracks.js";
 import { compareRows, layOut } from "./lanes.js";
+import { fileKey } from "./session-tracks.js";
+import { Rank } from "./track-order.js";
 
 /** What the rows of one track, or of several that overlap, have in common. */
 interface Group {
