@@ -113,11 +113,16 @@ export function traceClockOf(name: string): TraceClock {
   return TRACE_CLOCKS.find((known) => known === name) ?? "unknown";
 }
 
+/** The VMMs whose logs are read. Their events are messages, `NAME stopped` and `NAME resumed`. */
+export const VMMS = ["qemu"] as const;
+export type Vmm = (typeof VMMS)[number];
+export type VmmLogDialect = `${Vmm}-log`;
+
 /** One source of events of one boot; `read` streams it once, in time order, and may be called again. */
 export interface EventSource {
   readonly boot: Boot;
   /** Its source: raw pages, the kernel's text, trace-cmd's file, a Perfetto trace, a log. */
-  readonly dialect: "ring-buffer" | "ftrace-text" | "trace-dat" | "perfetto" | "kernel-log" | "qemu-log";
+  readonly dialect: "ring-buffer" | "ftrace-text" | "trace-dat" | "perfetto" | "kernel-log" | VmmLogDialect;
   readonly files: readonly string[];
   readonly clock: TraceClock;
   read(sink: EventSink): ReadCounts;

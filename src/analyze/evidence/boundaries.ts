@@ -6,7 +6,7 @@
  * `before`, that it was not later. The latter two only bound a boundary that no event shows: it stays null.
  */
 import type { Boot } from "../../base/time.js";
-import type { KeyEvent } from "../../model/collected.js";
+import { type KeyEvent, VMMS } from "../../model/collected.js";
 import { captured, type KernelLineId, matchedText } from "../../model/kernel-lines.js";
 import type { Evidence } from "../../model/live-update.js";
 import { FUNCTIONS, IOCTL, ioctlNumber, type LuoDialect, REBOOT_CMD_KEXEC } from "../../model/luo.js";
@@ -181,7 +181,7 @@ export function boundaryTable(
   /** Of the kernels with one state for the whole host. */
   const states = (...list: readonly Row[]): readonly Row[] => (dialect === "sessions" ? [] : list);
   return [
-    ...rows("pause", "old", [mark(spelling.pause, "first"), heard("qemu stopped", "first")]),
+    ...rows("pause", "old", [mark(spelling.pause, "first"), ...VMMS.map((vmm) => heard(`${vmm} stopped`, "first"))]),
     ...rows("prepare.begin", "old", [
       call(FUNCTIONS.sessionCreate.name),
       call(FUNCTIONS.preserveFile.name),
@@ -265,7 +265,7 @@ export function boundaryTable(
       ...states(before(call(FUNCTIONS.stateFinish.name)), before(entered("SET_EVENT(finish)", undefined))),
     ]),
     // In the old kernel only where the update was aborted and the VMs went on there.
-    ...rows("resume", "new", [mark(spelling.resume, "last"), heard("qemu resumed", "last")]),
+    ...rows("resume", "new", [mark(spelling.resume, "last"), ...VMMS.map((vmm) => heard(`${vmm} resumed`, "last"))]),
     ...rows("resume", "old", [mark(spelling.resume, "last")]),
     ...rows("finish.begin", "new", [
       call(FUNCTIONS.sessionFinish.name),

@@ -1,7 +1,14 @@
 /** From a collected capture to a live update: boundaries, phases, blackout, sessions, outcome, spans. Pure. */
 import { formatDuration } from "../../base/text/format.js";
 import type { Boot } from "../../base/time.js";
-import type { Collected, ImageStamps, KeyEvent, Placed, PlacedDefect } from "../../model/collected.js";
+import {
+  type Collected,
+  type ImageStamps,
+  type KeyEvent,
+  type Placed,
+  type PlacedDefect,
+  VMMS,
+} from "../../model/collected.js";
 import type { LuoFacts, StateChangeDocument } from "../../model/documents/sessions.js";
 import { captured, isKernelLine } from "../../model/kernel-lines.js";
 import type {
@@ -266,7 +273,7 @@ function stateChanges({ keyEvents, printk }: Collected, zero: Zero): readonly St
 }
 
 /** Dialects of logs, which cost the host nothing that the recording is to blame for. */
-const LOGS = new Set(["luod", "pstore", "qemu-log"]);
+const LOGS = new Set(["luod", "pstore", ...VMMS.map((vmm) => `${vmm}-log`)]);
 
 /** Every event of the new kernel counts, although recording goes on after the resume: it is the most that can be. */
 function recordingEstimate(

@@ -2,7 +2,7 @@
  * Each VM's own blackout, from marks that carry `vm=ID`; marks without one are the host's single VM. If no VM is
  * marked, from their vCPUs; if none of these was seen, from their VMMs' logs.
  */
-import type { KeyEvent, Placed } from "../../model/collected.js";
+import { type KeyEvent, type Placed, VMMS } from "../../model/collected.js";
 import type { VmDocument } from "../../model/live-update.js";
 import { isMark } from "../../model/marks.js";
 import type { Axis, Zero } from "../evidence/axis.js";
@@ -11,7 +11,7 @@ import { ranAt, stoppedAt, type VcpuVm } from "./vcpus.js";
 
 const HOST_VM = "vm";
 
-/** A VM's pause and resume, where they were marked. */
+/** A VM's pause and resume, if they were marked. */
 export interface MarkedVm {
   readonly begin: Placed | null;
   readonly end: Placed | null;
@@ -34,14 +34,20 @@ export function markedVms(events: readonly KeyEvent[], spelling: MarkSpelling): 
   return new Map([...vms.entries()].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 }
 
+/** Which end of a VM's pause a VMM's message is. */
+const VMM_CHANGES: ReadonlyMap<string, "begin" | "end"> = new Map(
+  VMMS.flatMap((vmm) => [[`${vmm} stopped`, "begin"] as const, [`${vmm} resumed`, "end"] as const]),
+);
+
 /** VMs by what their VMMs logged. */
 function loggedVms(events: readonly KeyEvent[]): ReadonlyMap<string, MarkedVm> {
   const vms = new Map<string, MarkedVm>();
   for (const { what, name, fields, at } of events) {
-    if (what !== "message" || (name !== "qemu stopped" && name !== "qemu resumed")) continue;
+    const change = what === "message" ? VMM_CHANGES.get(name) : undefined;
+    if (change === undefined) continue;
     const id = String(fields.get("vm") ?? HOST_VM);
     const vm = vms.get(id) ?? { begin: null, end: null };
-    vms.set(id, name === "qemu stopped" ? { ...vm, begin: at } : { ...vm, end: at });
+    vms.set(id, { ...vm, [change]: at });
   }
   return new Map([...vms].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 }

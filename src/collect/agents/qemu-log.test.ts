@@ -10,7 +10,8 @@ import { traces } from "../../testing/places.js";
 import { MAX_LINE_BYTES } from "../files/line-blocks.js";
 import { stampedTextSource } from "../kernel-log/stamped-text.js";
 import { readTrace } from "../readers/trace-file.js";
-import { type QemuLog, qemuFields, qemuLogLines, qemuLogName, readQemuLog } from "./qemu-log.js";
+import { qemuFields, qemuLogLines, qemuLogName, readQemuLog } from "./qemu-log.js";
+import type { VmmFacts } from "./vmm-log.js";
 
 const sample = (boot: "old" | "new"): Uint8Array => readFileSync(join(traces, `dialects/qemu/qemu.${boot}.log`));
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -18,7 +19,7 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 function logOf(
   text: string | Uint8Array,
   boot: "old" | "new",
-): { readonly log: QemuLog; readonly codes: readonly string[] } {
+): { readonly log: VmmFacts; readonly codes: readonly string[] } {
   const defects: DefectInput[] = [];
   const source = memorySource("qemu.log", typeof text === "string" ? bytesOf(text) : text);
   const log = readQemuLog(source, boot, { defect: (found) => defects.push(found) });

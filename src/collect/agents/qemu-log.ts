@@ -2,8 +2,7 @@
  * QEMU's log of its trace events (`-D FILE --trace PATTERN -msg timestamp=on`, the log backend): what a VMM does in the
  * blackout, and when its VM stood still. `TID@SECONDS.MICROS:event text` by gettimeofday
  * (scripts/tracetool/backend/log.py), in newer ones `2026-11-29T19:47:01.919843Z event text` (qemu_log, util/log.c);
- * without
- * `-msg timestamp=on` no stamp at all. Events: system/trace-events (in older ones softmmu/), migration/trace-events;
+ * without `-msg timestamp=on` no stamp at all. Events: system/trace-events (in older ones softmmu/), migration/trace-events;
  * `vmstate_downtime_*` since QEMU 8.2.
  */
 
@@ -11,7 +10,7 @@ import type { ByteSource } from "../../base/bytes/byte-source.js";
 import type { DefectSink } from "../../base/defect.js";
 import { ok, type Result } from "../../base/result.js";
 import type { Boot } from "../../base/time.js";
-import type { EventFields, EventSource, FieldValue, ReadCounts } from "../../model/collected.js";
+import type { EventFields, EventSource, FieldValue } from "../../model/collected.js";
 import type { TraceFile } from "../../model/traces/trace-file.js";
 import { COLON, DOT, IDENTIFIER, isDigit, MINUS, SPACE, ZERO } from "../files/bytes.js";
 import {
@@ -20,19 +19,12 @@ import {
   type StampedLineKind,
   stampedTextSource,
 } from "../kernel-log/stamped-text.js";
+import type { VmmDeviceSpan, VmmFacts, VmmLogName, VmmTransition } from "./vmm-log.js";
 
-/** The folder of a capture that holds the VMMs' logs. */
-export const VMM_FOLDER = "vmm";
 const NAME = /^qemu(?:-([A-Za-z0-9][\w.-]{0,63}?))?\.(old|new)\.log$/;
 
-export interface QemuLogName {
-  /** null where the host has one VM only, which needs no name. */
-  readonly vm: string | null;
-  readonly boot: Boot;
-}
-
 /** `qemu.old.log`, `qemu-web1.new.log`: of which VM and boot; null for other files. */
-export function qemuLogName(file: string): QemuLogName | null {
+export function qemuLogName(file: string): VmmLogName | null {
   const match = NAME.exec(file);
   return match === null ? null : { vm: match[1] ?? null, boot: match[2] as Boot };
 }
@@ -200,42 +192,11 @@ function qemuLogSource(
   return stampedTextSource({ boot, source, dialect: DIALECT, filter });
 }
 
-/** The VM stood still from here on (in the old kernel), or ran again (in the new one). */
-export interface QemuTransition {
-  readonly what: "stopped" | "resumed";
-  /** `runstate_set running → paused`, `vmstate_downtime_checkpoint src-vm-stopped`. */
-  readonly event: string;
-  /** Nanoseconds since 1970. */
-  readonly realtimeNs: bigint;
-  readonly tid: number;
-  readonly line: number;
-}
-
-/** A device's state being saved or loaded. */
-export interface QemuDeviceSpan {
-  readonly action: "save" | "load";
-  /** As QEMU registers it: `0000:00:03.0/e1000`, `ram`. */
-  readonly device: string;
-  readonly beginNs: bigint;
-  readonly endNs: bigint;
-  /** Its end is inferred from what the thread did next. */
-  readonly inferred: boolean;
-  readonly tid: number;
-  readonly line: number;
-}
-
-export interface QemuLog {
-  readonly file: string;
-  readonly transition: QemuTransition | null;
-  readonly spans: readonly QemuDeviceSpan[];
-  readonly counts: ReadCounts;
-}
-
 /** A guest has some dozens of devices; RAM is sent in some thousand parts at most. */
 const MAX_SPANS = 100_000;
 
 /** Reads one boot's log of one VM; never throws. Stamps are cut to `QEMU_STAMP_NS`. */
-export function readQemuLog(source: ByteSource, boot: Boot, sink: DefectSink): QemuLog {
+export function readQemuLog(source: ByteSource, boot: Boot, sink: DefectSink): VmmFacts {
   const devices = new DeviceSpans();
   const transitions = new Transitions(boot);
   const counts = qemuLogSource(source, boot).read({
@@ -283,7 +244,7 @@ const INTEREST = new Set([...NESTED, ...FIELDS.keys(), "loadvm_state_cleanup"]);
 
 /** Pairs saves and loads, of each thread by itself. */
 class DeviceSpans {
-  readonly spans: QemuDeviceSpan[] = [];
+  readonly spans: VmmDeviceSpan[] = [];
   dropped = 0;
   readonly #saves = new Map<number, { readonly device: string; readonly at: At }>();
   readonly #loads = new Map<number, OpenLoad>();
@@ -380,12 +341,12 @@ interface OpenLoad {
  * states say it to the event; where they are not logged, migration's checkpoints do.
  */
 class Transitions {
-  #state: QemuTransition | null = null;
-  #checkpoint: QemuTransition | null = null;
+  #state: VmmTransition | null = null;
+  #checkpoint: VmmTransition | null = null;
 
   constructor(readonly boot: Boot) {}
 
-  get decisive(): QemuTransition | null {
+  get decisive(): VmmTransition | null {
     return this.#state ?? this.#checkpoint;
   }
 

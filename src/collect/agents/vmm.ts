@@ -1,23 +1,45 @@
 /**
- * What the VMMs' logs in a capture say (`vmm/`): when each VM stood still, and what the VMM did to its devices, placed
- * on
- * the axis by the host's realtime clock.
+ * The VMMs' logs of a capture (`vmm/`): when each VM stood still, and what the VMM did to its devices, placed on the
+ * axis by the host's realtime clock.
  */
 
+import type { ByteSource } from "../../base/bytes/byte-source.js";
 import type { DefectInput, DefectSink } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
-import { type KeyEvent, type RawSpans, type SourceCounts, type Texts, VMM_EVIDENCE } from "../../model/collected.js";
+import {
+  type KeyEvent,
+  type RawSpans,
+  type SourceCounts,
+  type Texts,
+  VMM_EVIDENCE,
+  VMMS,
+  type Vmm,
+} from "../../model/collected.js";
 import type { CaptureFiles } from "../files/files.js";
 import { placeStamp, type WallAnchor } from "./agents.js";
-import { QEMU_STAMP_NS, type QemuLog, qemuLogName, readQemuLog, VMM_FOLDER } from "./qemu-log.js";
+import { QEMU_STAMP_NS, qemuLogName, readQemuLog } from "./qemu-log.js";
+import { VMM_FOLDER, type VmmFacts, type VmmLogName } from "./vmm-log.js";
 
 /** The VM of a host that has but one, as the marks without `vm=` name it. */
 const ONLY_VM = "vm";
 
+interface VmmReader {
+  /** Of which VM and boot a file of `vmm/` is the log; null for other files. */
+  nameOf(file: string): VmmLogName | null;
+  read(source: ByteSource, boot: Boot, sink: DefectSink): VmmFacts;
+  /** The resolution of its stamps. */
+  readonly stampNs: number;
+}
+
+const READERS: Readonly<Record<Vmm, VmmReader>> = {
+  qemu: { nameOf: qemuLogName, read: readQemuLog, stampNs: QEMU_STAMP_NS },
+};
+
 export interface VmmLog {
+  readonly vmm: Vmm;
   readonly vm: string;
   readonly boot: Boot;
-  readonly log: QemuLog;
+  readonly log: VmmFacts;
 }
 
 /** Logs that are read: one of each VM and boot. */
@@ -28,25 +50,35 @@ const INFERRED = 4;
 /** Reads the VMMs' logs; each is optional. */
 export function readVmmLogs(files: CaptureFiles, sink: DefectSink): readonly VmmLog[] {
   const named = files.paths.flatMap((path) => {
-    const name = path.startsWith(`${VMM_FOLDER}/`) ? qemuLogName(path.slice(VMM_FOLDER.length + 1)) : null;
-    return name === null ? [] : [{ path, ...name }];
+    if (!path.startsWith(`${VMM_FOLDER}/`)) return [];
+    return VMMS.flatMap((vmm) => {
+      const name = READERS[vmm].nameOf(path.slice(VMM_FOLDER.length + 1));
+      return name === null ? [] : [{ path, vmm, ...name }];
+    });
   });
-  return named.slice(0, MAX_LOGS).flatMap(({ path, vm, boot }): readonly VmmLog[] => {
+  return named.slice(0, MAX_LOGS).flatMap(({ path, vmm, vm, boot }): readonly VmmLog[] => {
     const source = files.open(path);
-    return source === null ? [] : [{ vm: vm ?? ONLY_VM, boot, log: readQemuLog(source, boot, sink) }];
+    return source === null ? [] : [{ vmm, vm: vm ?? ONLY_VM, boot, log: READERS[vmm].read(source, boot, sink) }];
   });
 }
 
 export const vmmSources = (logs: readonly VmmLog[]): readonly SourceCounts[] =>
-  logs.map(({ boot, log }) => ({ boot, dialect: "qemu-log", files: [log.file], clock: "realtime", ...log.counts }));
+  logs.map(({ vmm, boot, log }) => ({
+    boot,
+    dialect: `${vmm}-log`,
+    files: [log.file],
+    clock: "realtime",
+    ...log.counts,
+  }));
 
-/** What the logs of one boot say, on its axis. */
+/** The logs of one boot, on its axis. */
 export interface PlacedVmm {
   readonly keyEvents: readonly KeyEvent[];
   readonly spans: readonly PlacedVmmSpan[];
 }
 
 export interface PlacedVmmSpan {
+  readonly vmm: Vmm;
   readonly boot: Boot;
   readonly beginNs: number;
   readonly endNs: number;
@@ -63,29 +95,30 @@ export interface PlacedVmmSpan {
 export function placeVmmLogs(logs: readonly VmmLog[], anchors: readonly WallAnchor[], sink: DefectSink): PlacedVmm {
   const keyEvents: KeyEvent[] = [];
   const spans: PlacedVmmSpan[] = [];
-  for (const { vm, boot, log } of logs) {
+  for (const { vmm, vm, boot, log } of logs) {
     const { file, transition } = log;
     const middle = transition?.realtimeNs ?? log.spans[log.spans.length >> 1]?.beginNs ?? null;
     if (middle === null) continue;
-    const anchor = surest(anchors, middle);
+    const resolutionNs = READERS[vmm].stampNs;
+    const anchor = surest(anchors, middle, resolutionNs);
     if (anchor === null) {
       sink.defect(unplacedDefect(file, boot));
       continue;
     }
-    const place = (ns: bigint) => placeStamp({ clock: "realtime", ns, resolutionNs: QEMU_STAMP_NS }, [anchor]);
+    const place = (ns: bigint) => placeStamp({ clock: "realtime", ns, resolutionNs }, [anchor]);
     for (const { action, device, beginNs, endNs, inferred, tid } of log.spans) {
       const [begin, end] = [place(beginNs), place(endNs)];
       if (begin === null || end === null) continue;
       const detail = `action=${action} vm=${vm}`;
       const flags = inferred ? INFERRED : 0;
-      spans.push({ boot, beginNs: begin.ns, endNs: end.ns, name: `${vm} ${device}`, detail, tid, flags });
+      spans.push({ vmm, boot, beginNs: begin.ns, endNs: end.ns, name: `${vm} ${device}`, detail, tid, flags });
     }
     const at = transition === null ? null : place(transition.realtimeNs);
     if (transition === null || at === null) continue;
     keyEvents.push({
       at: { boot, ns: at.ns, uncertaintyNs: at.uncertaintyNs },
       what: "message",
-      name: `qemu ${transition.what}`,
+      name: `${vmm} ${transition.what}`,
       fields: new Map([
         ["vm", vm],
         ["event", transition.event],
@@ -101,10 +134,10 @@ export function placeVmmLogs(logs: readonly VmmLog[], anchors: readonly WallAnch
   return { keyEvents, spans };
 }
 
-function surest(anchors: readonly WallAnchor[], ns: bigint): WallAnchor | null {
+function surest(anchors: readonly WallAnchor[], ns: bigint, resolutionNs: number): WallAnchor | null {
   let best: { readonly anchor: WallAnchor; readonly uncertaintyNs: number } | null = null;
   for (const anchor of anchors) {
-    const at = placeStamp({ clock: "realtime", ns, resolutionNs: QEMU_STAMP_NS }, [anchor]);
+    const at = placeStamp({ clock: "realtime", ns, resolutionNs }, [anchor]);
     if (at !== null && (best === null || at.uncertaintyNs < best.uncertaintyNs)) {
       best = { anchor, uncertaintyNs: at.uncertaintyNs };
     }
@@ -156,7 +189,7 @@ export function withVmmSpans(raw: RawSpans, more: readonly PlacedVmmSpan[]): Raw
     name: all(raw.name, ({ name }) => name),
     detail: all(raw.detail, ({ detail }) => detail),
     boot: all(raw.boot, ({ boot }) => boot),
-    task: all(raw.task, () => "qemu"),
+    task: all(raw.task, ({ vmm }) => vmm),
     evidence: all(raw.evidence, () => VMM_EVIDENCE),
   };
 }
