@@ -27,9 +27,9 @@ const folder = values.keep ?? mkdtempSync(join(tmpdir(), "blackout-bench-"));
 const wanted = (name) => values.only === undefined || values.only === name;
 
 const { decodeLiveUpdate } = await import(join(dist, "report/update-codec.js"));
-const { parseReportIndex } = await import(join(dist, "report/report-index.js"));
+const { parseReportIndex, reportIndex } = await import(join(dist, "report/report-index.js"));
 const { SPAN_KINDS } = await import(join(dist, "model/span-table.js"));
-const { renderReport, renderReportOf } = await import(join(dist, "export/report.js"));
+const { renderReportOf } = await import(join(dist, "export/report.js"));
 const template = readFileSync(join(dist, "viewer/report-template.html"), "utf8");
 
 function report(name, ...captures) {
@@ -88,7 +88,8 @@ if (wanted("large")) {
   const count = Number(values.spans);
   const plain = decodeLiveUpdate(dataOf(report("plain", "plain.tar.gz"), "blackout-update-0"));
   const file = join(folder, "large.html");
-  writeFileSync(file, renderReport([enlarged(plain.value, count, SPAN_KINDS)], template, "large"));
+  const updates = [enlarged(plain.value, count, SPAN_KINDS)];
+  writeFileSync(file, renderReportOf(reportIndex(updates, "large"), updates, template));
   console.log(`${count.toLocaleString("en")} spans, a report of ${(statSync(file).size / 2 ** 20).toFixed(0)} MiB`);
   const { browser, page } = await opened(file, ".timeline", "blackout:painted");
   const { read, painted } = await marks(page);

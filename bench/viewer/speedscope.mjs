@@ -42,7 +42,8 @@ const patience = 1000 * Number(values.patience);
 const folder = mkdtempSync(join(tmpdir(), "blackout-bench-"));
 const { decodeLiveUpdate } = await import(join(dist, "report/update-codec.js"));
 const { SPAN_KINDS } = await import(join(dist, "model/span-table.js"));
-const { renderReport } = await import(join(dist, "export/report.js"));
+const { renderReportOf } = await import(join(dist, "export/report.js"));
+const { reportIndex } = await import(join(dist, "report/report-index.js"));
 const template = readFileSync(join(dist, "viewer/report-template.html"), "utf8");
 
 const plainReport = join(folder, "plain.html");
@@ -135,7 +136,7 @@ for (const count of values.spans.split(",").map(Number)) {
   const json = join(folder, `${count}.json`);
   const report = join(folder, `${count}.html`);
   writeChromeJson(json, update);
-  writeFileSync(report, renderReport([update], template, `${count}`));
+  writeFileSync(report, renderReportOf(reportIndex([update], `${count}`), [update], template));
   const own = await measured(
     plainReport,
     report,

@@ -2,16 +2,15 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { axisNsOf, type ClockSegment, clockMap, placeColumn, shiftMap, uncertaintyOf } from "./clock-map.js";
-import { countsBetween, type Instant, instant } from "./time.js";
+import { type Instant, instant } from "./time.js";
 
 const D = "old:trace" as const;
 
 test("readings of two boots cannot be mixed: the compiler refuses this", () => {
   const old: Instant<"old:trace"> = instant("old:trace", 5n);
   const fresh: Instant<"new:trace"> = instant("new:trace", 7n);
-  assert.equal(countsBetween(old, instant("old:trace", 9n)), 4n);
   // @ts-expect-error two boots' instants have no difference without a clock link
-  countsBetween(old, fresh);
+  void (old - fresh);
   // @ts-expect-error nor are they numbers
   assert.throws(() => void (old - 1));
   // @ts-expect-error nor can they be ordered

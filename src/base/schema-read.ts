@@ -4,6 +4,7 @@
  */
 import { err, ok, type Result } from "./result.js";
 import type { FieldNode, Schema, SchemaNode } from "./schema.js";
+import { quotedValue } from "./text/quote.js";
 
 /** What a document from elsewhere may take. */
 export interface ReadLimits {
@@ -26,12 +27,6 @@ class Refused extends Error {
 
 function refuse(found: unknown, expected: string): never {
   throw new Refused(`found ${quotedValue(found)}, expected ${expected}`);
-}
-
-/** A value as a message shows it, at most 60 characters of it. */
-export function quotedValue(value: unknown): string {
-  const text = typeof value === "string" ? value : value === undefined ? "nothing" : (JSON.stringify(value) ?? "?");
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
 type Reader = (value: unknown) => unknown;

@@ -86,7 +86,7 @@ test("a refusal names the place, what was found, and what was expected", () => {
   assert.equal(refusal({ count: -1 }), "count: found -1, expected a whole number from 0 to 2^53 - 1");
   assert.equal(
     refusal({ phases: { one: "x", two: 1 } }),
-    "phases.one: found x, expected a whole number from 0 to 2^53 - 1",
+    'phases.one: found "x", expected a whole number from 0 to 2^53 - 1',
   );
   assert.equal(
     refusal({ some: [1, null] }),

@@ -29,8 +29,3 @@ export function instant<D extends ClockDomain>(_domain: D, count: bigint): Insta
 export function countOf<D extends ClockDomain>(time: Instant<D>): bigint {
   return time as unknown as bigint;
 }
-
-/** Counts of the clock from `begin` to `end`, both of one clock. */
-export function countsBetween<D extends ClockDomain>(begin: Instant<D>, end: Instant<D>): bigint {
-  return countOf(end) - countOf(begin);
-}

@@ -8,7 +8,7 @@ import { build, encodeIntoCompressedBase64, type Histogram } from "hdr-histogram
 import type { CohortKey } from "../analyze/cohort/cohort-key.js";
 import { unzigzag, VarintReader } from "../base/bytes/wire.js";
 import { err, ok, type Result } from "../base/result.js";
-import { quoted } from "../base/text/format.js";
+import { quoted } from "../base/text/quote.js";
 import type { CohortDifference } from "../model/documents/percentiles.js";
 
 /** blackout's own data in a log, in a comment that other readers skip. */

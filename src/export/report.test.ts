@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { inflateRawSync } from "node:zlib";
 import type { LiveUpdate } from "../model/live-update.js";
 import { SpanTableBuilder } from "../model/span-table.js";
-import { parseReportIndex } from "../report/report-index.js";
+import { parseReportIndex, reportIndex } from "../report/report-index.js";
 import { decodeLiveUpdate } from "../report/update-codec.js";
-import { REPORT_DATA_PLACE, renderReport } from "./report.js";
+import { REPORT_DATA_PLACE, renderReportOf } from "./report.js";
 
 const HOSTILE = `</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> ${REPORT_DATA_PLACE}`;
 const TEMPLATE = `<html><title><!-- blackout:title --></title><body>${REPORT_DATA_PLACE}</body></html>`;
@@ -66,7 +66,7 @@ function elementBytes(page: string, id: string): Uint8Array {
 
 test("the report holds an index and every update, decodable", () => {
   const update = hostileUpdate();
-  const page = renderReport([update, update], TEMPLATE, "two");
+  const page = renderReportOf(reportIndex([update, update], "two"), [update, update], TEMPLATE);
   const index = parseReportIndex(new TextDecoder().decode(elementBytes(page, "blackout-index")));
   assert.ok(index.ok);
   assert.equal(index.value.entries.length, 2);
@@ -79,7 +79,7 @@ test("the report holds an index and every update, decodable", () => {
 });
 
 test("no text of a capture or of the title becomes markup", () => {
-  const page = renderReport([hostileUpdate()], TEMPLATE, HOSTILE);
+  const page = renderReportOf(reportIndex([hostileUpdate()], HOSTILE), [hostileUpdate()], TEMPLATE);
   assert.ok(!page.includes("alert(1)</script>"));
   assert.ok(!page.includes("<img"));
   assert.equal(page.match(/<script/g)?.length, 2);
@@ -88,6 +88,6 @@ test("no text of a capture or of the title becomes markup", () => {
 });
 
 test("a template without one place for data is refused", () => {
-  assert.throws(() => renderReport([], "<html></html>", ""), RangeError);
-  assert.throws(() => renderReport([], `${TEMPLATE}${REPORT_DATA_PLACE}`, ""), RangeError);
+  assert.throws(() => renderReportOf(reportIndex([], ""), [], "<html></html>"), RangeError);
+  assert.throws(() => renderReportOf(reportIndex([], ""), [], `${TEMPLATE}${REPORT_DATA_PLACE}`), RangeError);
 });

@@ -4,7 +4,7 @@
  */
 import { deflateRawSync } from "node:zlib";
 import type { LiveUpdate } from "../model/live-update.js";
-import { packReportIndex, type ReportIndex, reportIndex } from "../report/report-index.js";
+import { packReportIndex, type ReportIndex } from "../report/report-index.js";
 import { encodeLiveUpdate } from "../report/update-codec.js";
 
 /** Where the template takes the data; scripts/build-viewer.mjs puts it there. */
@@ -12,15 +12,10 @@ export const REPORT_DATA_PLACE = "<!-- blackout:data -->";
 const TITLE_PLACE = "<!-- blackout:title -->";
 
 /**
- * The report as one HTML text. `template` is dist/viewer/report-template.html. Names in captures are untrusted: they
- * stand in compressed data only; `title` is escaped. Throws RangeError when `template` has no place for data (it is not
- * a report template: build the viewer again).
+ * The report as one HTML text; the index may list updates that the report does not hold whole. `template` is
+ * dist/viewer/report-template.html. Names in captures are untrusted: they stand in compressed data only; the title is
+ * escaped. Throws RangeError if `template` has no place for data (it is not a report template: build the viewer again).
  */
-export function renderReport(updates: readonly LiveUpdate[], template: string, title: string): string {
-  return renderReportOf(reportIndex(updates, title), updates, template);
-}
-
-/** The same with an index made before: an index may list updates that the report does not hold whole. */
 export function renderReportOf(index: ReportIndex, updates: readonly LiveUpdate[], template: string): string {
   return renderPackedReport(index, updates.map(packUpdate), template);
 }

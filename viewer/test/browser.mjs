@@ -34,7 +34,9 @@ export function useBrowser() {
   let template;
   before(async () => {
     if (skip) return;
-    ({ renderReport } = await import(join(dist, "export/report.js")));
+    const { renderReportOf } = await import(join(dist, "export/report.js"));
+    const { reportIndex } = await import(join(dist, "report/report-index.js"));
+    renderReport = (updates, page, title) => renderReportOf(reportIndex(updates, title), updates, page);
     template = readFileSync(join(dist, "viewer/report-template.html"), "utf8");
     browser = await chromium.launch(launchOptions);
   });

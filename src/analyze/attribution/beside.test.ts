@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { madeCapture, markLine, memoryCapture, traceLine } from "../../testing/fakes/capture-memory.js";
+import { auditTree } from "../../testing/oracles/audit-tree.js";
 import { traces } from "../../testing/places.js";
 import { readUpdate, updateOfCapture } from "../../testing/samples/captures.js";
 import { buildTrees } from "./build.js";
-import { auditTree, leavesOf, type TreeNode } from "./tree.js";
+import { leavesOf, type TreeNode } from "./tree.js";
 
 type Line = readonly [seconds: number, event: string, task?: string, cpu?: number];
 

@@ -101,31 +101,6 @@ export function unattributedIn(node: TreeNode): number {
   return total;
 }
 
-/**
- * Where the accounts do not close, or a child lies outside its parent: sentences, none where all is well. Every tree
- * passes; it is there for tests and for trees read from files.
- */
-export function auditTree(root: TreeNode): readonly string[] {
-  const faults: string[] = [];
-  walk(root, (node) => {
-    const name = `${node.kind} ${node.id} at ${node.beginNs}`;
-    if (node.durationNs !== node.endNs - node.beginNs)
-      faults.push(`${name}: its duration is not its end less its begin`);
-    if (!Number.isSafeInteger(node.beginNs) || !Number.isSafeInteger(node.endNs)) faults.push(`${name}: not integers`);
-    if (node.unattributedNs < 0) faults.push(`${name}: its children overlap`);
-    if (node.children.length === 0) return;
-    const sum = node.children.reduce((total, child) => total + child.durationNs, node.unattributedNs);
-    if (sum !== node.durationNs) faults.push(`${name}: children and remainder make ${sum}, not ${node.durationNs}`);
-    let last = node.beginNs;
-    for (const child of node.children) {
-      if (child.beginNs < last) faults.push(`${name}: child ${child.kind} ${child.id} begins before ${last}`);
-      if (child.endNs > node.endNs) faults.push(`${name}: child ${child.kind} ${child.id} ends after it`);
-      last = child.endNs;
-    }
-  });
-  return faults;
-}
-
 /** Whether spans of a kind are calls, which take their time from what encloses them. */
 export function isSpanCause(kind: SpanKind): boolean {
   return SPAN_ROLES[kind].cause;

@@ -74,9 +74,9 @@ test("a refusal says where, what was found, and what was expected", () => {
     const read = parseUpdateLine(JSON.stringify({ ...good, ...change }), "f:1");
     return read.ok ? "accepted" : read.error;
   };
-  assert.match(refusal({ format: "perf" }), /^found format perf, expected "blackout-update-sample"/);
+  assert.match(refusal({ format: "perf" }), /^found format "perf", expected "blackout-update-sample"/);
   assert.match(refusal({ version: 2 }), /^version: found 2, expected 1/);
-  assert.match(refusal({ outcome: "fine" }), /^outcome: found fine, expected one of completed/);
+  assert.match(refusal({ outcome: "fine" }), /^outcome: found "fine", expected one of completed/);
   assert.match(
     refusal({ causes: [causeOf("a", -1)] }),
     /^causes\[0\]\.totalNs: found -1000000, expected a whole number/,

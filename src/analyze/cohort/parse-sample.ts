@@ -3,7 +3,8 @@
  * (`blackout analyze --json`). The file comes from another machine: its declaration is what it is checked by.
  */
 import { err, ok, type Result } from "../../base/result.js";
-import { quotedValue, readerOf } from "../../base/schema-read.js";
+import { readerOf } from "../../base/schema-read.js";
+import { quotedValue } from "../../base/text/quote.js";
 import { withTrustedDurations } from "../../model/trusted-durations.js";
 import {
   sampledDocumentSchema,

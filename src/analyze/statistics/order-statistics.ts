@@ -38,8 +38,10 @@ export function median(sample: Sample): number {
 }
 
 /**
- * The weights of the order statistics in the Harrell-Davis quantile of a sample of `size` ≥ 1, cumulated: entry i is
- * I_(i/n)((n+1)p, (n+1)(1−p)), so that the i-th smallest value (1-based) weighs entry i less entry i − 1.
+ * The weights of the order statistics in the Harrell-Davis quantile (Harrell and Davis 1982, "A new distribution-free
+ * quantile estimator", Biometrika 69(3)) of a sample of `size` ≥ 1, cumulated: entry i is I_(i/n)((n+1)p, (n+1)(1−p)),
+ * so that the i-th smallest value (1-based) weighs entry i less entry i − 1. A mean of all order statistics varies less
+ * than one or two of them in small samples, and is smooth, which the bootstrap needs; one very large value moves it.
  */
 export function harrellDavisCumulativeWeights(size: number, probability: number): Float64Array {
   requireOpenUnit("quantile", probability);
@@ -57,19 +59,6 @@ export function harrellDavisCumulativeWeights(size: number, probability: number)
   }
   cumulative[size] = 1;
   return cumulative;
-}
-
-/**
- * The Harrell-Davis quantile (Harrell and Davis 1982, "A new distribution-free quantile estimator", Biometrika 69(3)):
- * a weighted mean of all order statistics, of smaller variance than one or two of them in small samples, and smooth,
- * which the bootstrap needs. One very large value moves it: beside a heavy tail prefer `quantile`. 0 < `probability` <
- * 1.
- */
-export function harrellDavisQuantile(sample: Sample, probability: number): number {
-  const cumulative = harrellDavisCumulativeWeights(sample.length, probability);
-  let sum = 0;
-  for (let i = 0; i < sample.length; i += 1) sum += sample[i]! * (cumulative[i + 1]! - cumulative[i]!);
-  return sum;
 }
 
 /**

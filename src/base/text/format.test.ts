@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { formatBytes, formatDuration, formatSigned, formatSize, formatUncertainty, quoted } from "./format.js";
+import { formatBytes, formatDuration, formatSigned, formatSize, formatUncertainty } from "./format.js";
 
 test("four digits, in the unit that fits", () => {
   const cases: readonly (readonly [number, string])[] = [
@@ -59,9 +59,4 @@ test("sizes have three digits in a binary unit, and exact counts their thousands
   ]);
   assert.equal(formatSize(2 ** 20 - 1), "1 MiB");
   assert.equal(formatBytes(3_594_240), "3,594,240 bytes");
-});
-
-test("quoted text has no control character and is cut where it is long", () => {
-  assert.equal(quoted('a"\n'), '"a\\"\\n"');
-  assert.equal(quoted("x".repeat(50), 40), `"${"x".repeat(40)}…"`);
 });

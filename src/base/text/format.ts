@@ -62,8 +62,3 @@ export function formatSize(bytes: number): string {
 export function formatBytes(bytes: number): string {
   return `${bytes.toLocaleString("en")} bytes`;
 }
-
-/** Text of others in a message: quoted, with control characters escaped, and cut beyond `most` characters. */
-export function quoted(text: string, most = 200): string {
-  return JSON.stringify(text.length > most ? `${text.slice(0, most)}…` : text);
-}

@@ -190,8 +190,8 @@ test("a file of documents is read line by line, or whole; errors name the line",
   const broken: readonly (readonly [string, RegExp])[] = [
     ["", /no update found/],
     ["<html>", /1: found <html>, expected one JSON document/],
-    [`${one}\n{`, /:2: found \{, expected one JSON document/],
-    ['{"format":"other"}', /:1: found format other, expected "blackout-update-sample"/],
+    [`${one}\n{`, /:2: found "\{", expected one JSON document/],
+    ['{"format":"other"}', /:1: found format "other", expected "blackout-update-sample"/],
     [JSON.stringify({ ...document, version: 2 }), /version: found 2, expected 1/],
   ];
   for (const [i, [text, expected]] of broken.entries()) {

@@ -1,6 +1,7 @@
 /** File name patterns, for shells that left them alone (a quoted argument, a CI file): `*`, `?`, `[a-c]`, `{a,b}`. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { escapePattern } from "../../base/text/quote.js";
 import { statsOf } from "./path-stats.js";
 
 export function isPattern(text: string): boolean {
@@ -49,7 +50,7 @@ function segmentSource(segment: string): string {
       source += `[${negated ? "^" : ""}${inside.slice(negated ? 1 : 0).replace(/[\\\]^[]/g, "\\$&")}]`;
       i = end;
     } else {
-      source += character.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+      source += escapePattern(character);
     }
   }
   return source;

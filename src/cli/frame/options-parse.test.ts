@@ -98,23 +98,23 @@ test("refusals say what was found, what was expected, and what was meant", () =>
   assert.equal(refusal("c", "-json"), "unknown option -s");
   assert.equal(refusal("c", "-x"), "unknown option -x");
   assert.equal(refusal("c", "-J"), "unknown option -J: did you mean -j?");
-  assert.equal(refusal("c", "--top", "x"), "--top must be a whole number from 1 to 1000, found 'x'");
-  assert.equal(refusal("c", "--top=0"), "--top must be a whole number from 1 to 1000, found '0'");
-  assert.equal(refusal("c", "--top=-5"), "--top must be a whole number from 1 to 1000, found '-5'");
-  assert.equal(refusal("c", "--top="), "--top must be a whole number from 1 to 1000, found ''");
-  assert.equal(refusal("c", "--top", "-5"), "--top must be a whole number from 1 to 1000, found '-5'");
+  assert.equal(refusal("c", "--top", "x"), '--top must be a whole number from 1 to 1000, found "x"');
+  assert.equal(refusal("c", "--top=0"), '--top must be a whole number from 1 to 1000, found "0"');
+  assert.equal(refusal("c", "--top=-5"), '--top must be a whole number from 1 to 1000, found "-5"');
+  assert.equal(refusal("c", "--top="), '--top must be a whole number from 1 to 1000, found ""');
+  assert.equal(refusal("c", "--top", "-5"), '--top must be a whole number from 1 to 1000, found "-5"');
   assert.equal(
     refusal("c", "--format", "jsn"),
-    "--format must be one of json, text, markdown, found 'jsn': did you mean json?",
+    '--format must be one of json, text, markdown, found "jsn": did you mean json?',
   );
-  assert.match(refusal("c", "--slack", "5"), /--slack must be a duration with its unit, like .*, found '5'/);
+  assert.match(refusal("c", "--slack", "5"), /--slack must be a duration with its unit, like .*, found "5"/);
   assert.equal(refusal("c", "--output"), "--output needs a value, FILE: a text that is not empty");
   assert.match(refusal("c", "--output", "--json"), /needs a value.*found the option --json .*write --output=--json/);
-  assert.equal(refusal("c", "--json=yes"), "--json takes no value, found 'yes'");
-  assert.equal(refusal("c", "-n", "1", "-n2"), "--top is given 2 times, with '1' and '2': give it once");
+  assert.equal(refusal("c", "--json=yes"), '--json takes no value, found "yes"');
+  assert.equal(refusal("c", "-n", "1", "-n2"), '--top is given 2 times, with "1" and "2": give it once');
   assert.equal(refusal(), "CAPTURE is missing: a capture");
   const none = parseArguments({}, {}, ["x"]);
-  assert.equal(!none.ok && none.error, "unexpected argument 'x': none is taken here");
+  assert.equal(!none.ok && none.error, 'unexpected argument "x": none is taken here');
   const must = parseArguments({ baseline: required(textOption("FILE", "what to compare with")) }, {}, []);
   assert.equal(!must.ok && must.error, "--baseline FILE is missing: what to compare with");
 });
@@ -126,7 +126,7 @@ test("names that every object has are not options", () => {
 });
 
 test("what is repeated in a message is escaped and cut", () => {
-  assert.equal(refusal("c", "--top", "\x1b[31m"), "--top must be a whole number from 1 to 1000, found '\\x1b[31m'");
+  assert.equal(refusal("c", "--top", "\x1b[31m"), '--top must be a whole number from 1 to 1000, found "\\u001b[31m"');
   assert.ok(refusal("c", "--top", "9".repeat(100_000)).length < 200);
 });
 

@@ -5,8 +5,12 @@
  */
 import { err, ok, type Result } from "../../base/result.js";
 import { escapeControls } from "../../base/text/controls.js";
+import { quoted } from "../../base/text/quote.js";
 import { didYouMean } from "../../base/text/suggest.js";
 import type { Option, Options, OptionValues, Positionals, PositionalValues } from "./options.js";
+
+/** Characters of an argument that a message shows: a longer one would drown it. */
+const SHOWN = 60;
 
 export interface Parsed<O extends Options, P extends Positionals> {
   readonly options: OptionValues<O>;
@@ -89,7 +93,7 @@ function sortArguments(options: Options, args: readonly string[]): Result<Sorted
 
     const option = options[name]!;
     if (option.valueName === null) {
-      if (attached !== null) return err(`${label} takes no value, found ${quoted(attached)}`);
+      if (attached !== null) return err(`${label} takes no value, found ${quoted(attached, SHOWN)}`);
       add(name, "");
     } else if (attached !== null) {
       add(name, attached);
@@ -134,12 +138,14 @@ function readOptions(
       return err(`--${name} ${option.valueName} is missing: ${option.summary}`);
     }
     if (option.valueName !== null && !option.repeated && texts.length > 1) {
-      return err(`--${name} is given ${texts.length} times, with ${texts.map(quoted).join(" and ")}: give it once`);
+      return err(
+        `--${name} is given ${texts.length} times, with ${texts.map((text) => quoted(text, SHOWN)).join(" and ")}: give it once`,
+      );
     }
     const value = option.read(texts);
     if (!value.ok) {
       const near = didYouMean(value.error, option.choices);
-      return err(`--${name} must be ${option.expected}, found ${quoted(value.error)}${near}`);
+      return err(`--${name} must be ${option.expected}, found ${quoted(value.error, SHOWN)}${near}`);
     }
     values.push([name, value.value]);
   }
@@ -164,13 +170,7 @@ function readPositionals(positionals: Positionals, loose: readonly string[]): Re
   }
   if (at < loose.length) {
     const takes = entries.length === 0 ? "none is taken here" : `at most ${at} can be given`;
-    return err(`unexpected argument ${quoted(loose[at]!)}: ${takes}`);
+    return err(`unexpected argument ${quoted(loose[at]!, SHOWN)}: ${takes}`);
   }
   return ok(Object.fromEntries(values));
-}
-
-/** Text of the command line in a message: escaped, in quotes, and cut where it would drown the message. */
-function quoted(found: string): string {
-  const short = found.length > 60 ? `${found.slice(0, 60)}…` : found;
-  return `'${escapeControls(short)}'`;
 }

@@ -1,4 +1,5 @@
 /** Completions of bash, zsh and fish, from the commands' declarations. Pure: text out. */
+import { shellQuoted } from "../../base/text/quote.js";
 import type { Described, DescribedOption } from "./described.js";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -38,7 +39,7 @@ function bash(mainOptions: readonly DescribedOption[], commands: readonly Descri
       .filter(({ option }) => option.choices.length > 0)
       .map(
         ({ spellings, option }) =>
-          `    ${spellings.map((each) => `${entry.name}:${each}`).join("|")}) words=${quoted(option.choices.join(" "))} ;;`,
+          `    ${spellings.map((each) => `${entry.name}:${each}`).join("|")}) words=${shellQuoted(option.choices.join(" "))} ;;`,
       ),
   );
   // The value of any other option is a path or free text.
@@ -49,7 +50,7 @@ function bash(mainOptions: readonly DescribedOption[], commands: readonly Descri
   );
   const own = commands.map(
     (each) =>
-      `    ${each.entry.name}) options=${quoted(spellingsOf(each.options).join(" "))} words=${quoted(wordsOf(each).join(" "))} ;;`,
+      `    ${each.entry.name}) options=${shellQuoted(spellingsOf(each.options).join(" "))} words=${shellQuoted(wordsOf(each).join(" "))} ;;`,
   );
   return `# bash completion for blackout; written by 'blackout completion bash'.
 _blackout() {
@@ -61,13 +62,13 @@ _blackout() {
     if [[ \${COMP_WORDS[i]} != -* ]]; then command=\${COMP_WORDS[i]} at=$i; break; fi
   done
   if [[ -z $command ]]; then
-    words=${quoted(names.join(" "))}
-    if [[ $cur == -* ]]; then words=${quoted(spellingsOf(mainOptions).join(" "))}; fi
+    words=${shellQuoted(names.join(" "))}
+    if [[ $cur == -* ]]; then words=${shellQuoted(spellingsOf(mainOptions).join(" "))}; fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
     return
   fi
   if [[ $command == help ]]; then
-    mapfile -t COMPREPLY < <(compgen -W ${quoted(names.join(" "))} -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W ${shellQuoted(names.join(" "))} -- "$cur")
     return
   fi
   case $command:$prev in
@@ -87,11 +88,15 @@ complete -o default -F _blackout blackout
 }
 
 function zsh(mainOptions: readonly DescribedOption[], commands: readonly Described[]): string {
-  const list = commands.map(({ entry }) => `    ${quoted(`${entry.name}:${entry.summary}`)}`);
+  const list = commands.map(({ entry }) => `    ${shellQuoted(`${entry.name}:${entry.summary}`)}`);
   const own = commands.map((each) => {
     const words = wordsOf(each);
-    const first = words.length === 0 ? [] : [quoted(`1:action:(${words.join(" ")})`)];
-    const specs = [...each.options.flatMap(zshSpec), ...first, ...(takesPaths(each) ? [quoted("*:path:_files")] : [])];
+    const first = words.length === 0 ? [] : [shellQuoted(`1:action:(${words.join(" ")})`)];
+    const specs = [
+      ...each.options.flatMap(zshSpec),
+      ...first,
+      ...(takesPaths(each) ? [shellQuoted("*:path:_files")] : []),
+    ];
     return `    ${each.entry.name})\n      _arguments -s -S ${specs.map((spec) => `\\\n        ${spec}`).join(" ")} ;;`;
   });
   return `#compdef blackout
@@ -129,7 +134,7 @@ function zshSpec({ option, spellings, isPath }: DescribedOption): readonly strin
   const others = option.repeated ? "*" : spellings.length > 1 ? `(${spellings.join(" ")})` : "";
   return spellings.map((spelling) => {
     const joinable = option.valueName !== null && spelling.startsWith("--") ? "=" : "";
-    return quoted(`${others}${spelling}${joinable}[${summary}]${value}`);
+    return shellQuoted(`${others}${spelling}${joinable}[${summary}]${value}`);
   });
 }
 
@@ -163,11 +168,6 @@ function fish(mainOptions: readonly DescribedOption[], commands: readonly Descri
     }),
     "",
   ].join("\n");
-}
-
-/** For bash and zsh. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function fishQuoted(text: string): string {

@@ -176,7 +176,7 @@ test("errors of the command line, and of captures without events", async () => {
   const usage: readonly (readonly [readonly string[], RegExp])[] = [
     [[plain, "--from", "1s", "--to", "5ms"], /--from is later than --to/],
     [[plain, "--from", "5"], /--from must be a time from the axis' zero with its unit/],
-    [[plain, "--boot", "odl"], /--boot must be one of old, new, found 'odl'/],
+    [[plain, "--boot", "odl"], /--boot must be one of old, new, found "odl"/],
     [[plain, "--limit", "0"], /--limit must be a whole number from 1/],
     [[], /INPUT is missing/],
   ];

@@ -4,7 +4,8 @@ import { accessSync, closeSync, constants, lstatSync, readdirSync, readSync, rea
 import { join, relative } from "node:path";
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import { err, ok, type Result } from "../../base/result.js";
-import { formatBytes, quoted } from "../../base/text/format.js";
+import { formatBytes } from "../../base/text/format.js";
+import { quoted } from "../../base/text/quote.js";
 import {
   type CaptureError,
   type CaptureLimits,

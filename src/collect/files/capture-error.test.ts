@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import fc from "fast-check";
-import { formatBytes, quoted } from "../../base/text/format.js";
+import { formatBytes } from "../../base/text/format.js";
+import { quoted } from "../../base/text/quote.js";
 import { projectRoot } from "../../testing/places.js";
 import { DEFAULT_LIMITS, pathFault } from "./capture-error.js";
 

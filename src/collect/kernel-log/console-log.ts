@@ -5,6 +5,7 @@
 
 import type { ByteSource } from "../../base/bytes/byte-source.js";
 import type { DefectSink } from "../../base/defect.js";
+import { escapePattern } from "../../base/text/quote.js";
 import type { PrintkLine } from "../../model/collected.js";
 import { isKernelLine } from "../../model/kernel-lines.js";
 import { LAST_LINES } from "../../model/machine.js";
@@ -90,7 +91,7 @@ function readParts(
   tags: readonly string[],
   limits: LogLimits,
 ): { readonly parts: readonly Part[]; readonly rejoined: number } {
-  const starts = new RegExp([STAMP_SOURCE, ...tags.map(quoted)].join("|"), "g");
+  const starts = new RegExp([STAMP_SOURCE, ...tags.map(escapePattern)].join("|"), "g");
   const parts: Part[] = [];
   /** A part that another one cut off: its rest is the next text that belongs to nobody. */
   let open: { part: Part; line: number } | null = null;
@@ -114,10 +115,6 @@ function readParts(
     });
   });
   return { parts, rejoined };
-}
-
-function quoted(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
 function piecesOf(text: string, starts: RegExp, tags: readonly string[]): readonly Omit<Part, "line">[] {

@@ -3,6 +3,7 @@
  * whatever stands before them (firmware, a boot loader, a command line, a page's styles).
  */
 import { StringTable } from "../../base/bytes/string-table.js";
+import { holdsKernelLine } from "../../model/kernel-lines.js";
 import { qemuLogLines } from "../agents/qemu-log.js";
 import { NEWLINE } from "../files/bytes.js";
 import { Line, LineParser } from "../ftrace-text/line-parser.js";
@@ -119,9 +120,11 @@ export function unrecognized(evidence: TextEvidence | null): string {
 
 function nearestTo({ sample }: TextEvidence): string | null {
   const at = (pattern: RegExp): number => sample.findIndex((line) => pattern.test(line)) + 1;
+  const isKernels = (line: string): boolean =>
+    /^\[ *\d+\.\d+|kernel: /.test(line) || holdsKernelLine(line, "linux-version");
   const tries: readonly (readonly [string, number])[] = [
     ["ftrace text", at(/^# tracer|-\d+ +\[\d{3}\]|\btracing_mark_write\b|\bsched_switch\b|\d+\) .*\|/)],
-    ["a kernel log", at(/^\[ *\d+\.\d+|kernel: |Linux version \d/)],
+    ["a kernel log", sample.findIndex(isKernels) + 1],
     ["a QEMU log", at(/qemu-system|runstate|vmstate_/)],
   ];
   const [found] = tries.filter(([, line]) => line > 0).sort(([, a], [, b]) => a - b);

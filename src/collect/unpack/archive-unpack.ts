@@ -11,7 +11,8 @@ import { promisify } from "node:util";
 import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
 import { err, ok, type Result } from "../../base/result.js";
-import { formatBytes, quoted } from "../../base/text/format.js";
+import { formatBytes } from "../../base/text/format.js";
+import { quoted } from "../../base/text/quote.js";
 import {
   type CaptureError,
   type CaptureErrorCode,

@@ -144,7 +144,7 @@ function recordingRules({ budget, windowSeconds }: RulesInput, window: string): 
         {
           record: names.budgetRatio,
           labels: check,
-          expr: `${names.budgetOver}{check=${quoted(text)}} / (${names.budgetUpdates}{check=${quoted(text)}} > 0)`,
+          expr: `${names.budgetOver}{check=${promqlString(text)}} / (${names.budgetUpdates}{check=${promqlString(text)}} > 0)`,
         },
       ];
     }),
@@ -180,18 +180,18 @@ function inWindow(name: string, cohortLabels: readonly string[], windowSeconds: 
 }
 
 function selector(labels: Labels, le: string): string {
-  return `{${[...Object.entries(labels).map(([key, value]) => `${key}=${quoted(value)}`), le].join(",")}}`;
+  return `{${[...Object.entries(labels).map(([key, value]) => `${key}=${promqlString(value)}`), le].join(",")}}`;
 }
 
 /** Prometheus stores `5.0`; a relabelling proxy may store `5`. */
 function leMatcher(atMostNs: Duration): string {
   const text = boundText(atMostNs / 1e9);
   const whole = /^(\d+)\.0$/.exec(text)?.[1];
-  return whole === undefined ? `le=${quoted(text)}` : `le=~${quoted(`${whole}(\\.0)?`)}`;
+  return whole === undefined ? `le=${promqlString(text)}` : `le=~${promqlString(`${whole}(\\.0)?`)}`;
 }
 
 /** A PromQL string. */
-function quoted(text: string): string {
+function promqlString(text: string): string {
   return JSON.stringify(text);
 }
 
@@ -202,7 +202,7 @@ const literal = (text: string): string => text.replaceAll("{{", '{{"{{"}}');
 
 function limitAlert(limit: Limit, decideBy: Budget["decideBy"], window: string): AlertingRule {
   const { statistic, atMostNs, text, why, metric } = limit;
-  const labelled = `{check=${quoted(text)}}`;
+  const labelled = `{check=${promqlString(text)}}`;
   const over = `cohort:blackout_budget_over:increase${window}${labelled}`;
   const updates = `cohort:blackout_budget_updates:increase${window}${labelled}`;
   const ratio = `cohort:blackout_budget_over:ratio${window}${labelled}`;

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { err, ok, type Result } from "../../base/result.js";
+import { shellQuoted } from "../../base/text/quote.js";
 import { recorderPath } from "../../recorder/recorder.js";
 import type { LabOptions } from "../machine/lab-options.js";
 
@@ -122,8 +123,13 @@ export function laySystemdRoot(root: string, to: string, workload: string, optio
   }
   for (const path of UPDATED) writeFileSync(join(to, path), "");
   const { sessions, files, mib, level, cmdline, probes } = options;
-  const quoted = cmdline.replaceAll("'", `'\\''`);
-  const lines = [`SESSIONS=${sessions}`, `FILES=${files}`, `MIB=${mib}`, `LEVEL=${level}`, `CMDLINE='${quoted}'`];
+  const lines = [
+    `SESSIONS=${sessions}`,
+    `FILES=${files}`,
+    `MIB=${mib}`,
+    `LEVEL=${level}`,
+    `CMDLINE=${shellQuoted(cmdline)}`,
+  ];
   writeFileSync(join(to, "lab/options"), `${lines.join("\n")}\n`);
   const recorder = [`BLACKOUT_LEVEL=${level}`, ...(probes === null ? [] : [`BLACKOUT_PROBES=${probes}`])];
   writeFileSync(join(to, "etc/default/blackout"), `${recorder.join("\n")}\n`);

@@ -1,10 +1,5 @@
 /** The binomial distribution: how many of n independent updates fall at or below a quantile. */
-import { binomialKernel, incompleteBeta } from "./special-functions.js";
-
-/** P(X = k), X ~ Bin(n, p). `n` ≥ 0 and `k` integers, 0 ≤ p ≤ 1. */
-export function binomialProbability(k: number, n: number, p: number): number {
-  return k < 0 || k > n ? 0 : binomialKernel(k, n, p, 1 - p);
-}
+import { incompleteBeta } from "./special-functions.js";
 
 /** P(X ≤ k) = I_(1−p)(n − k, k + 1) (DLMF 8.17.5), to about 1e-13 relative also where it is tiny. */
 export function binomialAtMost(k: number, n: number, p: number): number {
