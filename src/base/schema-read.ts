@@ -26,7 +26,12 @@ class Refused extends Error {
 }
 
 function refuse(found: unknown, expected: string): never {
-  throw new Refused(`found ${quotedValue(found)}, expected ${expected}`);
+  return refuseAs(quotedValue(found), expected);
+}
+
+/** Of a text, list or object it is the size that is wrong. */
+function refuseAs(found: string, expected: string): never {
+  throw new Refused(`found ${found}, expected ${expected}`);
 }
 
 type Reader = (value: unknown) => unknown;
@@ -110,7 +115,7 @@ function reader(node: SchemaNode, limits: ReadLimits): Reader {
 function textReader(pattern: RegExp | null, longest: number): Reader {
   return (value) => {
     if (typeof value !== "string") return refuse(value, "a text");
-    if (value.length > longest) return refuse(`${value.length} characters`, `at most ${longest}`);
+    if (value.length > longest) return refuseAs(`${value.length} characters`, `at most ${longest}`);
     return pattern === null || pattern.test(value) ? value : refuse(value, `a text that matches ${pattern.source}`);
   };
 }
@@ -134,8 +139,8 @@ function numberReader(min = -Infinity, max = Infinity): Reader {
 function listReader(item: Reader, min: number, max: number): Reader {
   return (value) => {
     if (!Array.isArray(value)) return refuse(value, "a list");
-    if (value.length > max) return refuse(`${value.length} items`, `at most ${max}`);
-    if (value.length < min) return refuse(`${value.length} items`, `at least ${min}`);
+    if (value.length > max) return refuseAs(`${value.length} items`, `at most ${max}`);
+    if (value.length < min) return refuseAs(`${value.length} items`, `at least ${min}`);
     return value.map((each, i) => inside(i, item, each));
   };
 }
@@ -148,7 +153,7 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> {
 function mapReader(key: Reader, item: Reader, most: number): Reader {
   return (value) => {
     const entries = Object.entries(objectOf(value));
-    if (entries.length > most) return refuse(`${entries.length} keys`, `at most ${most}`);
+    if (entries.length > most) return refuseAs(`${entries.length} keys`, `at most ${most}`);
     return Object.fromEntries(entries.map(([name, each]) => [key(name), inside(name, item, each)]));
   };
 }

@@ -189,7 +189,7 @@ test("a file of documents is read line by line, or whole; errors name the line",
   assert.deepEqual(await excludedOf("laid-out.json", JSON.stringify(document, null, 2)), []);
   const broken: readonly (readonly [string, RegExp])[] = [
     ["", /no update found/],
-    ["<html>", /1: found <html>, expected one JSON document/],
+    ["<html>", /1: found "<html>", expected one JSON document/],
     [`${one}\n{`, /:2: found "\{", expected one JSON document/],
     ['{"format":"other"}', /:1: found format "other", expected "blackout-update-sample"/],
     [JSON.stringify({ ...document, version: 2 }), /version: found 2, expected 1/],

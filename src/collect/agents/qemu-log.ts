@@ -2,8 +2,8 @@
  * QEMU's log of its trace events (`-D FILE --trace PATTERN -msg timestamp=on`, the log backend): what a VMM does in the
  * blackout, and when its VM stood still. `TID@SECONDS.MICROS:event text` by gettimeofday
  * (scripts/tracetool/backend/log.py), in newer ones `2026-11-29T19:47:01.919843Z event text` (qemu_log, util/log.c);
- * without `-msg timestamp=on` no stamp at all. Events: system/trace-events (in older ones softmmu/), migration/trace-events;
- * `vmstate_downtime_*` since QEMU 8.2.
+ * without `-msg timestamp=on` no stamp at all. Events: system/trace-events (in older ones softmmu/),
+ * migration/trace-events; `vmstate_downtime_*` since QEMU 8.2.
  */
 
 import type { ByteSource } from "../../base/bytes/byte-source.js";

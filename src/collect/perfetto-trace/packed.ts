@@ -34,7 +34,7 @@ function gunzipped(packed: Uint8Array, most: number): Result<Uint8Array, string>
   }
 }
 
-/** What a packet packed by deflate holds, of at most so many bytes. */
+/** What a packet packed by deflate holds, of at most `most` bytes. */
 export function inflated(packed: Uint8Array, most: number): Result<Uint8Array, string> {
   try {
     return ok(inflateSync(packed, { maxOutputLength: most }));

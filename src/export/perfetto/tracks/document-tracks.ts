@@ -9,7 +9,7 @@ import { writeLogs } from "./log-tracks.js";
 import { writeBlackout, writePhases, writeSeam } from "./phase-tracks.js";
 import { type SessionTracks, writeSessions } from "./session-tracks.js";
 import { SliceDrawer } from "./slices.js";
-import { plusMinus, type Roots } from "./track-order.js";
+import { uncertaintyWords, type Roots } from "./track-order.js";
 import { writeVms } from "./vm-tracks.js";
 
 export interface DocumentTracks {
@@ -44,7 +44,7 @@ function writeRoots(writer: TraceWriter, document: LiveUpdateDocument, time: Tra
       name: `Live update ${capture.name}`,
       ordered: true,
       rank: 0,
-      description: `${said} Clock link: ${clock.method}, ${plusMinus(clock.uncertaintyNs)}. Zero of the axis is at trace time ${time.zeroNs.old} ns.`,
+      description: `${said} Clock link: ${clock.method}, ${uncertaintyWords(clock.uncertaintyNs)}. Zero of the axis is at trace time ${time.zeroNs.old} ns.`,
     });
     return { old: uuid, new: uuid };
   }

@@ -4,7 +4,7 @@ import type { BlackoutDocument, LiveUpdateDocument, PhaseDocument } from "../../
 import { bootsOfPhase } from "../packets/trace-time.js";
 import type { Annotations, TrackInput } from "../packets/trace-writer.js";
 import type { SliceDrawer } from "./slices.js";
-import { plusMinus, Rank, type Roots } from "./track-order.js";
+import { uncertaintyWords, Rank, type Roots } from "./track-order.js";
 
 function evidenceOf({ begin, end }: PhaseDocument["evidence"]): Annotations {
   return [
@@ -54,7 +54,7 @@ function blackoutTrack(roots: Roots, blackout: BlackoutDocument): TrackInput {
     parent: roots.old,
     name: "Blackout",
     rank: Rank.blackout,
-    description: `${basis}; ${plusMinus(blackout.uncertaintyNs)}.`,
+    description: `${basis}; ${uncertaintyWords(blackout.uncertaintyNs)}.`,
   };
 }
 
@@ -111,7 +111,7 @@ export function writeSeam(drawer: SliceDrawer, { seam, clock }: LiveUpdateDocume
     rank: Rank.seam,
     description:
       "From the old boot's last event to the new boot's first: nothing was recorded here. " +
-      `${plusMinus(seam.uncertaintyNs)}.`,
+      `${uncertaintyWords(seam.uncertaintyNs)}.`,
   };
   drawer.draw(track, (uuid) =>
     seam.beginNs === null && seam.endNs === null

@@ -26,4 +26,4 @@ export interface Roots {
 }
 
 /** A bound on a time, in words. */
-export const plusMinus = (ns: number | null): string => (ns === null ? "uncertainty unknown" : `± ${ns} ns`);
+export const uncertaintyWords = (ns: number | null): string => (ns === null ? "uncertainty unknown" : `± ${ns} ns`);
