@@ -9,7 +9,7 @@ import { writeLogs } from "./log-tracks.js";
 import { writeBlackout, writePhases, writeSeam } from "./phase-tracks.js";
 import { type SessionTracks, writeSessions } from "./session-tracks.js";
 import { SliceDrawer } from "./slices.js";
-import { uncertaintyWords, type Roots } from "./track-order.js";
+import { type Roots, uncertaintyWords } from "./track-order.js";
 import { writeVms } from "./vm-tracks.js";
 
 export interface DocumentTracks {

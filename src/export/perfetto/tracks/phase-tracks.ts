@@ -4,7 +4,7 @@ import type { BlackoutDocument, LiveUpdateDocument, PhaseDocument } from "../../
 import { bootsOfPhase } from "../packets/trace-time.js";
 import type { Annotations, TrackInput } from "../packets/trace-writer.js";
 import type { SliceDrawer } from "./slices.js";
-import { uncertaintyWords, Rank, type Roots } from "./track-order.js";
+import { Rank, type Roots, uncertaintyWords } from "./track-order.js";
 
 function evidenceOf({ begin, end }: PhaseDocument["evidence"]): Annotations {
   return [
