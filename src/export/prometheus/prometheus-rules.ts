@@ -262,13 +262,13 @@ function countAlert({ of, atMost, text, why }: CountLimit, window: string): Aler
   if (of.kind === "outcomes") {
     return {
       alert: "BlackoutOutcomeExceeded",
-      expr: `round(sum without (outcome) (cohort:blackout_updates:increase${window}{outcome=${quoted(of.name)}})) > ${atMost}`,
+      expr: `round(sum without (outcome) (cohort:blackout_updates:increase${window}{outcome=${promqlString(of.name)}})) > ${atMost}`,
       labels,
       annotations: shown(`updates: ${of.name}`),
     };
   }
   const by = HEALTH_SEVERITIES.some((severity) => severity === of.name) ? "severity" : "class";
-  const matcher = of.name === "any" ? "" : `{${by}=${quoted(of.name)}}`;
+  const matcher = of.name === "any" ? "" : `{${by}=${promqlString(of.name)}}`;
   return {
     alert: "BlackoutHealthExceeded",
     expr: `round(sum by (probe_level, workload) (cohort:blackout_complaints:increase${window}${matcher})) > ${atMost}`,
