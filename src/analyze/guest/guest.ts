@@ -104,11 +104,13 @@ export function guestDocument(update: AnchoredUpdate, link: ClockLink, ticks: re
       own.find((each) => each.view === "vcpus") ??
       (gap.vm === null ? document.blackout : null);
     if (best?.durationNs == null || best.uncertaintyNs === null) continue;
+    // A mark is written some time before the pause and after the resume; a vCPU's last and first entry are seen.
+    const seenStill = own.find((each) => each.view === "vcpus") ?? best;
     differences.push({
       what: "guest-minus-host",
       vm: gap.vm ?? gap.comparedWith,
-      ns: gap.gapNs - best.durationNs,
-      uncertaintyNs: gap.intervalNs + best.uncertaintyNs,
+      ns: gap.gapNs - (seenStill.durationNs ?? best.durationNs),
+      uncertaintyNs: gap.intervalNs + (seenStill.uncertaintyNs ?? best.uncertaintyNs),
     });
     conclusions.push({
       file: gap.file,

@@ -45,6 +45,7 @@ import { findDevices } from "../evidence/devices.js";
 import { luoDialect, namedStateEvents, withoutCancelled } from "../evidence/dialect.js";
 import { findPath, firstOf, type PathTask } from "../evidence/path.js";
 import { type WorkRecords, workIn, workRecords } from "../evidence/work.js";
+import { contradictedMarks } from "../vms/contradicted-marks.js";
 import { type VcpuVm, vcpuBlackout, vcpuVms } from "../vms/vcpus.js";
 import { findVms, type MarkedVm, markedVms } from "../vms/vms.js";
 import { healthOf } from "./health.js";
@@ -191,6 +192,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
         .filter(({ defect }) => !(outcome === "aborted" && defect.code === "events-missing" && defect.boot === "new"))
         .map((found) => defectDocument(found, zero)),
       ...(outcome === "failed" && found.resume.ns === null ? [] : markDefects(found, collected)),
+      ...(basis === "vm-marks" ? contradictedMarks(marks, vcpus, axis, zero) : []),
       ...(isNegative ? [negativeDefect(begin, end, -(measured.durationNs as number))] : []),
     ],
   };

@@ -28,6 +28,19 @@ const METHOD: Readonly<Record<LiveUpdateDocument["clock"]["method"], string>> = 
   none: "none: two separate axes, and no duration across the kexec",
 };
 
+/** Logs of programs that an update's times come from, too, besides the kernels' own traces and logs. */
+const PROGRAM_LOGS: Readonly<Record<string, string>> = { "qemu-log": "QEMU's log", luod: "luod's log" };
+
+function logLines({ sources }: LiveUpdateDocument): string {
+  const lines = sources
+    .filter(({ dialect }) => PROGRAM_LOGS[dialect] !== undefined)
+    .map(
+      ({ dialect, files, boot, events }) =>
+        `    ${files.join(", ")}: ${PROGRAM_LOGS[dialect]} beside the ${boot} kernel, ${events.toLocaleString("en")} ${events === 1 ? "event" : "events"}`,
+    );
+  return lines.length === 0 ? "" : `  Also read:\n${lines.sort().join("\n")}\n`;
+}
+
 /** A link joins two kernels. With only one kernel, the text must not suggest that a link was lost. */
 function linkText({ clock, sources }: LiveUpdateDocument): string {
   const boots = new Set(sources.flatMap(({ boot, events }) => (events > 0 ? [boot] : [])));
@@ -53,6 +66,7 @@ export function liveUpdateText(update: LiveUpdateDocument, layout: TextLayout): 
     lossLines(update, palette),
     healthLines(update.health, palette),
     clockLines(update, palette),
+    logLines(update),
     defectLines(update.defects, layout),
   ]
     .filter((part) => part !== "")

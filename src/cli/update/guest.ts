@@ -52,6 +52,9 @@ const DIFFERENCES: Readonly<Record<ViewDifference["what"], string>> = {
   "guest-minus-host": "the guest's gap beyond the host's blackout",
 };
 
+/** Late ticks explain a few intervals of the log, not this many times its interval and the ± of the host's view. */
+const CLOCK_SET_TIMES = 5;
+
 /** The ticks of one file, or a sentence that says why there are none; what was left out of it is in `defects`. */
 function readTicks(path: string, givenNs: Duration | null, defects: DefectLog): Result<GuestTicks, string> {
   let bytes: Uint8Array;
@@ -182,8 +185,13 @@ function differenceLines({ differences, ticks }: GuestDocument, context: Context
     const of = vm === null ? "" : ` (${vm})`;
     return `    ${formatSigned(ns)} ${formatUncertainty(uncertaintyNs)}  ${DIFFERENCES[what]}${of}`;
   });
-  const guest = differences.find(({ what }) => what === "guest-minus-host");
-  if (guest !== undefined && guest.ns > guest.uncertaintyNs) {
+  const more = differences.filter(({ what, ns, uncertaintyNs }) => what === "guest-minus-host" && ns > uncertaintyNs);
+  const isSet = more.some(({ ns, uncertaintyNs }) => ns > CLOCK_SET_TIMES * uncertaintyNs);
+  if (isSet) {
+    lines.push(
+      "    A guest's clock advanced by far more than it stood still: the clock was set, or runs at another rate than the host's.",
+    );
+  } else if (more.length > 0) {
     lines.push(
       "    The guest saw more than the host: its vCPUs were resumed one after the other, or its ticker had to wait for one.",
     );
