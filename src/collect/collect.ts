@@ -44,7 +44,7 @@ import { EventCollector, type UnplacedKeyEvent } from "./events/event-collector.
 import type { CaptureFiles } from "./files/files.js";
 import { tscRateDoubted } from "./kernel-log/kernel-log-facts.js";
 import { type BootLog, type BootLogs, bootLogs } from "./readers/kernel-logs.js";
-import { eventSourceOf } from "./readers/sources.js";
+import { eventSourceOf, processesOf } from "./readers/sources.js";
 import { END_OF_TIME } from "./ring-buffer/ring-buffer.js";
 
 export type TraceMap = ClockMap<"old:trace"> | ClockMap<"new:trace">;
@@ -126,6 +126,7 @@ export function collectCapture(
     ),
     wakeups: placeWakeups(boots, maps),
     vcpus: boots.flatMap((boot) => placeVcpus(boot, maps[boot.boot])),
+    processes: { old: processesOf(capture.boots.old, files, sink), new: processesOf(capture.boots.new, files, sink) },
     agents: agents.facts,
     schedClockZero: { old: schedClockZero(linked, "old"), new: schedClockZero(linked, "new") },
     nextImage: capture.nextImage.image,

@@ -411,6 +411,8 @@ export interface Collected {
   readonly spans: RawSpans;
   readonly wakeups: RawWakeups;
   readonly vcpus: readonly VcpuSeen[];
+  /** The process of each thread that the recorder saved (`saved_tgids`), by boot; empty if it saved none. */
+  readonly processes: Readonly<Record<Boot, ReadonlyMap<number, number>>>;
   readonly agents: AgentFacts;
   /** Where each boot's sched_clock read zero, on its axis; null if it cannot be placed. */
   readonly schedClockZero: Readonly<Record<Boot, { readonly ns: number; readonly uncertaintyNs: number } | null>>;

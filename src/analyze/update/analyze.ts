@@ -129,7 +129,7 @@ export function analyzeUpdate(all: Collected, spelling: MarkSpelling = DEFAULT_S
   const marked = paused && !isLogged(found.pause) && !isLogged(found.resume);
   const observed = found.freezeBegin.ns !== null && found.restoreEnd.ns !== null;
   const marks = markedVms(collected.keyEvents, spelling);
-  const vcpus = vcpuVms(collected.vcpus, collected.keyEvents);
+  const vcpus = vcpuVms(collected.vcpus, collected.keyEvents, collected.processes);
   const stood = marked ? null : vcpuBlackout(vcpus);
   const basis =
     marked || (paused && stood === null) ? "vm-marks" : stood !== null ? "vcpu" : observed ? "kernel-observed" : null;

@@ -210,3 +210,67 @@ test("whatever the threads: none is lost, and a VM's blackout lies inside each o
     }),
   );
 });
+
+const markBy = (boot: "old" | "new", pid: number, id: string) => ({
+  at: { boot, ns: 5 },
+  what: "marker" as const,
+  name: "luo: vm_pause",
+  fields: new Map([["vm", id]]),
+  source: "marker" as const,
+  cpu: 0,
+  pid,
+  task: "",
+  file: "",
+  place: 1,
+});
+/** Two QEMUs of two vCPUs each: processes 70 and 80 in the old kernel, 170 and 180 in the new one. */
+const twoQemus = [
+  seen("old", 71, "CPU 0/KVM", 0, 10),
+  seen("old", 72, "CPU 1/KVM", 0, 12),
+  seen("old", 81, "CPU 0/KVM", 0, 30),
+  seen("old", 82, "CPU 1/KVM", 0, 25),
+  seen("new", 171, "CPU 0/KVM", 100, 300),
+  seen("new", 172, "CPU 1/KVM", 105, 300),
+  seen("new", 181, "CPU 0/KVM", 150, 300),
+  seen("new", 182, "CPU 1/KVM", 140, 300),
+];
+const processes = {
+  old: new Map([70, 71, 72, 80, 81, 82].map((pid) => [pid, pid < 80 ? 70 : 80])),
+  new: new Map([170, 171, 172, 180, 181, 182].map((pid) => [pid, pid < 180 ? 170 : 180])),
+};
+
+test("two VMMs with the same thread names are two VMs by their processes, joined by a mark of any of their threads", () => {
+  const marks = [markBy("old", 70, "a"), markBy("old", 80, "b"), markBy("new", 170, "a"), markBy("new", 180, "b")];
+  const vms = vcpuVms(twoQemus, marks, processes);
+  assert.deepEqual(
+    vms.map(({ id, joinedBy, last, first, vcpus }) => [id, joinedBy, last?.lastNs, first?.firstNs, vcpus.length]),
+    [
+      ["a", "vm-mark", 12, 100, 2],
+      ["b", "vm-mark", 30, 140, 2],
+    ],
+  );
+  const host = vcpuBlackout(vms);
+  assert.deepEqual([host?.begin.ns, host?.end.ns], [12, 140]);
+});
+
+test("two VMMs that nothing joins over the kexec still bound the host's blackout: first to stop, last to run", () => {
+  const vms = vcpuVms(twoQemus, [], processes);
+  assert.equal(vms.length, 4);
+  assert.ok(vms.every(({ last, first }) => (last === null) !== (first === null)));
+  const host = vcpuBlackout(vms);
+  assert.deepEqual([host?.begin.ns, host?.end.ns], [12, 140]);
+  const oneLost = vcpuVms(
+    twoQemus.filter(({ pid }) => pid < 180),
+    [],
+    processes,
+  );
+  assert.equal(vcpuBlackout(oneLost), null, "one of two came back: which one is not known");
+});
+
+test("one VMM is one VM, whether its process is known or not", () => {
+  const one = twoQemus.filter(({ pid }) => pid === 71 || pid === 72 || pid === 171 || pid === 172);
+  assert.deepEqual(
+    vcpuVms(one, [], processes).map(({ id, joinedBy }) => [id, joinedBy]),
+    vcpuVms(one, []).map(({ id, joinedBy }) => [id, joinedBy]),
+  );
+});

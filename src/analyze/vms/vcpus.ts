@@ -4,10 +4,10 @@
  *
  * A VM stands still from its last vCPU's last sight to its first vCPU's first: in between none of it ran. A single
  * vCPU's own gap may be longer, since one that idles is not seen. Which thread is which VM's is not in the events:
- * threads are distinguished by a mark `vm=ID` that the thread itself wrote, else by their names without the vCPU's
- * number (`CPU 0/KVM`), and one set of names is one VM only where no vCPU number is in it twice. Where just one set of
- * the old kernel has no counterpart and just one of the new (names were lost, or changed), these two are joined by the
- * numbers.
+ * threads are distinguished by a mark `vm=ID` that a thread of their process wrote, else by their names without the
+ * vCPU's number (`CPU 0/KVM`) and, if several processes have these, by the process. One set is one VM only if no vCPU
+ * number is in it twice. If just one set of the old kernel has no counterpart and just one of the new (names were lost,
+ * or changed), these two are joined by the numbers.
  */
 
 import type { Boot } from "../../base/time.js";
@@ -51,18 +51,34 @@ function numberOf({ vcpu, task }: VcpuSeen): number | null {
 
 const byNumber = (a: VcpuSeen, b: VcpuSeen): number => (numberOf(a) ?? -1) - (numberOf(b) ?? -1) || a.pid - b.pid;
 
-/** VMs by identity. `events`: for marks with `vm=ID`. */
-export function vcpuVms(seen: readonly VcpuSeen[], events: readonly KeyEvent[]): readonly VcpuVm[] {
+/** The process of each thread that a recorder saved, by boot. */
+export type Processes = Readonly<Record<Boot, ReadonlyMap<number, number>>>;
+
+const NO_PROCESSES: Processes = { old: new Map(), new: new Map() };
+
+/** VMs by identity. `events`: for marks with `vm=ID`, of the vCPU's own thread or of any other of its process. */
+export function vcpuVms(
+  seen: readonly VcpuSeen[],
+  events: readonly KeyEvent[],
+  processes: Processes = NO_PROCESSES,
+): readonly VcpuVm[] {
   if (seen.length === 0) return [];
   const marked = new Map<string, string>();
   for (const { what, fields, at, pid } of events) {
     const vm = fields.get("vm");
-    if (what === "marker" && vm !== undefined && pid > 0) marked.set(`${at.boot} ${pid}`, String(vm));
+    if (what !== "marker" || vm === undefined || pid <= 0) continue;
+    marked.set(`${at.boot} ${pid}`, String(vm));
+    const process = processes[at.boot].get(pid);
+    if (process !== undefined) marked.set(`${at.boot} process ${process}`, String(vm));
   }
+  const shared = sharedNames(seen, processes);
   const groups = new Map<string, { readonly id: string; readonly byMark: boolean; readonly threads: VcpuSeen[] }>();
   for (const thread of seen) {
-    const vm = marked.get(`${thread.boot} ${thread.pid}`);
-    const id = vm ?? namePattern(thread.task);
+    const process = processes[thread.boot].get(thread.pid);
+    const vm = marked.get(`${thread.boot} ${thread.pid}`) ?? marked.get(`${thread.boot} process ${process}`);
+    const pattern = namePattern(thread.task);
+    const isShared = process !== undefined && shared.has(`${thread.boot} ${pattern}`);
+    const id = vm ?? (isShared ? `${pattern} of process ${process} (${thread.boot} kernel)` : pattern);
     const key = `${vm === undefined ? "name" : "mark"} ${id}`;
     const group = groups.get(key) ?? { id, byMark: vm !== undefined, threads: [] };
     groups.set(key, group);
@@ -73,6 +89,20 @@ export function vcpuVms(seen: readonly VcpuSeen[], events: readonly KeyEvent[]):
   )
     .sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
     .map(({ id, how, threads }) => vmOf(id, how, threads));
+}
+
+/** Names of vCPUs, by boot, that threads of several processes have: QEMU's are `CPU 0/KVM` in each. */
+function sharedNames(seen: readonly VcpuSeen[], processes: Processes): ReadonlySet<string> {
+  const first = new Map<string, number>();
+  const shared = new Set<string>();
+  for (const { boot, pid, task } of seen) {
+    const process = processes[boot].get(pid);
+    if (process === undefined) continue;
+    const key = `${boot} ${namePattern(task)}`;
+    if ((first.get(key) ?? process) !== process) shared.add(key);
+    first.set(key, process);
+  }
+  return shared;
 }
 
 interface Group {
@@ -147,17 +177,21 @@ function boundaryOf(seen: VcpuSeen, edge: "last" | "first"): FoundBoundary {
 
 /**
  * The host's blackout: from the first VM that stood still to the last one that ran again, of those seen in both kernels
- * (one seen only in the old kernel may have ended for good). Null if there is none.
+ * (one seen only in the old kernel may have ended for good). If no VM can be followed, but each kernel ran as many,
+ * these are the same VMs, whichever is which. Null if there is none.
  */
 export function vcpuBlackout(
   vms: readonly VcpuVm[],
 ): { readonly begin: FoundBoundary; readonly end: FoundBoundary } | null {
+  const isFollowed = ({ last, first }: VcpuVm): boolean => last !== null && first !== null;
+  const before = vms.filter(({ last }) => last !== null).length;
+  const after = vms.filter(({ first }) => first !== null).length;
+  const taken = vms.some(isFollowed) ? vms.filter(isFollowed) : before > 1 && before === after ? vms : [];
   let begin: VcpuSeen | null = null;
   let end: VcpuSeen | null = null;
-  for (const { last, first } of vms) {
-    if (last === null || first === null) continue;
-    if (begin === null || last.lastNs < begin.lastNs) begin = last;
-    if (end === null || first.firstNs > end.firstNs) end = first;
+  for (const { last, first } of taken) {
+    if (last !== null && (begin === null || last.lastNs < begin.lastNs)) begin = last;
+    if (first !== null && (end === null || first.firstNs > end.firstNs)) end = first;
   }
   return begin === null || end === null ? null : { begin: boundaryOf(begin, "last"), end: boundaryOf(end, "first") };
 }

@@ -161,6 +161,20 @@ function taskNames(own: CaptureBoot, files: CaptureFiles, sink: DefectSink): Rea
   return parseSavedCmdlines(textOf(`${own.files}/saved_cmdlines`, files, sink) ?? "");
 }
 
+/** Each thread's process, from `saved_tgids`; empty if it was not saved. Lines: thread, blank, process. */
+export function processesOf(
+  own: CaptureBoot | null,
+  files: CaptureFiles,
+  sink: DefectSink,
+): ReadonlyMap<number, number> {
+  const text = own === null ? "" : (textOf(`${own.files}/saved_tgids`, files, sink) ?? "");
+  const processes = new Map<number, number>();
+  for (const [, thread, process] of text.matchAll(/^(\d{1,7}) (\d{1,7})$/gm)) {
+    processes.set(Number(thread), Number(process));
+  }
+  return processes;
+}
+
 /** The new kernel prints the old ring with the names that the pids have in the new boot; here they get their own. */
 function withTaskNames(source: EventSource, names: ReadonlyMap<number, string>): EventSource {
   return {
