@@ -85,10 +85,10 @@ function comparable(row: Span): string {
 }
 
 function comparableSlice(slice: ReadSlice, zero: number): string {
-  const { cpu, detail, pid, task, evidence, action, begin_unseen, end_unseen, inferred } = slice.annotations;
+  const { cpu, detail, pid, task, evidence, action, object, begin_unseen, end_unseen, inferred } = slice.annotations;
   return JSON.stringify([
     slice.category,
-    slice.name,
+    object ?? slice.name,
     slice.beginNs - zero,
     (slice.endNs ?? Number.NaN) - zero,
     cpu ?? null,
@@ -442,7 +442,7 @@ test("without a clock link each boot has its own group, one after the other, and
   const roots = [...trace.tracks.values()].filter(({ name }) => name.startsWith("Live update"));
   assert.deepEqual(
     roots.map(({ name }) => name),
-    ["Live update plain: old boot, on its own axis", "Live update plain: new boot, on its own axis"],
+    ["Live update plain: 1 old boot, on its own axis", "Live update plain: 2 new boot, on its own axis"],
   );
   for (const { description } of roots) assert.match(description, /has no meaning/);
   const times = (boot: "old" | "new"): readonly number[] =>
@@ -577,5 +577,28 @@ test("protoc decodes every packet, knows every field, and reads the document's p
   assert.deepEqual(
     phases.sort((a, b) => a.beginNs - b.beginNs),
     fixtureDocument.phases.map(({ name, beginNs, durationNs }) => ({ name, beginNs, durationNs })),
+  );
+});
+
+test("a slice says what was done: of a file and a session the step, of a device the step beside its name", () => {
+  const steps = [
+    span({ kind: "file", name: "s 0x100", action: "preserve", beginNs: -30, endNs: -20, boot: "old" }),
+    span({ kind: "file", name: "s 0x100", action: "retrieve", beginNs: 50, endNs: 60, boot: "new" }),
+    span({ kind: "device", name: "e1000 0000:00:04.0", action: "shutdown", beginNs: 1, endNs: 5, boot: "old" }),
+    span({ kind: "device", name: "e1000 0000:00:05.0", action: "", beginNs: 6, endNs: 7, boot: "old" }),
+  ];
+  const trace = read(fixtureUpdate({ spans: steps, printk: [] }));
+  const slices = [...trace.tracks.values()].flatMap((track) => track.slices);
+  assert.deepEqual(
+    slices
+      .filter(({ category }) => category === "file" || category === "device")
+      .map(({ name, annotations }) => [name, annotations.object ?? null])
+      .sort(),
+    [
+      ["e1000 0000:00:04.0 shutdown", "e1000 0000:00:04.0"],
+      ["e1000 0000:00:05.0", null],
+      ["preserve", "s 0x100"],
+      ["retrieve", "s 0x100"],
+    ],
   );
 });

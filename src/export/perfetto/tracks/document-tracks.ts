@@ -51,7 +51,8 @@ function writeRoots(writer: TraceWriter, document: LiveUpdateDocument, time: Tra
   const root = (boot: Boot, rank: number): number =>
     writer.track({
       parent: 0,
-      name: `Live update ${capture.name}: ${boot} boot, on its own axis`,
+      // The UI lists groups of the top level by name: the number puts the old boot first.
+      name: `Live update ${capture.name}: ${rank + 1} ${boot} boot, on its own axis`,
       ordered: true,
       rank,
       description:

@@ -258,6 +258,7 @@ function rowWriter(
     detail: writer.intern("annotationName", "detail"),
     evidence: writer.intern("annotationName", "evidence"),
     action: writer.intern("annotationName", "action"),
+    object: writer.intern("annotationName", "object"),
     beginUnseen: writer.intern("annotationName", "begin_unseen"),
     endUnseen: writer.intern("annotationName", "end_unseen"),
     inferred: writer.intern("annotationName", "inferred"),
@@ -271,7 +272,9 @@ function rowWriter(
   return {
     begin: (row, uuid) => {
       const kind = table.kind[row] as number;
-      const name = nameIid(table.name[row] as number);
+      const step = stepName(table, row);
+      const name = step === null ? nameIid(table.name[row] as number) : writer.intern("name", step);
+      const objectIid = step === null ? 0 : textIid(table.name[row] as number);
       const detail = table.detail[row] as number;
       const detailIid = detail === 0 ? 0 : textIid(detail);
       // On a task's track, the task is that of the track.
@@ -292,6 +295,7 @@ function rowWriter(
         if (pid >= 0) writer.annotateInt(key.pid, pid);
         if (taskIid > 0) writer.annotateInterned(key.task, taskIid);
       }
+      if (objectIid > 0) writer.annotateInterned(key.object, objectIid);
       if (evidenceIid > 0) writer.annotateInterned(key.evidence, evidenceIid);
       if (actionIid > 0) writer.annotateInterned(key.action, actionIid);
       const flags = table.flags[row] as number;
@@ -309,6 +313,27 @@ function rowWriter(
       writer.endSlice((table.endNs[row] as number) + (shifts[table.boot[row] as number] as number), uuid);
     },
   };
+}
+
+const SESSION = SPAN_KINDS.indexOf("session");
+const DEVICE = SPAN_KINDS.indexOf("device");
+
+/**
+ * What a slice says that its track does not: of a file or a session what was done to it, of a device, which shares its
+ * track with others, both. Null for all else, and if the action is not known.
+ */
+function stepName(table: SpanTable, row: number): string | null {
+  const action = table.strings[table.action[row] as number] ?? "";
+  if (action === "") return null;
+  switch (table.kind[row]) {
+    case FILE:
+    case SESSION:
+      return action;
+    case DEVICE:
+      return `${table.strings[table.name[row] as number] ?? ""} ${action}`;
+    default:
+      return null;
+  }
 }
 
 /** For a group's first row: creates its tracks, the first one and those for overlaps. */
