@@ -55,7 +55,7 @@ test("lowered and raised, the limits of each reader hold", async () => {
   writeFileSync(gzipped, gzipSync(Buffer.concat([bundle(1), filler(5_000)])));
   const packed = await run("events", gzipped, "--reader-limit", "packed-trace-bytes=4KiB");
   assert.deepEqual([packed.code, packed.lines], [3, []]);
-  assert.match(packed.err, /unpacks to more than 4096 bytes; unpack it first/);
+  assert.match(packed.err, /unpacks to more than 4,096 bytes; unpack it first/);
   assert.equal((await run("events", gzipped)).lines.length, 1);
 
   const dat = join(folder, "trace.dat");
