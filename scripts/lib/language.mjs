@@ -27,6 +27,12 @@ export const phrases = [
   { pattern: /\b(give|gives|given|gave) back\b/gi, instead: '"return"' },
   { pattern: /\bwhere (there (is|are|was|were)\b|nothing\b|none\b|not\b|neither\b)/gi, instead: '"if"' },
   { pattern: /\bwhere (it|they|one|that) (can|cannot|does|do|has|have)\b/gi, instead: '"if"' },
+  {
+    pattern:
+      /\bwhere (it|they|this|that|these|those|one) (is|are|was|were) (not|known|unknown|given|missing|absent)\b/gi,
+    instead: '"if"',
+  },
+  { pattern: /\b(null|empty) where\b(?! clause)|\bwhere no (?=[a-z])/gi, instead: '"if"' },
   { pattern: /\bso many\b/gi, instead: '"this many" or the number' },
   { pattern: /\banew\b/gi, instead: '"again"' },
   { pattern: /\bwhoever\b/gi, instead: '"anyone who" or the reader\'s name' },

@@ -27,6 +27,27 @@ test("usual English is no fault", () => {
   }
 });
 
+test('"where" is for places: a condition is a fault, a place is not', () => {
+  for (const text of [
+    "Null where the record is too short.",
+    "The time; null where it is not known.",
+    "The bytes, where they are known.",
+    "One line, where no CPU has pages.",
+    "The list; empty where nothing was traced.",
+  ]) {
+    assert.notDeepEqual(faultsOf("docs/x.md", `${text}\n`), [], text);
+    assert.notDeepEqual(faultsOf("src/x/y.ts", `// ${text}\n`), [], text);
+  }
+  for (const text of [
+    "It stays where it is on the screen.",
+    "It is split where one kernel ends and the next begins.",
+    "Print where this is recorded.",
+    "Find where the header ends.",
+  ]) {
+    assert.deepEqual(faultsOf("docs/x.md", `${text}\n`), [], text);
+  }
+});
+
 test("lines of more than 120 columns are faults in comments and prose; tables and links may be wider", () => {
   const wide = "a ".repeat(61);
   assert.equal(faultsOf("src/x/y.ts", `// ${wide}\n`).length, 1);

@@ -268,7 +268,7 @@ function noEvents(boot: Boot, capture: Capture, newLog: BootLog): DefectInput {
   const again =
     boot === "old"
       ? "Record into a persistent ring (reserve_mem= and trace_instance= on both kernels' command lines), and read it in the new kernel."
-      : "Collect in the new kernel after the restore; where that never came up, save its console as console.log.";
+      : "Collect in the new kernel after the restore; if that never came up, save its console as console.log.";
   const part = { code: "events-missing", severity: "error", boot, advice: again } as const;
   if (own === null) {
     return { ...part, file: "capture.json", message: `The capture has no part of the ${boot} boot.` };

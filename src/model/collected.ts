@@ -36,11 +36,11 @@ export interface EventChunk {
   readonly base: bigint;
   readonly count: number;
   readonly time: Float64Array;
-  /** -1 where the dialect does not say. */
+  /** -1 if the dialect does not say. */
   readonly cpu: Int16Array;
-  /** -1 where the dialect does not say. */
+  /** -1 if the dialect does not say. */
   readonly pid: Int32Array;
-  /** Ids in `strings`; 0 where unknown. */
+  /** Ids in `strings`; 0 if unknown. */
   readonly comm: Uint32Array;
   /** Ids in `strings`. */
   readonly name: Uint32Array;
@@ -305,7 +305,7 @@ export interface StoredSession {
 export interface AgentClient {
   readonly boot: Boot;
   readonly session: string;
-  /** luod's end of its connection; null where the log does not say. */
+  /** luod's end of its connection; null if the log does not say. */
   readonly fd: number | null;
 }
 
@@ -388,7 +388,7 @@ export const UNKNOWN_IMAGE: NextImage = {
   copyNsPerMiB: null,
 };
 
-/** A defect and where it lies on its boot's axis, where that is known. */
+/** A defect and where it lies on its boot's axis, if that is known. */
 export interface PlacedDefect {
   readonly defect: Defect;
   readonly atNs: number | null;

@@ -645,13 +645,13 @@ export function kernelLineRow(id: KernelLineId): KernelLineRow {
   return ROWS[id];
 }
 
-/** What a row's pattern captures of a line, or null where the line is another. */
+/** What a row's pattern captures of a line, or null if the line is another. */
 export function captured<I extends KernelLineId>(id: I, text: string): Captured<I> | null {
   const match = ROWS[id].pattern.exec(text);
   return match === null ? null : ({ ...match.groups } as Captured<I>);
 }
 
-/** The part of a line that a row's pattern matches; the whole line where it is another's. */
+/** The part of a line that a row's pattern matches; the whole line if it is another's. */
 export function matchedText(id: KernelLineId, text: string): string {
   return ROWS[id].pattern.exec(text)?.[0] ?? text;
 }

@@ -58,7 +58,7 @@ const range = shared(
   "range",
   nullable(
     pair(nullable(integer())),
-    "Earliest and latest a boundary that was not seen can have been (null: unbounded); null where it was seen.",
+    "Earliest and latest a boundary that was not seen can have been (null: unbounded); null if it was seen.",
   ),
 );
 
@@ -150,7 +150,7 @@ export type VmDocument = Of<typeof vm>;
 const blackout = record({
   basis: nullable(
     choice(BASES),
-    "What begins and ends it: the VMs' pause and resume marks, or, where no vCPU was seen either, what their VMMs logged (evidence of confidence agent); where marks are missing the last sight of a vCPU in the old kernel and the first in the new one (kvm events; the first VM to stop, the last to run); else the kernel's freeze begin and restore end.",
+    "What begins and ends it: the VMs' pause and resume marks, or, if no vCPU was seen either, what their VMMs logged (evidence of confidence agent); where marks are missing the last sight of a vCPU in the old kernel and the first in the new one (kvm events; the first VM to stop, the last to run); else the kernel's freeze begin and restore end.",
   ),
   beginNs: ns,
   endNs: ns,
@@ -198,7 +198,7 @@ const defect = record({
   advice: text(),
   boot: bootOrNone,
   count: count(undefined, 1),
-  atNs: nullable(integer(), "Where it lies on the axis, where that is known."),
+  atNs: nullable(integer(), "Where it lies on the axis, if that is known."),
 });
 export type DefectDocument = Of<typeof defect>;
 
@@ -251,7 +251,7 @@ export type HealthDocument = Of<typeof health>;
 
 export const liveUpdateSchema = formatted(
   "live-update",
-  "One live update, as `blackout analyze --json` prints it: one document per capture, one per line. All times are integer nanoseconds. Zero of the axis is the blackout's begin; where that is not seen, its end or the first event. With clock.method `none` each boot is on an axis of its own (phases[].axis), and no duration crosses from one to the other.",
+  "One live update, as `blackout analyze --json` prints it: one document per capture, one per line. All times are integer nanoseconds. Zero of the axis is the blackout's begin; if that is not seen, its end or the first event. With clock.method `none` each boot is on an axis of its own (phases[].axis), and no duration crosses from one to the other.",
   {
     capture,
     outcome,
@@ -286,7 +286,7 @@ export type LiveUpdateDocument = Of<typeof liveUpdateSchema>;
 
 export interface PlacedPrintk {
   readonly boot: Boot;
-  /** null where the line could not be placed on the axis. */
+  /** null if the line could not be placed on the axis. */
   readonly atNs: number | null;
   readonly uncertaintyNs: number | null;
   readonly stampNs: number | null;

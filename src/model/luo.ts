@@ -52,7 +52,7 @@ export interface KernelFunction {
   readonly key: boolean;
   /** Null: what it works on is not in its arguments, or its caller's row has it. */
   readonly deed: Deed | null;
-  /** The phase of its session that its calls make up; null where an inner or outer row of the same phase counts. */
+  /** The phase of its session that its calls make up; null if an inner or outer row of the same phase counts. */
   readonly phase: PhaseName | null;
 }
 

@@ -94,9 +94,9 @@ export interface Span {
   readonly detail: string;
   /** null for spans over both boots (phases, blackout, seam). */
   readonly boot: Boot | null;
-  /** -1 where unknown. */
+  /** -1 if unknown. */
   readonly cpu: number;
-  /** -1 where unknown. */
+  /** -1 if unknown. */
   readonly pid: number;
   readonly task: string;
   /** What it was read from, best first: `kprobe + function graph`, `initcall events`, `marker`. */

@@ -117,10 +117,10 @@ export const updateSampleSchema = formatted(
   "One live update as statistics see it: what `blackout cohort --json` prints, one document a line, and what every cohort argument reads. Times are integer nanoseconds. Fields may be added within a version: host, clockMethod, seam, defectCodes, outsideCauses, health and work were, and are absent from older lines.",
   {
     name: text("The capture's name."),
-    host: late(nullable(text(), "The label `host`, else `uname -n`; null where the capture does not have it."), null),
+    host: late(nullable(text(), "The label `host`, else `uname -n`; null if the capture does not have it."), null),
     takenAtMs: nullable(
       integer(undefined, { min: 0, max: LAST_INSTANT_MS }),
-      "When, by the host's realtime clock: milliseconds since 1970; null where the capture does not have it.",
+      "When, by the host's realtime clock: milliseconds since 1970; null if the capture does not have it.",
     ),
     kernel: kernels,
     probeLevel: textOrNone,
@@ -147,7 +147,7 @@ export const updateSampleSchema = formatted(
     vms: list(vmSample),
     causes: nullable(
       list(cause),
-      "What each cause took of the blackout: they add up to it exactly. Null where it was not attributed.",
+      "What each cause took of the blackout: they add up to it exactly. Null if it was not attributed.",
     ),
     outsideCauses: lateAfterIds(
       nullable(
@@ -159,12 +159,12 @@ export const updateSampleSchema = formatted(
     ),
     defects: defectCounts,
     defectCodes: late(
-      nullable(list(defectCount), "The same by code and severity; null where only the sums are known."),
+      nullable(list(defectCount), "The same by code and severity; null if only the sums are known."),
       null,
     ),
     image: lateAfterIds(imageOrNone, null, "never"),
     health: lateAfterIds(
-      nullable(healthList, "What both kernels complained about; null where it is not known."),
+      nullable(healthList, "What both kernels complained about; null if it is not known."),
       null,
       "never",
     ),

@@ -118,7 +118,7 @@ test("a capture names its update, both boots and every file's digest", () => {
   }
 });
 
-/** A tmpfs of this size, or null where this process may not mount one. */
+/** A tmpfs of this size, or null if this process may not mount one. */
 function smallDisk(bytes: number): string | null {
   const folder = mkdtempSync(join(scratch, "disk-"));
   const run = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${bytes},mode=700`, "tmpfs", folder]);

@@ -35,7 +35,7 @@ const newHost = (kind = linux619): MadeUpHost => madeUpHost(mkdtempSync(join(scr
 const previousBoot = (on: MadeUpHost): void =>
   writeFileSync(join(on.tracing, "instances/blackout/last_boot_info"), "ffffffff81000000\t[kernel]\n");
 
-/** Every file of a folder with its bytes, unpacked where it is packed. */
+/** Every file of a folder with its bytes, unpacked if it is packed. */
 function everyFile(folder: string): readonly (readonly [string, string])[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

@@ -27,7 +27,7 @@ test("probes are kprobes or fprobes, as requested or as the kernel supports; the
   const kprobes = plan(linux619, "--probes", "kprobe");
   assert.match(kprobes, /^# probes: kprobes: asked for/m);
   assert.match(kprobes, /r:blackout\/liveupdate_reboot_ret liveupdate_reboot ret=\$retval:s32$/m);
-  assert.match(plan(linux619), /^# probes: kprobes: arm takes fprobes instead where it measures that they cost less/m);
+  assert.match(plan(linux619), /^# probes: kprobes: arm takes fprobes instead if it measures that they cost less/m);
   const older = { ...linux619, fprobes: false };
   assert.match(plan(older), /^# probes: kprobes: this kernel has no fprobe events/m);
   assert.doesNotMatch(plan(older), / f:blackout/);

@@ -44,7 +44,7 @@ options of all verbs:
   --instance NAME          the persistent ring's instance (blackout; else the first that outlives a boot)
   --ring-size SIZE, --marks-size SIZE, --buffer-size SIZE   for kernel-cmdline (default: by this host's CPUs)
   --redact PATTERNS        keys of kernel command lines whose values are left out, beyond the usual; `none`: leave none out
-  --hash-sessions KEY      names of sessions become keyed hashes in the capture; KEY: a file, made where there is none
+  --hash-sessions KEY      names of sessions become keyed hashes in the capture; KEY: a file, made if there is none
   --root DIR               where /proc, /sys and /dev are looked for (/)
 exit: 0 done; 1 asked level cannot be recorded (doctor), or something is left (disarm); 2 usage; 3 could not be done
 EOF
@@ -624,7 +624,7 @@ choose_probes() {
   elif [ "$PROBES" = fprobe ]; then KIND=fprobe KIND_WHY='asked for'
   elif ! [ -e "$TRACING/kprobe_events" ]; then KIND=fprobe KIND_WHY='this kernel has no kprobe events'
   elif [ -z "$CHEAPER" ]; then
-    if [ "$DRY" = yes ] || [ "$VERB" = doctor ]; then KIND_WHY='arm takes fprobes instead where it measures that they cost less here'
+    if [ "$DRY" = yes ] || [ "$VERB" = doctor ]; then KIND_WHY='arm takes fprobes instead if it measures that they cost less here'
     else KIND_WHY='this kernel has fprobes, too; which cost less here cannot be measured'; fi
   else KIND=$CHEAPER KIND_WHY="measured here: $CHEAPER_WHY"; fi
 }
@@ -651,7 +651,7 @@ as_kprobe() {
 GROUP=blackout
 
 # known_traceable HALF: functions of the table that can be traced. Inside the blackout there is no time to look through
-# all functions: the new kernel believes the old one where it is the same build, and else tries them all.
+# all functions: the new kernel believes the old one if it is the same build, and else tries them all.
 known_traceable() {
   if [ "$1" = old ]; then
     list=$(probe_rows | while read -r _ function _; do printf '%s\n' "$function"; done | traceable)
@@ -1449,7 +1449,7 @@ pseudonyms() {
 
 # What finds names in text, as functions of awk: names(LINE) sets HITS, AT[] and LENGTH[], in order.
 # `known`: a file of escaped names, each with its pseudonym or without.
-# A name is found where it is called a session's, and if it has eight bytes, one of them a digit, wherever it stands:
+# A name is found if it is called a session's, and if it has eight bytes, one of them a digit, wherever it stands:
 # shorter or plainer ones are also words of the kernel's.
 # shellcheck disable=SC2016 # awk's, not the shell's
 FIND_NAMES='
@@ -2865,7 +2865,7 @@ build_failed() {
   rm -rf "$BUILD"
   die "$1 (is the disk full?): nothing is collected, and nothing is lost; collect again"
 }
-# as_one FOLDER TO: the same files by another name, or copies where they are going to be changed.
+# as_one FOLDER TO: the same files by another name, or copies if they are going to be changed.
 as_one() {
   if [ -z "$HASH_KEY" ] && cp -Rl "$1" "$2" 2> /dev/null; then return 0; fi
   rm -rf "$2"

@@ -50,7 +50,7 @@ export function redactLog(lines: readonly PlacedPrintk[]): readonly PlacedPrintk
   });
 }
 
-/** The line's head alone, where it is of this row. */
+/** The line's head alone, if it is of this row. */
 function withoutTail(id: "holds-command-line" | "holds-kernel-place", text: string): string {
   const head = captured(id, text)?.head;
   return head === undefined ? text : `${head}${LEFT_OUT}`;

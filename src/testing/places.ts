@@ -7,7 +7,7 @@ export const traces = join(projectRoot, "traces");
 
 const shared = resolve(projectRoot, "../shared/captures");
 
-/** The full set of recordings, or null where only the shipped ones are present. */
+/** The full set of recordings, or null if only the shipped ones are present. */
 export const sharedCaptures: string | null = existsSync(shared) ? shared : null;
 
 /** Every single capture: shipped archives, and the full set if present (without members of cohorts). */

@@ -8,7 +8,7 @@ import { structureNode, type TreeNode } from "./tree.js";
 import type { AttributedUpdate } from "./update.js";
 
 export interface UpdateTrees {
-  /** null where the blackout is not known: its ends were not recorded, or no clock link joins them. */
+  /** null if the blackout is not known: its ends were not recorded, or no clock link joins them. */
   readonly blackout: TreeNode | null;
   /**
    * Phases that lie outside the blackout, or have none to lie in; the kexec's load; in order of time. Where the
@@ -27,7 +27,7 @@ interface Cut {
 const phase = (id: PhaseName): Cut["before"] => ({ kind: "phase", id, phase: id });
 const gap = (id: string): Cut["before"] => ({ kind: "gap", id, phase: null });
 
-/** A span between two cuts that were seen: the parts it holds (more than one where cuts between were not seen). */
+/** A span between two cuts that were seen: the parts it holds (more than one if cuts between were not seen). */
 interface Section {
   /** null: of both, apart at the seam. */
   readonly boot: Boot | null;
@@ -272,7 +272,7 @@ function oldSide(
   begins.forEach((begin, i) => {
     const from = Math.max(beginNs, begin.ns);
     const next = begins[i + 1];
-    // Where a later stage was not seen to begin, it lies in this one.
+    // If a later stage was not seen to begin, it lies in this one.
     const to = next === undefined ? order.indexOf(begin.stage) + 1 : order.indexOf(next.stage);
     const id = joinedId(order.slice(order.indexOf(begin.stage), to));
     const name = to - order.indexOf(begin.stage) > 1 ? `${id}, not seen apart` : id;
@@ -287,7 +287,7 @@ function unseenBeforeJump(found: readonly StageBegin[]): readonly string[] {
   const last = found.findLast(({ stage }) => stage.boot === "old");
   if (last === undefined) return [order.map(({ id }) => id).join(" + ")];
   const at = order.indexOf(last.stage);
-  // machine_kexec itself takes no time: the stage before it lies in the seam where it was not seen.
+  // machine_kexec itself takes no time: the stage before it lies in the seam if it was not seen.
   return at === order.length - 1 ? [] : order.slice(at, -1).map(({ id }) => id);
 }
 
@@ -323,7 +323,7 @@ function seamNode(
 /** Leaves that hold much of the new kernel's boot: its log shows what took long in them. */
 const OPENED: ReadonlySet<string> = new Set(["seam boot", "seam after sched_clock"]);
 
-/** What followed which log line, and between such lines the leaf's own. Empty where no line is placed well enough. */
+/** What followed which log line, and between such lines the leaf's own. Empty if no line is placed well enough. */
 function seamLines(rows: CauseRows, leaf: TreeNode, beginNs: number, endNs: number): readonly TreeNode[] {
   const setting: Setting = { boot: "new", phase: leaf.phase, stage: "seam", mode: "kernel", base: null };
   const lines = fillWindow(rows, setting, beginNs, endNs);
@@ -339,7 +339,7 @@ function seamLines(rows: CauseRows, leaf: TreeNode, beginNs: number, endNs: numb
 }
 
 interface Piece {
-  /** More than one where what divides them was not seen. */
+  /** More than one if what divides them was not seen. */
   readonly stages: readonly StageRow[];
   readonly ns: number;
   readonly evidence: string;

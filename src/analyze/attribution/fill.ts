@@ -166,7 +166,7 @@ function isBounded(flags: number, id: string): boolean {
 }
 
 /**
- * Initcalls run one after the other: the first of a boot's to end, where its begin was not seen, ran since the boot's
+ * Initcalls run one after the other: the first of a boot's to end, if its begin was not seen, ran since the boot's
  * first event. So does the one that arms the function graph, which wipes what was recorded before. -1: none.
  */
 function openingInitcall(spans: SpanTable, boot: number): number {
@@ -379,7 +379,7 @@ export function fillWindow(rows: CauseRows, setting: Setting, beginNs: number, e
     inGaps((gaps) => gaps.flatMap(([from, to]) => lineNodes(own, setting, from, to)));
   }
   if (base === null) return nodes;
-  // pid 1 is the only task that the new kernel boots through: where the scheduler shows it running, its function is sure.
+  // pid 1 is the only task that the new kernel boots through: if the scheduler shows it running, its function is sure.
   if (setting.mode === "kernel") {
     const ran = nodesFrom(own.boots)
       .flatMap(leavesOf)
@@ -436,7 +436,7 @@ function isApart(from: SureLine, to: SureLine | undefined, lengthNs: number): bo
 }
 
 /**
- * From a log line to the next, where that took long: the kernel did what the earlier line began, or the later one
+ * From a log line to the next, if that took long: the kernel did what the earlier line began, or the later one
  * reports.
  */
 function lineNodes({ lines, unsureNs }: BootRows, setting: Setting, from: number, to: number): readonly TreeNode[] {

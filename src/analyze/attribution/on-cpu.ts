@@ -11,7 +11,7 @@ export interface Wait {
   readonly endNs: number;
   /** `preempted`: it could have run; `blocked`: it waited for something. */
   readonly why: "preempted" | "blocked";
-  /** When it was woken, from where on it was runnable; null where no wake-up was recorded. */
+  /** When it was woken, from where on it was runnable; null if no wake-up was recorded. */
   readonly wokenNs: number | null;
   /** Who woke it: the task whose work it waited for, or was interrupted in; null if not recorded. */
   readonly waker: string | null;
@@ -35,7 +35,7 @@ export interface TaskTime {
 }
 
 /**
- * The path's tasks inside [beginNs, endNs), where the scheduler was traced; tasks of which it shows nothing are left
+ * The path's tasks inside [beginNs, endNs), if the scheduler was traced; tasks of which it shows nothing are left
  * out.
  */
 export function timeOnCpu(update: AttributedUpdate, beginNs: number, endNs: number): readonly TaskTime[] {

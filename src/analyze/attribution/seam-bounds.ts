@@ -14,7 +14,7 @@ export interface SeamBound {
   readonly mostNs: number;
 }
 
-/** What the kernels run on: rates of real CPUs do not hold where one is emulated. */
+/** What the kernels run on: rates of real CPUs do not hold if one is emulated. */
 export type SeamHost = "real" | "counted" | "emulated";
 
 const COUNTED = /^(?:999\.9|1000\.0)/;
@@ -61,7 +61,7 @@ export interface BoundsInput {
   readonly filterNames: number;
 }
 
-/** `modelled: unpack 276 to 296 ms, copy at most 20.98 ms`; empty where no bound narrows anything. */
+/** `modelled: unpack 276 to 296 ms, copy at most 20.98 ms`; empty if no bound narrows anything. */
 export function boundsText(bounds: readonly SeamBound[]): string {
   const totalNs = Math.max(0, ...bounds.map(({ mostNs }) => mostNs));
   const parts = bounds.flatMap(({ step, leastNs, mostNs }) => {

@@ -25,7 +25,7 @@ export interface StageRow {
   /** Best first. */
   readonly begins: readonly StageRecord[];
   /**
-   * What runs in it by the kernel's own order where no finer record says more: always there, never a guess at anything
+   * What runs in it by the kernel's own order if no finer record says more: always there, never a guess at anything
    * but the function's name.
    */
   readonly base: { readonly kind: AttributedKind; readonly id: string } | null;

@@ -33,7 +33,7 @@ export interface AttributedUpdate extends LiveUpdate {
   readonly nextImage: NextImage;
   /** The new kernel's command line starts the function-graph tracer, which takes time inside the seam. */
   readonly armsGraphAtBoot: boolean;
-  /** What the new kernel's events and the probes in the blackout cost, where the recorder has measured costs. */
+  /** What the new kernel's events and the probes in the blackout cost, if the recorder has measured costs. */
   readonly recording: RecordingEstimate | null;
   readonly wakeups: Wakeups;
   /** What both kernels' logs say of devices. */

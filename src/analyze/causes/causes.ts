@@ -46,7 +46,7 @@ const LUO_FUNCTION = /^(?:luo|liveupdate)_/;
 /** Kernels with one state for the whole host have files and no sessions. */
 const isStateFunction = (record: string): boolean => functionRow(record)?.kernels === "states";
 
-/** What beats what where the same cause is seen by several: the nearer to the work, the better. */
+/** What beats what if the same cause is seen by several: the nearer to the work, the better. */
 const RANK: Readonly<Record<string, number>> = {
   kprobe: 4,
   "function graph": 3,
@@ -175,7 +175,7 @@ class SharedParts {
     return made;
   }
 
-  /** Of a task, or of a CPU where no task is known: the idle tasks share a pid. */
+  /** Of a task, or of a CPU if no task is known: the idle tasks share a pid. */
   lane(boot: Boot, evidence: string, pid: number, cpu: number): string {
     const group = `${boot} ${CALLS.has(evidence) ? "calls" : evidence}`;
     let lanes = this.#lanes.get(group);
@@ -234,7 +234,7 @@ function twinOf(cause: Cause, around: readonly Cause[]): Cause | undefined {
 }
 
 /**
- * `outer` takes what the second source knows: its evidence, its details, and its bounds where they are the better ones.
+ * `outer` takes what the second source knows: its evidence, its details, and its bounds if they are the better ones.
  */
 function absorb(outer: Cause, inner: Cause): void {
   const better = inner.rank > outer.rank;

@@ -2,7 +2,7 @@
  * Resolves overlapping causes into a tree whose accounts close: inside every piece, the pieces below it and what is
  * left over (its `unattributed`) add up to its length, in integer nanoseconds.
  *
- * The rule: the innermost running cause wins. Where two causes overlap without one enclosing the other, as parallel
+ * The rule: the innermost running cause wins. If two causes overlap without one enclosing the other, as parallel
  * work does, the one that began later is taken as the inner one for as long as both run, and what remains of it after
  * the outer one's end is a piece of its own; so every nanosecond is counted once on the axis. Lanes keep the whole
  * spans.

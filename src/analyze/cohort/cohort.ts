@@ -64,7 +64,7 @@ function byNumber(values: readonly CountedValue[]): readonly CountedValue[] {
     .sort((a, b) => b.updates - a.updates || (a.value < b.value ? -1 : 1));
 }
 
-/** Factors of the cohorts; labels only where they differ (`labels.workload` is a trait, not a factor). */
+/** Factors of the cohorts; labels only if they differ (`labels.workload` is a trait, not a factor). */
 export function factorsOf(cohorts: readonly Cohort[]): readonly Factor[] {
   const factor = (name: Factor["name"], of: (update: UpdateSample) => string | null): Factor => {
     const values = cohorts.map(({ updates }) => counted(updates, of));

@@ -93,7 +93,7 @@ export function valuesOf(cohort: Cohort, metric: Metric): readonly ClusteredValu
   return values;
 }
 
-/** The metric of one update, whatever its outcome: none where it was not seen, several for its VMs. Nanoseconds. */
+/** The metric of one update, whatever its outcome: none if it was not seen, several for its VMs. Nanoseconds. */
 export function valuesOfUpdate(update: UpdateSample, metric: Metric): readonly number[] {
   switch (metric.kind) {
     case "blackout":
@@ -133,7 +133,7 @@ export function isNamed(
 }
 
 /**
- * Where a metric names causes and no update of these cohorts has one: that, and which was probably meant, as a
+ * If a metric names causes and no update of these cohorts has one: that, and which was probably meant, as a
  * sentence; null otherwise. Such a metric is zero throughout, and keeps every limit: a misspelt one must not look like
  * a kept one.
  */

@@ -4,7 +4,7 @@ import type { UpdateSample } from "../../model/update-sample.js";
 import type { Cohort } from "./cohort.js";
 
 /**
- * What no two updates have in common: their durations to the nanosecond, and when and where they were made. Null where
+ * What no two updates have in common: their durations to the nanosecond, and when and where they were made. Null if
  * the blackout is not known, so that failed updates that measured nothing are not taken for one.
  */
 function fingerprint({ blackout, seam, phases, vms, host, takenAtMs }: UpdateSample): string | null {

@@ -90,7 +90,7 @@ interface Side {
 }
 
 /**
- * The breakdown, or null where a cohort has no attributed update. Causes whose mean over both cohorts together is below
+ * The breakdown, or null if a cohort has no attributed update. Causes whose mean over both cohorts together is below
  * `listedFromNs` are summed up in `restNs`: this looks at both cohorts together, so it does not favour causes that
  * happen to differ.
  */

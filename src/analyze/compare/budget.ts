@@ -62,7 +62,7 @@ export interface RegressionRule {
 }
 
 export interface Budget {
-  /** `bounds`: a limit is breached, or kept, where the percentile's bound shows it. `sample`: as the sample's own is. */
+  /** `bounds`: a limit is breached, or kept, if the percentile's bound shows it. `sample`: as the sample's own is. */
   readonly decideBy: "bounds" | "sample";
   readonly limits: readonly Limit[];
   /** Complaints and outcomes, at most. */

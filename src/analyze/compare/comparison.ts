@@ -43,7 +43,7 @@ export interface CompareOptions {
 }
 
 /**
- * The comparison. The cohorts' likeness is not refused here, but stated in `unlike` and `forced`. Null where a cohort
+ * The comparison. The cohorts' likeness is not refused here, but stated in `unlike` and `forced`. Null if a cohort
  * has no measured update: there is nothing to compare.
  */
 export function compareCohorts(base: Cohort, candidate: Cohort, options: CompareOptions): Comparison | null {

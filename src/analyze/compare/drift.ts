@@ -9,7 +9,7 @@ import { rankSumU } from "../statistics/pooled.js";
 import { sampleOf } from "../statistics/sample.js";
 import { mannWhitney } from "../statistics/tests/mann-whitney.js";
 
-/** One update: when it was taken (null where unknown), and its blackout. In the order taken, as far as known. */
+/** One update: when it was taken (null if unknown), and its blackout. In the order taken, as far as known. */
 export interface TimedValue {
   readonly atMs: number | null;
   readonly valueNs: number;
@@ -57,7 +57,7 @@ export function driftWarnings(baseline: readonly TimedValue[], candidate: readon
   ];
 }
 
-/** From −1 (all candidates before all baselines) to 1; null where any time is unknown, or all are the same. */
+/** From −1 (all candidates before all baselines) to 1; null if any time is unknown, or all are the same. */
 function separationOf(baseline: readonly TimedValue[], candidate: readonly TimedValue[]): number | null {
   const times = (values: readonly TimedValue[]) => values.flatMap(({ atMs }) => atMs ?? []);
   const [b, c] = [sampleOf(times(baseline)), sampleOf(times(candidate))];

@@ -20,7 +20,7 @@ export const ALARM_LEVELS = {
   causes: 0.004,
 } as const;
 
-/** Of each of the two one-sided tests that show equivalence (Schuirmann 1987, where it is 5 %). */
+/** Of each of the two one-sided tests that show equivalence (5 % in Schuirmann 1987). */
 export const EQUIVALENCE_LEVEL = 0.05;
 
 export const DEFAULT_FLOORS: Floors = { relative: 0.05, absoluteNs: 1_000_000 };

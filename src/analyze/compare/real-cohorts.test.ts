@@ -1,6 +1,6 @@
 /**
  * The bars that real recordings set: cohorts that differ in nothing raise no more false alarms than they may, and four
- * more network cards are found, with their share. On the full recordings where they lie beside the checkout, else on
+ * more network cards are found, with their share. On the full recordings if they lie beside the checkout, else on
  * the shipped ten a side (of `base` and `devices`; `again` is not shipped).
  */
 

@@ -2,14 +2,14 @@
 import type { Boot, Duration } from "../../base/time.js";
 import type { ClockLink, Placed } from "../../model/collected.js";
 
-/** Each boot's nanosecond that becomes zero: one and the same where the link is joint. */
+/** Each boot's nanosecond that becomes zero: one and the same if the link is joint. */
 export type Zero = Readonly<Record<Boot, number>>;
 
 export interface Axis {
   readonly link: ClockLink;
-  /** Nanoseconds from `begin` to `end`; null where they are of different boots and no link joins these. */
+  /** Nanoseconds from `begin` to `end`; null if they are of different boots and no link joins these. */
   between(begin: Placed, end: Placed): Duration | null;
-  /** ± of `between`: the link's ± where it crosses the kexec, and the rate's over the whole length. */
+  /** ± of `between`: the link's ± if it crosses the kexec, and the rate's over the whole length. */
   uncertainty(begin: Placed, end: Placed): Duration | null;
 }
 

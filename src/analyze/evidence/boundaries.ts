@@ -34,7 +34,7 @@ export type Condition =
   | "failed"
   /** No `ret` is recorded, and what follows a success was seen: `kernel_restart_prepare`, or the new kernel. */
   | "went-on"
-  /** It is not known to have failed: `ret` is not negative, where it is recorded. */
+  /** It is not known to have failed: `ret` is not negative, if it is recorded. */
   | "not-failed"
   /** The event by itself is enough. */
   | "none";
@@ -264,7 +264,7 @@ export function boundaryTable(
       ...ioctl((cmd) => before(ask(cmd)), IOCTL.finish),
       ...states(before(call(FUNCTIONS.stateFinish.name)), before(entered("SET_EVENT(finish)", undefined))),
     ]),
-    // In the old kernel only where the update was aborted and the VMs went on there.
+    // In the old kernel only if the update was aborted and the VMs went on there.
     ...rows("resume", "new", [mark(spelling.resume, "last"), ...VMMS.map((vmm) => heard(`${vmm} resumed`, "last"))]),
     ...rows("resume", "old", [mark(spelling.resume, "last")]),
     ...rows("finish.begin", "new", [
@@ -290,7 +290,7 @@ export function boundaryTable(
 }
 
 /**
- * A boundary as found. `ns` is on its boot's axis; where it is null, `earliest` and `latest` bound it (null:
+ * A boundary as found. `ns` is on its boot's axis; if it is null, `earliest` and `latest` bound it (null:
  * unbounded).
  */
 export interface FoundBoundary {

@@ -15,7 +15,7 @@ export interface DeviceFacts {
   readonly bus: string;
   /** null if no line of either kernel shows it. */
   readonly driver: string | null;
-  /** `8086:100e`, where the kernel printed it. */
+  /** `8086:100e`, if the kernel printed it. */
   readonly model: string | null;
 }
 

@@ -77,7 +77,7 @@ function told(event: KeyEvent): StateEvent | null {
 }
 
 /**
- * SET_EVENT's argument lies in user memory, where no trace event sees it. The state line, or LUO's own function, inside
+ * SET_EVENT's argument lies in user memory, which no trace event sees. The state line, or LUO's own function, inside
  * the call shows which event it was; such an ioctl is then named `SET_EVENT(prepare)`. Others are unchanged.
  */
 export function namedStateEvents(events: readonly KeyEvent[], dialect: LuoDialect): readonly KeyEvent[] {
@@ -118,7 +118,7 @@ export function lastCancel(events: readonly KeyEvent[]): KeyEvent | null {
 }
 
 /**
- * Where an update went on after a cancelled attempt, that attempt's preparing is not this update's: what the old kernel
+ * If an update went on after a cancelled attempt, that attempt's preparing is not this update's: what the old kernel
  * did for LUO up to the last cancel is left out.
  */
 export function withoutCancelled(events: readonly KeyEvent[]): readonly KeyEvent[] {

@@ -50,7 +50,7 @@ export function findPath(events: readonly KeyEvent[], spelling: MarkSpelling): r
 
 /**
  * When the process that restores was first seen, by any record of its own: from there on it, and no longer pid 1,
- * carries the update. null where it was not seen.
+ * carries the update. null if it was not seen.
  */
 export function firstOf(
   { spans, keyEvents }: Pick<Collected, "spans" | "keyEvents">,

@@ -5,7 +5,7 @@ import { type Rule, spanOf } from "./finding.js";
 const MIN_SHARE = 0.005;
 /** A start bit, eight data bits, a stop bit. */
 const BITS_PER_CHARACTER = 10;
-/** What a serial console runs at where the command line does not say (drivers/tty/serial/8250/8250_core.c). */
+/** What a serial console runs at if the command line does not say (drivers/tty/serial/8250/8250_core.c). */
 const DEFAULT_BAUD = 9_600;
 /** `console=ttyS0` without a speed: firmware or boot loader may have set 115,200, the fastest a 16550A does. */
 const FASTEST_BAUD = 115_200;
@@ -15,7 +15,7 @@ const LOGLEVEL = { quiet: 4, usual: 7 } as const;
 const STAMP_CHARACTERS = 15;
 
 /**
- * Kernel lines that a serial console prints inside the blackout: printk waits for the wire where the console has no
+ * Kernel lines that a serial console prints inside the blackout: printk waits for the wire if the console has no
  * thread.
  */
 export const consoleOutput: Rule = ({ update, root }) => {

@@ -1,4 +1,4 @@
-/** What the seam takes, where its stages are divided or bounded. */
+/** What the seam takes, if its stages are divided or bounded. */
 import { formatDuration } from "../../base/text/format.js";
 import type { ImageCompression } from "../../model/collected.js";
 import { captured, isKernelLine } from "../../model/kernel-lines.js";
@@ -79,7 +79,7 @@ function digestIn({ printk, armsGraphAtBoot }: AttributedUpdate, root: TreeNode)
   }
   const digest = stageIn(root, "seam relocation", "digest");
   if (digest === null) return null;
-  // Where the new kernel's boot lies in the leaf too, all of it does not bound the digest.
+  // If the new kernel's boot lies in the leaf too, all of it does not bound the digest.
   const late = armsGraphAtBoot || clockStart(printk) === "late";
   return late && digest.mostNs >= digest.leaf.durationNs ? null : digest;
 }
@@ -104,7 +104,7 @@ function compressionAdvice(compression: ImageCompression | null): string | null 
   }
 }
 
-/** The new kernel's image unpacks itself: by its stamps, or within bounds where its clock started early. */
+/** The new kernel's image unpacks itself: by its stamps, or within bounds if its clock started early. */
 export const imageCompression: Rule = ({ update, root }): readonly Finding[] => {
   const stage = stageIn(root, "seam unpack", "unpack");
   const { compression, initBytes } = update.nextImage;

@@ -77,7 +77,7 @@ export const serialRetrieve: Rule = ({ root }) => {
   ];
 };
 
-/** Preserved memory in small folios, where a probe recorded how many. Cost goes with folios, not with bytes. */
+/** Preserved memory in small folios, if a probe recorded how many. Cost goes with folios, not with bytes. */
 export const smallFolios: Rule = ({ update, root }): readonly Finding[] => {
   const nodes = nodesWhere(root, ({ kind, row }) => kind === "file" && row >= 0).filter(({ row }) => {
     const detail = update.spans.strings[update.spans.detail[row] as number] ?? "";

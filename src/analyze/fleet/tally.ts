@@ -105,7 +105,7 @@ class MutableHistogram implements HistogramTally {
   }
 }
 
-/** The bucket of a value; the bounds' number where it is above all. */
+/** The bucket of a value; the bounds' number if it is above all. */
 export function bucketOf(ns: Duration, boundsNs: readonly Duration[]): number {
   const at = boundsNs.findIndex((bound) => ns <= bound);
   return at < 0 ? boundsNs.length : at;
@@ -129,7 +129,7 @@ export class FleetTally {
   readonly #counted: readonly Counted[];
   readonly #cohorts = new Map<string, MutableCohort>();
 
-  /** Blackout, slowest VM and phases are always counted; causes where a limit names them. */
+  /** Blackout, slowest VM and phases are always counted; causes if a limit names them. */
   constructor(limits: readonly TalliedLimit[] = []) {
     const metrics = new Map<string, Metric>();
     for (const metric of [...STANDARD_METRICS, ...limits.map((limit) => limit.metric)]) {
@@ -142,7 +142,7 @@ export class FleetTally {
     });
   }
 
-  /** `atMs`: when the update was made, in milliseconds since 1970; null where that is not known. */
+  /** `atMs`: when the update was made, in milliseconds since 1970; null if that is not known. */
   add(sample: UpdateSample, atMs: number | null): void {
     const cohort = this.#cohortOf(fleetCohortOf(sample));
     cohort.outcomes[sample.outcome] += 1;

@@ -25,7 +25,7 @@ export interface GuestTicks {
   readonly gap: TickGap;
 }
 
-/** An interval with both ends, where seen. */
+/** An interval with both ends, if seen. */
 interface Ends {
   readonly begin: Placed | null;
   readonly end: Placed | null;
@@ -138,11 +138,11 @@ export function guestDocument(update: AnchoredUpdate, link: ClockLink, ticks: re
 
 type Span = Pick<GuestView, "durationNs" | "uncertaintyNs">;
 
-/** How long at least; 0 where it is not known. */
+/** How long at least; 0 if it is not known. */
 const atLeastNs = ({ durationNs, uncertaintyNs }: Span): number => (durationNs ?? 0) - (uncertaintyNs ?? 0);
 const atMostNs = ({ durationNs, uncertaintyNs }: Span): number => (durationNs ?? 0) + (uncertaintyNs ?? 0);
 
-/** `host`: how long it was gone. `vcpus`: how long none of the guest's ran, where that was recorded. */
+/** `host`: how long it was gone. `vcpus`: how long none of the guest's ran, if that was recorded. */
 function resultOf(gap: TickGap, host: Span, vcpus: Span | null): GuestResult {
   if (gap.gapNs >= atLeastNs(host)) return "stood-still";
   if (vcpus !== null && gap.gapNs < atLeastNs(vcpus)) return "clock-stopped";

@@ -33,7 +33,7 @@ export function parseSeriesKey(text: string): SeriesKey | null {
 
 export interface Series {
   readonly key: SeriesKey;
-  /** In order; each at least one update, in the order in which they were taken where that is known. */
+  /** In order; each at least one update, in the order in which they were taken if that is known. */
   readonly builds: readonly Cohort[];
   /** Updates that do not say what the series is by. */
   readonly left: readonly UpdateSample[];
@@ -41,7 +41,7 @@ export interface Series {
 
 /**
  * Kernels and days in their natural order (7.9 before 7.10), cohorts as given; labels by when their first update was
- * taken, as names of builds (commits) have no order of their own, or as they first appear where times are not known.
+ * taken, as names of builds (commits) have no order of their own, or as they first appear if times are not known.
  */
 export function seriesOf(cohorts: readonly Cohort[], key: SeriesKey): Series {
   if (key.kind === "cohort") {

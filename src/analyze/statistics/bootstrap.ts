@@ -40,7 +40,7 @@ export interface QuantileDifference {
  * each cohort for itself. The quantile is Harrell and Davis's, whose smoothness the bootstrap and BCa's jackknife want
  * (Wilcox, Erceg-Hurn, Clark and Carlson 2014, "Comparing two independent groups via the lower and upper quantiles");
  * BCa as in Efron and Tibshirani 1993, §14.3, its acceleration from leaving out one cluster of either cohort. For
- * medians, where ten clusters a side are enough for its coverage to be near nominal, `hodgesLehmann` is exact and to be
+ * medians, if ten clusters a side are enough for its coverage to be near nominal, `hodgesLehmann` is exact and to be
  * preferred under a pure shift. Time O(resamples × values), memory O(resamples + values).
  */
 export function bootstrapQuantileDifference(
@@ -146,7 +146,7 @@ function leaveOneOut(quantileOf: (times: Int32Array) => number, times: Int32Arra
   });
 }
 
-/** The levels of the resampled differences at which BCa's interval ends, or null where it is undefined. */
+/** The levels of the resampled differences at which BCa's interval ends, or null if it is undefined. */
 function bcaLevels(
   resampled: Float64Array,
   difference: number,

@@ -54,7 +54,7 @@ export function clusteredSampleOf(values: Iterable<ClusteredValue>): Result<Clus
  */
 export type ClusterRule = "median" | "maximum";
 
-/** One value a cluster, which are independent of each other where clusters are. */
+/** One value a cluster, which are independent of each other if clusters are. */
 export function oneValuePerCluster(sample: ClusteredSample, rule: ClusterRule = "median"): Sample {
   return trustedSample(Float64Array.from(sample.clusters, (cluster) => summary(cluster, rule)).sort());
 }

@@ -82,7 +82,7 @@ export function lowerQuantileBound(sample: Sample, probability: number, confiden
   const n = sample.length;
   // X(l) ≤ ξ unless fewer than l of the n values are: P(Bin(n, p) ≤ l − 1) ≤ 1 − confidence.
   let order = binomialQuantile(1 - confidence, n, probability);
-  // Where the tail is met exactly the next order statistic serves too.
+  // If the tail is met exactly the next order statistic serves too.
   if (binomialAtMost(order, n, probability) <= (1 - confidence) * (1 + 1e-13)) order += 1;
   if (order === 0) return { kind: "too-few", needed: sizeForLowerBound(probability, confidence) };
   return { kind: "known", value: sample[order - 1]!, order, confidence: binomialAtLeast(order, n, probability) };

@@ -100,7 +100,7 @@ function sample(values: readonly number[]): Sample {
   return made.value;
 }
 
-/** |found − expected| ≤ 1e-9, and relatively where `relative` is given. */
+/** |found − expected| ≤ 1e-9, and relatively if `relative` is given. */
 function close(found: number, expected: unknown, what: string, relative: number | null = null): void {
   assert.equal(typeof expected, "number", `${what}: no reference (${expected})`);
   const error = Math.abs(found - (expected as number));

@@ -79,7 +79,7 @@ function wentOn(collected: Collected): boolean {
 }
 
 /**
- * Where the new kernel was reached, marks of an earlier attempt that was aborted (paused, refused, resumed in the old
+ * If the new kernel was reached, marks of an earlier attempt that was aborted (paused, refused, resumed in the old
  * kernel) are not this update's: pauses up to the old kernel's last resume are left out.
  */
 function ofThisAttempt(all: Collected, spelling: MarkSpelling): Collected {
@@ -351,7 +351,7 @@ function anchoredWakeups({ wakeups }: Collected, zero: Zero): Wakeups {
   return { count: wakeups.count, ns, boot, woken: wakeups.woken, waker: wakeups.waker };
 }
 
-/** Zero of the axis is the blackout's begin; where that is not seen, its end, then the first event there is. */
+/** Zero of the axis is the blackout's begin; if that is not seen, its end, then the first event there is. */
 function zeroOf(collected: Collected, begin: FoundBoundary, end: FoundBoundary): Zero {
   const first = (boot: Boot): number => collected.extents[boot]?.firstNs ?? 0;
   if (collected.link.joint) {
@@ -398,7 +398,7 @@ function markAdvice(lost: "pause" | "resume", collected: Collected): string {
 }
 
 /**
- * A mark without its counterpart: the VMs' own blackout cannot be stated, and the reader must know why. Not where the
+ * A mark without its counterpart: the VMs' own blackout cannot be stated, and the reader must know why. Not if the
  * update failed: then nothing resumed.
  */
 function markDefects(
@@ -445,7 +445,7 @@ function axisName(begin: FoundBoundary, end: FoundBoundary, collected: Collected
   return begin.boot === end.boot ? begin.boot : null;
 }
 
-/** Where records are missing, the first one seen of a phase may lie after its end: then its begin was not seen. */
+/** If records are missing, the first one seen of a phase may lie after its end: then its begin was not seen. */
 function notAfter(begin: FoundBoundary, end: FoundBoundary, axis: Axis): FoundBoundary {
   const [from, to] = [placed(begin), placed(end)];
   const length = from === null || to === null ? null : axis.between(from, to);

@@ -122,7 +122,7 @@ test("each class by the lines that kernels print", () => {
   for (const [name, text] of lines) assert.equal(complaintOf(text, null)?.class, name, text);
 });
 
-test("a driver's failure counts at the level of errors, and where no level is known not at all", () => {
+test("a driver's failure counts at the level of errors, and if no level is known not at all", () => {
   const line = "nvme nvme0: I/O tag 12 timed out, aborting";
   assert.equal(complaintOf(line, 3)?.class, "driver-error");
   assert.equal(complaintOf(line, 6), null);

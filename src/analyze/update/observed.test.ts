@@ -1,6 +1,6 @@
 /**
  * The blackout against what a clock outside the host saw (observed.json, which no analysis reads): over the shipped
- * cohorts, and over all there are where the full set of recordings is present.
+ * cohorts, and over all there are if the full set of recordings is present.
  */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";

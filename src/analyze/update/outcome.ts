@@ -24,7 +24,7 @@ function abortOf(events: readonly KeyEvent[]): KeyEvent | undefined {
   );
 }
 
-/** The state machine's last step in the old kernel, where that took LUO back to normal: the update was called off. */
+/** The state machine's last step in the old kernel, if that took LUO back to normal: the update was called off. */
 function cancelOf({ keyEvents, printk, newBootReached }: Collected): string | null {
   if (newBootReached) return null;
   const last = printk.findLast(({ line }) => line.boot === "old" && stateEvent(line.text) !== null)?.line;
@@ -75,7 +75,7 @@ export function outcomeOf(
   blackoutKnown: boolean,
   restoration: Restoration,
 ): OutcomeVerdict {
-  // Where the new kernel was reached, an attempt that was refused was an earlier one.
+  // If the new kernel was reached, an attempt that was refused was an earlier one.
   const abort = collected.newBootReached ? undefined : abortOf(collected.keyEvents);
   if (abort !== undefined) {
     return {

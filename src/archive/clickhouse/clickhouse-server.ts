@@ -30,7 +30,7 @@ const DEFAULT_DATABASE = "blackout";
 
 /**
  * The address of `--clickhouse`: `http[s]://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE][?SETTING=VALUE&…]`, or `env:NAME`
- * where the URL is a secret. User and password may be in CLICKHOUSE_USER and CLICKHOUSE_PASSWORD instead. The error is
+ * if the URL is a secret. User and password may be in CLICKHOUSE_USER and CLICKHOUSE_PASSWORD instead. The error is
  * a sentence that repeats no secret.
  */
 export function clickhouseAddress(

@@ -1,6 +1,6 @@
 /**
  * Pushing to a stand-in of ClickHouse's HTTP interface: before a model of its tables always, before ClickHouse's own
- * engine (npm's chdb) where BLACKOUT_CHDB=1 asks for it. What is there is counted by what the views go by.
+ * engine (npm's chdb) if BLACKOUT_CHDB=1 asks for it. What is there is counted by what the views go by.
  */
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -236,7 +236,7 @@ async function countValues(
   }
 }
 
-/** Of each measured update (`isMeasured`) `metric`, `cohort` and `v`, ns; null where the batch has none. */
+/** Of each measured update (`isMeasured`) `metric`, `cohort` and `v`, ns; null if the batch has none. */
 async function valuesSql(
   engine: Engine,
   root: string,

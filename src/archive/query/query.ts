@@ -59,7 +59,7 @@ function viewSelect(table: TableName, files: readonly string[]): string {
 
 /**
  * Opens an engine that holds the views for `sql` (null: for any statement) and is then closed to the world: it reads
- * the archive's sound files and writes `output` where that is given, no other file, network, extension or setting, and
+ * the archive's sound files and writes `output` if that is given, no other file, network, extension or setting, and
  * that cannot be undone from SQL. `archive.damage` names the files that it leaves out.
  */
 export async function openForQueries(archive: Archive, sql: string | null, output: string | null): Promise<Engine> {
@@ -79,7 +79,7 @@ export async function openForQueries(archive: Archive, sql: string | null, outpu
 /** Blanks, comments and semicolons. */
 const NOTHING = /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/;
 
-/** Throws `ArchiveError` where the text is not one statement that only reads. */
+/** Throws `ArchiveError` if the text is not one statement that only reads. */
 async function checkReadOnly(engine: Engine, sql: string): Promise<void> {
   const { StatementType } = engine.duckdb;
   // The engine has no words for it.

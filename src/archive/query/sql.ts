@@ -142,7 +142,7 @@ export function boundRanks(
 /**
  * Percentiles of any selection of `buckets`, in SQL that DuckDB, ClickHouse, Trino, Spark and BigQuery all take. The
  * value is what hdr-histogram-js answers for the same values: the highest value of the bucket that the rank falls in.
- * The bounds are the outer ends of the buckets of `boundRanks`; null where no value bounds the percentile (as many
+ * The bounds are the outer ends of the buckets of `boundRanks`; null if no value bounds the percentile (as many
  * updates as `needed` would), and for vm-blackout, as the VMs of one update are not independent.
  */
 export function percentilesSql({ by, where }: PercentilesRequest): string {

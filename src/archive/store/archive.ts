@@ -1,6 +1,6 @@
 /**
  * An archive: a folder of live updates in Parquet (docs/archive-format.md), written by any number of processes at once.
- * Everything here throws `ArchiveError` where the archive cannot be read or written; its message is for people.
+ * Everything here throws `ArchiveError` if the archive cannot be read or written; its message is for people.
  */
 import { cp, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
@@ -60,7 +60,7 @@ export interface Archive {
   has(id: string): Promise<boolean>;
   /**
    * The updates that a condition on the table `updates` selects (SQL; all where null), by time, then by name; of those
-   * segments only that `canHold` is true of, where it is given.
+   * segments only that `canHold` is true of, if it is given.
    */
   list(where?: string | null, canHold?: (segment: Segment) => boolean): Promise<readonly ArchivedUpdate[]>;
   /**

@@ -134,7 +134,7 @@ function isSegmentFile(value: unknown): boolean {
   );
 }
 
-/** The newest snapshot; from `known` on where that is given. */
+/** The newest snapshot; from `known` on if that is given. */
 export async function readSnapshot(root: string, known: Snapshot | null = null): Promise<Snapshot> {
   let base = known ?? (await newestCheckpoint(root));
   for (;;) {

@@ -66,7 +66,7 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** The same value where all its texts are well-formed, as nearly all are. */
+/** The same value if all its texts are well-formed, as nearly all are. */
 function wellFormed(value: unknown): unknown {
   if (typeof value === "string") return value.isWellFormed() ? value : value.toWellFormed();
   if (Array.isArray(value)) {

@@ -70,7 +70,7 @@ export class PendingSync {
     for (let at = path; at.length > root.length; at = dirname(at)) this.#folders.add(dirname(at));
   }
 
-  /** False where one of the files is gone: a sweep took it for a killed writer's, and all must be written again. */
+  /** False if one of the files is gone: a sweep took it for a killed writer's, and all must be written again. */
   async flush(): Promise<boolean> {
     const there = await Promise.all(
       [...this.#files].map(async (path) => {

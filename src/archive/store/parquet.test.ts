@@ -38,7 +38,7 @@ test("tables without newer columns are read without a look at every file", () =>
   assert.equal(parquetRows(["x"], "phases"), "read_parquet(['x'], hive_partitioning = false)");
 });
 
-test("an id leaves out a newer field that holds nothing, and holds it where it holds something", () => {
+test("an id leaves out a newer field that holds nothing, and holds it if it holds something", () => {
   const plain = madeSample(5000);
   const unknown = { durationNs: null, uncertaintyNs: null };
   const { managementGap: _, ...older } = plain;

@@ -17,7 +17,7 @@ export function parquetRows(files: readonly string[], table: TableName): string 
 export function parquetAt(place: string, table: TableName): string {
   const recent = TABLES[table].filter((column) => column.recent);
   if (recent.length === 0) return `read_parquet(${place}, hive_partitioning = false)`;
-  // Where no file has a column, only a row of its type makes it known.
+  // If no file has a column, only a row of its type makes it known.
   const none = recent.map(({ name, kind }) => `CAST(NULL AS ${DUCKDB_TYPES[kind]}) AS "${name}"`).join(", ");
   return `(SELECT * FROM read_parquet(${place}, hive_partitioning = false, union_by_name = true) UNION ALL BY NAME SELECT ${none} WHERE false)`;
 }

@@ -13,7 +13,7 @@ const FIRST_DAY = 0;
 /** 2299-12-31, the last day that ClickHouse's Date32 holds. */
 const LAST_DAY = 120_529;
 
-/** Days since 1970, UTC; null where the time is not known, or no engine's date would hold it. */
+/** Days since 1970, UTC; null if the time is not known, or no engine's date would hold it. */
 export function dayOf(takenAtMs: number | null): number | null {
   if (takenAtMs === null) return null;
   const day = Math.floor(takenAtMs / 86_400_000);

@@ -9,7 +9,7 @@ import { filesOf } from "./segments.js";
 
 export interface ArchivedUpdate {
   readonly id: string;
-  /** The capture's path in the archive, where it was kept. */
+  /** The capture's path in the archive, if it was kept. */
   readonly capture: string | null;
   readonly detail: string;
   readonly sample: UpdateSample;
@@ -38,7 +38,7 @@ export async function readUpdates(
 }
 
 /**
- * The same in no order, some at a time, so that memory stays bounded; without their causes, most of them, where asked
+ * The same in no order, some at a time, so that memory stays bounded; without their causes, most of them, if asked
  * so.
  */
 export async function* streamUpdates(

@@ -28,7 +28,7 @@ import { dayOf } from "./partition.js";
 /** An update on its way into a segment. */
 export interface Incoming extends IdentifiedUpdate {
   readonly detail: Detail;
-  /** Where its capture is kept, relative to the archive; null where it is not. */
+  /** Where its capture is kept, relative to the archive; null if it is not. */
   readonly capture: string | null;
 }
 

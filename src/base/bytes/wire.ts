@@ -38,7 +38,7 @@ export class VarintReader {
   }
 }
 
-/** Signed integers as unsigned ones, small where they are near zero; up to 2^52 either way. */
+/** Signed integers as unsigned ones, small if they are near zero; up to 2^52 either way. */
 export const zigzag = (value: number): number => (value >= 0 ? value * 2 : -value * 2 - 1);
 export const unzigzag = (coded: number): number => (coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2);
 
@@ -47,7 +47,7 @@ export class WireReader extends VarintReader {
   /** Of the field that `next` stands on. */
   field = 0;
   type = 0;
-  /** A varint or fixed value; exact only where it is a safe integer: `big` has it whole. */
+  /** A varint or fixed value; exact only if it is a safe integer: `big` has it whole. */
   value = 0;
   /** The value if it is not a safe integer, or fixed; else -1. */
   big = 0n;
@@ -70,7 +70,7 @@ export class WireReader extends VarintReader {
     return BigInt.asUintN(64, value);
   }
 
-  /** Moves to the next field; false at the end, or where the message is damaged. */
+  /** Moves to the next field; false at the end, or if the message is damaged. */
   next(): boolean {
     if (this.at >= this.limit) return false;
     const key = this.varint();

@@ -1,5 +1,5 @@
 /**
- * Index of the first item for which `holds`, the list's length where it holds for none. From there on it must hold for
+ * Index of the first item for which `holds`, the list's length if it holds for none. From there on it must hold for
  * all.
  */
 export function firstIndexWhere<T>(list: readonly T[], holds: (item: T) => boolean): number {

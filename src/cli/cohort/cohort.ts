@@ -107,7 +107,7 @@ function cohortText(found: Cohort, layout: TextLayout): string {
     "\n",
     renderTable(columns, rows, { ...layout, indent: 2 }),
     rows.length > 0
-      ? palette.quiet("  Each ≤ bounds its percentile with 95 %; where no update does, as many as stated are needed.\n")
+      ? palette.quiet("  Each ≤ bounds its percentile with 95 %; if no update does, as many as stated are needed.\n")
       : "",
     ...excluded,
   ].join("");

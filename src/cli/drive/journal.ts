@@ -44,7 +44,7 @@ export function writeJournal(folder: string, journal: DriveJournal): void {
   );
 }
 
-/** Null where the folder has no journal; the error is a sentence. */
+/** Null if the folder has no journal; the error is a sentence. */
 export function readJournal(folder: string): Result<DriveJournal | null, string> {
   const path = join(folder, JOURNAL_NAME);
   let text: string;

@@ -23,7 +23,7 @@ export function isCapturePath(path: string): boolean {
   return stats.isDirectory() ? existsSync(join(path, "capture.json")) : isArchiveName(path);
 }
 
-/** The captures directly in a folder, in natural order; none where it is itself a capture, or no folder. */
+/** The captures directly in a folder, in natural order; none if it is itself a capture, or no folder. */
 export function capturesIn(path: string): readonly string[] {
   if (isCapturePath(path) || !statsOf(path)?.isDirectory()) return [];
   return (

@@ -56,7 +56,7 @@ function segmentSource(segment: string): string {
   return source;
 }
 
-/** The paths that a pattern names, each once, in natural order (`9` before `10`); none where it matches nothing. */
+/** The paths that a pattern names, each once, in natural order (`9` before `10`); none if it matches nothing. */
 export function glob(pattern: string): readonly string[] {
   const found = new Set(expandBraces(pattern).flatMap(globOne));
   return [...found].sort(naturalOrder);

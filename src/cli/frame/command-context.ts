@@ -32,7 +32,7 @@ export interface ContextChoices {
   readonly forCi?: boolean;
 }
 
-/** Where a terminal does not say how wide it is: the width they all began with. */
+/** If a terminal does not say how wide it is: the width they all began with. */
 const usualColumns = 80;
 
 export function contextOf(surroundings: Surroundings, choices: ContextChoices): Context {

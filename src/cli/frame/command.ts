@@ -43,7 +43,7 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether stdout is a terminal. */
   readonly isTerminal: boolean;
-  /** Colour for stdout, by meaning; it paints nothing where colour is not wanted. */
+  /** Colour for stdout, by meaning; it paints nothing if colour is not wanted. */
   readonly colour: TerminalPalette;
   /** The same for stderr, which may be a terminal where stdout is not. */
   readonly errorColour: TerminalPalette;
@@ -51,7 +51,7 @@ export interface Context {
   readonly width: number | null;
   /** Version of blackout. */
   readonly version: string;
-  /** Shows what is being done, where someone is watching (both streams a terminal, no --json); else does nothing. */
+  /** Shows what is being done, if someone is watching (both streams a terminal, no --json); else does nothing. */
   progress(label: string, total?: number): Progress;
 }
 
@@ -95,7 +95,7 @@ export function unusable(context: Context, message: string): number {
   return fail(context, message, exit.unusableInput);
 }
 
-/** Says what is wrong with the command line, where only the command itself can know; returns the exit code. */
+/** Says what is wrong with the command line, when only the command itself can know; returns the exit code. */
 export function misused(context: Context, message: string): number {
   return fail(context, message, exit.usage);
 }

@@ -14,7 +14,7 @@ export function parseWindow(given: string): number | null {
 
 const BINARY: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
-/** Bytes of `512MiB`, `2GiB`; null where it is not of that form, is zero, or is above 1,023 GiB. */
+/** Bytes of `512MiB`, `2GiB`; null if it is not of that form, is zero, or is above 1,023 GiB. */
 export function parseSize(given: string): number | null {
   const match = /^(\d{1,9})\s?(KiB|MiB|GiB)$/.exec(given);
   const bytes = match === null ? 0 : Number(match[1]) * (BINARY[match[2] ?? ""] ?? 0);

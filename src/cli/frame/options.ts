@@ -14,14 +14,14 @@ export interface Option<T> {
   readonly summary: string;
   /** One letter: `o` for `-o`. */
   readonly short: string | null;
-  /** What the help calls the value, in capitals; null where the option takes none. */
+  /** What the help calls the value, in capitals; null if the option takes none. */
   readonly valueName: string | null;
   /** Whether it may be given more than once. */
   readonly repeated: boolean;
   readonly required: boolean;
   /** Completes "must be …": what a value must look like. */
   readonly expected: string;
-  /** The values it is chosen from, where they are few; for the suggestion and the help. */
+  /** The values it is chosen from, if they are few; for the suggestion and the help. */
   readonly choices: readonly string[];
   /** The default as the user would type it, or null. */
   readonly defaultText: string | null;
@@ -68,7 +68,7 @@ function single<T>(kind: Kind<T>, valueName: string, summary: string, short: str
   };
 }
 
-/** Takes no value; true where given. */
+/** Takes no value; true if given. */
 export function flagOption(summary: string, short: string | null = null): Option<boolean> {
   return {
     summary,
@@ -196,7 +196,7 @@ export function choiceOption<const C extends string>(
   return single(kind, valueName, summary, short);
 }
 
-/** The same option with a value where it is not given. */
+/** The same option with a value if it is not given. */
 export function withDefault<T>(option: SingleOption<T>, value: NoInfer<T>): Option<T> {
   return {
     ...option,
@@ -205,7 +205,7 @@ export function withDefault<T>(option: SingleOption<T>, value: NoInfer<T>): Opti
   };
 }
 
-/** The same option, refused where it is not given. */
+/** The same option, refused if it is not given. */
 export function required<T>(option: SingleOption<T>): Option<T> {
   return {
     ...option,
@@ -252,7 +252,7 @@ export function one(summary: string, choices: readonly string[] = []): Positiona
   return { summary, min: 1, max: 1, choices, read: (texts) => texts[0] ?? "" };
 }
 
-/** Null where it is not given. */
+/** Null if it is not given. */
 export function atMostOne(summary: string, choices: readonly string[] = []): Positional<string | null> {
   return { summary, min: 0, max: 1, choices, read: (texts) => texts[0] ?? null };
 }

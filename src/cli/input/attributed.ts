@@ -32,7 +32,7 @@ export async function answerFrom(
   return loaded.ok ? answer(loaded.value) : unusable(context, loaded.error);
 }
 
-/** `plain  7.3.4-luo → 7.3.4-luo  blackout 5.216 s ± 390 us`, and a line that warns where the answer rests on holes. */
+/** `plain  7.3.4-luo → 7.3.4-luo  blackout 5.216 s ± 390 us`, and a line that warns if the answer rests on holes. */
 export function headLines({ capture, blackout, outcome, defects }: LiveUpdateDocument, context: Context): string {
   const { old, new: fresh } = capture.kernel;
   const length =

@@ -123,7 +123,7 @@ export async function analyzeCaptures<T>(
 }
 
 /**
- * Names for a list: the captures' own; where two have the same, the folder they lie in is put before. Cohorts number
+ * Names for a list: the captures' own; if two have the same, the folder they lie in is put before. Cohorts number
  * their captures alike.
  */
 export function listNames(updates: readonly LiveUpdate[], paths: readonly string[]): readonly string[] {

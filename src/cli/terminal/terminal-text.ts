@@ -38,7 +38,7 @@ export function displayWidth(text: string): number {
 /** Where a text too wide loses its characters: the middle suits paths, whose ends distinguish them best. */
 export type Cut = "end" | "middle";
 
-/** The text itself, or as much of it as fits into `width` columns with an ellipsis where some is missing. */
+/** The text itself, or as much of it as fits into `width` columns with an ellipsis if some is missing. */
 export function truncate(text: string, width: number, cut: Cut = "end"): string {
   if (displayWidth(text) <= width) return text;
   if (width < 1) return "";

@@ -115,7 +115,7 @@ function filtersOf(trace: TraceFile, expression: FilterExpression | null): Resul
 }
 
 /**
- * Streams the file's parts one after the other; rows that are not wanted have the time NaN. Where counts exceed what a
+ * Streams the file's parts one after the other; rows that are not wanted have the time NaN. If counts exceed what a
  * double holds (stamps since 1970), they are counted from the first event.
  */
 function feedOf(trace: TraceFile, filters: Filters, defect: (input: DefectInput) => void): Feed {

@@ -4,10 +4,10 @@ import { escapeControls } from "../../base/text/controls.js";
 import { fieldJson } from "../../collect/event-bytes/json-lines.js";
 import { type EventChunk, EventKind } from "../../model/collected.js";
 
-/** What a row's line is; without the newline. `atNs` is NaN where the source shows order, but no time. */
+/** What a row's line is; without the newline. `atNs` is NaN if the source shows order, but no time. */
 export type EventLineFormat = (chunk: EventChunk, row: number, atNs: number) => string;
 
-/** The same, or null where the line is handed to the writer's `line` when it is known. */
+/** The same, or null if the line is handed to the writer's `line` when it is known. */
 export type LateEventFormat = (chunk: EventChunk, row: number, atNs: number) => string | null;
 
 export const EVENT_KIND_NAMES: Readonly<Record<EventKind, string>> = {

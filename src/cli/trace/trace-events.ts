@@ -20,7 +20,7 @@ export interface WantedOfTrace {
   readonly filter: FilterExpression | null;
   readonly limit: number;
   readonly json: boolean;
-  /** The folder of the event formats of raw pages; null where it is beside them. */
+  /** The folder of the event formats of raw pages; null if it is beside them. */
   readonly formats: string | null;
   readonly limits: ReaderLimits;
 }

@@ -104,7 +104,7 @@ function missingEnd(update: LiveUpdateDocument): string {
   return beginNs === null ? "Its begin is not in the capture." : "Its end is not in the capture.";
 }
 
-/** What the times below count from, where it is not the blackout's begin. */
+/** What the times below count from, if it is not the blackout's begin. */
 function zeroRemark({ blackout, clock, phases, sources }: LiveUpdateDocument): string {
   if (sources.length === 0) {
     const bounded = phases.some(({ beginRangeNs, endRangeNs }) =>

@@ -46,7 +46,7 @@ export class GateWindow {
     this.#windowMs = windowMs;
     this.#rules = rules;
     const budget = rules?.budget;
-    // Causes are most of an update: kept only where a check reads them.
+    // Causes are most of an update: kept only if a check reads them.
     this.keepsCauses =
       budget?.limits.some(({ metric }) => metric.kind === "cause" || metric.kind === "causes") === true ||
       (rules?.baseline !== null && budget?.regression?.failOn.includes("causes") === true);

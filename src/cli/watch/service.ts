@@ -51,7 +51,7 @@ export const ANALYSIS_BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 /** Analysed updates wait for so long for others, and are added to the archive together: a commit costs some syncs. */
 const GATHER_MS = 1_000;
 const MOST_AT_ONCE = 100;
-/** More wait in memory only where the archive does not take them: then no further capture is analysed. */
+/** More wait in memory only if the archive does not take them: then no further capture is analysed. */
 const MOST_PENDING = 200;
 /** After an addition failed, or a notification. */
 const RETRY_MS = { first: 1_000, longest: 60_000 } as const;

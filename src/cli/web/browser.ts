@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface OpenedBrowser {
-  /** False where no program to do it with could be started. */
+  /** False if no program to do it with could be started. */
   readonly started: boolean;
   /** Deletes the page that leads to the address. */
   close(): void;

@@ -150,7 +150,7 @@ async function answer(
   const { method } = request;
   const path = (request.url ?? "").replace(/\?.*/, "");
   const entrance = method === "GET" ? entranceOf(path, access) : null;
-  // Says what asks where no Origin is sent: another site's page may not even embed or navigate to what is served. The
+  // Shows who asks if no Origin is sent: another site's page may not even embed or navigate to what is served. The
   // one exception is a navigation of a whole window that has an entrance's token, and that gets a link only.
   const { "sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": destination } = request.headers;
   const isOwn = site === undefined || site === "same-origin" || site === "none";

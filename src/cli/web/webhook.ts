@@ -1,4 +1,4 @@
-/** Sends a JSON body to a webhook: with a time limit, and again with growing pauses where that may help. */
+/** Sends a JSON body to a webhook: with a time limit, and again with growing pauses if that may help. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { err, ok, type Result } from "../../base/result.js";
@@ -22,7 +22,7 @@ export const RETRIES: Retries = { attempts: 5, firstPauseMs: 500, timeoutMs: 10_
 const LONGEST_PAUSE_MS = 30_000;
 
 /**
- * The target of `--webhook`: a URL, or `env:NAME` where the URL itself is a secret (Slack's are). The token is
+ * The target of `--webhook`: a URL, or `env:NAME` if the URL itself is a secret (Slack's are). The token is
  * BLACKOUT_WEBHOOK_TOKEN's. The error is a sentence that repeats no secret.
  */
 export function webhookTarget(

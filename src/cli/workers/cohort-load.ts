@@ -303,14 +303,14 @@ async function* readEachLine(path: string): AsyncGenerator<Result<UpdateSample, 
   if (found === 0) yield err(`${path}: no update found, expected one JSON document a line (blackout cohort --json)`);
 }
 
-/** Short names for a table: the last part of each path, or the whole where that would be the same. */
+/** Short names for a table: the last part of each path, or the whole if that would be the same. */
 export function displayNames(cohorts: readonly Cohort[]): readonly Cohort[] {
   const short = cohorts.map(({ name }) => basename(name).replace(/\.(?:jsonl|ndjson|json)(?:\.gz)?$/, ""));
   const distinct = new Set(short).size === short.length && short.every((name) => name !== "" && !isPattern(name));
   return distinct ? cohorts.map((cohort, i) => ({ ...cohort, name: short[i] as string })) : cohorts;
 }
 
-/** Why cohorts may not be compared, with what to do about it; null where they may. */
+/** Why cohorts may not be compared, with what to do about it; null if they may. */
 export function refusalOf(cohorts: readonly Cohort[]): string | null {
   const unlike = unlikeTraits(cohorts);
   if (unlike.length === 0) return null;
@@ -318,7 +318,7 @@ export function refusalOf(cohorts: readonly Cohort[]): string | null {
   return `${what}: ${unlike.map(unlikeSentence).join("; ")}.\nCompare like with like, or give --force: the output is then marked.`;
 }
 
-/** Warns where updates stand on both sides. */
+/** Warns if updates stand on both sides. */
 export function warnOfShared(context: Context, base: Cohort, candidate: Cohort): void {
   const shared = sharedSentence(base, candidate);
   if (shared !== null) warn(context, shared);

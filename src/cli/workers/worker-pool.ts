@@ -163,7 +163,7 @@ export class WorkerPool {
   }
 }
 
-/** 0 where the process has ended. */
+/** 0 if the process has ended. */
 function residentBytes(pid: number | undefined): number {
   try {
     const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];

@@ -44,7 +44,7 @@ export type PlaceCount = (count: bigint) => { readonly ns: number; readonly unce
 
 /**
  * Readings of CLOCK_MONOTONIC (or of TAI, which is realtime and some whole seconds) between two of the TSC, as anchors.
- * Where the trace runs on another clock than the TSC, a
+ * If the trace runs on another clock than the TSC, a
  * reading of that clock leads to it, over the cycles between the two.
  */
 export function pairedClocks(
@@ -77,7 +77,7 @@ export function pairedClocks(
 }
 
 /**
- * Readings of CLOCK_REALTIME between two of the TSC: those of TAI, which differs from it by whole seconds (0 where
+ * Readings of CLOCK_REALTIME between two of the TSC: those of TAI, which differs from it by whole seconds (0 if
  * nobody has set the offset, 37 since 2017), and a mark of the realtime clock shows how many. Empty without such a
  * mark.
  */
@@ -107,7 +107,7 @@ function wholeSeconds(tai: WallAnchor, mark: WallAnchor): bigint | null {
   return Math.abs(ahead - seconds * 1e9) <= slack && slack <= MAX_FROM_WHOLE_NS ? BigInt(seconds) : null;
 }
 
-/** Places a stamp by the anchor that makes it surest; null where its clock has none. */
+/** Places a stamp by the anchor that makes it surest; null if its clock has none. */
 export function placeStamp(
   stamp: LogStamp,
   anchors: readonly WallAnchor[],

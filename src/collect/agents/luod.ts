@@ -35,7 +35,7 @@ export interface LuodMessage {
   readonly stamp: LogStamp | null;
   /** 1-based. */
   readonly line: number;
-  /** luod's end of the client's connection; null where the line does not say. */
+  /** luod's end of the client's connection; null if the line does not say. */
   readonly fd: number | null;
   /** The id that the client gave itself, in this message or earlier on the same connection: its session's name. */
   readonly session: string | null;

@@ -65,7 +65,7 @@ function threadStamp(buffer: Buffer, begin: number, end: number, line: StampedLi
   return colon + 1;
 }
 
-/** Reads `YYYY-MM-DDTHH:MM:SS.MICROSZ ` (the fraction is left out where it is zero); the position after it, or -1. */
+/** Reads `YYYY-MM-DDTHH:MM:SS.MICROSZ ` (the fraction is left out if it is zero); the position after it, or -1. */
 function isoStamp(buffer: Buffer, begin: number, end: number, line: StampedLine): number {
   const second = begin + ISO_CHARS;
   if (second + 1 >= end || buffer[begin + 4] !== MINUS || buffer[begin + 10] !== LETTER_T) return -1;
@@ -302,7 +302,7 @@ class DeviceSpans {
   }
 
   /**
-   * A load ends where its last state was read; where that is not logged, where the thread goes on to the next section.
+   * A load ends where its last state was read; if that is not logged, where the thread goes on to the next section.
    */
   #close(at: At, toldNs: bigint | null): void {
     const open = this.#loads.get(at.tid);
@@ -312,7 +312,7 @@ class DeviceSpans {
     this.#add("load", open.device, open.at, endNs ?? at.ns, endNs === null);
   }
 
-  /** `downtime` microseconds up to the stamp; nothing new where the same work was seen begin and end. */
+  /** `downtime` microseconds up to the stamp; nothing new if the same work was seen begin and end. */
   #timed(action: "save" | "load", device: string, fields: EventFields, at: At): void {
     const us = Number(fields.get("downtime_us") ?? Number.NaN);
     if (!(us >= 0)) return;
@@ -338,7 +338,7 @@ interface OpenLoad {
 
 /**
  * When the VM stood still: in the old kernel its last stop, if it did not run again; in the new one its first run. Run
- * states say it to the event; where they are not logged, migration's checkpoints do.
+ * states say it to the event; if they are not logged, migration's checkpoints do.
  */
 class Transitions {
   #state: VmmTransition | null = null;

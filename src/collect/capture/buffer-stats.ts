@@ -6,7 +6,7 @@ export interface BufferStats {
   readonly bytes: number | null;
   readonly droppedEvents: number | null;
   readonly readEvents: number | null;
-  /** `oldest event ts` as printed: seconds, or a raw count where the clock is not of nanoseconds. */
+  /** `oldest event ts` as printed: seconds, or a raw count if the clock is not of nanoseconds. */
   readonly oldest: string | null;
   /** `now ts` as printed: the buffer's clock when the file was read. */
   readonly now: string | null;

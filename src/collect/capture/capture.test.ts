@@ -145,7 +145,7 @@ test("what a record costs is read where the recorder measured it, and nothing is
   assert.equal(costsOf("event -5\nevent 99999999999\nevent x\n"), null);
 });
 
-test("uname gives release and build; builds are the same where both are known and equal", () => {
+test("uname gives release and build; builds are the same if both are known and equal", () => {
   const uname = (release: string, build: string): string => `Linux (none) ${release} ${build} x86_64 GNU/Linux\n`;
   assert.deepEqual(parseUname(uname("7.3.4-luo", "#2 SMP PREEMPT Mon Nov 23 09:54:41 UTC 2026")), {
     nodeName: null,

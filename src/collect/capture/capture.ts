@@ -12,16 +12,16 @@ import { type BufferStats, parseBufferStats } from "./buffer-stats.js";
 import { type RecordedImage, readNextImage } from "./next-image.js";
 import { type StatedParts, statedParts } from "./parts.js";
 
-/** One CPU's part of a trace buffer: pages, and the kernel's own counters, where present. */
+/** One CPU's part of a trace buffer: pages, and the kernel's own counters, if present. */
 export interface CpuBuffer {
   readonly cpu: number;
   readonly pages: string | null;
   readonly stats: BufferStats | null;
-  /** Bytes of its sub-buffers for data, by the kernel's `buffer_size_kb`; null where the capture has no such file. */
+  /** Bytes of its sub-buffers for data, by the kernel's `buffer_size_kb`; null if the capture has no such file. */
   readonly roomBytes: number | null;
 }
 
-/** A trace buffer of one boot; paths are null where the file is missing. */
+/** A trace buffer of one boot; paths are null if the file is missing. */
 export interface TraceBuffer {
   readonly folder: string;
   readonly clock: TraceClock;
@@ -37,7 +37,7 @@ export interface CaptureBoot {
   readonly marks: TraceBuffer | null;
   /** Further rings of the old boot, on the same clock. */
   readonly rings: readonly TraceBuffer[];
-  /** `uname -n`; null where the host had no name of its own. */
+  /** `uname -n`; null if the host had no name of its own. */
   readonly nodeName: string | null;
   readonly release: string | null;
   /** `uname -v`: together with the release it distinguishes builds. */

@@ -9,13 +9,13 @@ import type { DefectInput } from "../../base/defect.js";
 import type { Boot } from "../../base/time.js";
 import type { CaptureFiles } from "../files/files.js";
 
-/** What the manifest states of the update's parts; null and empty where it states nothing. */
+/** What the manifest states of the update's parts; null and empty if it states nothing. */
 export interface StatedParts {
   readonly update: string | null;
   readonly bootIds: Readonly<Record<Boot, string | null>>;
   /** By folder. */
   readonly folders: ReadonlyMap<string, { readonly bootId: string | null; readonly update: string | null }>;
-  /** SHA-256 in hexadecimal digits, by path; null where the recorder had no tool for it. */
+  /** SHA-256 in hexadecimal digits, by path; null if the recorder had no tool for it. */
   readonly digests: ReadonlyMap<string, string> | null;
   /** Keys whose value is neither absent nor of the stated form: nothing is checked by it. */
   readonly malformed: readonly string[];

@@ -115,7 +115,7 @@ test("the reservation is the one that the trace instance maps", () => {
   assert.deepEqual(reservedBytes(""), []);
 });
 
-test("pages that were not saved although others were are a loss; where no CPU has pages, text is read and nothing is lost", () => {
+test("pages that were not saved although others were are a loss; if no CPU has pages, text is read and nothing is lost", () => {
   const some = buffer("local", [{ stats: full }, { pages: null, stats: full }, { pages: null }]);
   assert.deepEqual(
     unsavedCpuDefects("old", some, false).map(({ code, severity, file, message }) => [code, severity, file, message]),

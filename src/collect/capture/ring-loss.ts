@@ -15,7 +15,7 @@ const TABLE_BYTES = 4 * 4096;
 
 const SUB_BUFFER_BYTES = 4096;
 
-/** Bytes of a CPU's pages; null where the capture has no such file. */
+/** Bytes of a CPU's pages; null if the capture has no such file. */
 export type PageBytes = (cpu: CpuBuffer) => number | null;
 
 /** What `buffer`, the boot's ring or the one for its marks, lost of each CPU. */
@@ -43,7 +43,7 @@ export function unsavedCpus({ cpus }: TraceBuffer): readonly CpuBuffer[] {
   return cpus.filter(({ pages, stats }) => pages === null && (stats?.entries ?? 0) > 0);
 }
 
-/** One defect for each CPU of `buffer` whose pages are missing, where its boot's events are read from pages. */
+/** One defect for each CPU of `buffer` whose pages are missing, if its boot's events are read from pages. */
 export function unsavedCpuDefects(boot: Boot, buffer: TraceBuffer, textInstead: boolean): readonly DefectInput[] {
   return unsavedCpus(buffer).map(({ cpu, stats }) => {
     const counted = `CPU ${cpu}'s pages are not in the capture, though the kernel counted ${stats?.entries} entries in its buffer`;
@@ -82,7 +82,7 @@ export function absentCpuDefects(boot: Boot, buffers: readonly TraceBuffer[]): r
   });
 }
 
-/** Why an empty buffer is a loss; null where the CPU simply recorded nothing. */
+/** Why an empty buffer is a loss; null if the CPU simply recorded nothing. */
 function lossOf(
   boot: Boot,
   { clock }: TraceBuffer,

@@ -77,7 +77,7 @@ function countsInstructions(read: HeldBoot): boolean {
   return near && read.log.facts.all.some(({ id }) => id === "emulated-cpu");
 }
 
-/** A note where the link was not checked against the realtime clock, because that is not the machine's own. */
+/** A note if the link was not checked against the realtime clock, because that is not the machine's own. */
 export function countedDefect(old: HeldBoot, fresh: HeldBoot): DefectInput | null {
   if (!countsInstructions(old) || !countsInstructions(fresh)) return null;
   return {
@@ -143,7 +143,7 @@ function ofEvents({ events }: HeldBoot, map: TraceMap | null, at: number): numbe
   return Number.isNaN(at) ? null : placed(map, countOfEvent(events, at));
 }
 
-/** One defect for each reason that a link was withdrawn for: a warning where another took its place. */
+/** One defect for each reason that a link was withdrawn for: a warning if another took its place. */
 export function linkDefects({ faults, link }: LinkedClocks, reported: string | null): readonly DefectInput[] {
   const told = faults.filter(
     ({ reason }, i) => reason !== reported && faults.findIndex((each) => each.reason === reason) === i,

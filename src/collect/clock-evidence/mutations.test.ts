@@ -32,7 +32,7 @@ interface Recording {
 const serious = ({ defects }: LiveUpdateDocument): number =>
   defects.reduce((sum, { severity, count }) => sum + (severity === "note" ? 0 : count), 0);
 
-/** Why a mutated recording's answer is wrong in silence; null where it is right, or not in silence. */
+/** Why a mutated recording's answer is wrong in silence; null if it is right, or not in silence. */
 function silentlyWrong(right: LiveUpdateDocument, found: LiveUpdateDocument): string | null {
   const { durationNs, uncertaintyNs } = found.blackout;
   if (found.outcome !== "completed" || durationNs === null) return null;

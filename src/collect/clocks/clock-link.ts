@@ -18,7 +18,7 @@ export interface RealtimeAnchor {
 /** What one boot's files say of its clocks. */
 export interface BootClocks {
   readonly boot: Boot;
-  /** The clock its trace events are stamped with; null where it left no events. */
+  /** The clock its trace events are stamped with; null if it left no events. */
   readonly traceClock: TraceClock | null;
   readonly pairs: readonly ClockPair[];
   readonly tscDetectedKhz: number | null;
@@ -29,18 +29,18 @@ export interface BootClocks {
   readonly tscRefinedAtNs: number | null;
   readonly kvmClockOffsetNs: bigint | null;
   readonly realtime: readonly RealtimeAnchor[];
-  /** The text's truncation of a stamp, in counts of the trace clock; 1 where read from pages. */
+  /** The text's truncation of a stamp, in counts of the trace clock; 1 if read from pages. */
   readonly stampCounts: number;
 }
 
-/** A clock link and the two maps it gives; a map is null where its boot has no events or cannot be placed at all. */
+/** A clock link and the two maps it gives; a map is null if its boot has no events or cannot be placed at all. */
 export interface LinkedClocks {
   readonly link: ClockLink;
   readonly old: ClockMap<"old:trace"> | null;
   readonly new: ClockMap<"new:trace"> | null;
-  /** Each boot's sched_clock on the same axis, where that is known; function-graph durations and printk count in it. */
+  /** Each boot's sched_clock on the same axis, if that is known; function-graph durations and printk count in it. */
   readonly schedClock: Readonly<Record<Boot, SchedClock | null>>;
-  /** Nanoseconds on the joint axis of a reading of the TSC that the two boots share; null where it is not known. */
+  /** Nanoseconds on the joint axis of a reading of the TSC that the two boots share; null if it is not known. */
   readonly tscAxisNs: ((count: bigint) => number) | null;
   /** Links that there was evidence for, and other evidence against, best first. */
   readonly faults: readonly ContradictedLink[];
@@ -251,7 +251,7 @@ function byRealtime(rate: Rate | null, realtimeZero: bigint, boot: BootClocks): 
   };
 }
 
-/** Nanoseconds per count of a boot's trace clock, or null where that is not known. */
+/** Nanoseconds per count of a boot's trace clock, or null if that is not known. */
 function traceRate(boot: BootClocks, rate: Rate | null): number | null {
   switch (boot.traceClock) {
     case "x86-tsc":
@@ -388,7 +388,7 @@ export function linkClocks(
 }
 
 /**
- * sched_clock on the axis: the trace clock itself where that is `local`; from (tsc, local) pairs where the events are
+ * sched_clock on the axis: the trace clock itself if that is `local`; from (tsc, local) pairs if the events are
  * on
  * another clock and the axis is the TSC's; otherwise not known.
  */
@@ -421,7 +421,7 @@ function tscAxis(fresh: BootClocks, own: Relation, rate: Rate | null, tscZero: b
   return (count) => first.axisNs + Math.round(Number(count - first.fromCount) * first.nsPerCount);
 }
 
-/** One boot's clock alone, its zero at the boot's first event; null where even the clock's rate is not known. */
+/** One boot's clock alone, its zero at the boot's first event; null if even the clock's rate is not known. */
 function ownAxis<D extends "old:trace" | "new:trace">(
   domain: D,
   boot: BootClocks,
@@ -434,8 +434,8 @@ function ownAxis<D extends "old:trace" | "new:trace">(
 }
 
 /**
- * A boot that left no events but its log has a sched_clock all the same, which printk counts in: where both logs state
- * their kvm-clock's offset, both are on one axis. Null where that is not so.
+ * A boot that left no events but its log has a sched_clock all the same, which printk counts in: if both logs state
+ * their kvm-clock's offset, both are on one axis. Null if that is not so.
  */
 function loggedKvmClock(old: BootClocks, fresh: BootClocks): LinkedClocks | null {
   const [a, b] = [old, fresh].map((boot) =>

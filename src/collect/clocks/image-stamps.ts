@@ -10,7 +10,7 @@ export interface PlacedStamps {
   readonly defect: DefectInput | null;
 }
 
-/** Null where the image has none, or no link puts the TSC on the axis: then there is no seam either. */
+/** Null if the image has none, or no link puts the TSC on the axis: then there is no seam either. */
 export function placeImageStamps(
   stamps: RecordedStamps | null,
   { tscAxisNs, link }: Pick<LinkedClocks, "tscAxisNs" | "link">,

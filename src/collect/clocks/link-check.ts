@@ -22,14 +22,14 @@ export interface LinkedAxis {
   readonly wall: Readonly<Record<Boot, readonly WallReading[]>>;
   /** The old kernel's last event. */
   readonly oldLastNs: number | null;
-  /** The new kernel's first event; and when its sched_clock began, where that is known. */
+  /** The new kernel's first event; and when its sched_clock began, if that is known. */
   readonly newFirstNs: number | null;
   readonly newBeganNs: number | null;
   /** The old kernel's way into the kexec was traced, so that nothing is missing between its last event and the jump. */
   readonly kexecTraced: boolean;
 }
 
-/** What the logs say that disproves the TSC; null where they say nothing. */
+/** What the logs say that disproves the TSC; null if they say nothing. */
 export type TscVerdict = { readonly boot: Boot; readonly text: string; readonly file: string; readonly line: number };
 
 export interface LinkFault {
@@ -49,7 +49,7 @@ const BEGIN_NS = 360_000_000;
 /** No kernel takes two minutes from the jump to its clock: the recordings show 0.4 to 3.4 s. */
 const LONGEST_SEAM_NS = 120_000_000_000;
 
-/** The difference of one reading of each kernel; what it is at most where the link is right. */
+/** The difference of one reading of each kernel; what it is at most if the link is right. */
 function realtimeFault(old: WallReading, fresh: WallReading, uptimeNs: number, uncertaintyNs: number): number | null {
   const linked = fresh.axisNs - old.axisNs;
   const passed = Number(fresh.realtimeNs - old.realtimeNs);

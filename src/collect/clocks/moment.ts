@@ -27,7 +27,7 @@ export interface Moment {
   readonly uptimeNs: number;
   /** ± of one clock's reading against another's. */
   readonly slackNs: number;
-  /** A clock's count at this moment; null where the round does not read it. */
+  /** A clock's count at this moment; null if the round does not read it. */
   countOf(clock: TraceClock): bigint | null;
 }
 

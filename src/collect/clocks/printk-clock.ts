@@ -43,8 +43,8 @@ const DRIFT_PPM = 100;
 const EARLY_DRIFT_PPM = 2_000;
 
 /**
- * Lines in log order, console events in time order, of one boot. `stable` is null where the log has no such line or the
- * boot's sched_clock is on no axis; `raw` where it is on no axis.
+ * Lines in log order, console events in time order, of one boot. `stable` is null if the log has no such line or the
+ * boot's sched_clock is on no axis; `raw` if it is on no axis.
  */
 export function placeLines(
   lines: readonly PrintkLine[],

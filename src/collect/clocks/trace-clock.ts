@@ -21,7 +21,7 @@ export interface LoggedEvent {
   readonly stampNs: number;
 }
 
-/** What `stats` of one CPU prints of the buffer's clock: seconds where that counts nanoseconds, else a bare count. */
+/** What `stats` of one CPU prints of the buffer's clock: seconds if that counts nanoseconds, else a bare count. */
 export interface StatsStamps {
   readonly oldest: string | null;
   readonly now: string | null;
@@ -39,12 +39,12 @@ export interface TraceClockEvidence {
   readonly tscKhz: number | null;
   /** `sched_clock: Marking stable`: from this stamp on printk's clock is sched_clock plus the offset. */
   readonly stable: { readonly stampNs: number; readonly offsetNs: number } | null;
-  /** printk's stamp from which no clock's rate is refined any more; 0 where the log has no such line. */
+  /** printk's stamp from which no clock's rate is refined any more; 0 if the log has no such line. */
   readonly settledNs: number;
   readonly stats: readonly StatsStamps[];
 }
 
-/** The clock that the evidence shows; `unknown` where it contradicts every clock. */
+/** The clock that the evidence shows; `unknown` if it contradicts every clock. */
 export interface TraceClockVerdict {
   readonly clock: TraceClock;
   /** What contradicts the name; empty if it is right. */
@@ -77,7 +77,7 @@ const EARLY_SLOPE: readonly [number, number] = [0.8, 2];
 /** So long must two early lines lie apart, so that jiffies (10 ms) and what the stamps wander (60 ms) do not matter. */
 const EARLY_SPAN_NS = 300_000_000;
 
-/** Nanoseconds a count lasts; null where the clock's rate is not known. */
+/** Nanoseconds a count lasts; null if the clock's rate is not known. */
 function nsPerCountOf(clock: TraceClock, tscKhz: number | null): number | null {
   if (clock === "x86-tsc") return tscKhz === null ? null : 1e6 / tscKhz;
   return NS_CLOCKS.has(clock) ? 1 : null;
@@ -168,7 +168,7 @@ function afterNow(clock: TraceClock, nsPerCount: number, { stats, last }: TraceC
   return `on ${clock} the last event would come ${formatDuration(late)} after the buffer's own 'now ts'`;
 }
 
-/** A stamp of a `stats` file in counts: nanoseconds where it is printed as seconds; null where it is neither. */
+/** A stamp of a `stats` file in counts: nanoseconds if it is printed as seconds; null if it is neither. */
 export function countOfStamp(stamp: string): bigint | null {
   const match = /^(\d{1,20})(?:\.(\d{6}))?$/.exec(stamp);
   if (match === null) return null;
@@ -212,7 +212,7 @@ function logOffset(
 
 /**
  * The clock of a boot's events. The name holds unless something contradicts it, or another clock fits what the name
- * does not; where every clock is contradicted, none of the events can be placed.
+ * does not; if every clock is contradicted, none of the events can be placed.
  */
 export function traceClockOfEvidence(evidence: TraceClockEvidence): TraceClockVerdict {
   const { named, pairs, tscKhz } = evidence;

@@ -26,7 +26,7 @@ export class EventBytes {
     return program;
   }
 
-  /** The event's own text, where no steps fit. */
+  /** The event's own text, if no steps fit. */
   #asText(id: number): StepDraft {
     return { step: PrintStep.made, make: (record) => this.eventText.text(id, record) };
   }

@@ -44,7 +44,7 @@ export class JsonLines {
   readonly #countKey = encoder.encode(',"count":');
   readonly #tail: Uint8Array;
   #table: RecordTable | null = null;
-  /** From a line's name to its fields' end, by event id; null where the line must be made as text. */
+  /** From a line's name to its fields' end, by event id; null if the line must be made as text. */
   #programs: (Program | null | undefined)[] = [];
   readonly #tasks = new Map<number, Uint8Array>();
   readonly #files = new Map<string, Uint8Array>();

@@ -45,7 +45,7 @@ interface GraphFormat {
 
 export interface RecordLinesOptions {
   readonly clock: string;
-  /** Makes a line printable, where it holds more than plain characters. */
+  /** Makes a line printable, if it holds more than plain characters. */
   readonly safe: (line: string) => string;
   /** Takes a block of whole lines; its bytes are used again afterwards. */
   readonly write: (block: Uint8Array) => void;

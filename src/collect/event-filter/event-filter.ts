@@ -31,9 +31,9 @@ export type FilterTime = "trace" | "axis" | "counts";
 export interface BoundFilter {
   /** For the readers: what it leaves out cannot be wanted. */
   readonly records: RecordFilter;
-  /** Outside of it nothing is wanted, in nanoseconds on the axis; infinite where the rows' time is not on one. */
+  /** Outside of it nothing is wanted, in nanoseconds on the axis; infinite if the rows' time is not on one. */
   readonly axisNs: { readonly from: number; readonly to: number };
-  /** Whether a row is wanted; `at` is its time where that is on an axis. */
+  /** Whether a row is wanted; `at` is its time if that is on an axis. */
   matches(chunk: EventChunk, row: number, at: number): boolean;
 }
 
@@ -159,7 +159,7 @@ function compileTerm(term: FilterTerm, time: FilterTime): Test<Row> {
   }
 }
 
-/** `text` is a payload as the source prints it, where the event has no field of that name. */
+/** `text` is a payload as the source prints it, if the event has no field of that name. */
 function fieldOf(chunk: EventChunk, row: number, field: string): FieldValue | undefined {
   const value = chunk.field === undefined ? chunk.fields(row).get(field) : chunk.field(row, field);
   return value ?? (field === "text" ? chunk.text(row).trim() : undefined);
@@ -314,7 +314,7 @@ function countsOf(text: string, time: FilterTime): readonly [bigint, bigint] {
   return time === "trace" && unit === "" && decimals.length === 6 ? [ns - 500n, ns + 499n] : [ns, ns];
 }
 
-/** The interval of times that one value of a term allows where it is `=`; null at an end that is open. */
+/** The interval of times that one value of a term allows if it is `=`; null at an end that is open. */
 function timeInterval(value: FilterValue, time: FilterTime): readonly [bigint | null, bigint | null] {
   if (value.kind === "text") return countsOf(value.text, time);
   return [

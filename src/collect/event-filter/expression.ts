@@ -24,7 +24,7 @@ export type FilterValue =
 export interface FilterTerm {
   readonly kind: "term";
   readonly key: FilterKey | null;
-  /** The event's field that is asked of where `key` is null. */
+  /** The event's field that the term compares, if `key` is null. */
   readonly field: string;
   readonly op: CompareOp;
   /** At least one; exactly one of kind text for an ordering. */

@@ -278,7 +278,7 @@ class Parser {
     }
   }
 
-  /** Takes `(type)` where that is what stands here and an operand follows; null (and nothing taken) otherwise. */
+  /** Takes `(type)` if that is what stands here and an operand follows; null (and nothing taken) otherwise. */
   #castAhead(): string | null {
     let ahead = 1;
     const words: string[] = [];

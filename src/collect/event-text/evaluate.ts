@@ -24,11 +24,11 @@ interface IntegerType {
   readonly signed: boolean;
 }
 
-/** `run` gives null where the record is too short, or points outside itself. */
+/** `run` gives null if the record is too short, or points outside itself. */
 export interface Compiled {
   readonly type: IntegerType | "text" | "region";
   readonly run: (record: RecordBytes, locals: readonly (Value | null)[]) => Value | null;
-  /** The field where that is all it is. */
+  /** The field if that is all it is. */
   readonly field: FieldFormat | null;
 }
 

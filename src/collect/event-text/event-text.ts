@@ -1,6 +1,6 @@
 /**
- * What the kernel prints for a record, after the columns: by the event's own printer where kernel code has one (the
- * ftrace system, syscalls, probes), else by its `print fmt`, else, where that needs what only the kernel has, as a list
+ * What the kernel prints for a record, after the columns: by the event's own printer if kernel code has one (the
+ * ftrace system, syscalls, probes), else by its `print fmt`, else, if that needs what only the kernel has, as a list
  * of fields. Sources: kernel/trace/trace_output.c, trace_syscalls.c, trace_probe.c, trace_kprobe.c, trace_events_*.c.
  */
 import type { EventFormat, FieldFormat, ParsedFormats } from "../formats/event-format.js";
@@ -31,7 +31,7 @@ export class EventText {
     readonly comms: ReadonlyMap<number, string>,
   ) {}
 
-  /** Why the record's event is printed as a list of fields; null where it is not. */
+  /** Why the record's event is printed as a list of fields; null if it is not. */
   reason(id: number): string | null {
     return this.#reasons.get(id) ?? null;
   }
@@ -263,7 +263,7 @@ export class EventText {
     const data = new Map(format.fields.filter(({ name }) => USER_DATA.test(name)).map((field) => [field.name, field]));
     // Since Linux 7.0 records hold what a syscall's pointers pointed to, and openat has a printer of its own.
     const openat = data.size > 0 && call === "sys_openat";
-    // The bytes of a buffer are printed where the format has them in hexadecimal; else the data is a string.
+    // The bytes of a buffer are printed if the format has them in hexadecimal; else the data is a string.
     const isBuffer = new Set([...format.printFmt.matchAll(/__print_dynamic_array\((\w+)/g)].map((match) => match[1]));
     return (record) => {
       const parts: string[] = [];
@@ -344,7 +344,7 @@ function sizeArgument(record: RecordBytes, args: EventFormat["fields"]): number 
   return field === undefined ? 0 : Number(BigInt.asIntN(32, unsignedAt(record, field.offset, field.size) ?? 0n));
 }
 
-/** ` (61:62, ...) "ab"...`: bytes, then as text where any of them is printable. */
+/** ` (61:62, ...) "ab"...`: bytes, then as text if any of them is printable. */
 function bufferText(record: RecordBytes, place: { from: number; to: number }, size: number): string {
   const bytes = [...record.bytes.subarray(record.begin + place.from, record.begin + place.to)];
   const cut = bytes.length < size;

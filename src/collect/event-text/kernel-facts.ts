@@ -3,7 +3,7 @@ import type { SymbolTable } from "../formats/kallsyms.js";
 import { unescaped } from "./c-expression.js";
 
 export interface KernelFacts {
-  /** Parsed when first asked for; null where the capture has no kallsyms, or hidden ones. */
+  /** Parsed when first asked for; null if the capture has no kallsyms, or hidden ones. */
   readonly symbols: () => SymbolTable | null;
   /** Address to string: formats of trace_printk, and tracepoint strings (`printk_formats`). */
   readonly strings: ReadonlyMap<bigint, string>;

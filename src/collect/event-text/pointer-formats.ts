@@ -2,10 +2,10 @@
 import { errnoName } from "../../base/numbers/errno.js";
 import { type KernelFacts, symbolAlone, symbolWithOffset } from "./kernel-facts.js";
 
-/** What %p is given: an address, or the bytes that it points to where they are part of the record. */
+/** What %p is given: an address, or the bytes that it points to if they are part of the record. */
 export type PointerValue = bigint | Uint8Array;
 
-/** Null where the format needs memory that a record does not hold (%pd, %pD, …). */
+/** Null if the format needs memory that a record does not hold (%pd, %pD, …). */
 export function pointerText(
   extension: string,
   pointer: PointerValue,
@@ -65,7 +65,7 @@ export function pointerText(
 }
 
 /**
- * %px, which is also what %p is where options/hash-ptr is off. By default the kernel prints a hash of the address
+ * %px, which is also what %p is if options/hash-ptr is off. By default the kernel prints a hash of the address
  * instead, keyed with a secret of that boot: no reader can print the same.
  */
 function plainPointer(pointer: bigint, facts: KernelFacts): string {

@@ -1,5 +1,5 @@
 /**
- * One event's `print fmt`, compiled: from a record to the text that TP_printk gives. Where an argument cannot be
+ * One event's `print fmt`, compiled: from a record to the text that TP_printk gives. If an argument cannot be
  * computed from the record (a kernel variable, a function that only the kernel has), the event has no print format, and
  * the reason says why; its fields are printed instead.
  */
@@ -13,13 +13,13 @@ import { type Conversion, type FormatPiece, integerText, padded, parseFormat } f
 import { type RecordBytes, textAt } from "./record.js";
 
 export interface PrintFormat {
-  /** Null where the record is too short for it, or points outside itself. */
+  /** Null if the record is too short for it, or points outside itself. */
   text(record: RecordBytes): string | null;
   /** The format's pieces, for events whose kernel code prints their head differently. */
   readonly pieces: readonly FormatPiece[];
 }
 
-/** What the kernel prints for a pointer before its hash key is drawn; here: where the address cannot be computed. */
+/** What the kernel prints for a pointer before its hash key is drawn; here: if the address cannot be computed. */
 const UNKNOWN_POINTER = "(____ptrval____)";
 
 /** `skip` leaves out that many conversions, with the text before them and up to the blank after the last. */
@@ -143,7 +143,7 @@ export function converted(
   }
 }
 
-/** %s: text; an array's; or what the kernel has at that address, where printk_formats lists it. */
+/** %s: text; an array's; or what the kernel has at that address, if printk_formats lists it. */
 function stringOf(record: RecordBytes, value: Value, facts: KernelFacts): string {
   if (typeof value === "string") return value;
   if (typeof value === "object") return textAt(record, value.from, value.to);

@@ -97,7 +97,7 @@ export class SpanCollector {
   }
 
   /**
-   * Closes the innermost open span of that name on `stack` (any name where `name` is null). Spans opened inside it and
+   * Closes the innermost open span of that name on `stack` (any name if `name` is null). Spans opened inside it and
    * never closed end with it, unseen. An end without a begin becomes a span from the first event on, begin unseen.
    * `inferred`: no record says that it ended here. Returns the row of the span that was closed, -1 if its begin was not
    * seen.
@@ -136,7 +136,7 @@ export class SpanCollector {
   }
 
   /**
-   * A function-graph entry and exit folded into one line. Its end is `durationNs` of sched_clock after its entry where
+   * A function-graph entry and exit folded into one line. Its end is `durationNs` of sched_clock after its entry if
    * that is printed (the clock link scales it and clips it to the enclosing span); otherwise it is not seen, and the
    * span is as long as nothing. Returns its row.
    */

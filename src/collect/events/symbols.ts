@@ -8,7 +8,7 @@ export function symbolName(symbol: string): string | null {
 }
 
 /**
- * The function a return probe's name stands for where its address has no symbol: perf and the recorder append these.
+ * The function a return probe's name stands for if its address has no symbol: perf and the recorder append these.
  */
 export function functionOfReturnProbe(event: string): string {
   return event.replace(/(?:__|_)(?:ret|return|exit)$/, "");

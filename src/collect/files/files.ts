@@ -12,7 +12,7 @@ export interface CaptureFiles {
   readonly limits: ReaderLimits;
   /** Null if the file is missing. */
   open(path: string): ByteSource | null;
-  /** The whole file, gunzipped where its name ends in .gz; refused (null and a defect in `sink`) beyond `limit` bytes. */
+  /** The whole file, gunzipped if its name ends in .gz; refused (null and a defect in `sink`) beyond `limit` bytes. */
   bytes(path: string, limit: number, sink: DefectSink): Uint8Array | null;
   /** Removes what was unpacked. */
   close(): void;

@@ -69,7 +69,7 @@ function announcedBytes(packed: Uint8Array): number {
   return new DataView(packed.buffer, packed.byteOffset + packed.length - 4, 4).getUint32(0, true);
 }
 
-/** The whole file, or null where it is larger than `limit`. */
+/** The whole file, or null if it is larger than `limit`. */
 function readWhole({ fd, stats: { size } }: OpenFile, limit: number): Uint8Array | null {
   try {
     if (size > limit) return null;

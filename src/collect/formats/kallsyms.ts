@@ -25,7 +25,7 @@ interface Found {
   readonly name: string;
 }
 
-/** Null where the addresses are hidden (kptr_restrict prints zeros) or there are none. */
+/** Null if the addresses are hidden (kptr_restrict prints zeros) or there are none. */
 export function parseKallsyms(bytes: Uint8Array): SymbolTable | null {
   const addresses = parseAddresses(bytes);
   if (addresses === null) return null;
@@ -200,7 +200,7 @@ function hexOf(byte: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
-/** ` [module]` where that follows the name that begins at `begin`, else nothing. */
+/** ` [module]` if that follows the name that begins at `begin`, else nothing. */
 function moduleAt(bytes: Uint8Array, begin: number): string {
   let at = begin;
   while (at < bytes.length && (bytes[at] as number) > SPACE) at += 1;

@@ -3,7 +3,7 @@
  * kernel/trace/trace_output.c, print_syscall_enter and __set_enter_print_fmt in kernel/trace/trace_syscalls.c,
  * print_kprobe_event and print_kretprobe_event in kernel/trace/trace_kprobe.c, TP_printk in include/trace/events/*.h.
  *
- * A value is a number where the dialect says that it is one: `0x1 (1)` of a field list, an unquoted number of a probe
+ * A value is a number if the dialect says that it is one: `0x1 (1)` of a field list, an unquoted number of a probe
  * (probe strings are quoted), a syscall's argument or result. All else stays text, as printed: `prev_state=1` could be
  * a name. An integer beyond 2^53 is a bigint. Names are those of the event's format file.
  */

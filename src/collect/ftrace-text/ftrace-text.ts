@@ -22,7 +22,7 @@ export interface FtraceTextInput {
   readonly boot: Boot;
   readonly source: ByteSource;
   readonly clock: TraceClock;
-  /** Names from the capture's event formats (`sched_switch`, `sys_enter_ioctl`, probes), where they are known. */
+  /** Names from the capture's event formats (`sched_switch`, `sys_enter_ioctl`, probes), if they are known. */
   readonly eventNames: ReadonlySet<string> | null;
   /** What the text of markers begins with; "luo:" and "clock:" unless given. */
   readonly markerPrefixes?: readonly string[];

@@ -42,7 +42,7 @@ export function graphColumns(line: string): GraphColumns | null {
 
 /**
  * `CPU:0 [LOST 12 EVENTS]`, `CPU:0 [LOST EVENTS]` (print_trace_line in trace.c), trace-cmd's
- * `CPU:0 [12 EVENTS DROPPED]`; `count` is 0 where the line does not say.
+ * `CPU:0 [12 EVENTS DROPPED]`; `count` is 0 if the line does not say.
  */
 export function lostEvents(line: string): { readonly cpu: number; readonly count: number } | null {
   const match = LOST.exec(line);

@@ -74,13 +74,13 @@ export const Line = {
 } as const;
 export type Line = (typeof Line)[keyof typeof Line];
 
-/** Which lines the file holds, where that is known: from its header, or from the first line that could be decoded. */
+/** Which lines the file holds, if that is known: from its header, or from the first line that could be decoded. */
 export type Layout = "unknown" | "columns" | "graph";
 
 export interface ParserOptions {
-  /** Names of the capture's event formats, where known: any other word before a colon is a marker's. */
+  /** Names of the capture's event formats, if known: any other word before a colon is a marker's. */
   readonly eventNames: ReadonlySet<string> | null;
-  /** What markers begin with, where the formats are not known. */
+  /** What markers begin with, if the formats are not known. */
   readonly markerPrefixes: readonly string[];
 }
 
@@ -127,7 +127,7 @@ export class LineParser {
   /** How many entries the buffer held according to the header; null if it does not state it. */
   entries: number | null = null;
 
-  /** The stamp is `high * 1e9 + low` counts; high is -1 where the line has none. */
+  /** The stamp is `high * 1e9 + low` counts; high is -1 if the line has none. */
   high = -1;
   low = 0;
   /** The stamp is one before zero. */
@@ -172,7 +172,7 @@ export class LineParser {
   readonly #function: number;
   readonly #stack: number;
   readonly #userStack: number;
-  /** The tracer that the header names, for lines of its own form; 0 where they are prints. */
+  /** The tracer that the header names, for lines of its own form; 0 if they are prints. */
   #tracer = 0;
 
   constructor(
@@ -796,7 +796,7 @@ export class LineParser {
     return Line.event;
   }
 
-  /** Sets the event in a comment; false where the comment is a marker's text, which stands there without a name. */
+  /** Sets the event in a comment; false if the comment is a marker's text, which stands there without a name. */
   #commentEvent(buffer: Uint8Array, from: number, to: number): boolean {
     let at = from;
     while (at < to && IDENTIFIER[buffer[at] as number] === 1) at++;

@@ -34,7 +34,7 @@ export type ConsoleRole = "earlier" | "old" | "new" | "later";
 export interface ConsoleBoot {
   readonly role: ConsoleRole;
   readonly begin: BootBegin;
-  /** In the order they were printed; `line` may repeat where one line of the file held several. */
+  /** In the order they were printed; `line` may repeat if one line of the file held several. */
   readonly lines: readonly ConsoleLine[];
 }
 

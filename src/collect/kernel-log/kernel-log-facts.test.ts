@@ -66,7 +66,7 @@ test("the last word on KHO and LUO counts, of those before ` -- `", () => {
   }
 });
 
-test("verdicts: a panic once, refusals, KHO off; nothing where all went well", () => {
+test("verdicts: a panic once, refusals, KHO off; nothing if all went well", () => {
   const verdicts = (text: string, boot: Boot = "new"): unknown =>
     logVerdicts(kernelLogFacts(log(text)), boot).map(({ what, line }) => [what, line]);
   assert.deepEqual(verdicts("Kernel panic - not syncing: a\nKernel panic - not syncing: b"), [["panic", 1]]);

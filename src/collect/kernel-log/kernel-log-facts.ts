@@ -15,7 +15,7 @@ export interface KernelLogFacts {
   readonly all: readonly LogFact[];
   /** As `Linux version` names it; the last, as a log may begin with another kernel's end. */
   readonly release: string | null;
-  /** The TSC's own rate where it differs from the processor's and the log has both; in kHz, 1 MHz at the least. */
+  /** The TSC's own rate if it differs from the processor's and the log has both; in kHz, 1 MHz at the least. */
   readonly tscDetectedKhz: number | null;
   /**
    * The TSC's rate by the HPET or the PM timer, in kHz, if the kernel measured another by the PIT and took that: on a
@@ -29,7 +29,7 @@ export interface KernelLogFacts {
   readonly ringsRejected: readonly LogFact<"ring-rejected">[];
 }
 
-/** The row that a line is of, with what it captures; null where it is of none. */
+/** The row that a line is of, with what it captures; null if it is of none. */
 export function factOf({ stampNs, file, line, text }: PrintkLine): LogFact | null {
   const id = kernelLineOf(text);
   return id === null ? null : { id, values: captured(id, text) ?? {}, stampNs, file, line, text };

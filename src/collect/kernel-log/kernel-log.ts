@@ -32,7 +32,7 @@ function dialectOf(sample: readonly string[]): StampedDialect {
       code: "printk-torn",
       severity: "note",
       message: "A line carries no stamp: the rest of a message, what a full ring left of a line, or another program's.",
-      advice: "Nothing, where the log is of pstore or a console; else read the log again, with stamps (printk.time=1).",
+      advice: "Nothing, if the log is of pstore or a console; else read the log again, with stamps (printk.time=1).",
     },
     notice: zoneless
       ? {

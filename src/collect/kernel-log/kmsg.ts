@@ -9,7 +9,7 @@ import { type LogLine, LogReader, logLineOf } from "./log-line.js";
 
 /** A kernel log line with what only some of the formats say. */
 export interface KmsgLine extends PrintkLine {
-  /** Microseconds since 1970 where the log is `dmesg --time-format iso`; such a line has no stamp. */
+  /** Microseconds since 1970 if the log is `dmesg --time-format iso`; such a line has no stamp. */
   readonly epochUs: number | null;
   /** Task or CPU that printed it, `T1` or `C0`, with CONFIG_PRINTK_CALLER. */
   readonly caller: string | null;

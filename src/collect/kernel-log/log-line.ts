@@ -8,13 +8,13 @@ import { cleanText } from "./kmsg-lines.js";
 
 /** What stands before a line's text, and the text. */
 export interface LogLine {
-  /** Whole microseconds on the printk clock, which hold 285 years; null where the line has no such stamp. */
+  /** Whole microseconds on the printk clock, which hold 285 years; null if the line has no such stamp. */
   readonly stampUs: number | null;
-  /** Microseconds since 1970, where the line has a wall clock and its zone. */
+  /** Microseconds since 1970, if the line has a wall clock and its zone. */
   readonly epochUs: number | null;
   /** The same, of a wall clock without a zone, taken for UTC. */
   readonly zonelessUs: number | null;
-  /** Syslog level 0..7 where known. */
+  /** Syslog level 0..7 if known. */
   readonly level: number | null;
   /** Task or CPU that printed it, `T1` or `C0`, with CONFIG_PRINTK_CALLER. */
   readonly caller: string | null;
@@ -32,7 +32,7 @@ const RAW_LEVEL = /^<(\d{1,4})>(?:1 (?=\d{4}-))?/;
 /** `dmesg -x`. */
 const DECODED_LEVEL = /^[a-z]\w{1,9} *:(emerg|alert|crit|err|warn|notice|info|debug) *: ?/;
 /**
- * print_time: `[%5lu.%06lu]`; dmesg -d and journalctl add `<delta>`; print_caller: `[%*c%u]`, after a space where dmesg
+ * print_time: `[%5lu.%06lu]`; dmesg -d and journalctl add `<delta>`; print_caller: `[%*c%u]`, after a space if dmesg
  * prints it.
  */
 const STAMP = /^\[ *(\d{1,10})\.(\d{6})(?: <[ +.\d]{1,20}>| {1,20})?\](?: ?\[ *([TC]\d{1,10})\])?(?: |$)/;
@@ -67,7 +67,7 @@ const BARE = { stampUs: null, epochUs: null, zonelessUs: null, level: null, call
 
 /**
  * Reads one line that has its stamp, if it has one, before its text. `sender`: the lines begin with `host tag: `, which
- * is left out where the tag is the kernel's. A line without any stamp is all text.
+ * is left out if the tag is the kernel's. A line without any stamp is all text.
  */
 export function logLineOf(whole: string, sender = false): LogLine {
   const raw = RAW_LEVEL.exec(whole);

@@ -23,11 +23,11 @@ import { cleanText } from "./kmsg-lines.js";
 
 /** What a dialect found in a line: filled again for each line, so that no line makes an object. */
 export class StampedLine {
-  /** Seconds of the stamp; -1 where the line has none. */
+  /** Seconds of the stamp; -1 if the line has none. */
   seconds = -1;
   /** Nanoseconds of the second. */
   nanos = 0;
-  /** -1 where the line does not say. */
+  /** -1 if the line does not say. */
   pid = -1;
   /** Where the event's name stands in the buffer. */
   nameBegin = 0;
@@ -49,7 +49,7 @@ export type StampedLineKind = "event" | "structural" | "undecoded";
 
 export interface StampedDialect {
   readonly name: EventSource["dialect"];
-  /** What all events are called; null where each line names its own. */
+  /** What all events are called; null if each line names its own. */
   readonly eventName: string | null;
   /** Reads the line from `begin` to `end` into `line`, which is clear. */
   parse(buffer: Buffer, begin: number, end: number, line: StampedLine): StampedLineKind;

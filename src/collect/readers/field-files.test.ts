@@ -1,4 +1,4 @@
-/** The inputs of other projects' kinds that are kept beside the worktree; skipped where they are absent. */
+/** The inputs of other projects' kinds that are kept beside the worktree; skipped if they are absent. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

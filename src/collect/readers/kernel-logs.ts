@@ -29,7 +29,7 @@ export interface BootLog {
 
 export interface BootLogs extends Readonly<Record<Boot, BootLog>> {
   readonly verdicts: readonly LogVerdict[];
-  /** What was read of pstore, where that is of this update. */
+  /** What was read of pstore, if that is of this update. */
   readonly sources: readonly SourceCounts[];
 }
 
@@ -58,7 +58,7 @@ export function bootLogs(capture: Capture, files: CaptureFiles, sink: DefectSink
 
 /**
  * A log, and of another of the same boot what comes after it: dmesg was read before the kexec, pstore and the console
- * went on. Where the other has the log's last line too, what follows it there, and else what is stamped later.
+ * went on. If the other has the log's last line too, what follows it there, and else what is stamped later.
  */
 function continued(log: readonly PrintkLine[], more: readonly PrintkLine[]): readonly PrintkLine[] {
   if (log.length === 0) return more;
@@ -124,7 +124,7 @@ function pstoreLogs(
 }
 
 /**
- * The console's lines of the two boots of this update: the last two kernels in it, or the last one where that is all.
+ * The console's lines of the two boots of this update: the last two kernels in it, or the last one if that is all.
  */
 function consoleLines(
   capture: Capture,

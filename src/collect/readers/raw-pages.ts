@@ -1,7 +1,7 @@
 /**
  * Raw pages outside a capture: a folder like an instance of tracefs, with `per_cpu/cpuN/trace_pipe_raw`, or one such
  * file; and beside it, or in a folder named by the user, what decodes them: the event formats as `formats.gz`,
- * `formats` or the tree `events/`, and where they were saved header_page, kallsyms, saved_cmdlines, printk_formats.
+ * `formats` or the tree `events/`, and, if saved, header_page, kallsyms, saved_cmdlines, printk_formats.
  */
 
 import { existsSync, readdirSync, statSync } from "node:fs";
@@ -43,7 +43,7 @@ export function isPagesFile(path: string): boolean {
 }
 
 /**
- * Opens a folder of pages, or one CPU's file; `formats` names the folder with what decodes them, where it is another.
+ * Opens a folder of pages, or one CPU's file; `formats` names the folder with what decodes them, if it is another.
  */
 export function openRawPages(
   path: string,

@@ -28,7 +28,7 @@ function textOf(path: string, files: CaptureFiles, sink: DefectSink): string | n
 
 /**
  * The source of a boot's events. Pages beat text: they hold nanoseconds and the boot's own event ids. The old boot's
- * text was printed by the new kernel with its own ids and symbols, so that it counts only where both boots ran the same
+ * text was printed by the new kernel with its own ids and symbols, so that it counts only if both boots ran the same
  * build; otherwise no phase may rest on it, and it is a defect. Of the events, `filter` may leave some out.
  */
 export function eventSourceOf(

@@ -111,7 +111,7 @@ function openPages(
   return ok({ what: "raw pages", uname, session: null, parts: [{ name: "", clock, nsPerCount, source }], close });
 }
 
-/** A regular file's bytes, unpacked where it is packed. */
+/** A regular file's bytes, unpacked if it is packed. */
 function openFile(path: string, sink: DefectSink, limits: ReaderLimits): Result<UnpackedFile, string> {
   const name = basename(path);
   const source = fileSource(name, path);

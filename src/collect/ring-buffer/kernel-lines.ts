@@ -173,7 +173,7 @@ export class KernelLines {
     this.#waiting.push(line);
   }
 
-  /** Decides the CPU's open entry: a leaf where its return follows, else a call that something follows inside. */
+  /** Decides the CPU's open entry: a leaf if its return follows, else a call that something follows inside. */
   #close(state: CpuState, leaf: { readonly duration: bigint } | null): void {
     const { entry } = state;
     if (entry === null) return;

@@ -33,7 +33,7 @@ export interface CursorReports {
   partial(cursor: PageCursor, bytes: number): void;
   /** A stamp, of a page or a record, is `counts` before the time of the record before it. */
   backwards(cursor: PageCursor, counts: number): void;
-  /** `lost` is 0 where the kernel does not know how many. */
+  /** `lost` is 0 if the kernel does not know how many. */
   missed(cursor: PageCursor, lost: number): void;
   /** The block that rows already written point to is about to be overwritten. */
   leaving(cursor: PageCursor): void;

@@ -38,7 +38,7 @@ export function recordFields(
   return fields;
 }
 
-/** One field's value; null where the record is too short for it. */
+/** One field's value; null if the record is too short for it. */
 export function fieldOfRecord(record: RecordBytes, field: FieldFormat, facts: KernelFacts): FieldValue | null {
   const value = fieldValue(record, field);
   return value === null ? null : resolved(field, value, facts);
@@ -81,7 +81,7 @@ function resolved(field: FieldFormat, value: FieldValue, facts: KernelFacts): Fi
   return style === "name" ? symbolAlone(facts, address) : symbolWithOffset(facts, address);
 }
 
-/** Null where the record is too short for the field. */
+/** Null if the record is too short for the field. */
 function fieldValue(record: RecordBytes, field: FieldFormat): FieldValue | null {
   if (field.offset + field.size > record.length) return null;
   switch (field.shape) {

@@ -57,7 +57,7 @@ export interface RingBufferInput {
 
 export interface RingCpu {
   readonly cpu: number;
-  /** Null where this CPU's pages are missing. */
+  /** Null if this CPU's pages are missing. */
   readonly source: ByteSource | null;
   /** The kernel's own count of entries, to check against. */
   readonly entries: number | null;
@@ -277,7 +277,7 @@ class RingReader {
     );
   }
 
-  /** The rest of the page is skipped: where one record's length is wrong, the next record's begin is not known. */
+  /** The rest of the page is skipped: if one record's length is wrong, the next record's begin is not known. */
   #overrun(cursor: PageCursor): void {
     this.#undecoded += 1;
     cursor.broken = true;

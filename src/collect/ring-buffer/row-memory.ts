@@ -8,7 +8,7 @@ import { SymbolTexts } from "./record-fields.js";
 const CHUNK_ROWS = 16_384;
 /** A block is what one call reads of a file: small enough for the processor's cache to keep it until it is walked. */
 const BLOCK_BYTES = 1 << 16;
-/** Where the blocks of very many CPUs would need more than this together, each is smaller. */
+/** If the blocks of very many CPUs would need more than this together, each is smaller. */
 const ALL_BLOCKS_BYTES = 1 << 25;
 /** common_type is 16 bits wide. */
 const EVENT_IDS = 65_536;
@@ -17,7 +17,7 @@ export const COMM_SLOTS = 4_096;
 /** No record has this pid: it marks an empty slot. */
 const NO_PID = -2_147_483_648;
 
-/** A row's `word` is twice the payload's first word in the blocks, plus this where the record is a long one. */
+/** A row's `word` is twice the payload's first word in the blocks, plus this if the record is a long one. */
 export const LONG = 1;
 
 const HOST_IS_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;

@@ -141,7 +141,7 @@ export function factsOf(options: readonly TraceDatOption[], littleEndian: boolea
   };
 }
 
-/** Null where it is cut short. */
+/** Null if it is cut short. */
 function timeShiftOf(view: DataView, littleEndian: boolean): TimeShift | null {
   let at = 0;
   const has = (bytes: number): boolean => at + bytes <= view.byteLength;

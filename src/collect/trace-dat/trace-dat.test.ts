@@ -96,11 +96,11 @@ function report(path: string): { instance: string | null; row: Row }[] {
 /**
  * Both texts in a form that must be the same. libtraceevent prints, unlike the kernel:
  * - a pointer with 0x and without leading zeros (%p), a symbol without its size (%pS);
- * - a syscall by its `print fmt`, where the kernel has a printer of its own: left out;
+ * - a syscall by its `print fmt`, if the kernel has a printer of its own: left out;
  * - enumerators that the format does not resolve as numbers: left out (hrtimer's mode);
  * - `x & (A | B)` in __print_flags wrongly (libtraceevent 1.7: timer_start's flags): left out;
  * - what it cannot parse as a list of raw fields, `[FAILED TO PARSE]`: left out.
- * - probes by their `print fmt`, with bare addresses where the kernel writes symbols: left out;
+ * - probes by their `print fmt`, with bare addresses if the kernel writes symbols: left out;
  * - the marker's function with its offset, or without.
  */
 function comparable(name: string, text: string): string | null {

@@ -32,7 +32,7 @@ export { isTraceDat } from "./trace-dat-file.js";
 export interface TraceDatInstance {
   /** Empty for the top instance. */
   readonly name: string;
-  /** As the file names it: `local`, `x86-tsc`, or `tsc2nsec` where trace-cmd turned the TSC into nanoseconds. */
+  /** As the file names it: `local`, `x86-tsc`, or `tsc2nsec` if trace-cmd turned the TSC into nanoseconds. */
   readonly clock: string;
   source(filter?: RecordFilter): EventSource;
 }
@@ -100,7 +100,7 @@ interface Common {
   readonly comms: ReadonlyMap<number, string>;
 }
 
-/** Where the file has a rate for the TSC, its counts become nanoseconds. */
+/** If the file has a rate for the TSC, its counts become nanoseconds. */
 function clockOf({ facts }: TraceDatFile, buffer: TraceDatBuffer): string {
   const clock = buffer.clock ?? facts.clock ?? "local";
   return facts.tscRate !== null && (clock === "x86-tsc" || clock === "tsc2nsec") ? "tsc2nsec" : clock;

@@ -96,12 +96,7 @@ export const UPDATE_METRICS = {
     [...COHORT_LABELS, "severity"],
     "Records of the latest update's capture that could not be decoded or are missing",
   ),
-  lastCompleted: define(
-    "gauge",
-    "blackout_last_completed",
-    COHORT_LABELS,
-    "1 where the latest update completed, else 0",
-  ),
+  lastCompleted: define("gauge", "blackout_last_completed", COHORT_LABELS, "1 if the latest update completed, else 0"),
   build: define("gauge", "blackout_build_info", ["version"], "1; its label says which blackout wrote this"),
 } as const;
 

@@ -14,7 +14,7 @@ export interface HistogramPoint {
   readonly counts: readonly number[];
   readonly sum: number;
   readonly count: number;
-  /** The same values in exponential buckets, by index; null where they were not counted so. */
+  /** The same values in exponential buckets, by index; null if they were not counted so. */
   readonly native: {
     readonly schema: number;
     readonly zeros: number;

@@ -84,7 +84,7 @@ const totals = record({
 /** How sure the attribution is, in all. */
 export type TreeTotals = Of<typeof totals>;
 
-const unknownBlackout = "null where the blackout is not known.";
+const unknownBlackout = "null if the blackout is not known.";
 export const treeSchema = formatted(
   "tree",
   "The span tree of a live update, as `blackout tree --json` prints it. All times are integer nanoseconds; zero is the blackout's begin.",
@@ -111,10 +111,10 @@ export const treeSchema = formatted(
     task: optional(NODE_FIELDS.task),
     notSeen: optional(NODE_FIELDS.notSeen),
     children: list(node, "In order of time, apart from one another. Empty beyond --depth."),
-    totals: nullable(totals, "Of the blackout; null where it is not known."),
+    totals: nullable(totals, "Of the blackout; null if it is not known."),
     outside: list(
       node,
-      "What lies outside the blackout; where that is not known, what is of each kernel's part in it. Without a clock link each is on its own kernel's axis.",
+      "What lies outside the blackout; if that is not known, what is of each kernel's part in it. Without a clock link each is on its own kernel's axis.",
     ),
   },
 );
@@ -252,7 +252,7 @@ export const criticalChainSchema = formatted(
         unseenNs: count(),
         waits: count("How many."),
       }),
-      "The tasks on the path; empty where scheduling was not traced.",
+      "The tasks on the path; empty if scheduling was not traced.",
     ),
   },
 );

@@ -32,8 +32,8 @@ const percentile = record({
     integer(),
     "The least value of the sample that this share of its updates does not exceed; null if upperNs is null, as it would only repeat the largest.",
   ),
-  lowerNs: nullable(integer(), "At most the percentile, with 95 %; null where no update bounds it."),
-  upperNs: nullable(integer(), "At least the percentile, with 95 %; null where no update bounds it."),
+  lowerNs: nullable(integer(), "At most the percentile, with 95 %; null if no update bounds it."),
+  upperNs: nullable(integer(), "At least the percentile, with 95 %; null if no update bounds it."),
   neededUpdates: count("Updates that an upper bound needs.", 1),
 });
 /** A percentile of a cohort's updates. */
@@ -108,7 +108,7 @@ const check = record({
   lowerNs: ns,
   upperNs: ns,
   updates: count(),
-  neededUpdates: nullable(integer(), "Updates from which on it could be decided, where that is known."),
+  neededUpdates: nullable(integer(), "Updates from which on it could be decided, if that is known."),
 });
 export const checks = shared("checks", list(check));
 export type Check = Of<typeof check>;

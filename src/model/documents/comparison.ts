@@ -44,7 +44,7 @@ const cause = shared(
     shiftIntervalNs: interval,
     share: nullable(
       number(),
-      "Of breakdown.totalNs; null where that is below the floor, and a share of it would be a share of noise.",
+      "Of breakdown.totalNs; null if that is below the floor, and a share of it would be a share of noise.",
     ),
     parts: list(record({ name: text(), shiftNs: integer() })),
     baseNs: integer(),
@@ -66,7 +66,7 @@ const metric = shared(
     base: distribution,
     candidate: distribution,
     shiftNs: integer("Hodges-Lehmann."),
-    // Null where so few updates have none.
+    // Null if so few updates have none.
     shiftIntervalNs: intervalOrNone,
     confidence: about("Of shiftIntervalNs: 1 less the metric's level.", share),
     pValue: about("Mann-Whitney, two-sided.", share),
@@ -159,7 +159,7 @@ export const comparisonSchema = formatted(
         restCauses: count(),
         updates: pair(count()),
       }),
-      "Null where a cohort's blackouts were not attributed.",
+      "Null if a cohort's blackouts were not attributed.",
     ),
     causes: list(cause, "By the size of their shift."),
   },

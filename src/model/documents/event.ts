@@ -21,9 +21,9 @@ export const eventSchema = document(
   {
     atNs: nullable(
       integer(),
-      "Nanoseconds on the axis; zero is the blackout's begin where the capture shows it, else the first event. Without a clock link each boot has its own zero. Null where the source shows order, but no time.",
+      "Nanoseconds on the axis; zero is the blackout's begin where the capture shows it, else the first event. Without a clock link each boot has its own zero. Null if the source shows order, but no time.",
     ),
-    // Null where the event is not of a capture.
+    // Null if the event is not of a capture.
     boot: bootOrNone,
     cpu: nullable(integer()),
     pid: nullable(integer()),
@@ -39,7 +39,7 @@ export const eventSchema = document(
     count: optional(
       either(
         [integer(), text(), constant(null)],
-        "Of a trace outside a capture: the clock's own count (nanoseconds, but for clocks that count), a text above 2^53; null where the source shows no time. `atNs` is null then.",
+        "Of a trace outside a capture: the clock's own count (nanoseconds, but for clocks that count), a text above 2^53; null if the source shows no time. `atNs` is null then.",
       ),
     ),
     clock: optional(text("Of a trace outside a capture: `local`, `x86-tsc`, …")),

@@ -22,9 +22,9 @@ const build = record({
   notCompleted: count(),
   firstAtMs: nullable(
     integer(),
-    "When the first was taken, milliseconds since 1970; null where the captures do not have it.",
+    "When the first was taken, milliseconds since 1970; null if the captures do not have it.",
   ),
-  distribution: nullable(distribution, "Null where the metric was not measured in any."),
+  distribution: nullable(distribution, "Null if the metric was not measured in any."),
 });
 export type HistoryBuild = Of<typeof build>;
 

@@ -164,7 +164,7 @@ const CHANGES: readonly Change[] = [
   mixFolder,
 ];
 
-/** The `run`-th mutation of a seed; `other` is another update, to take parts of. Null where it would change nothing. */
+/** The `run`-th mutation of a seed; `other` is another update, to take parts of. Null if it would change nothing. */
 export function mutation(files: HeldFiles, other: HeldFiles, seed: number): Mutated | null {
   const { below } = seededRandom(seed);
   const change = pick(CHANGES, below) as Change;

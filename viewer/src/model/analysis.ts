@@ -22,7 +22,7 @@ export interface Bands {
   readonly end: Float64Array;
   /** Index into `nodes`; for a remainder, that of the node that contains it. */
   readonly node: Uint32Array;
-  /** 1 where no child of the node covers it. */
+  /** 1 if no child of the node covers it. */
   readonly remainder: Uint8Array;
 }
 

@@ -86,7 +86,7 @@ export interface TimelineAxis {
 export interface Timeline {
   readonly update: LiveUpdate;
   readonly axes: readonly TimelineAxis[];
-  /** Rows of the longest spans that touch the blackout (or, where it is unknown, of all), the longest first. */
+  /** Rows of the longest spans that touch the blackout (or, if it is unknown, of all), the longest first. */
   readonly longest: readonly number[];
 }
 

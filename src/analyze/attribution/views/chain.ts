@@ -11,7 +11,7 @@ import type { AttributedUpdate } from "../update.js";
 
 export interface CriticalChain {
   readonly steps: readonly ChainStep[];
-  /** The path's tasks: running, runnable, blocked, in interrupts. Empty where the scheduler was not traced. */
+  /** The path's tasks: running, runnable, blocked, in interrupts. Empty if the scheduler was not traced. */
   readonly tasks: readonly TaskTime[];
 }
 

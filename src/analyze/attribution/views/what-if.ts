@@ -121,7 +121,7 @@ function withoutNested(selected: ReadonlyMap<TreeNode, Selected>): readonly Sele
 
 /**
  * The initramfs is unpacked by a worker (do_populate_rootfs) while initcalls run; the kernel waits for it before it
- * runs init (wait_for_initramfs, init/initramfs.c). Where the initcalls become shorter than the unpacking, it holds
+ * runs init (wait_for_initramfs, init/initramfs.c). If the initcalls become shorter than the unpacking, it holds
  * init up.
  */
 function asyncHold({ spans }: AttributedUpdate, root: TreeNode, changed: readonly Selected[]): number {

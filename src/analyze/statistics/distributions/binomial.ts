@@ -1,13 +1,13 @@
 /** The binomial distribution: how many of n independent updates fall at or below a quantile. */
 import { incompleteBeta } from "./special-functions.js";
 
-/** P(X ≤ k) = I_(1−p)(n − k, k + 1) (DLMF 8.17.5), to about 1e-13 relative also where it is tiny. */
+/** P(X ≤ k) = I_(1−p)(n − k, k + 1) (DLMF 8.17.5), to about 1e-13 relative, even if it is tiny. */
 export function binomialAtMost(k: number, n: number, p: number): number {
   if (k < 0) return 0;
   return k >= n ? 1 : incompleteBeta(1 - p, p, n - k, k + 1).lower;
 }
 
-/** P(X ≥ k) = I_p(k, n − k + 1), to about 1e-13 relative also where it is tiny. */
+/** P(X ≥ k) = I_p(k, n − k + 1), to about 1e-13 relative, even if it is tiny. */
 export function binomialAtLeast(k: number, n: number, p: number): number {
   if (k <= 0) return 1;
   return k > n ? 0 : incompleteBeta(p, 1 - p, k, n - k + 1).lower;

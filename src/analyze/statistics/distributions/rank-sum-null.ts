@@ -29,14 +29,14 @@ export function untied(baselineSize: number, candidateSize: number): TieStructur
 }
 
 /**
- * The exact null distribution, or null where it would take more than a bounded number of steps (`MAX_STEPS`): then the
+ * The exact null distribution, or null if it would take more than a bounded number of steps (`MAX_STEPS`): then the
  * normal approximation is good. Counts, by dynamic programming over the distinct values, the choices that give each U:
  * as Mann and Whitney (1947) recur without ties, and as Streitberg and Röhmel (1986) shift with them. Only positive
  * terms are added, so that tiny tails keep their digits.
  */
 export function rankSumNull(ties: TieStructure): RankSumNull | null {
   const { baselineSize, candidateSize, multiplicities } = ties;
-  // U in units of ½ where ties can give halves.
+  // U in units of ½ if ties can give halves.
   const unitsPerPair = multiplicities.every((times) => times === 1) ? 1 : 2;
   const width = unitsPerPair * baselineSize * candidateSize + 1;
   // Half, because the k-th row holds no U above k × the baseline's size.

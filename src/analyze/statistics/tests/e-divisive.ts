@@ -37,7 +37,7 @@ export interface ChangePoint {
 export interface ChangePoints {
   /** In ascending order of their places. */
   readonly accepted: readonly ChangePoint[];
-  /** The next most likely one, that was not significant; null where no segment could be divided any more. */
+  /** The next most likely one, that was not significant; null if no segment could be divided any more. */
   readonly rejected: ChangePoint | null;
 }
 
@@ -92,7 +92,7 @@ export function eDivisive(series: ArrayLike<number>, options: EDivisiveOptions):
 }
 
 interface Split {
-  /** Null where the segment is too short, or nothing in it differs. */
+  /** Null if the segment is too short, or nothing in it differs. */
   readonly index: number | null;
   readonly q: number;
 }

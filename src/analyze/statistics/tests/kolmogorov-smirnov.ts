@@ -36,7 +36,7 @@ export function kolmogorovSmirnov(
   const n = baseline.length;
   const m = candidate.length;
   const multiplicities: number[] = [];
-  // In units of 1 / (n m), where it is an integer.
+  // In units of 1 / (n m), if it is an integer.
   let largest = 0;
   let at = Math.min(baseline[0]!, candidate[0]!);
   let below = 0;

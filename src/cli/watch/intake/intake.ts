@@ -103,7 +103,7 @@ export class Intake {
   }
 
   /**
-   * The entry has been analysed, and is followed until its result is on disk. False where it changed meanwhile: its
+   * The entry has been analysed, and is followed until its result is on disk. False if it changed meanwhile: its
    * result does not stand, and it is waited for once more.
    */
   analysed(path: string): boolean {

@@ -129,7 +129,7 @@ test("a file is replaced whole, and a failure leaves the old one and nothing els
   );
 });
 
-test("a token is made once, kept for its owner alone, and refused where it is guessable", () => {
+test("a token is made once, kept for its owner alone, and refused if it is guessable", () => {
   const path = join(folder, "d/token");
   const made = tokenOf(path);
   assert.ok(made.ok);

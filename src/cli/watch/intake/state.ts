@@ -28,7 +28,7 @@ export interface Remembered {
   readonly problems: readonly string[];
 }
 
-/** A change of the journal: null where the entry is gone. */
+/** A change of the journal: null if the entry is gone. */
 export type JournalChanges = ReadonlyMap<string, Finished | null>;
 
 const JOURNAL = "journal.json";

@@ -199,7 +199,7 @@ function groupRows(table: SpanTable, places: readonly Place[], time: TraceTime):
     let outer = (table.kind[row] as number) * 4 + boot;
     let inner = 0;
     if (place === "named") {
-      // One track for both boots' calls; where the axes are not joint they are drawn apart and cannot overlap.
+      // One track for both boots' calls; if the axes are not joint they are drawn apart and cannot overlap.
       if (time.joint) outer -= boot;
       // A file's name may contain more than session and token.
       const file = table.kind[row] === FILE;

@@ -45,7 +45,7 @@ export const LEAST_FOR_CHANGES = 10;
 const MOST_POINTS = 200;
 const PERMUTATIONS = 999;
 
-/** `valuesNs`: of each update in turn, null where unknown. */
+/** `valuesNs`: of each update in turn, null if unknown. */
 export function changesOf(valuesNs: readonly (number | null)[]): Changes {
   const places = [...valuesNs.keys()].filter((i) => valuesNs[i] !== null);
   if (places.length < LEAST_FOR_CHANGES) return NONE;

@@ -5,7 +5,7 @@ import type { Analysis } from "../analysis.js";
 export interface PairDifference {
   readonly kind: string;
   readonly name: string;
-  /** null where the update does not have it. */
+  /** null if the update does not have it. */
   readonly oneNs: number | null;
   readonly otherNs: number | null;
   /** Other less one. */
