@@ -49,7 +49,7 @@ const options = {
   before: textOption("COMMAND", "Run on the host right before the kexec: preserve, pause the VMs"),
   after: textOption("COMMAND", "Run in the new kernel: restore, resume the VMs"),
   "reboot-by": withDefault(
-    textOption("HOW", "kexec (kexec -e), systemctl (systemctl kexec), or a command of the host's"),
+    textOption("HOW", "Reboot by kexec (kexec -e), systemctl (systemctl kexec), or a command on the host"),
     "kexec",
   ),
   cmdline: withDefault(textOption("WORDS", "Add these words to the next kernel's command line"), ""),

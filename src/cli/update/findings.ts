@@ -31,7 +31,7 @@ export const findingsCommand = defineCommand({
     "Applies rules to the span tree and lists what they find, the largest possible gain first. Each finding states a number and the span that supports it.\nGains overlap if their spans do, so do not add them up: what-if estimates several changes together.",
   options: { json: flagOption("Print one JSON document (docs/findings.schema.json)"), ...captureOptions },
   positionals: { capture: one("Capture: a folder or an archive") },
-  examples: [{ command: "blackout findings traces/plain.tar.gz", what: "What to fix first" }],
+  examples: [{ command: "blackout findings traces/plain.tar.gz", what: "Print what to fix first" }],
   exitCodes: [],
   run: (context, { options, positionals }) =>
     answerFrom(context, positionals.capture, captureOptionsOf(options), ({ update, trees }) => {
