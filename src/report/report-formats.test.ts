@@ -156,3 +156,11 @@ test("the index lists every update and survives JSON; another format is refused"
   assert.ok(!parseReportIndex("not json").ok);
   assert.ok(!parseReportIndex('{"format":"blackout-report","version":2,"entries":[]}').ok);
 });
+
+test("an update that was written before losses and complaints were listed has none of them", () => {
+  const update = updateOf([]);
+  const { losses: _losses, notSeen: _notSeen, health: _health, ...document } = update.document;
+  const back = decodeLiveUpdate(encodeLiveUpdate({ ...update, document: document as LiveUpdate["document"] }));
+  assert.ok(back.ok);
+  assert.deepEqual(back.value.document, { ...update.document, ...document });
+});

@@ -235,8 +235,11 @@ function parseHeader(bytes: Uint8Array): Header {
     if (![path, devices, sessions].every(Array.isArray) || !Number.isSafeInteger(wakeups) || wakeups < 0)
       throw new Damaged("a live update's attribution lacks path, devices, sessions or wake-ups");
   }
-  return { ...(header as Header), attribution };
+  return { ...(header as Header), document: { ...WITHOUT_HEALTH, ...header.document }, attribution };
 }
+
+/** Of an update that was written before documents listed what was lost and what the kernels complained of. */
+const WITHOUT_HEALTH = { losses: [], notSeen: [], health: { counts: [], events: [] } } as const;
 
 /** What the coder expects in row `row`, so that the difference is small. */
 function prediction(name: ColumnName, row: number, spans: SpanTable): number {

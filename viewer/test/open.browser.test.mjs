@@ -87,13 +87,14 @@ test("the trace, its title and the startup commands reach the UI, and the comman
   assert.ok(BigInt(parameters.get("visStart")) < begin && BigInt(parameters.get("visEnd")) > begin + 5_000_000_000n);
   const commands = JSON.parse(parameters.get("startupCommands"));
   const of = (id) => commands.filter((command) => command.id === `dev.perfetto.${id}`).map(({ args }) => args);
-  assert.equal(of("PinTracksByRegex").length, 1);
-  assert.deepEqual(
-    of("AddNoteAtTimestamp").map(([, text]) => text),
-    ["VMs paused", "freeze", "VMs resumed"],
-  );
+  assert.deepEqual(of("SwitchWorkspace"), [["Live update"]]);
+  assert.ok(of("CopyTracksToWorkspaceByRegexWithAncestors").every(([, workspace]) => workspace === "Live update"));
+  const notes = of("AddNoteAtTimestamp").map(([, text]) => text);
+  assert.equal(notes.length, 2, "the freeze follows the pause at once, and a note of its own would hide both");
+  assert.match(notes[0], /^VMs paused; freeze [\d.]+ us later$/);
+  assert.equal(notes[1], "VMs resumed");
   assert.equal(of("AddNoteAtTimestamp")[0][0], String(begin));
-  assert.match(of("RunQueryAndShowTab")[0][0], /t\.name = 'Phases'/);
+  assert.match(of("RunQueryAndShowTab")[0][0], /t\.name = 'Where it went'/);
   const { code, printed } = await ended;
   assert.equal(code, 0);
   assert.match(printed, /has the trace/);

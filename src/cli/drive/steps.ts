@@ -100,12 +100,10 @@ export function hostSteps(options: StepOptions): Steps {
         `words=$(${recorder("kernel-cmdline", "--reuse-cmdline", ...level)})`,
         loaded(side, `$words${extra}`),
       ].join("\n"),
-    reboot: () =>
-      [
-        "set -e",
-        recorder("save"),
-        detached([...(options.before === null ? [] : [options.before]), kexec].join("\n")),
-      ].join("\n"),
+    reboot() {
+      const commands = [...(options.before === null ? [] : [options.before]), kexec];
+      return ["set -e", recorder("save"), detached(commands.join("\n"))].join("\n");
+    },
     look: () =>
       [
         `echo "boot=$(cat ${BOOT_ID})"`,
